@@ -1,0 +1,173 @@
+/**
+ * The one door to node:crypto: hashes, signatures, keys. Keys are parsed once into objects that keep their
+ * SubjectPublicKeyInfo bytes beside the native handle.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hash as hashOneShot,
+  type KeyObject,
+  generateKeyPairSync as nodeGenerateKeyPair,
+  sign as nodeSign,
+  verify as nodeVerify,
+} from 'node:crypto';
+import type { Der, Pem } from './brand.ts';
+import { reason } from './reason.ts';
+import { R } from './reasons.ts';
+import { err, ok, type Result } from './result.ts';
+
+export type HashName = 'sha256' | 'sha384' | 'sha512';
+
+/** One-shot hash. */
+export function hash(algorithm: HashName, bytes: Uint8Array): Uint8Array {
+  return hashOneShot(algorithm, bytes, 'buffer');
+}
+export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes);
+
+export interface Hasher {
+  update(bytes: Uint8Array): void;
+  /** The hash value; the hasher must not be used afterwards. */
+  finish(): Uint8Array;
+}
+
+export function hasher(algorithm: HashName = 'sha256'): Hasher {
+  const state = createHash(algorithm);
+  return { update: (bytes) => void state.update(bytes), finish: () => state.digest() };
+}
+
+export type KeyKind = 'p256' | 'p384' | 'p521' | 'rsa' | 'ed25519';
+
+export interface PublicKey {
+  readonly kind: KeyKind;
+  /** RSA modulus length in bits; 0 for other kinds. */
+  readonly bits: number;
+  /** DER SubjectPublicKeyInfo as given. */
+  readonly spki: Der;
+  readonly handle: KeyObject;
+}
+
+const curves: Record<string, KeyKind> = { prime256v1: 'p256', secp384r1: 'p384', secp521r1: 'p521' };
+
+function kindOf(handle: KeyObject): KeyKind | undefined {
+  if (handle.asymmetricKeyType === 'ec') return curves[handle.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (handle.asymmetricKeyType === 'rsa') return 'rsa';
+  if (handle.asymmetricKeyType === 'ed25519') return 'ed25519';
+  return undefined;
+}
+
+function wrapPublic(handle: KeyObject, spki: Uint8Array): Result<PublicKey> {
+  const kind = kindOf(handle);
+  const bits = handle.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (kind === undefined || (kind === 'rsa' && (bits < 2048 || bits > 8192))) {
+    const actual = `${handle.asymmetricKeyType ?? 'unknown'} ${handle.asymmetricKeyDetails?.namedCurve ?? bits}`;
+    return err(
+      reason(R.publicKey, { expected: 'ECDSA P-256/384/521, RSA 2048–8192 bits or Ed25519', actual }),
+    );
+  }
+  return ok({ kind, bits, spki: spki as Der, handle });
+}
+
+/** Parses DER SubjectPublicKeyInfo. Bytes after the structure are refused. */
+export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
+  try {
+    const handle = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    return wrapPublic(handle, spki);
+  } catch {
+    return err(
+      reason(R.publicKey, {
+        expected: 'DER SubjectPublicKeyInfo',
+        actual: `${spki.length} bytes that do not parse`,
+      }),
+    );
+  }
+}
+
+/** Parses a `PUBLIC KEY` PEM (or an RSA/EC variant OpenSSL knows). */
+export function publicKeyFromPem(pem: string): Result<PublicKey> {
+  try {
+    const handle = createPublicKey(pem);
+    return wrapPublic(handle, handle.export({ format: 'der', type: 'spki' }));
+  } catch {
+    return err(
+      reason(R.publicKey, { expected: 'a PEM public key', actual: 'text that does not parse as one' }),
+    );
+  }
+}
+
+export function publicKeyPem(key: PublicKey): Pem {
+  return key.handle.export({ format: 'pem', type: 'spki' }) as Pem;
+}
+
+/** The hash a key signs with by default: P-256, RSA → SHA-256; P-384 → SHA-384; P-521 → SHA-512. */
+export function defaultHash(kind: KeyKind): HashName {
+  if (kind === 'p384') return 'sha384';
+  return kind === 'p521' || kind === 'ed25519' ? 'sha512' : 'sha256';
+}
+
+/**
+ * Checks a signature over `data`. ECDSA signatures are DER, RSA is PKCS#1 v1.5, Ed25519 is pure (its hash is
+ * fixed and `algorithm` is ignored). Malformed signatures are false, never an exception.
+ */
+export function verifySignature(
+  key: PublicKey,
+  data: Uint8Array,
+  signature: Uint8Array,
+  algorithm: HashName = defaultHash(key.kind),
+): boolean {
+  try {
+    return nodeVerify(key.kind === 'ed25519' ? null : algorithm, data, key.handle, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** Something that signs: a key in memory, a file, a device. */
+export interface Signer {
+  readonly publicKey: PublicKey;
+  /** Signs with the key's default hash unless told otherwise; the result is DER for ECDSA. */
+  sign(data: Uint8Array, algorithm?: HashName): Uint8Array;
+}
+
+export interface PrivateKey extends Signer {
+  /** PKCS#8 PEM: the secret itself. */
+  exportPem(): Pem;
+}
+
+function wrapPrivate(handle: KeyObject): Result<PrivateKey> {
+  const publicHandle = createPublicKey(handle);
+  const wrapped = wrapPublic(publicHandle, publicHandle.export({ format: 'der', type: 'spki' }));
+  if (!wrapped.ok) return wrapped;
+  const publicKey = wrapped.value;
+  return ok({
+    publicKey,
+    sign: (data, algorithm = defaultHash(publicKey.kind)) =>
+      nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle),
+    exportPem: () => handle.export({ format: 'pem', type: 'pkcs8' }) as Pem,
+  });
+}
+
+/** Parses a private key: PKCS#8, SEC1 or PKCS#1 PEM, unencrypted or with OpenSSL's own encryption. */
+export function privateKeyFromPem(pem: string, passphrase?: string): Result<PrivateKey> {
+  try {
+    return wrapPrivate(createPrivateKey(passphrase === undefined ? pem : { key: pem, passphrase }));
+  } catch {
+    return err(
+      reason(R.privateKey, { expected: 'a PEM private key', actual: 'text that does not parse as one' }),
+    );
+  }
+}
+
+/** A fresh key pair. RSA keys have 3072 bits. */
+export function generateKey(kind: KeyKind): PrivateKey {
+  const wrapped = wrapPrivate(generateHandle(kind));
+  if (!wrapped.ok) throw new Error(`generated key was refused: ${wrapped.error.actual}`);
+  return wrapped.value;
+}
+
+function generateHandle(kind: KeyKind): KeyObject {
+  if (kind === 'rsa') return nodeGenerateKeyPair('rsa', { modulusLength: 3072 }).privateKey;
+  if (kind === 'ed25519') return nodeGenerateKeyPair('ed25519').privateKey;
+  const namedCurve = { p256: 'P-256', p384: 'P-384', p521: 'P-521' }[kind];
+  return nodeGenerateKeyPair('ec', { namedCurve }).privateKey;
+}

@@ -1,0 +1,51 @@
+/** Every cap in one place: name, unit, reason. Each has a test at L and L + 1. */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export const limits = {
+  bundleBytes: 10 * MiB,
+  bundleTlogEntries: 32,
+  bundleTimestamps: 32,
+  chainCertificates: 10,
+  certificateBytes: 64 * KiB,
+  statementSubjects: 1024,
+  subjectDigests: 32,
+  derDepth: 32,
+  jsonDepth: 64,
+  trustedRootBytes: 5 * MiB,
+  noteBytes: 1 * MiB,
+  noteSignatures: 100,
+  proofHashes: 63,
+  /** One OCI manifest or index. */
+  manifestBytes: 4 * MiB,
+  manifestLayers: 512,
+  /** One attached signature, attestation or bundle blob. */
+  attachmentBytes: 128 * MiB,
+  signaturesPerImage: 128,
+  referrersPages: 20,
+  layerBytes: 10 * GiB,
+  layerEntries: 2_000_000,
+  layerExpansionRatio: 200,
+  pathBytes: 4096,
+  symlinkHops: 40,
+  sbomBytes: 200 * MiB,
+  policyBytes: 1 * MiB,
+  regexpChars: 1024,
+  identityChars: 2048,
+  tokenBytes: 16 * KiB,
+  jwksBytes: 1 * MiB,
+  jwksKeys: 100,
+  tufMetadataBytes: 5 * MiB,
+  tufRootRotations: 256,
+  tsaRequestBytes: 1 * MiB,
+  /** Body of a log entry request. */
+  logRequestBytes: 4 * MiB,
+  /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */
+  logEntryBytes: 65_535,
+  admissionReviewBytes: 8 * MiB,
+  httpRedirects: 3,
+  httpErrorBodyBytes: 64 * KiB,
+  httpRetries: 4,
+  httpTimeoutMs: 30_000,
+} as const;

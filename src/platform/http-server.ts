@@ -1,0 +1,100 @@
+/**
+ * The one way to serve HTTP(S): fastify with our limits, error table and clean shutdown. Services register
+ * routes on the instance they are given and never listen themselves.
+ */
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reason';
+import { R } from './reasons.ts';
+import type { Logger } from './telemetry.ts';
+
+export type {
+  FastifyInstance as HttpApp,
+  FastifyReply as HttpReply,
+  FastifyRequest as HttpRequestIn,
+} from 'fastify';
+
+export interface HttpServerOptions {
+  readonly log: Logger;
+  /** Largest parsed body in bytes. Routes that stream count for themselves. */
+  readonly bodyBytesMax: number;
+  /** PEM key and certificate chain: HTTPS when given. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Turns a refusal into the body this API's clients expect; default `{code, message}`. */
+  readonly errorBody?: (why: Reason, status: number) => unknown;
+}
+
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const base = {
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: 60_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: true,
+    disableRequestLogging: true,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
+  } as const;
+  const app = (
+    options.tls === undefined ? fastify(base) : fastify({ ...base, https: { ...options.tls } })
+  ) as FastifyInstance;
+  // Only the bodies a route asks for are parsed; everything else arrives as bytes.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options));
+  app.setNotFoundHandler((request, reply) => {
+    const why = reason(R.notFound, {
+      expected: 'a path of this API',
+      actual: `${request.method} ${request.url}`,
+    });
+    return sendReason(reply, why, options);
+  });
+  return app;
+}
+
+function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: HttpServerOptions,
+): FastifyReply {
+  if (error instanceof WaybillError) return sendReason(reply, error.reason, options);
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  if (status === 413) {
+    const expected = `at most ${options.bodyBytesMax} bytes`;
+    return sendReason(reply, reason(R.requestBody, { expected, actual: 'a larger body' }), options);
+  }
+  if (status >= 400 && status < 500) {
+    const message = error instanceof Error ? error.message : String(error);
+    return sendReason(
+      reply,
+      { ...reason(R.notFound, { expected: 'a valid request', actual: message }), status },
+      options,
+    );
+  }
+  options.log.error({ err: error, method: request.method, path: request.url.split('?')[0] }, 'defect');
+  return sendReason(reply, reason(R.defect, { expected: 'no defect', actual: 'an internal error' }), options);
+}
+
+function sendReason(reply: FastifyReply, why: Reason, options: HttpServerOptions): FastifyReply {
+  const body = options.errorBody?.(why, why.status) ?? { code: why.code, message: reasonText(why) };
+  return reply.code(why.status).type('application/json').send(JSON.stringify(body));
+}
+
+/** The body of a request as bytes; empty when there was none. */
+export function bodyBytes(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
+}
+
+/** Listens; port 0 picks a free one. Returns the origin, for example `http://127.0.0.1:4000`. */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw fail(R.listen, { expected: `${host}:${port} to be free`, actual: code }, error);
+  }
+  const address = app.server.address();
+  const actual = typeof address === 'object' && address !== null ? address.port : port;
+  const scheme = 'setSecureContext' in app.server ? 'https' : 'http';
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+}
