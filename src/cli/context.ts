@@ -1,0 +1,65 @@
+/** What a command gets from the edge: streams, environment, time, network. Built once in main. */
+import type { Clock } from '#base/clock';
+import type { Random } from '#base/random';
+import { httpTransport, type Transport } from '#platform/http-client';
+import { systemClock, systemRandom } from '#platform/system';
+
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** True with `--json`: the result on stdout is one JSON object that names its schema, also on failure. */
+  readonly json: boolean;
+  /** Whether standard error is a terminal: progress may rewrite its line. */
+  readonly isTerminal: boolean;
+  readonly useColor: boolean;
+  /** Results only. A string gets a newline when it has none. */
+  stdout(text: string | Uint8Array): void;
+  /** Everything that is not the result. */
+  stderr(text: string): void;
+  /** A line about work under way; silent with `--quiet`. */
+  progress(text: string): void;
+  /** Prints the result: the object with its schema under `--json`, else the text. */
+  result(schema: string, value: object, text: () => string): void;
+  /** Sets the exit code of the process; the action then returns normally. */
+  exit(code: number): void;
+}
+
+export interface ContextOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly version: string;
+}
+
+export function processContext(options: ContextOptions): CliContext {
+  const useColor = process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const stdout = (text: string | Uint8Array): void => {
+    process.stdout.write(typeof text === 'string' && !text.endsWith('\n') ? `${text}\n` : text);
+  };
+  const stderr = (text: string): void => {
+    process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+  };
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    transport: httpTransport({ userAgent: `waybill/${options.version}` }),
+    clock: systemClock,
+    random: systemRandom,
+    json: options.json,
+    isTerminal: process.stderr.isTTY === true,
+    useColor,
+    stdout,
+    stderr,
+    progress: (text) => {
+      if (!options.quiet) stderr(text);
+    },
+    result: (schema, value, text) => {
+      stdout(options.json ? JSON.stringify({ schema, ...value }) : text());
+    },
+    exit: (code) => {
+      process.exitCode = code;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/** The verbs and where each lives. Only the module of the verb that runs is loaded. */
+import type { Command } from 'commander';
+import type { CliContext } from './context.ts';
+
+export interface VerbModule {
+  register(program: Command, context: CliContext): void;
+}
+
+export interface Verb {
+  readonly name: string;
+  readonly group: string;
+  readonly summary: string;
+  readonly load: () => Promise<VerbModule>;
+}
+
+const verb = (group: string, name: string, summary: string, load: () => Promise<VerbModule>): Verb => ({
+  group,
+  name,
+  summary,
+  load,
+});
+
+export const verbs: readonly Verb[] = [
+  verb('Images', 'digest', 'resolve a tag to the digest it names now', () => import('./commands/digest.ts')),
+  verb('Images', 'tree', 'show everything attached to an image', () => import('./commands/tree.ts')),
+  verb('Images', 'copy', 'copy an image with everything attached', () => import('./commands/copy.ts')),
+  verb(
+    'Images',
+    'save',
+    'write an image with everything attached to a layout directory',
+    () => import('./commands/save.ts'),
+  ),
+  verb(
+    'Images',
+    'load',
+    'push a layout directory with everything attached',
+    () => import('./commands/load.ts'),
+  ),
+  verb('Contents', 'sbom', 'list what is inside an image', () => import('./commands/sbom.ts')),
+  verb(
+    'Contents',
+    'scan',
+    'match what is inside against known vulnerabilities',
+    () => import('./commands/scan.ts'),
+  ),
+  verb('Contents', 'db', 'build and inspect the advisory database', () => import('./commands/db.ts')),
+  verb('Signing', 'sign', 'sign an image by digest', () => import('./commands/sign.ts')),
+  verb('Signing', 'attest', 'attach a signed statement to an image', () => import('./commands/attest.ts')),
+  verb(
+    'Signing',
+    'identity',
+    'show what a certificate would say, before signing',
+    () => import('./commands/identity.ts'),
+  ),
+  verb('Verifying', 'verify', 'verify the signatures of an image', () => import('./commands/verify.ts')),
+  verb(
+    'Verifying',
+    'verify-attestation',
+    'verify the attestations of an image',
+    () => import('./commands/verify-attestation.ts'),
+  ),
+  verb('Verifying', 'trust', 'show and pin trusted roots', () => import('./commands/trust.ts')),
+  verb(
+    'Building',
+    'build',
+    'build an image from a commit, isolated, with provenance',
+    () => import('./commands/build.ts'),
+  ),
+  verb(
+    'Building',
+    'provenance',
+    'show and verify who built an image from what',
+    () => import('./commands/provenance.ts'),
+  ),
+  verb('Policy', 'policy', 'test and lint admission policies', () => import('./commands/policy.ts')),
+  verb(
+    'Services',
+    'stack',
+    'run a private stack: CA, logs, timestamps, TUF, registry',
+    () => import('./commands/stack.ts'),
+  ),
+  verb('Services', 'serve', 'run one station as a server', () => import('./commands/serve.ts')),
+  verb('Audit', 'audit', 'search the log and prove the answer', () => import('./commands/audit.ts')),
+];

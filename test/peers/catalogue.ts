@@ -1,0 +1,35 @@
+/** The real peers: which version, how each is installed, how long that takes on two cores from nothing. */
+
+export interface Peer {
+  readonly name: string;
+  /** File below `bin/` of the cache. */
+  readonly binary: string;
+  readonly version: string;
+  /** The Go package that `go install` builds. */
+  readonly goPackage: string;
+  readonly seconds: number;
+}
+
+export const peers: readonly Peer[] = [
+  {
+    name: 'cosign',
+    binary: 'cosign',
+    version: '3.1.3',
+    goPackage: 'github.com/sigstore/cosign/v3/cmd/cosign',
+    seconds: 143,
+  },
+  {
+    name: 'rekor-cli',
+    binary: 'rekor-cli',
+    version: '1.5.4',
+    goPackage: 'github.com/sigstore/rekor/cmd/rekor-cli',
+    seconds: 36,
+  },
+  {
+    name: 'crane',
+    binary: 'crane',
+    version: '0.22.1',
+    goPackage: 'github.com/google/go-containerregistry/cmd/crane',
+    seconds: 18,
+  },
+];
