@@ -15,7 +15,7 @@ import {
 import type { Der, Pem } from './brand.ts';
 import { reason } from './reason.ts';
 import { R } from './reasons.ts';
-import { err, ok, type Result } from './result.ts';
+import { err, ok, type Result, unwrap } from './result.ts';
 
 export type HashName = 'sha256' | 'sha384' | 'sha512';
 
@@ -24,6 +24,9 @@ export function hash(algorithm: HashName, bytes: Uint8Array): Uint8Array {
   return hashOneShot(algorithm, bytes, 'buffer');
 }
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes);
+
+/** SHA-1, only to compare identifiers others have fixed (ESSCertID of RFC 2634); never for a signature. */
+export const sha1Unsafe = (bytes: Uint8Array): Uint8Array => hashOneShot('sha1', bytes, 'buffer');
 
 export interface Hasher {
   update(bytes: Uint8Array): void;
@@ -83,6 +86,23 @@ export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
   }
 }
 
+/**
+ * A key whose kind and length the caller has read from its SubjectPublicKeyInfo; the native handle is made at
+ * first use. A point off the curve shows then: `verifySignature` says false, `handle` throws WB-105.
+ */
+export function lazyPublicKey(spki: Der, kind: KeyKind, bits: number): PublicKey {
+  let made: KeyObject | undefined;
+  return {
+    kind,
+    bits,
+    spki,
+    get handle(): KeyObject {
+      made ??= unwrap(publicKeyFromSpki(spki)).handle;
+      return made;
+    },
+  };
+}
+
 /** Parses a `PUBLIC KEY` PEM (or an RSA/EC variant OpenSSL knows). */
 export function publicKeyFromPem(pem: string): Result<PublicKey> {
   try {
@@ -130,8 +150,8 @@ export interface Signer {
 }
 
 export interface PrivateKey extends Signer {
-  /** PKCS#8 PEM: the secret itself. */
-  exportPem(): Pem;
+  /** PKCS#8 PEM: the secret itself; encrypted (PBES2, AES-256-CBC) when a passphrase is given. */
+  exportPem(passphrase?: string): Pem;
 }
 
 function wrapPrivate(handle: KeyObject): Result<PrivateKey> {
@@ -143,7 +163,12 @@ function wrapPrivate(handle: KeyObject): Result<PrivateKey> {
     publicKey,
     sign: (data, algorithm = defaultHash(publicKey.kind)) =>
       nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle),
-    exportPem: () => handle.export({ format: 'pem', type: 'pkcs8' }) as Pem,
+    exportPem: (passphrase) =>
+      handle.export({
+        format: 'pem',
+        type: 'pkcs8',
+        ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
+      }) as Pem,
   });
 }
 
