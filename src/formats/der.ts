@@ -214,14 +214,17 @@ function checkPrimitive(bytes: Uint8Array, tag: number, from: number, to: number
       return;
     case tags.int:
     case tags.enumerated:
-      return checkInteger(bytes, from, to);
+      checkInteger(bytes, from, to);
+      return;
     case tags.bits:
-      return checkBits(bytes, from, to);
+      checkBits(bytes, from, to);
+      return;
     case tags.nul:
       if (length !== 0) throw malformed('an empty NULL', `${length} bytes at byte ${from}`);
       return;
     case tags.oid:
-      return checkOid(bytes, from, to);
+      checkOid(bytes, from, to);
+      return;
     case 0x00:
     case 0x10:
     case 0x11:
@@ -297,7 +300,7 @@ const printableForm = /^[A-Za-z0-9 '()+,\-./:=?]*$/;
 
 /** Text of a UTF8String, PrintableString or IA5String; throws WB-121 for anything else or a foreign character. */
 export function stringText(node: DerNode): string {
-  if (node.tag === tags.utf8) return utf8Body(node.body);
+  if (node.tag === tags.utf8) return utf8Value(node.body);
   if (node.tag === tags.ia5) return ia5Text(node.body);
   if (node.tag !== tags.printable) throw malformed('a text type', tagText(node.tag));
   const text = ia5Text(node.body);
@@ -313,7 +316,8 @@ export function ia5Text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
-function utf8Body(bytes: Uint8Array): string {
+/** UTF-8 bytes as text; throws WB-101 on an invalid sequence. */
+export function utf8Value(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return utf8Text(bytes);
   // ASCII, which nearly all values are, skips the decoder's set-up cost.
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
