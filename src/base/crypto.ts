@@ -103,6 +103,16 @@ export function lazyPublicKey(spki: Der, kind: KeyKind, bits: number): PublicKey
   };
 }
 
+/** Parses a DER PKCS#1 RSAPublicKey; SubjectPublicKeyInfo is accepted too. The result carries the latter. */
+export function publicKeyFromPkcs1(der: Uint8Array): Result<PublicKey> {
+  try {
+    const handle = createPublicKey({ key: Buffer.from(der), format: 'der', type: 'pkcs1' });
+    return wrapPublic(handle, new Uint8Array(handle.export({ format: 'der', type: 'spki' })));
+  } catch {
+    return publicKeyFromSpki(der);
+  }
+}
+
 /** Parses a `PUBLIC KEY` PEM (or an RSA/EC variant OpenSSL knows). */
 export function publicKeyFromPem(pem: string): Result<PublicKey> {
   try {

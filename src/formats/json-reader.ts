@@ -111,10 +111,7 @@ export class JsonReader {
 
   /** Canonical base64 → bytes. */
   bytes(key: string): Uint8Array {
-    const value = this.string(key);
-    const decoded = attempt(() => fromBase64(value));
-    if (!decoded.ok) throw this.wrong(key, 'canonical base64', value.slice(0, 80));
-    return decoded.value;
+    return this.#decode(key, this.string(key));
   }
 
   optionalBytes(key: string): Uint8Array | undefined {
@@ -159,6 +156,11 @@ export class JsonReader {
     });
   }
 
+  /** An array of canonical base64 strings. */
+  bytesArray(key: string, max?: number): Uint8Array[] {
+    return this.strings(key, max).map((item, i) => this.#decode(`${key}[${i}]`, item));
+  }
+
   /** RFC 3339 → milliseconds; fractions below a millisecond are cut. */
   time(key: string): number {
     const value = this.string(key);
@@ -169,6 +171,12 @@ export class JsonReader {
 
   optionalTime(key: string): number | undefined {
     return this.has(key) ? this.time(key) : undefined;
+  }
+
+  #decode(key: string, text: string): Uint8Array {
+    const decoded = attempt(() => fromBase64(text));
+    if (!decoded.ok) throw this.wrong(key, 'canonical base64', text.slice(0, 80));
+    return decoded.value;
   }
 
   #nested(value: JsonValue | undefined, path: string): JsonReader {

@@ -151,7 +151,7 @@ export function formatCheckpoint(
   return [origin, String(size), toBase64(rootHash), ...extensions].map((line) => `${line}\n`).join('');
 }
 
-/** Parses the text of a checkpoint (a note's text, or a whole note's). Fails with WB-171. */
+/** Parses the text of a checkpoint (the text of a note). Fails with WB-171. */
 export function parseCheckpoint(text: string): Result<Checkpoint> {
   const refuse = (expected: string, actual: string) => err(reason(R.checkpoint, { expected, actual }));
   if (!text.endsWith('\n')) return refuse('text that ends with a newline', JSON.stringify(text.slice(-40)));

@@ -1,0 +1,143 @@
+/**
+ * Rekor v2 (rekor-tiles): the one leaf form it keeps, hashedrekord 0.0.2, and its requests. A leaf is a function
+ * of digest, signature and verifier, so verifiers rebuild it instead of believing it.
+ */
+import { toBase64, utf8 } from '#base/bytes';
+import type { HashName } from '#base/crypto';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import { attempt, type Result, unwrap } from '#base/result';
+import { hashFromProto, hashToProto } from './bundle.ts';
+import { type Envelope, readEnvelope } from './dsse.ts';
+import { canonicalJson, type JsonObject, type JsonReader, parseJson, protoReader, reader } from './json.ts';
+import { R } from './sigstore-reasons.ts';
+
+/** Who verifies: a DER certificate or a DER SubjectPublicKeyInfo, with PublicKeyDetails. */
+export interface VerifierV2 {
+  readonly kind: 'x509Certificate' | 'publicKey';
+  readonly rawBytes: Uint8Array;
+  readonly keyDetails: string;
+}
+
+export interface HashedRekordBodyV2 {
+  readonly kind: 'hashedrekord';
+  readonly version: '0.0.2';
+  readonly hash: { readonly algorithm: HashName; readonly value: Uint8Array };
+  readonly signature: Uint8Array;
+  readonly verifier: VerifierV2;
+}
+
+/** Canonical leaf: RFC 8785 over the protobuf JSON. */
+export function hashedRekordV2Body(
+  input: Pick<HashedRekordBodyV2, 'hash' | 'signature' | 'verifier'>,
+): Uint8Array {
+  const body = {
+    apiVersion: '0.0.2',
+    kind: 'hashedrekord',
+    spec: {
+      hashedRekordV002: {
+        data: { algorithm: hashToProto(input.hash.algorithm), digest: toBase64(input.hash.value) },
+        signature: signatureJson(input),
+      },
+    },
+  };
+  return utf8(canonicalJson(body));
+}
+
+function signatureJson({
+  signature,
+  verifier,
+}: Pick<HashedRekordBodyV2, 'signature' | 'verifier'>): JsonObject {
+  return {
+    content: toBase64(signature),
+    verifier: {
+      [verifier.kind]: { rawBytes: toBase64(verifier.rawBytes) },
+      keyDetails: verifier.keyDetails,
+    },
+  };
+}
+
+/** Parses a v2 leaf. Fails with WB-172, WB-173 or a JSON reason. */
+export function parseRekorV2Body(
+  kind: string,
+  version: string,
+  body: Uint8Array,
+): Result<HashedRekordBodyV2> {
+  return attempt(() => {
+    if (kind !== 'hashedrekord' || version !== '0.0.2') {
+      throw fail(R.rekorKind, { expected: 'hashedrekord 0.0.2', actual: `${kind} ${version}` });
+    }
+    const json = reader(unwrap(parseJson(body)), 'body', { as: R.rekorBody });
+    if (json.string('kind') !== kind || json.string('apiVersion') !== version) {
+      throw json.wrong('kind', `${kind} ${version}`, `${json.string('kind')} ${json.string('apiVersion')}`);
+    }
+    const spec = json.child('spec').child('hashedRekordV002');
+    const data = spec.child('data');
+    const algorithm = hashFromProto(data.string('algorithm'));
+    if (algorithm === undefined) throw data.wrong('algorithm', 'a SHA-2 name', data.string('algorithm'));
+    return {
+      kind,
+      version,
+      hash: { algorithm, value: data.bytes('digest') },
+      ...readSignature(spec.child('signature')),
+    };
+  });
+}
+
+function readSignature(json: JsonReader): Pick<HashedRekordBodyV2, 'signature' | 'verifier'> {
+  return { signature: json.bytes('content'), verifier: readVerifier(json.child('verifier')) };
+}
+
+function readVerifier(json: JsonReader): VerifierV2 {
+  const kinds = (['x509Certificate', 'publicKey'] as const).filter((key) => json.has(key));
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1) {
+    throw json.wrong('', 'either x509Certificate or publicKey', kinds.join(' and ') || 'none');
+  }
+  return { kind, rawBytes: json.child(kind).bytes('rawBytes'), keyDetails: json.text('keyDetails') };
+}
+
+/** What a client proposes to a v2 log. `dsse` is the retired form that @sigstore/sign still sends. */
+export type RekorRequestV2 =
+  | {
+      readonly kind: 'hashedrekord';
+      readonly digest: Uint8Array;
+      readonly signature: Uint8Array;
+      readonly verifier: VerifierV2;
+    }
+  | { readonly kind: 'dsse'; readonly envelope: Envelope; readonly verifiers: readonly VerifierV2[] };
+
+/** Parses the body of `POST /api/v2/log/entries`. Fails with WB-155, WB-174 or a JSON reason. */
+export function parseRekorV2Request(input: Uint8Array | string): Result<RekorRequestV2> {
+  return attempt(() => {
+    const value = unwrap(parseJson(input, { maxBytes: limits.logRequestBytes }));
+    const json = protoReader(value, 'request', { as: R.rekorRequest });
+    // protoReader's snake form of these names is hashed_rekord_request_v002, which is protobuf's own.
+    const hashed = json.optionalChild('hashedRekordRequestV002');
+    const dsse = json.optionalChild('dsseRequestV002');
+    if (hashed !== undefined && dsse === undefined) {
+      return {
+        kind: 'hashedrekord',
+        digest: hashed.bytes('digest'),
+        ...readSignature(hashed.child('signature')),
+      };
+    }
+    if (dsse === undefined || hashed !== undefined) {
+      throw json.wrong('', 'hashedRekordRequestV002 or dsseRequestV002', Object.keys(json.object).join(', '));
+    }
+    const verifiers = dsse.children('verifiers', 16).map(readVerifier);
+    if (verifiers.length === 0) throw dsse.wrong('verifiers', 'at least one verifier', 'none');
+    return { kind: 'dsse', envelope: readEnvelope(dsse.value('envelope') ?? null), verifiers };
+  });
+}
+
+/** The JSON of a v2 request for a digest. */
+export function hashedRekordV2RequestJson(input: {
+  readonly digest: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly verifier: VerifierV2;
+}): JsonObject {
+  return {
+    hashedRekordRequestV002: { digest: toBase64(input.digest), signature: signatureJson(input) },
+  };
+}
