@@ -30,6 +30,14 @@ export const limits = {
   pathBytes: 4096,
   symlinkHops: 40,
   sbomBytes: 200 * MiB,
+  /** One file of an image kept in memory for a cataloguer, and all of them together. */
+  capturedFileBytes: 32 * MiB,
+  capturedBytes: 512 * MiB,
+  /** Extended headers of one tar entry. */
+  tarExtensionBytes: 1 * MiB,
+  /** One OSV record, and one archive entry or file of a database source. */
+  osvRecordBytes: 4 * MiB,
+  osvSourceBytes: 2 * GiB,
   policyBytes: 1 * MiB,
   regexpChars: 1024,
   identityChars: 2048,
@@ -39,6 +47,7 @@ export const limits = {
   tufMetadataBytes: 5 * MiB,
   tufRootRotations: 256,
   tsaRequestBytes: 1 * MiB,
+  tsaNonceBytes: 64,
   /** Body of a log entry request. */
   logRequestBytes: 4 * MiB,
   /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */

@@ -70,6 +70,8 @@ export const der = {
   /** A non-negative INTEGER: a number, or its magnitude as big-endian bytes. */
   int: (value: number | bigint | Uint8Array): Uint8Array =>
     element(0x02, [integerBody(value instanceof Uint8Array ? value : unsigned(value))]),
+  /** An INTEGER from its content octets, sign included. */
+  rawInt: (content: Uint8Array): Uint8Array => element(0x02, [content]),
   enumerated: (value: number): Uint8Array => element(0x0a, [integerBody(unsigned(value))]),
   bool: (value: boolean): Uint8Array => Uint8Array.of(0x01, 1, value ? 0xff : 0),
   nul: (): Uint8Array => Uint8Array.of(0x05, 0),
