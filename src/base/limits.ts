@@ -24,6 +24,8 @@ export const limits = {
   attachmentBytes: 128 * MiB,
   signaturesPerImage: 128,
   referrersPages: 20,
+  /** Pages of a tag list or catalogue. */
+  listPages: 1000,
   layerBytes: 10 * GiB,
   layerEntries: 2_000_000,
   layerExpansionRatio: 200,
