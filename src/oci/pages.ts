@@ -1,0 +1,34 @@
+/** Paged lists (`Link: <…>; rel="next"`, RFC 8288), bounded. */
+import { fail } from '#base/reason';
+import type { HttpResponse } from '#platform/http-client';
+import { R } from './reasons.ts';
+import type { Repository } from './repository.ts';
+
+/** Every page's answer. Stops with WB-509 at `pagesMax`, at a loop, and at a link to another host. */
+export async function* followPages(
+  repository: Repository,
+  first: string,
+  pagesMax: number,
+  headers: Readonly<Record<string, string>> = {},
+): AsyncIterable<HttpResponse> {
+  const origin = await repository.wire.origin();
+  const seen = new Set<string>();
+  for (let path: string | undefined = first; path !== undefined; ) {
+    const url: URL = new URL(path, origin);
+    if (url.origin !== origin || seen.has(url.href) || seen.size >= pagesMax) {
+      throw fail(R.referrersLimit, {
+        expected: `a list of at most ${pagesMax} pages on ${repository.registry}`,
+        actual: seen.has(url.href) ? 'a page that follows itself' : `another page at ${url.origin}`,
+      });
+    }
+    seen.add(url.href);
+    const page = await repository.wire.send({ path: url.href, headers, scope: repository.scope('pull') });
+    yield page;
+    path = nextLink(page.headers.get('link'), url);
+  }
+}
+
+function nextLink(header: string | undefined, base: URL): string | undefined {
+  const match = /<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next"?/i.exec(header ?? '');
+  return match?.[1] === undefined ? undefined : new URL(match[1], base).href;
+}

@@ -1,0 +1,102 @@
+/**
+ * What refers to an image (distribution-spec "Listing Referrers"): the API where the registry has it, and the
+ * fallback tag `<alg>-<hex>` in any case, since clients wrote it before the registry learned the API.
+ */
+import type { Digest } from '#base/brand';
+import { limits } from '#base/limits';
+import { unwrap } from '#base/result';
+import {
+  bareMediaType,
+  buildIndex,
+  type Descriptor,
+  descriptorOf,
+  type Manifest,
+  mediaType,
+  parseManifest,
+} from '#formats/oci';
+import type { HttpResponse } from '#platform/http-client';
+import { followPages } from './pages.ts';
+import type { Repository } from './repository.ts';
+import { updateTag } from './tag-update.ts';
+
+/** The tag of the referrers tag schema; cosign's legacy tags add a suffix to it. */
+export const fallbackTag = (digest: Digest): string => digest.replace(':', '-');
+
+/** Answers that say "there is no such API here" rather than "something is wrong". */
+const API_MISSING = new Set([400, 404, 405, 406, 501]);
+
+export async function listReferrers(repository: Repository, digest: Digest): Promise<readonly Descriptor[]> {
+  const [listed, tagged] = await Promise.all([
+    fromApi(repository, digest),
+    repository.tagged(fallbackTag(digest)),
+  ]);
+  const found = new Map<Digest, Descriptor>();
+  const fallback = tagged?.manifest.kind === 'index' ? tagged.manifest.manifests : [];
+  for (const entry of [...(listed ?? []), ...fallback]) {
+    const known = found.get(entry.digest);
+    // The fallback entry of some clients lacks artifactType and annotations: keep the richer one.
+    if (known === undefined || (known.annotations.size === 0 && entry.annotations.size > 0)) {
+      found.set(entry.digest, entry);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The API's list, or undefined when the registry does not have it. */
+async function fromApi(repository: Repository, digest: Digest): Promise<readonly Descriptor[] | undefined> {
+  if (repository.referrersApi === false) return undefined;
+  const entries: Descriptor[] = [];
+  const first = repository.path(`referrers/${digest}`);
+  const accept = { accept: mediaType.ociIndex };
+  for await (const page of followPages(repository, first, limits.referrersPages, accept)) {
+    if (!isApiAnswer(page)) {
+      if (page.status !== 200 && !API_MISSING.has(page.status)) {
+        throw await repository.unexpected('the list of referrers', page);
+      }
+      repository.referrersApi = false;
+      return undefined;
+    }
+    const index = unwrap(parseManifest(page.body, { mediaType: mediaType.ociIndex }));
+    if (index.kind === 'index') entries.push(...index.manifests);
+  }
+  repository.referrersApi = true;
+  return entries;
+}
+
+/** Some servers answer every path with a page of their own: the media type decides. */
+const isApiAnswer = (page: HttpResponse): boolean =>
+  page.status === 200 && bareMediaType(page.headers.get('content-type') ?? '') === mediaType.ociIndex;
+
+/**
+ * Makes a pushed manifest findable from its subject. `OCI-Subject` alone is not believed: a registry is known
+ * that sends it without having the API, so the API is asked.
+ */
+export async function ensureReferrer(
+  repository: Repository,
+  manifest: Manifest,
+  pushed: HttpResponse,
+): Promise<void> {
+  const subject = manifest.subject;
+  if (subject === undefined) return;
+  const listed = await fromApi(repository, subject.digest);
+  const isHandled = pushed.headers.get('oci-subject') === subject.digest;
+  if (listed !== undefined && (isHandled || listed.some((entry) => entry.digest === manifest.digest))) return;
+  const own = descriptorOf(manifest, { pullUp: true });
+  await updateTag(repository, fallbackTag(subject.digest), {
+    holds: (held) => entriesOf(held).some((entry) => entry.digest === own.digest),
+    change: (held) => buildIndex({ manifests: [...entriesOf(held), own] }),
+  });
+}
+
+/** Takes a deleted manifest out of the fallback tag, if it is there. */
+export async function forgetReferrer(repository: Repository, subject: Digest, digest: Digest): Promise<void> {
+  const tag = fallbackTag(subject);
+  if ((await repository.tagged(tag)) === undefined) return;
+  await updateTag(repository, tag, {
+    holds: (held) => !entriesOf(held).some((entry) => entry.digest === digest),
+    change: (held) => buildIndex({ manifests: entriesOf(held).filter((e) => e.digest !== digest) }),
+  });
+}
+
+const entriesOf = (held: Manifest | undefined): readonly Descriptor[] =>
+  held?.kind === 'index' ? held.manifests : [];

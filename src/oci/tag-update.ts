@@ -1,0 +1,67 @@
+/**
+ * Changing what a tag holds without losing the change of another writer: conditional PUT where the registry
+ * honours it, and read, verify, retry where it does not.
+ */
+import { fail } from '#base/reason';
+import type { Manifest } from '#formats/oci';
+import { R } from './reasons.ts';
+import type { Repository, TaggedManifest } from './repository.ts';
+import { messageOf } from './wire.ts';
+
+export interface TagChange {
+  /** Whether the change is in what the tag holds. */
+  holds(held: Manifest | undefined): boolean;
+  /** What the tag should hold; blobs it needs are there already. */
+  change(held: Manifest | undefined): Manifest;
+  /** Pushes blobs a changed manifest needs, before it is sent. */
+  prepare?(next: Manifest): Promise<void>;
+}
+
+const ATTEMPTS_MAX = 12;
+/** Another writer that read before us and ignores conditions has overwritten us by then. */
+const SETTLE_MS = 150;
+
+/** Applies the change and returns once it was seen to stay. Gives up with WB-508. */
+export async function updateTag(repository: Repository, tag: string, change: TagChange): Promise<Manifest> {
+  let wrote = false;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const held = await repository.tagged(tag);
+    if (held !== undefined && change.holds(held.manifest)) {
+      if (!wrote || (await stays(repository, tag, change))) return held.manifest;
+      continue;
+    }
+    if (attempt > 0) await repository.wire.sleep(repository.wire.backoff(Math.min(attempt, 4)));
+    const next = change.change(held?.manifest);
+    await change.prepare?.(next);
+    wrote = (await put(repository, tag, next, held)) || wrote;
+  }
+  throw fail(R.conflict, {
+    expected: `the change of ${repository.name}:${tag} to stay`,
+    actual: `it was lost ${ATTEMPTS_MAX} times`,
+  });
+}
+
+async function stays(repository: Repository, tag: string, change: TagChange): Promise<boolean> {
+  await repository.wire.sleep(SETTLE_MS);
+  return change.holds((await repository.tagged(tag))?.manifest);
+}
+
+/** False when the registry says that the tag changed since it was read. */
+async function put(
+  repository: Repository,
+  tag: string,
+  next: Manifest,
+  held: TaggedManifest | undefined,
+): Promise<boolean> {
+  const condition = held === undefined ? { 'if-none-match': '*' } : ifMatch(held.etag);
+  const response = await repository.sendManifest(next, tag, condition);
+  if (response.status === 201) return true;
+  if (response.status === 412 || response.status === 409) return false;
+  throw fail(R.upload, {
+    expected: `${repository.name} to take ${tag}`,
+    actual: `status ${response.status}${await messageOf(response)}`,
+  });
+}
+
+const ifMatch = (etag: string | undefined): Record<string, string> =>
+  etag === undefined ? {} : { 'if-match': etag };
