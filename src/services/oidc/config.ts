@@ -1,0 +1,38 @@
+/** What the development issuer needs. */
+import { isIPv6 } from 'node:net';
+import type { Clock } from '#base/clock';
+import type { Random } from '#base/random';
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
+
+/**
+ * An issuer below the same origin, so that a CA can treat kinds of identity differently: people by e-mail
+ * (`''`), workflows with GitHub's claims (`github`), and machines whose subject is a URI (`workload`).
+ */
+export const realms = ['', 'github', 'workload'] as const;
+export type Realm = (typeof realms)[number];
+
+export interface OidcConfig {
+  /** Folder for the signing key (mode 0600). */
+  readonly dir: string;
+  /** The origin under which it is reached, without a trailing slash; known only once it listens. */
+  readonly origin: () => string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** JWS algorithm of new keys. */
+  readonly algorithm?: 'ES256' | 'RS256';
+  /** Lifetime of tokens in seconds when the request names none. */
+  readonly lifetimeSeconds?: number;
+}
+
+/** Throws WB-1070 unless `host` names this machine only. */
+export function requireLoopback(host: string): void {
+  if (isLoopback(host)) return;
+  throw fail(R.loopback, { expected: 'a loopback address', actual: JSON.stringify(host) });
+}
+
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (bare === 'localhost' || bare.endsWith('.localhost')) return true;
+  return isIPv6(bare) ? bare === '::1' : /^127\.(?:\d{1,3}\.){2}\d{1,3}$/.test(bare);
+}

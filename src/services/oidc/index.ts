@@ -1,0 +1,4 @@
+export { isLoopback, type OidcConfig, type Realm, realms, requireLoopback } from './config.ts';
+export { type GithubWorkflow, githubClaims } from './github.ts';
+export { createOidc, type OidcIssuer, type TokenRequest } from './issuer.ts';
+export { registerOidc } from './routes.ts';

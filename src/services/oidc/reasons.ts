@@ -1,0 +1,34 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  loopback: {
+    code: 'WB-1070',
+    check: 'oidc.bind',
+    side: 'usage',
+    summary: 'The development issuer was asked to listen beyond this machine.',
+    hint: 'bind it to 127.0.0.1 or ::1; it mints any identity for anybody who reaches it',
+  },
+  host: {
+    code: 'WB-1071',
+    check: 'oidc.host',
+    side: 'input',
+    summary: 'A request reached the development issuer under a name that is not this machine.',
+    hint: 'use the loopback address the stack printed',
+    status: 403,
+  },
+  tokenRequest: {
+    code: 'WB-1072',
+    check: 'oidc.tokenRequest',
+    side: 'input',
+    summary: 'A token request to the development issuer cannot be used.',
+    hint: 'send JSON with sub, and optionally email, aud, expiresIn (seconds) and claims',
+  },
+  realm: {
+    code: 'WB-1073',
+    check: 'oidc.realm',
+    side: 'input',
+    summary: 'The development issuer has no realm of this name.',
+    hint: 'leave realm out for e-mail identities, or use one the README of the service lists',
+    status: 404,
+  },
+});

@@ -1,0 +1,34 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  selfCheck: {
+    code: 'WB-1060',
+    check: 'tuf.selfCheck',
+    side: 'defect',
+    summary: 'New TUF metadata did not verify from its own root and was not published.',
+    hint: 'the metadata served before is still in place; check the clock and the key files of the data directory',
+  },
+  keys: {
+    code: 'WB-1061',
+    check: 'tuf.keys',
+    side: 'environment',
+    summary: 'The keys of a TUF repository do not belong to its metadata.',
+    hint: 'restore the keys folder that was backed up together with the metadata',
+    exit: 3,
+  },
+  notFound: {
+    code: 'WB-1062',
+    check: 'tuf.path',
+    side: 'input',
+    summary: 'The TUF repository has no file of this name.',
+    hint: 'start at timestamp.json',
+    status: 404,
+  },
+  targetName: {
+    code: 'WB-1063',
+    check: 'tuf.targetName',
+    side: 'usage',
+    summary: 'A target name is not a plain file name.',
+    hint: 'use letters, digits, dot, underscore and hyphen',
+  },
+});

@@ -1,0 +1,29 @@
+/** Wire: a TUF mirror with consistent snapshots. Only `timestamp.json` changes under its name. */
+import { fail } from '#base/reason';
+import type { HttpApp, HttpReply } from '#platform/http-server';
+import { R } from './reasons.ts';
+import type { Tuf } from './repository.ts';
+
+export function registerTuf(app: HttpApp, tuf: Tuf): void {
+  const send = async (path: string, reply: HttpReply): Promise<HttpReply> => {
+    const bytes = await tuf.read(path);
+    if (bytes === undefined) throw fail(R.notFound, { expected: 'a published file', actual: path });
+    const isFixed = path !== 'timestamp.json';
+    reply.header('cache-control', isFixed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    const isJson = path.endsWith('.json');
+    return reply.type(isJson ? 'application/json' : 'application/octet-stream').send(Buffer.from(bytes));
+  };
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  // The newest root under a plain name, for people: clients walk N.root.json.
+  app.get('/root.json', async (_request, reply) => {
+    const version = (await tuf.status())?.rootVersion ?? 1;
+    reply.header('cache-control', 'no-cache');
+    const bytes = await tuf.read(`${version}.root.json`);
+    if (bytes === undefined) throw fail(R.notFound, { expected: 'a root', actual: 'nothing published' });
+    return reply.type('application/json').send(Buffer.from(bytes));
+  });
+  app.get<{ Params: { file: string } }>('/:file', (request, reply) => send(request.params.file, reply));
+  app.get<{ Params: { file: string } }>('/targets/:file', (request, reply) =>
+    send(`targets/${request.params.file}`, reply),
+  );
+}

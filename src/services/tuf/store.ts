@@ -1,0 +1,54 @@
+/**
+ * The published files. Order of writing: targets, root, targets metadata, snapshot, and timestamp last: until
+ * that one name changes, clients see the repository as it was, so a crash at any point leaves it whole.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '#base/reason';
+import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { R } from './reasons.ts';
+
+export type Files = ReadonlyMap<string, Uint8Array>;
+
+export interface TufStore {
+  /** A published file by its path below the mirror; undefined when there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  write(files: Files): Promise<void>;
+  /** Highest `N.root.json`, 0 when there is none. */
+  latestRoot(): Promise<number>;
+}
+
+const metadataName = /^(?:timestamp|(?:[1-9]\d{0,8}\.)(?:root|snapshot|targets))\.json$/;
+const targetPath = /^targets\/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
+
+export function openTufStore(dir: string): TufStore {
+  const fileOf = (path: string): string | undefined => {
+    if (targetPath.test(path)) return join(dir, path);
+    return metadataName.test(path) ? join(dir, 'metadata', path) : undefined;
+  };
+  return {
+    read: async (path) => {
+      const file = fileOf(path);
+      return file === undefined ? undefined : readFileIfThere(file);
+    },
+    write: async (files) => {
+      for (const [path, bytes] of [...files].sort(([a], [b]) => order(a) - order(b))) {
+        const file = fileOf(path);
+        if (file === undefined) {
+          throw fail(R.targetName, { expected: 'a plain file name', actual: JSON.stringify(path) });
+        }
+        await writeFileDurable(file, bytes);
+      }
+    },
+    latestRoot: async () => {
+      const names = await readdir(join(dir, 'metadata')).catch(() => []);
+      const versions = names.flatMap((name) => Number(/^(\d+)\.root\.json$/.exec(name)?.[1] ?? 0));
+      return Math.max(0, ...versions);
+    },
+  };
+}
+
+function order(path: string): number {
+  if (path.startsWith('targets/')) return 0;
+  return ['root', 'targets', 'snapshot', 'timestamp'].findIndex((role) => path.endsWith(`${role}.json`)) + 1;
+}

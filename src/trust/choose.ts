@@ -1,0 +1,100 @@
+/** Which trusted root a command uses: from its options and the environment, in one place for every verb. */
+import { join } from 'node:path';
+import { fail } from '#base/reason';
+import type { TrustSource } from './load.ts';
+import { R } from './reasons.ts';
+
+export interface TrustOptions {
+  /** `--trusted-root FILE`. */
+  readonly trustedRoot?: string;
+  /** `--signing-config FILE`; with `--trusted-root` or a stack. */
+  readonly signingConfig?: string;
+  /** `--trust-config FILE`. */
+  readonly trustConfig?: string;
+  /** `--tuf-mirror URL`. */
+  readonly tufMirror?: string;
+  /** `--tuf-root FILE`. */
+  readonly tufRoot?: string;
+  readonly rootChecksum?: string;
+  /** `--cache-dir DIR`. */
+  readonly cacheDir?: string;
+  readonly offline?: boolean;
+  /** `--stack DIR`: the data directory of `waybill stack up`. */
+  readonly stack?: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Files of a stack's data directory that clients read. */
+export const stackTrustFiles = {
+  trustedRoot: 'public/trusted_root.json',
+  signingConfig: 'public/signing_config.v0.2.json',
+  signingConfigV2: 'public/signing_config_rekor_v2.v0.2.json',
+  trustConfig: 'public/client_trust_config.json',
+  tufRoot: 'public/root.json',
+} as const;
+
+/**
+ * Options win over the environment (`WAYBILL_TRUSTED_ROOT`, `WAYBILL_TUF_MIRROR` or `TUF_MIRROR` with
+ * `WAYBILL_TUF_ROOT` or `TUF_ROOT_JSON`, `WAYBILL_STACK`). Throws WB-607 when two options disagree or
+ * nothing says where trust comes from: there is no built-in root.
+ */
+export function chooseTrust(options: TrustOptions, env: Env): TrustSource {
+  const given = [options.trustedRoot, options.trustConfig, options.tufMirror, options.stack].filter(
+    (value) => value !== undefined,
+  );
+  if (given.length > 1) throw fail(R.source, { expected: 'one source of trust', actual: given.join(', ') });
+  const chosen = fromOptions(options, env) ?? fromEnvironment(options, env);
+  if (chosen !== undefined) return chosen;
+  throw fail(R.source, {
+    expected: 'a trusted root',
+    actual: 'no option and no environment variable names one',
+    hint: 'give --trusted-root FILE, --stack DIR or --tuf-mirror URL, or set WAYBILL_STACK',
+  });
+}
+
+function fromOptions(options: TrustOptions, env: Env): TrustSource | undefined {
+  const { trustedRoot, signingConfig, trustConfig, tufMirror, stack } = options;
+  if (trustedRoot !== undefined) {
+    return { kind: 'file', trustedRoot, ...(signingConfig === undefined ? {} : { signingConfig }) };
+  }
+  if (trustConfig !== undefined) return { kind: 'config', path: trustConfig };
+  if (tufMirror !== undefined) return tufSource(tufMirror, options.tufRoot, options, env);
+  return stack === undefined ? undefined : stackSource(stack, signingConfig);
+}
+
+function fromEnvironment(options: TrustOptions, env: Env): TrustSource | undefined {
+  const trustedRoot = env['WAYBILL_TRUSTED_ROOT'];
+  if (trustedRoot) return fromOptions({ ...options, trustedRoot }, env);
+  const stack = env['WAYBILL_STACK'];
+  if (stack) return stackSource(stack, options.signingConfig);
+  const mirror = env['WAYBILL_TUF_MIRROR'] ?? env['TUF_MIRROR'];
+  const root = options.tufRoot ?? env['WAYBILL_TUF_ROOT'] ?? env['TUF_ROOT_JSON'];
+  return mirror ? tufSource(mirror, root, options, env) : undefined;
+}
+
+function stackSource(folder: string, signingConfig: string | undefined): TrustSource {
+  return {
+    kind: 'file',
+    trustedRoot: join(folder, stackTrustFiles.trustedRoot),
+    signingConfig: signingConfig ?? join(folder, stackTrustFiles.signingConfig),
+  };
+}
+
+function tufSource(mirror: string, root: string | undefined, options: TrustOptions, env: Env): TrustSource {
+  return {
+    kind: 'tuf',
+    mirror,
+    cacheDir: options.cacheDir ?? defaultCacheDir(env),
+    ...(root === undefined ? {} : { root }),
+    ...(options.rootChecksum === undefined ? {} : { rootChecksum: options.rootChecksum }),
+    ...(options.offline === undefined ? {} : { offline: options.offline }),
+  };
+}
+
+/** `WAYBILL_CACHE`, else `waybill` below the user's cache directory. */
+export function defaultCacheDir(env: Env): string {
+  if (env['WAYBILL_CACHE']) return join(env['WAYBILL_CACHE'], 'trust');
+  const base = env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? env['USERPROFILE'] ?? '.', '.cache');
+  return join(base, 'waybill', 'trust');
+}

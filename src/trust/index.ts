@@ -1,0 +1,21 @@
+/** Where trusted roots come from: pinned files, ClientTrustConfig, TUF mirrors. */
+export { chooseTrust, defaultCacheDir, stackTrustFiles, type TrustOptions } from './choose.ts';
+export {
+  clientTrustConfigBytes,
+  loadTrust,
+  pinRoot,
+  rootChecksum,
+  SIGNING_CONFIG_TARGET,
+  TRUSTED_ROOT_TARGET,
+  type Trust,
+  type TrustDeps,
+  type TrustSource,
+} from './load.ts';
+export { mirrorFolder } from './tuf-cache.ts';
+export {
+  openRepository,
+  type TufMemory,
+  type TufRepository,
+  type TufRole,
+  type TufSource,
+} from './tuf-client.ts';

@@ -1,0 +1,61 @@
+/**
+ * Verified TUF files on disk, one folder a mirror. A crash leaves every file old or new; a mixture is sorted
+ * out by the next load, which verifies everything again from the pinned root.
+ */
+import { lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toHex, utf8 } from '#base/bytes';
+import { sha256 } from '#base/crypto';
+import { fail } from '#base/reason';
+import { attempt, unwrap } from '#base/result';
+import { parseJson, reader } from '#formats/json';
+import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { R } from './reasons.ts';
+import type { TufMemory } from './tuf-client.ts';
+
+export interface TufCache extends TufMemory {
+  readonly folder: string;
+}
+
+/** Opens the folder of a mirror below `cacheDir`. Throws WB-606 when others could write it. */
+export async function openTufCache(cacheDir: string, mirror: string): Promise<TufCache> {
+  const folder = join(cacheDir, mirrorFolder(mirror));
+  await mkdir(join(folder, 'targets'), { recursive: true, mode: 0o700 });
+  for (const part of [folder, join(folder, 'targets')]) await requireOwnFolder(part);
+  return {
+    folder,
+    recall: (name) => readFileIfThere(join(folder, name)),
+    keep: async (name, bytes) => {
+      const path = join(folder, name);
+      const before = await readFileIfThere(path);
+      // Another process may have seen a newer version meanwhile: never write an older one over it.
+      if (before !== undefined && !name.startsWith('targets/') && versionOf(before) > versionOf(bytes))
+        return;
+      await writeFileDurable(path, bytes, { mode: 0o600 });
+    },
+  };
+}
+
+async function requireOwnFolder(path: string): Promise<void> {
+  const stat = await lstat(path);
+  const isWritableByOthers = process.platform !== 'win32' && (stat.mode & 0o022) !== 0;
+  if (stat.isDirectory() && !isWritableByOthers) return;
+  const actual = stat.isDirectory() ? `mode ${(stat.mode & 0o777).toString(8)}` : 'not a folder';
+  throw fail(R.cache, { expected: `${path} to be a folder only its owner can write`, actual });
+}
+
+/** A readable, unique folder name: the host for people, the hash for certainty. */
+export function mirrorFolder(mirror: string): string {
+  const url = new URL(mirror);
+  const host = url.host.replace(/[^a-z0-9.-]/gi, '-') || 'file';
+  return `${host}-${toHex(sha256(utf8(url.href.replace(/\/+$/, '')))).slice(0, 16)}`;
+}
+
+function versionOf(bytes: Uint8Array): number {
+  const version = attempt(() =>
+    reader(unwrap(parseJson(bytes)))
+      .child('signed')
+      .integer('version'),
+  );
+  return version.ok ? version.value : -1;
+}
