@@ -25,6 +25,15 @@ export function hash(algorithm: HashName, bytes: Uint8Array): Uint8Array {
 }
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes);
 
+/** The id git gives an object: the hash of `<type> <length>\0<bytes>`. SHA-1 only because git's ids are. */
+export function gitObjectId(
+  format: 'sha1' | 'sha256',
+  type: 'blob' | 'tree' | 'commit' | 'tag',
+  bytes: Uint8Array,
+): Uint8Array {
+  return createHash(format).update(`${type} ${bytes.length}\0`).update(bytes).digest();
+}
+
 /** SHA-1, only to compare identifiers others have fixed (ESSCertID of RFC 2634); never for a signature. */
 export const sha1Unsafe = (bytes: Uint8Array): Uint8Array => hashOneShot('sha1', bytes, 'buffer');
 
