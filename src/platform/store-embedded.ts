@@ -1,0 +1,119 @@
+/**
+ * A `LogStore` in one directory:
+ *
+ *     staging.db    batches not yet in full tiles (SQLite, every commit synchronised)
+ *     index.db      name → entry; derived, so its last commits may be lost
+ *     tile/…        full tiles: written once, synchronised with their folder
+ *     checkpoint    what readers see
+ *     lock.db       the checkpoint lock, unless it is given a path of its own
+ *
+ * Give the lock its own path when the directory is backed up: a lock that went back with its data cannot
+ * notice the loss.
+ */
+import { join } from 'node:path';
+import { utf8, utf8Text } from '#base/bytes';
+import { readFileIfThere, writeFileDurable } from './files.ts';
+import { type Database, openDatabase, transaction } from './sqlite.ts';
+import type { CheckpointLock, LogStore, StagedBatch } from './store.ts';
+
+export interface EmbeddedStoreOptions {
+  readonly directory: string;
+  /** File of the checkpoint lock; default `lock.db` in the directory. */
+  readonly lockFile?: string;
+}
+
+export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
+  const { directory } = options;
+  const lockDb = openDatabase(options.lockFile ?? join(directory, 'lock.db'), { mode: 'durable' });
+  const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
+  const index = openDatabase(join(directory, 'index.db'), { mode: 'fast' });
+  const checkpointFile = join(directory, 'checkpoint');
+  return {
+    lock: embeddedLock(lockDb),
+    ...stagingPart(staging),
+    ...indexPart(index),
+    writeTile: (path, bytes) => writeFileDurable(join(directory, path), bytes),
+    readTile: (path) => readFileIfThere(join(directory, path)),
+    publish: (checkpoint) => writeFileDurable(checkpointFile, checkpoint),
+    published: async () => {
+      const bytes = await readFileIfThere(checkpointFile);
+      return bytes === undefined ? undefined : utf8Text(bytes);
+    },
+    close: async () => {
+      for (const database of [lockDb, staging, index]) database.close();
+    },
+  };
+}
+
+function embeddedLock(database: Database): CheckpointLock {
+  database.exec('CREATE TABLE IF NOT EXISTS lock (id INTEGER PRIMARY KEY CHECK (id = 1), checkpoint BLOB)');
+  const select = database.prepare('SELECT checkpoint FROM lock WHERE id = 1');
+  const insert = database.prepare('INSERT OR IGNORE INTO lock (id, checkpoint) VALUES (1, ?)');
+  const update = database.prepare('UPDATE lock SET checkpoint = ? WHERE id = 1 AND checkpoint = ?');
+  return {
+    read: async () => {
+      const row = select.get() as { checkpoint: Uint8Array } | undefined;
+      return row === undefined ? undefined : utf8Text(row.checkpoint);
+    },
+    swap: async (previous, next) => {
+      const done = previous === undefined ? insert.run(utf8(next)) : update.run(utf8(next), utf8(previous));
+      return done.changes === 1;
+    },
+  };
+}
+
+type StagingPart = Pick<LogStore, 'stage' | 'staged' | 'unstage'>;
+
+interface BatchRow {
+  readonly from_size: number;
+  readonly from_root: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+function stagingPart(database: Database): StagingPart {
+  database.exec(`CREATE TABLE IF NOT EXISTS staged (
+    to_size INTEGER NOT NULL, root BLOB NOT NULL, from_size INTEGER NOT NULL, from_root BLOB NOT NULL,
+    payload BLOB NOT NULL, PRIMARY KEY (to_size, root))`);
+  const insert = database.prepare('INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?)');
+  const select = database.prepare(
+    'SELECT from_size, from_root, payload FROM staged WHERE to_size = ? AND root = ?',
+  );
+  const remove = database.prepare('DELETE FROM staged WHERE to_size <= ?');
+  return {
+    stage: async (batch) => {
+      insert.run(batch.to, batch.root, batch.from, batch.fromRoot, batch.payload);
+    },
+    staged: async (to, root): Promise<StagedBatch | undefined> => {
+      const row = select.get(to, root) as unknown as BatchRow | undefined;
+      if (row === undefined) return undefined;
+      return { from: row.from_size, fromRoot: row.from_root, to, root, payload: row.payload };
+    },
+    unstage: async (size) => {
+      remove.run(size);
+    },
+  };
+}
+
+type IndexPart = Pick<LogStore, 'indexed' | 'index' | 'find'>;
+
+function indexPart(database: Database): IndexPart {
+  database.exec(`
+    CREATE TABLE IF NOT EXISTS names (name BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+    INSERT OR IGNORE INTO extent (id, size) VALUES (1, 0)`);
+  const insert = database.prepare('INSERT OR IGNORE INTO names (name, entry) VALUES (?, ?)');
+  const grow = database.prepare('UPDATE extent SET size = max(size, ?) WHERE id = 1');
+  const extent = database.prepare('SELECT size FROM extent WHERE id = 1');
+  const select = database.prepare('SELECT entry FROM names WHERE name = ?');
+  return {
+    indexed: async () => (extent.get() as { size: number }).size,
+    index: async (from, rows) =>
+      transaction(database, () => {
+        rows.forEach((row, i) => {
+          for (const name of row) insert.run(name, from + i);
+        });
+        grow.run(from + rows.length);
+      }),
+    find: async (name) => (select.get(name) as { entry: number } | undefined)?.entry,
+  };
+}

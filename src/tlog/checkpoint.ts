@@ -1,0 +1,69 @@
+/** Signs and opens the checkpoints of one log: an origin and a key, as a signed note. */
+import type { Signer } from '#base/crypto';
+import { type Reason, reason } from '#base/reason';
+import { err, ok, type Result } from '#base/result';
+import {
+  formatCheckpoint,
+  type NoteSigner,
+  noteSigner,
+  noteVerifier,
+  parseCheckpoint,
+  parseNote,
+  signNote,
+  verifyNote,
+} from '#formats/note';
+import { R } from './reasons.ts';
+
+export interface TreeHead {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+export interface CheckpointSigner {
+  readonly origin: string;
+  /** Full 32-byte id of the signing key (Rekor's log id). */
+  readonly keyId: Uint8Array;
+  sign(head: TreeHead): string;
+  /** Opens a checkpoint of this origin signed by this key; anything else is WB-408. */
+  open(checkpoint: string): Result<TreeHead>;
+}
+
+export interface CheckpointSignerOptions {
+  /** First line of the checkpoint. */
+  readonly origin: string;
+  /** Name in the signature line; default: the origin. */
+  readonly keyName?: string;
+  /** ECDSA P-256 or Ed25519. */
+  readonly signer: Signer;
+}
+
+export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSigner {
+  const { origin, signer } = options;
+  const name = options.keyName ?? origin;
+  const writer: NoteSigner = noteSigner(name, signer);
+  const verifier = noteVerifier(name, signer.publicKey);
+  return {
+    origin,
+    keyId: writer.keyId,
+    sign: (head) => signNote(formatCheckpoint(origin, head.size, head.root), writer),
+    open: (checkpoint) => {
+      const note = parseNote(checkpoint);
+      if (!note.ok) return refuse(origin, note.error);
+      const signed = verifyNote(note.value, [verifier]);
+      if (!signed.ok) return refuse(origin, signed.error);
+      const head = parseCheckpoint(note.value.text);
+      if (!head.ok) return refuse(origin, head.error);
+      if (head.value.origin !== origin)
+        return mismatch(origin, `origin ${JSON.stringify(head.value.origin)}`);
+      return ok({ size: head.value.size, root: head.value.rootHash });
+    },
+  };
+}
+
+function refuse(origin: string, why: Reason): Result<never> {
+  return mismatch(origin, `${why.check}: ${why.actual}`);
+}
+
+function mismatch(origin: string, actual: string): Result<never> {
+  return err(reason(R.key, { expected: `a checkpoint of ${origin} signed by its key`, actual }));
+}

@@ -1,0 +1,103 @@
+/**
+ * The commit path. Its order is the log's promise:
+ *
+ *   1. stage      the batch is durable; a crash now leaves bytes nobody refers to
+ *   2. read back  what the disk returns hashes to the root we are about to sign
+ *   3. sign       nothing is signed that is not durable
+ *   4. swap       the lock names the new checkpoint: from here the entries are in the log
+ *   5. apply      tiles and names
+ *   6. publish    readers see the checkpoint
+ *   7. answer     (the caller) only now
+ *
+ * Before 4 a failure refuses the batch and nothing of it is in the log. From 4 on a failure stops the log:
+ * opening it again finishes the batch.
+ */
+import { equalBytes } from '#base/bytes';
+import type { Reason } from '#base/reason';
+import { fail, reason, type WaybillError } from '#base/reason';
+import { apply } from './apply.ts';
+import { decodeBatch, encodeBatch } from './batch.ts';
+import { R } from './reasons.ts';
+import { batchTime, extend, type NextTree, stateAfter } from './sequence.ts';
+import type { LogOptions, LogRecord, PendingEntry, Personality, TreeState } from './types.ts';
+
+/** The log must stop: what is stored can no longer be told from here. */
+export class StopLog extends Error {
+  readonly why: Reason;
+  /** Answer for the entries of this batch; the entries behind it get WB-405. */
+  readonly answer: WaybillError;
+
+  constructor(why: Reason, answer: WaybillError, cause: unknown) {
+    super(why.actual, { cause });
+    this.why = why;
+    this.answer = answer;
+  }
+}
+
+type CommitOptions = Pick<LogOptions, 'store' | 'signer' | 'clock'>;
+
+/** Commits one batch; returns the state it leads to. Throws `WaybillError` (refused) or `StopLog`. */
+export async function commit(
+  options: CommitOptions,
+  personality: Personality,
+  state: TreeState,
+  batch: readonly PendingEntry[],
+): Promise<{ readonly state: TreeState; readonly next: NextTree }> {
+  const { store } = options;
+  const time = batchTime(options.clock.now(), state.time);
+  const records: LogRecord[] = batch.map(({ entry, extra }) => ({ entry, extra, time }));
+  const next = extend(state, records, personality);
+  const checkpoint = await stageAndSign(options, personality, state, next);
+  await swap(options, state.checkpoint, checkpoint);
+  try {
+    await apply(store, state, next, personality);
+    await store.publish(checkpoint);
+  } catch (error) {
+    throw unknownOutcome('the batch is committed but could not be published', error);
+  }
+  return { state: stateAfter(state, next, checkpoint), next };
+}
+
+async function stageAndSign(
+  options: CommitOptions,
+  personality: Personality,
+  state: TreeState,
+  next: NextTree,
+): Promise<string> {
+  const payload = encodeBatch(next.records);
+  const batch = { from: state.size, fromRoot: state.root, to: next.size, root: next.root, payload };
+  try {
+    await options.store.stage(batch);
+    const stored = await options.store.staged(next.size, next.root);
+    const reread = stored === undefined ? [] : decodeBatch(stored.payload);
+    // One flipped bit between hashing and disk would make a log nobody can verify (Yeti 2022).
+    if (!equalBytes(extend(state, reread, personality).root, next.root)) {
+      throw fail(R.corrupt, { expected: 'the staged batch as it was written', actual: 'other bytes' });
+    }
+    return options.signer.sign({ size: next.size, root: next.root });
+  } catch (error) {
+    const actual = error instanceof Error ? error.message : String(error);
+    throw fail(R.notLogged, { expected: 'a durable batch and a signed checkpoint', actual }, error);
+  }
+}
+
+async function swap(options: CommitOptions, previous: string, next: string): Promise<void> {
+  const { lock } = options.store;
+  try {
+    if (await lock.swap(previous, next)) return;
+  } catch (error) {
+    // The swap may have happened all the same. Only the stored value can tell, and only if it is the new one:
+    // a write that is still on its way may arrive after the old value was read.
+    const stored = await lock.read().catch(() => undefined);
+    if (stored === next) return;
+    throw unknownOutcome('the checkpoint lock did not answer', error);
+  }
+  const detail = { expected: 'the checkpoint this process wrote last', actual: 'another one in the lock' };
+  throw new StopLog(reason(R.otherWriter, detail), fail(R.otherWriter, detail), undefined);
+}
+
+export function unknownOutcome(actual: string, cause: unknown): StopLog {
+  const shown = cause instanceof Error ? `${actual}: ${cause.message}` : actual;
+  const detail = { expected: 'a committed and published batch', actual: shown };
+  return new StopLog(reason(R.outcomeUnknown, detail), fail(R.outcomeUnknown, detail, cause), cause);
+}

@@ -1,0 +1,98 @@
+/** Walks a whole log and proves it from its entries alone: what an outside monitor would do. */
+import { equalBytes, toHex } from '#base/bytes';
+import { unwrap } from '#base/result';
+import { leafHash } from '#formats/merkle';
+import { TILE_WIDTH, tilePath } from '#formats/tiles';
+import { type CompleteTile, TreeEdge } from './edge.ts';
+import type { Log } from './log.ts';
+import { readRecords } from './open.ts';
+import { type LogOptions, type LogRecord, type Personality, plainPersonality } from './types.ts';
+
+export interface FsckReport {
+  readonly size: number;
+  /** Findings in words; empty for a sound log. */
+  readonly problems: readonly string[];
+}
+
+type FsckOptions = Pick<LogOptions, 'store' | 'signer' | 'personality'>;
+
+/** Most findings listed: one flipped bit can show in many places. */
+const PROBLEMS_MAX = 100;
+
+/**
+ * Recomputes every tile and the root from the stored entries of an open log and compares them with the files,
+ * the names and the signed checkpoint. Reads everything once; memory does not grow with the log.
+ */
+export async function fsck(options: FsckOptions, log: Log): Promise<FsckReport> {
+  const walk = new Walk(options);
+  const { size, root, checkpoint } = log.tree;
+  const head = unwrap(options.signer.open(checkpoint));
+  if (head.size !== size || !equalBytes(head.root, root)) walk.report('the checkpoint is of another tree');
+  for (let from = 0; from < size; from += TILE_WIDTH) {
+    const isFull = from + TILE_WIDTH <= size;
+    const records = isFull ? await walk.fullTile(from / TILE_WIDTH) : await tail(log, from, size);
+    if (records === undefined) break;
+    await walk.records(from, records);
+  }
+  if (!equalBytes(walk.edge.root(), root)) {
+    walk.report(`entries hash to ${toHex(walk.edge.root())}, the checkpoint says ${toHex(root)}`);
+  }
+  return { size, problems: walk.problems };
+}
+
+async function tail(log: Log, from: number, size: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let index = from; index < size; index++) records.push(await log.record(index));
+  return records;
+}
+
+class Walk {
+  readonly problems: string[] = [];
+  readonly edge = new TreeEdge();
+  readonly #options: FsckOptions;
+  readonly #personality: Personality;
+  #time = 0;
+
+  constructor(options: FsckOptions) {
+    this.#options = options;
+    this.#personality = options.personality ?? plainPersonality;
+  }
+
+  report(problem: string): void {
+    if (this.problems.length < PROBLEMS_MAX) this.problems.push(problem);
+  }
+
+  async fullTile(index: number): Promise<readonly LogRecord[] | undefined> {
+    try {
+      return await readRecords(this.#options.store, index);
+    } catch (error) {
+      this.report(`entries of tile ${index}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  }
+
+  async records(from: number, records: readonly LogRecord[]): Promise<void> {
+    for (const [i, record] of records.entries()) {
+      if (record.time < this.#time) this.report(`entry ${from + i} is older than the one before`);
+      this.#time = record.time;
+      const leaf = leafHash(this.#personality.leaf(record.entry));
+      await this.#name(from + i, leaf);
+      if (this.#personality.identity !== undefined) {
+        await this.#name(from + i, this.#personality.identity(record.entry));
+      }
+      for (const tile of this.edge.append(leaf)) await this.#compare(tile);
+    }
+  }
+
+  async #name(index: number, name: Uint8Array): Promise<void> {
+    const found = await this.#options.store.find(name);
+    if (found !== index) this.report(`entry ${index} is found as ${found ?? 'nothing'} by ${toHex(name)}`);
+  }
+
+  async #compare(tile: CompleteTile): Promise<void> {
+    const path = tilePath({ kind: 'hashes', level: tile.level, index: tile.index, width: TILE_WIDTH });
+    const stored = await this.#options.store.readTile(path);
+    if (stored === undefined) this.report(`${path} is missing`);
+    else if (!equalBytes(stored, tile.nodes.bytes())) this.report(`${path} is not what the entries hash to`);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Entries that wait for the next batch. The window adapts by itself: a batch is whatever arrived while the
+ * batch before was being made durable, so one client waits for one sync and many clients share it.
+ */
+import { toHex } from '#base/bytes';
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
+import type { AppendResult, LoggedEntry, PendingEntry } from './types.ts';
+
+/** Entries remembered after their commit, so that a look-up begun before it cannot let a duplicate in. */
+const RECENT_MAX = 8192;
+
+export interface Waiter {
+  readonly pending: PendingEntry;
+  readonly result: Promise<LoggedEntry>;
+  readonly settle: PromiseWithResolvers<LoggedEntry>;
+}
+
+export class Pool {
+  readonly #max: number;
+  #waiting: Waiter[] = [];
+  /** Waiting or being committed, by identity. */
+  readonly #underWay = new Map<string, Waiter>();
+  readonly #recent = new Map<string, LoggedEntry>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** The outcome of the same entry that is under way or was committed a moment ago. */
+  same(identity: Uint8Array): Promise<AppendResult> | undefined {
+    const key = toHex(identity);
+    const waiter = this.#underWay.get(key);
+    if (waiter !== undefined) return waiter.result.then((logged) => ({ logged, duplicate: true }));
+    const logged = this.#recent.get(key);
+    return logged === undefined ? undefined : Promise.resolve({ logged, duplicate: true });
+  }
+
+  /** Queues an entry and returns its outcome. Throws WB-402 when too many wait. */
+  add(pending: PendingEntry): Promise<LoggedEntry> {
+    if (this.#waiting.length >= this.#max) {
+      throw fail(R.poolFull, { expected: `fewer than ${this.#max} waiting entries`, actual: 'a full pool' });
+    }
+    const settle = Promise.withResolvers<LoggedEntry>();
+    const waiter: Waiter = { pending, settle, result: settle.promise };
+    // The batch may fail after its submitter went away; that must not end the process.
+    waiter.result.catch(() => {});
+    this.#waiting.push(waiter);
+    this.#underWay.set(toHex(pending.identity), waiter);
+    return waiter.result;
+  }
+
+  take(max: number): Waiter[] {
+    return this.#waiting.splice(0, max);
+  }
+
+  resolve(waiter: Waiter, logged: LoggedEntry): void {
+    const key = toHex(waiter.pending.identity);
+    this.#underWay.delete(key);
+    this.#recent.set(key, logged);
+    if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value as string);
+    waiter.settle.resolve(logged);
+  }
+
+  /** Forgets the entry before it answers, so that the same entry submitted again starts anew. */
+  reject(waiter: Waiter, error: unknown): void {
+    this.#underWay.delete(toHex(waiter.pending.identity));
+    waiter.settle.reject(error);
+  }
+
+  rejectAll(error: unknown): void {
+    for (const waiter of this.take(this.#waiting.length)) this.reject(waiter, error);
+  }
+}

@@ -1,0 +1,89 @@
+/** What the parts of the engine hand each other. */
+import type { Clock } from '#base/clock';
+import type { Reason } from '#base/reason';
+import type { LogStore } from '#platform/store';
+import type { CheckpointSigner } from './checkpoint.ts';
+import type { TreeEdge } from './edge.ts';
+
+/** What makes an engine one kind of log: pure functions of an entry's bytes. */
+export interface Personality {
+  /** The bytes that are hashed as the leaf. */
+  leaf(entry: Uint8Array): Uint8Array;
+  /** What makes two entries the same, 32 bytes; absent: the leaf hash. */
+  identity?(entry: Uint8Array): Uint8Array;
+}
+
+/** The leaf is the entry itself: both Rekor versions. */
+export const plainPersonality: Personality = { leaf: (entry) => entry };
+
+export interface LogRecord {
+  readonly entry: Uint8Array;
+  /** Kept beside the entry and not covered by the tree: search keys, chains. */
+  readonly extra: Uint8Array;
+  /** When it was sequenced, in milliseconds. */
+  readonly time: number;
+}
+
+/** A submitted entry that has no index yet. */
+export interface PendingEntry {
+  readonly entry: Uint8Array;
+  readonly extra: Uint8Array;
+  readonly leafHash: Uint8Array;
+  readonly identity: Uint8Array;
+}
+
+/** The tree at one checkpoint. Values are never changed: a commit makes the next state. */
+export interface TreeState {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly edge: TreeEdge;
+  /** The signed checkpoint of this size and root. */
+  readonly checkpoint: string;
+  /** Time of the newest record in milliseconds; 0 for the empty log. */
+  readonly time: number;
+  /** Records after the last full tile. */
+  readonly tail: readonly LogRecord[];
+}
+
+export interface Proof {
+  readonly index: number;
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** Leaf to root. */
+  readonly hashes: readonly Uint8Array[];
+  /** The signed checkpoint the proof leads to. */
+  readonly checkpoint: string;
+}
+
+/** An entry that is in the log, with its proof against a published checkpoint. */
+export interface LoggedEntry extends LogRecord {
+  readonly index: number;
+  readonly leafHash: Uint8Array;
+  readonly proof: Proof;
+}
+
+export interface AppendResult {
+  readonly logged: LoggedEntry;
+  /** True when the log had this entry before; `logged` is the earlier one. */
+  readonly duplicate: boolean;
+}
+
+export interface LogOptions {
+  readonly store: LogStore;
+  readonly signer: CheckpointSigner;
+  readonly clock: Clock;
+  readonly personality?: Personality;
+  /** Create the log when the store is empty; otherwise opening an empty store is WB-411. */
+  readonly create?: boolean;
+  /** Told once when the log stops. */
+  readonly onStop?: (why: Reason) => void;
+  /** Entries that may wait for a batch; default `POOL_ENTRIES_MAX`. */
+  readonly poolEntriesMax?: number;
+}
+
+/** Entries that may wait: some seconds of work, so that a full pool is overload and not a burst. */
+export const POOL_ENTRIES_MAX = 4096;
+/** Entries of one batch: a tile's worth keeps a batch's proofs and its staging bounded. */
+export const BATCH_ENTRIES_MAX = 256;
+/** How far the clock may step back before the log refuses to sequence, in milliseconds. */
+export const CLOCK_STEP_BACK_MS_MAX = 2000;
