@@ -50,6 +50,7 @@ export const limits = {
   tufRootRotations: 256,
   tsaRequestBytes: 1 * MiB,
   tsaNonceBytes: 64,
+  caRequestBytes: 64 * KiB,
   /** Body of a log entry request. */
   logRequestBytes: 4 * MiB,
   /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */

@@ -88,4 +88,11 @@ export const R = defineReasons({
     hint: 'choose another port with --port, or stop what uses it',
     exit: 3,
   },
+  keyFile: {
+    code: 'WB-219',
+    check: 'key.file',
+    side: 'usage',
+    summary: 'A private key of a service cannot be used: its file is open to others, or does not open.',
+    hint: 'set mode 0600 on the file, and give the passphrase it was made with',
+  },
 });

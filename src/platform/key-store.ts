@@ -1,0 +1,85 @@
+/**
+ * Where a service keeps its private keys and the certificates that go with them.
+ *
+ * Contract: `openKey` returns the key kept under a name, or makes and keeps one durably before it returns; the
+ * same name gives the same key for ever. A key that others may read, or that the passphrase does not open, is
+ * refused (WB-219) and never replaced.
+ */
+import { chmod, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { utf8, utf8Text } from '#base/bytes';
+import { generateKey, type KeyKind, type PrivateKey, privateKeyFromPem, type Signer } from '#base/crypto';
+import { fail } from '#base/reason';
+import type { Secret } from '#base/secret';
+import { readFileIfThere, writeFileDurable } from './files.ts';
+import { R } from './reasons.ts';
+
+export interface KeyStore {
+  /** The kept key, undefined when there is none. */
+  findKey(name: string): Promise<Signer | undefined>;
+  /** The kept key; a fresh one of `kind` when there is none. */
+  openKey(name: string, kind: KeyKind): Promise<Signer>;
+  /** A file beside the keys, such as a certificate. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  write(name: string, data: string): Promise<void>;
+}
+
+/** Keys as PKCS#8 PEM files with mode 0600, encrypted when a passphrase is given. */
+export function fileKeyStore(dir: string, passphrase?: Secret): KeyStore {
+  const pathOf = (name: string): string => join(dir, name);
+  const findKey = async (name: string): Promise<PrivateKey | undefined> => {
+    const path = pathOf(`${name}.key`);
+    const pem = await readFileIfThere(path);
+    if (pem === undefined) return undefined;
+    await requirePrivate(path);
+    return readKey(path, utf8Text(pem), passphrase);
+  };
+  return {
+    findKey,
+    openKey: async (name, kind) => {
+      const kept = await findKey(name);
+      if (kept !== undefined) return kept;
+      const made = generateKey(kind);
+      await writeFileDurable(pathOf(`${name}.key`), made.exportPem(passphrase?.reveal()), { mode: 0o600 });
+      await chmod(dir, 0o700);
+      return made;
+    },
+    read: (name) => readFileIfThere(pathOf(name)),
+    write: (name, data) => writeFileDurable(pathOf(name), data),
+  };
+}
+
+function readKey(path: string, pem: string, passphrase: Secret | undefined): PrivateKey {
+  const isEncrypted = pem.includes('BEGIN ENCRYPTED');
+  if (!isEncrypted && passphrase !== undefined) {
+    throw fail(R.keyFile, { expected: `${path} encrypted, as a passphrase is set`, actual: 'a plain key' });
+  }
+  const key = privateKeyFromPem(pem, passphrase?.reveal());
+  if (key.ok) return key.value;
+  const expected = isEncrypted ? `a passphrase that opens ${path}` : `a PKCS#8 key in ${path}`;
+  const actual = isEncrypted && passphrase === undefined ? 'no passphrase' : 'a key that does not open';
+  throw fail(R.keyFile, { expected, actual });
+}
+
+async function requirePrivate(path: string): Promise<void> {
+  const mode = (await stat(path)).mode & 0o777;
+  if ((mode & 0o077) !== 0) {
+    throw fail(R.keyFile, { expected: `${path} with mode 0600`, actual: `mode 0${mode.toString(8)}` });
+  }
+}
+
+/** Keys in memory: for tests and throw-away stacks. */
+export function memoryKeyStore(): KeyStore {
+  const keys = new Map<string, Signer>();
+  const files = new Map<string, Uint8Array>();
+  return {
+    findKey: async (name) => keys.get(name),
+    openKey: async (name, kind) => {
+      const key = keys.get(name) ?? generateKey(kind);
+      keys.set(name, key);
+      return key;
+    },
+    read: async (name) => files.get(name),
+    write: async (name, data) => void files.set(name, utf8(data)),
+  };
+}
