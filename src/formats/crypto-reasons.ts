@@ -72,14 +72,6 @@ export const R = defineReasons({
     summary: 'A certificate signing request does not follow RFC 2986.',
     hint: 'make the request anew, for example with openssl req',
   },
-  csrSignature: {
-    code: 'WB-130',
-    check: 'csr.signature',
-    side: 'evidence',
-    summary: 'The signature of a certificate signing request does not fit its public key.',
-    hint: 'sign the request with the private key that belongs to the public key in it',
-    status: 400,
-  },
   sct: {
     code: 'WB-131',
     check: 'sct.form',

@@ -2,12 +2,13 @@
  * Signed certificate timestamps (RFC 6962 §3): the list a certificate carries, the bytes a log signs, and the
  * precertificate body they are signed over, cut out of the final certificate without re-encoding its parts.
  */
-import { concat, readUint, uintBytes } from '#base/bytes';
+import { concat, readUint, toBase64, uintBytes } from '#base/bytes';
 import { type PublicKey, sha256, verifySignature } from '#base/crypto';
 import { fail } from '#base/reason';
-import { attempt, isNonEmpty, type NonEmpty, ok, type Result } from '#base/result';
+import { attempt, isNonEmpty, type NonEmpty, ok, type Result, unwrap } from '#base/result';
 import { R } from './crypto-reasons.ts';
 import { contextTag, type DerNode, der, oidText, readDer, tags } from './der.ts';
+import { parseJson, reader } from './json.ts';
 import type { Certificate } from './x509.ts';
 import { familyOf } from './x509-algorithms.ts';
 import { oids, POISON_OID } from './x509-extensions.ts';
@@ -27,6 +28,7 @@ export interface Sct {
 const SIGNATURE_ALGORITHMS = { ecdsa: 3, rsa: 1 } as const;
 const SHA256 = 4;
 const LOG_ID_BYTES = 32;
+const ADD_CHAIN_BYTES_MAX = 64 * 1024;
 
 /** TLS presentation language, read front to back. Throws WB-131 at an overrun. */
 class TlsReader {
@@ -182,4 +184,41 @@ export function verifySct(sct: Sct, certificate: Certificate, issuerKey: PublicK
   if (familyOf(key.kind) !== sct.algorithm) return false;
   const data = sctSignedData(sct, sha256(issuerKey.spki), precertTbs(certificate));
   return verifySignature(key, data, sct.signature, 'sha256');
+}
+
+/** The answer of `add-chain` and `add-pre-chain` (RFC 6962 §4.1). */
+export interface AddChainResponse {
+  readonly sct_version: 0;
+  readonly id: string;
+  readonly timestamp: number;
+  readonly extensions: string;
+  readonly signature: string;
+}
+
+export function addChainResponse(sct: Sct): AddChainResponse {
+  return {
+    sct_version: 0,
+    id: toBase64(sct.logId),
+    timestamp: sct.timestamp,
+    extensions: toBase64(sct.extensions),
+    signature: toBase64(digitallySigned(sct.algorithm, sct.signature)),
+  };
+}
+
+/** Reads an `add-pre-chain` answer. Refusals: WB-131, WB-150 to WB-153. */
+export function parseAddChainResponse(body: Uint8Array): Result<Sct> {
+  return attempt(() => {
+    const json = reader(unwrap(parseJson(body, { maxBytes: ADD_CHAIN_BYTES_MAX })), '$', { as: R.sct });
+    const version = json.integer('sct_version');
+    if (version !== 0) throw malformed('SCT version 1 (0)', `${version}`);
+    const logId = json.bytes('id');
+    if (logId.length !== LOG_ID_BYTES)
+      throw malformed(`a log id of ${LOG_ID_BYTES} bytes`, `${logId.length}`);
+    return {
+      logId,
+      timestamp: json.integer('timestamp'),
+      extensions: json.optionalBytes('extensions') ?? new Uint8Array(0),
+      ...readDigitallySigned(json.bytes('signature')),
+    };
+  });
 }

@@ -159,6 +159,11 @@ export function parseCertificate(bytes: Uint8Array): Result<Certificate> {
   return attempt(() => readCertificate(bytes));
 }
 
+/** Parses a SubjectPublicKeyInfo by the rules for keys in certificates: named curves, uncompressed points. */
+export function parseSubjectPublicKey(spki: Uint8Array): Result<PublicKey> {
+  return attempt(() => readPublicKey(readDer(spki)));
+}
+
 /** `parseCertificate` for parsers of this room: throws `WaybillError`. */
 export function readCertificate(bytes: Uint8Array): Certificate {
   if (bytes.length > limits.certificateBytes) {
