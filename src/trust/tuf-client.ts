@@ -129,7 +129,12 @@ class SourceFetcher {
         actual: `${bytes.length} bytes`,
       });
     }
-    unwrap(parseJson(bytes, { maxBytes: limits.tufMetadataBytes }));
+    // tuf-js reads with JSON.parse, where the last of two equal members wins.
+    const strict = parseJson(bytes, { maxBytes: limits.tufMetadataBytes });
+    if (!strict.ok) {
+      const actual = `${strict.error.check}: ${strict.error.actual}`;
+      throw fail(R.tuf, { expected: `${path} as strict JSON`, actual });
+    }
     return Buffer.from(bytes);
   }
 

@@ -1,0 +1,10 @@
+/** Identity tokens: where they come from, what they say. */
+export {
+  challengeOf,
+  type IdentityClaims,
+  type IdentityPreview,
+  previewOf,
+  readClaims,
+  requireUsable,
+} from './claims.ts';
+export { type DetectOptions, detectToken, type FoundToken, findToken, requireToken } from './detect.ts';
