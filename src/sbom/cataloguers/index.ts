@@ -1,0 +1,10 @@
+/** Every cataloguer, in the order in which they look at an image. */
+import type { Cataloguer } from '../types.ts';
+import { apk } from './apk.ts';
+import { binary } from './binary.ts';
+import { dpkg } from './dpkg.ts';
+import { go } from './go.ts';
+import { npm } from './npm.ts';
+import { python } from './python.ts';
+
+export const cataloguers: readonly Cataloguer[] = [dpkg, apk, npm, python, go, binary];

@@ -1,0 +1,129 @@
+/** npm packages: every `package.json` that names a package and a version, installed or the application's own. */
+import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from '#formats/json';
+import { buildPurl } from '#formats/purl';
+import type { Unknown } from '#formats/sbom';
+import { baseOf, joinPath, parentOf } from '../paths.ts';
+import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
+
+interface Manifest {
+  readonly found: FoundPackage;
+  readonly dependencies: readonly string[];
+}
+
+export const npm: Cataloguer = {
+  name: 'npm',
+  wants: (_path, base) => base === 'package.json',
+  catalogue(image) {
+    const unknowns: Unknown[] = [];
+    const manifests: Manifest[] = [];
+    for (const file of image.files) {
+      if (baseOf(file.path) !== 'package.json') continue;
+      const read = readManifest(file);
+      if (typeof read === 'string') unknowns.push({ path: file.path, wantedBy: 'npm', reason: read });
+      else if (read !== undefined) manifests.push(read);
+    }
+    const folders = new Map(manifests.map(({ found }, i) => [parentOf(found.path), i]));
+    const packages = manifests.map(({ found, dependencies }) => ({
+      ...found,
+      needs: resolveAll(parentOf(found.path), dependencies, folders),
+    }));
+    return { packages, unknowns };
+  },
+};
+
+/** A manifest, a reason why it cannot be read, or undefined for one that describes no package. */
+function readManifest(file: ImageFile): Manifest | string | undefined {
+  const bytes = hasByteOrderMark(file.bytes) ? file.bytes.subarray(3) : file.bytes;
+  const parsed = parseJson(bytes, { maxBytes: bytes.length });
+  if (!parsed.ok) return `${parsed.error.expected} wanted, got ${parsed.error.actual}`;
+  if (!isJsonObject(parsed.value)) return 'not a JSON object';
+  const json = parsed.value;
+  const name = own(json, 'name');
+  const version = own(json, 'version');
+  if (typeof name !== 'string' || typeof version !== 'string' || name === '' || version === '') {
+    return isInstalled(file.path) ? 'an installed package without a name and a version' : undefined;
+  }
+  // A name with a space or a dot-separated company prefix belongs to other tools that use this file name.
+  if (
+    !isInstalled(file.path) &&
+    (own(json, 'unity') !== undefined || !/^(?:@[^/\s]+\/)?[^/\s]+$/.test(name))
+  ) {
+    return undefined;
+  }
+  const scope = name.startsWith('@') && name.includes('/') ? name.slice(0, name.indexOf('/')) : undefined;
+  const purl = buildPurl({
+    type: 'npm',
+    namespace: scope,
+    name: scope === undefined ? name : name.slice(scope.length + 1),
+    version: version.trim(),
+  });
+  const found: FoundPackage = {
+    type: 'npm',
+    name,
+    version: version.trim(),
+    purl: purl.ok ? purl.value : undefined,
+    path: file.path,
+    layer: file.layer,
+    licenses: licensesOf(json),
+    supplier: personName(own(json, 'author')),
+    description: stringField(json, 'description'),
+    homepage: stringField(json, 'homepage'),
+  };
+  const dependencies = ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((key) => {
+    const list = own(json, key);
+    return isJsonObject(list) ? Object.keys(list) : [];
+  });
+  return { found, dependencies };
+}
+
+const hasByteOrderMark = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+
+/** `…/node_modules/NAME/package.json` or with a scope: a place where npm puts packages, nothing below one. */
+const isInstalled = (path: string): boolean =>
+  /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/@.][^/]*\/package\.json$/.test(path);
+
+function licensesOf(json: JsonObject): string[] {
+  const fields = [own(json, 'license'), own(json, 'licenses')];
+  const found = fields.flatMap((field) => (Array.isArray(field) ? field : [field])).map(licenseName);
+  return [...new Set(found.filter((name) => name !== ''))];
+}
+
+function licenseName(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value.trim();
+  if (!isJsonObject(value)) return '';
+  const name = own(value, 'type') ?? own(value, 'name');
+  return typeof name === 'string' ? name.trim() : '';
+}
+
+/** `Name <mail> (url)` or an object with these fields, as one text. */
+function personName(value: JsonValue | undefined): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  if (!isJsonObject(value)) return undefined;
+  const name = own(value, 'name');
+  const email = own(value, 'email');
+  if (typeof name !== 'string' || name === '') return undefined;
+  return typeof email === 'string' && email !== '' ? `${name} <${email}>` : name;
+}
+
+function stringField(json: JsonObject, key: string): string | undefined {
+  const value = own(json, key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Where Node would find each dependency: in `node_modules` of the folder itself or of one above. */
+function resolveAll(
+  folder: string,
+  names: readonly string[],
+  folders: ReadonlyMap<string, number>,
+): readonly number[] {
+  const found = new Set<number>();
+  for (const name of names) {
+    for (let at = folder; ; at = parentOf(at)) {
+      const index = folders.get(joinPath(at, `node_modules/${name}`));
+      if (index !== undefined) found.add(index);
+      if (index !== undefined || at === '') break;
+    }
+  }
+  return [...found];
+}

@@ -1,0 +1,212 @@
+/**
+ * Reads one layer once: compressed digest, decompression, uncompressed digest and tar walk in one pass, in
+ * constant memory. What the bytes are is decided by their first bytes; the media type must name a known form.
+ */
+import { Readable, type Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Digest } from '#base/brand';
+import { type Hasher, hasher } from '#base/crypto';
+import { digestAlgorithm, digestFromBytes } from '#base/digest';
+import { limits } from '#base/limits';
+import { fail, WaybillError } from '#base/reason';
+import type { Descriptor } from '#formats/oci';
+import { R } from './reasons.ts';
+import { type OnEntry, TarWalker } from './tar.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+const layerTypes: ReadonlyMap<string, Compression> = new Map([
+  ['application/vnd.oci.image.layer.v1.tar', 'none'],
+  ['application/vnd.oci.image.layer.v1.tar+gzip', 'gzip'],
+  ['application/vnd.oci.image.layer.v1.tar+zstd', 'zstd'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar', 'none'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', 'gzip'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar+zstd', 'zstd'],
+  ['application/vnd.docker.image.rootfs.diff.tar', 'none'],
+  ['application/vnd.docker.image.rootfs.diff.tar.gzip', 'gzip'],
+  ['application/vnd.docker.image.rootfs.diff.tar.zstd', 'zstd'],
+  ['application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', 'gzip'],
+]);
+
+/** Below this much output the expansion ratio is not judged: small files of zeros compress without end. */
+const RATIO_FREE_BYTES = 64 * 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
+
+export interface LayerInput {
+  readonly index: number;
+  readonly descriptor: Descriptor;
+  /** From the image configuration. */
+  readonly diffId: Digest;
+  readonly open: () => AsyncIterable<Uint8Array>;
+  /** `open` checks the digest of what it delivers itself, as `ImageSource.blob` does. */
+  readonly isChecked?: boolean;
+}
+
+export interface LayerFacts {
+  readonly entries: number;
+  readonly bytes: number;
+  /** What the first bytes said. */
+  readonly compression: Compression;
+  /** What the media type said. */
+  readonly stated: Compression;
+}
+
+/** Walks a layer. Throws WB-840…845 naming the layer; nothing may be believed of a layer that threw. */
+export async function readLayer(layer: LayerInput, onEntry: OnEntry): Promise<LayerFacts> {
+  const stated = layerTypes.get(layer.descriptor.mediaType);
+  const label = `layer ${layer.index + 1} (${layer.descriptor.digest})`;
+  if (stated === undefined) {
+    throw fail(R.layerType, {
+      expected: `${label} of a tar media type`,
+      actual: layer.descriptor.mediaType,
+    });
+  }
+  const walker = new TarWalker(onEntry);
+  const outside = new Outside(layer.descriptor, label, layer.isChecked === true);
+  const inside = new Inside(layer.diffId, label, () => outside.bytes, walker);
+  try {
+    const compression = await drive(layer.open(), outside, inside);
+    inside.finish();
+    return { entries: walker.entries, bytes: inside.bytes, compression, stated };
+  } catch (error) {
+    throw named(error, label);
+  }
+}
+
+async function drive(
+  source: AsyncIterable<Uint8Array>,
+  outside: Outside,
+  inside: Inside,
+): Promise<Compression> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < 4) {
+    const step = await iterator.next();
+    if (step.done === true) break;
+    first.push(step.value);
+    length += step.value.length;
+  }
+  const compression = sniff(Buffer.concat(first));
+  const rest = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for (const chunk of first) {
+        outside.take(chunk);
+        yield chunk;
+      }
+      for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) {
+        outside.take(step.value);
+        yield step.value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+    outside.finish();
+  };
+  const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const chunk of chunks) inside.take(chunk);
+  };
+  if (compression === 'none') await sink(rest());
+  else await pipeline(Readable.from(rest()), decompressor(compression), sink);
+  return compression;
+}
+
+const decompressor = (compression: 'gzip' | 'zstd'): Transform =>
+  compression === 'gzip'
+    ? createGunzip({ chunkSize: CHUNK_BYTES })
+    : createZstdDecompress({ chunkSize: CHUNK_BYTES });
+
+function sniff(head: Uint8Array): Compression {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  const magic = head.length < 4 ? 0 : Buffer.from(head.subarray(0, 4)).readUInt32LE(0);
+  return magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50 ? 'zstd' : 'none';
+}
+
+/** The bytes as stored: their digest and size are those of the descriptor. */
+class Outside {
+  readonly #descriptor: Descriptor;
+  readonly #label: string;
+  readonly #hasher: Hasher | undefined;
+  bytes = 0;
+
+  constructor(descriptor: Descriptor, label: string, isChecked: boolean) {
+    this.#descriptor = descriptor;
+    this.#label = label;
+    this.#hasher = isChecked ? undefined : hasher(digestAlgorithm(descriptor.digest));
+  }
+
+  take(chunk: Uint8Array): void {
+    this.bytes += chunk.length;
+    if (this.bytes > this.#descriptor.size) throw this.#wrong('more bytes');
+    this.#hasher?.update(chunk);
+  }
+
+  finish(): void {
+    if (this.bytes !== this.#descriptor.size) throw this.#wrong(`${this.bytes} bytes`);
+    if (this.#hasher === undefined) return;
+    const actual = digestFromBytes(digestAlgorithm(this.#descriptor.digest), this.#hasher.finish());
+    if (actual !== this.#descriptor.digest) throw this.#wrong(actual);
+  }
+
+  #wrong(actual: string): WaybillError {
+    return fail(R.layerDigest, { expected: `${this.#label} of ${this.#descriptor.size} bytes`, actual });
+  }
+}
+
+/** The bytes after decompression: their digest is the diffID, their amount is bounded. */
+class Inside {
+  readonly #diffId: Digest;
+  readonly #label: string;
+  readonly #compressed: () => number;
+  readonly #walker: TarWalker;
+  readonly #hasher: Hasher;
+  bytes = 0;
+
+  constructor(diffId: Digest, label: string, compressed: () => number, walker: TarWalker) {
+    this.#diffId = diffId;
+    this.#label = label;
+    this.#compressed = compressed;
+    this.#walker = walker;
+    this.#hasher = hasher(digestAlgorithm(diffId));
+  }
+
+  take(chunk: Uint8Array): void {
+    this.bytes += chunk.length;
+    this.#checkLimits();
+    this.#hasher.update(chunk);
+    this.#walker.push(chunk);
+  }
+
+  finish(): void {
+    this.#walker.finish();
+    const actual = digestFromBytes(digestAlgorithm(this.#diffId), this.#hasher.finish());
+    if (actual !== this.#diffId) {
+      throw fail(R.layerDiffId, { expected: `${this.#label} with diffID ${this.#diffId}`, actual });
+    }
+  }
+
+  #checkLimits(): void {
+    if (this.bytes > limits.layerBytes) {
+      throw fail(R.layerLimit, { expected: `at most ${limits.layerBytes} bytes`, actual: 'more' });
+    }
+    if (this.bytes > RATIO_FREE_BYTES && this.bytes > this.#compressed() * limits.layerExpansionRatio) {
+      throw fail(R.layerLimit, {
+        expected: `at most ${limits.layerExpansionRatio} bytes for each compressed one`,
+        actual: `${this.bytes} from ${this.#compressed()}`,
+      });
+    }
+  }
+}
+
+/** Puts the layer's name into errors that do not carry it; zlib's own errors become WB-843. */
+function named(error: unknown, label: string): unknown {
+  if (error instanceof WaybillError) {
+    const { reason } = error;
+    if (reason.expected.startsWith('layer ') || !/^WB-84\d$/.test(reason.code)) return error;
+    return new WaybillError({ ...reason, expected: `${label}: ${reason.expected}` }, { cause: error });
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (!/^(?:Z_|ZSTD_|ERR_ZSTD)/.test(String(code))) return error;
+  return fail(R.layerCompression, { expected: `${label} as a complete stream`, actual: message }, error);
+}

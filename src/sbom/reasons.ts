@@ -1,0 +1,77 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  layerType: {
+    code: 'WB-840',
+    check: 'layer.mediaType',
+    side: 'input',
+    summary: 'A layer has a media type that is not a known archive.',
+    hint: 'rebuild the image with tar layers: plain, gzip or zstd',
+  },
+  layerDigest: {
+    code: 'WB-841',
+    check: 'layer.digest',
+    side: 'evidence',
+    summary: 'The bytes of a layer are not those its manifest names.',
+    hint: 'fetch the image again; if it stays, the registry or the layout is damaged or was tampered with',
+    exit: 12,
+  },
+  layerDiffId: {
+    code: 'WB-842',
+    check: 'layer.diffId',
+    side: 'evidence',
+    summary: 'The uncompressed bytes of a layer are not those its image configuration names.',
+    hint: 'rebuild the image; a runtime would refuse it',
+    exit: 12,
+  },
+  layerCompression: {
+    code: 'WB-843',
+    check: 'layer.compression',
+    side: 'input',
+    summary: 'A compressed layer is damaged or ends early.',
+    hint: 'fetch or push the image again',
+  },
+  layerTar: {
+    code: 'WB-844',
+    check: 'layer.tar',
+    side: 'input',
+    summary: 'A layer is not a well-formed tar archive.',
+    hint: 'rebuild the image; nothing of it was catalogued',
+  },
+  layerLimit: {
+    code: 'WB-845',
+    check: 'layer.limit',
+    side: 'input',
+    summary: 'A layer is larger, longer or more strongly compressed than allowed.',
+    hint: 'inspect the image by hand: it may be made to exhaust its readers',
+  },
+  layerCount: {
+    code: 'WB-846',
+    check: 'image.layers',
+    side: 'input',
+    summary: 'Manifest and image configuration name different numbers of layers.',
+    hint: 'rebuild the image',
+  },
+  sbomFormat: {
+    code: 'WB-847',
+    check: 'sbom.outputFormat',
+    side: 'usage',
+    summary: 'An output format is not known.',
+    hint: 'use cyclonedx-json, spdx-json, purls or table',
+  },
+  noManifest: {
+    code: 'WB-848',
+    check: 'image.kind',
+    side: 'input',
+    summary: 'What was given is not an image with layers.',
+    hint: 'name an image manifest; for an index choose a platform',
+  },
+  unknowns: {
+    code: 'WB-849',
+    check: 'sbom.unknowns',
+    side: 'evidence',
+    summary: 'Parts of the image could not be read and the caller does not accept that.',
+    hint: 'see the list of unknowns',
+    exit: 2,
+  },
+});

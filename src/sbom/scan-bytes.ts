@@ -1,0 +1,64 @@
+/** Finds byte patterns in a stream without holding it: the current chunk and a short tail of the last one. */
+import { concat } from '#base/bytes';
+
+export interface Needle {
+  readonly bytes: Uint8Array;
+  /** Bytes wanted from the start of the needle on, to judge a hit. */
+  readonly after: number;
+  /** Bytes kept from the start of an accepted hit on. */
+  readonly keep: number;
+}
+
+/**
+ * Looks for the first occurrence that `isHit` accepts and keeps the bytes from there on. `isHit` gets the bytes
+ * from the needle on and its offset in the file.
+ */
+export class NeedleScan {
+  readonly #needle: Needle;
+  readonly #isHit: (bytes: Uint8Array, at: number) => boolean;
+  #tail: Uint8Array = new Uint8Array();
+  #tailAt = 0;
+  #kept: Uint8Array[] | undefined;
+  #keptBytes = 0;
+
+  constructor(needle: Needle, isHit: (bytes: Uint8Array, at: number) => boolean) {
+    this.#needle = needle;
+    this.#isHit = isHit;
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#kept !== undefined) this.#keep(chunk);
+    else this.#search(this.#tail.length === 0 ? chunk : concat(this.#tail, chunk), false);
+  }
+
+  /** The kept bytes, at most `keep`; undefined when there was no hit. */
+  end(): Uint8Array | undefined {
+    if (this.#kept === undefined) this.#search(this.#tail, true);
+    return this.#kept === undefined ? undefined : concat(...this.#kept);
+  }
+
+  #search(data: Uint8Array, isLast: boolean): void {
+    const { bytes, after } = this.#needle;
+    const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    let keepFrom = Math.max(0, data.length - (bytes.length - 1));
+    for (let hit = view.indexOf(bytes); hit >= 0; hit = view.indexOf(bytes, hit + 1)) {
+      if (!isLast && hit + after > data.length) {
+        keepFrom = Math.min(keepFrom, hit);
+        break;
+      }
+      if (this.#isHit(data.subarray(hit, hit + after), this.#tailAt + hit)) {
+        this.#kept = [];
+        this.#keep(data.subarray(hit));
+        return;
+      }
+    }
+    this.#tail = Uint8Array.from(data.subarray(keepFrom));
+    this.#tailAt += keepFrom;
+  }
+
+  #keep(chunk: Uint8Array): void {
+    const part = Uint8Array.from(chunk.subarray(0, this.#needle.keep - this.#keptBytes));
+    this.#keptBytes += part.length;
+    if (part.length > 0) (this.#kept as Uint8Array[]).push(part);
+  }
+}

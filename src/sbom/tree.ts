@@ -1,0 +1,219 @@
+/**
+ * Squashes layers into the tree a container would see, keeping only captured files and symbolic links.
+ * A whiteout hides what lower layers have at a path, an opaque folder hides all that lower layers have inside
+ * it; both never touch files of their own layer, whatever the order (image-spec layer.md, "Whiteouts").
+ */
+import { limits } from '#base/limits';
+import type { Unknown } from '#formats/sbom';
+import { ancestors, baseOf, cleanPath, joinPath, parentOf } from './paths.ts';
+import type { TarEntry } from './tar.ts';
+import type { ImageFile, ImageFiles } from './types.ts';
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+const AUFS = '.wh..wh.';
+
+export class ImageTree implements ImageFiles {
+  #files = new Map<string, ImageFile>();
+  #links = new Map<string, string>();
+  #folders = new Set<string>();
+  #sorted: ImageFile[] | undefined;
+
+  get files(): readonly ImageFile[] {
+    this.#sorted ??= [...this.#files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    return this.#sorted;
+  }
+
+  find(path: string): ImageFile | undefined {
+    const real = resolvePath(cleanPath(path), (at) => this.#links.get(at));
+    return real === undefined ? undefined : this.#files.get(real);
+  }
+
+  real(path: string): string {
+    return resolvePath(cleanPath(path), (at) => this.#links.get(at)) ?? path;
+  }
+
+  file(path: string): ImageFile | undefined {
+    return this.#files.get(path);
+  }
+
+  link(path: string): string | undefined {
+    return this.#links.get(path);
+  }
+
+  /** Whether something kept is at the path or below it. */
+  occupies(path: string): boolean {
+    return this.#files.has(path) || this.#links.has(path) || this.#folders.has(path);
+  }
+
+  /** Puts a finished layer on top. */
+  apply(layer: LayerChanges): void {
+    this.#sorted = undefined;
+    for (const paths of [this.#files, this.#links]) {
+      for (const path of paths.keys()) if (layer.hides(path)) paths.delete(path);
+    }
+    for (const [path, target] of layer.links) this.#links.set(path, target);
+    for (const [path, file] of layer.files) this.#files.set(path, file);
+    for (const path of [...layer.links.keys(), ...layer.files.keys()]) {
+      for (const folder of ancestors(path)) this.#folders.add(folder);
+    }
+  }
+}
+
+/** What one layer does to the tree below it. */
+export class LayerChanges {
+  readonly files = new Map<string, ImageFile>();
+  readonly links = new Map<string, string>();
+  readonly unknowns: Unknown[] = [];
+  readonly #lower: ImageTree;
+  /** Hidden with everything below: whited out, or replaced by something that is no folder. */
+  readonly #removed = new Set<string>();
+  /** Replaced by a folder: what was there is gone, nothing can be below it. */
+  readonly #folders = new Set<string>();
+  readonly #opaque = new Set<string>();
+  /** Every folder above a file or link of this layer. */
+  readonly #above = new Set<string>();
+  #lastFolder = '';
+  #lastReal = '';
+
+  constructor(lower: ImageTree) {
+    this.#lower = lower;
+  }
+
+  /**
+   * Takes an entry; returns its real path when it is a regular file, to be captured or not. Parent folders that
+   * are symbolic links lead where they point, inside the image.
+   */
+  take(entry: TarEntry): string | undefined {
+    const named = cleanPath(entry.name);
+    if (named === '') return undefined;
+    const folder = this.#realFolder(parentOf(named));
+    const base = baseOf(named);
+    if (folder === undefined) {
+      this.unknowns.push({
+        path: named,
+        wantedBy: 'layer',
+        reason: 'its folder is a loop of symbolic links',
+      });
+      return undefined;
+    }
+    if (base.startsWith(WHITEOUT)) {
+      this.#whiteout(folder, base);
+      return undefined;
+    }
+    const path = joinPath(folder, base);
+    const isFolder = entry.kind === 'directory';
+    this.#replace(path, isFolder);
+    if (isFolder) return undefined;
+    if (entry.kind === 'symlink') {
+      this.links.set(path, entry.linkName);
+      this.#note(path);
+      this.#lastFolder = '';
+    }
+    return entry.kind === 'file' || entry.kind === 'hardlink' ? path : undefined;
+  }
+
+  /** Keeps a captured file; the path came from `take`. */
+  keep(file: ImageFile): void {
+    this.files.set(file.path, file);
+    this.#note(file.path);
+  }
+
+  /** The captured file a hard link names: of this layer, or still visible from below. */
+  linkTarget(name: string): ImageFile | undefined {
+    const path = cleanPath(name);
+    const folder = this.#realFolder(parentOf(path));
+    if (folder === undefined) return undefined;
+    const real = joinPath(folder, baseOf(path));
+    return this.files.get(real) ?? (this.hides(real) ? undefined : this.#lower.file(real));
+  }
+
+  /** Whether a path of the lower layers is not visible any more. */
+  hides(path: string): boolean {
+    if (this.#removed.has(path) || this.#folders.has(path)) return true;
+    if (this.#removed.size === 0 && this.#opaque.size === 0) return false;
+    if (this.#opaque.has('')) return true;
+    for (const folder of ancestors(path)) {
+      if (this.#removed.has(folder) || this.#opaque.has(folder)) return true;
+    }
+    return false;
+  }
+
+  #whiteout(folder: string, base: string): void {
+    if (base === OPAQUE) {
+      this.#opaque.add(folder);
+      return;
+    }
+    if (base.startsWith(AUFS)) return;
+    const name = base.slice(WHITEOUT.length);
+    if (name === '' || name === '.' || name === '..') {
+      const reason = 'a whiteout that names nothing; it was ignored';
+      this.unknowns.push({ path: joinPath(folder, base), wantedBy: 'layer', reason });
+      return;
+    }
+    this.#removed.add(joinPath(folder, name));
+  }
+
+  /** An entry replaces what is at its path: of this layer, and of lower ones; a folder keeps what is below. */
+  #replace(path: string, isFolder: boolean): void {
+    this.files.delete(path);
+    if (this.links.delete(path) || this.#lower.link(path) !== undefined) this.#lastFolder = '';
+    if (this.#lower.occupies(path)) (isFolder ? this.#folders : this.#removed).add(path);
+    if (isFolder || !this.#above.has(path)) return;
+    for (const map of [this.files, this.links]) {
+      for (const key of map.keys()) if (key.startsWith(`${path}/`)) map.delete(key);
+    }
+  }
+
+  #note(path: string): void {
+    for (const folder of ancestors(path)) {
+      if (this.#above.has(folder)) return;
+      this.#above.add(folder);
+    }
+  }
+
+  #realFolder(folder: string): string | undefined {
+    if (folder === '') return '';
+    // Entries of a folder follow each other, so one remembered answer saves nearly all look-ups.
+    if (folder === this.#lastFolder) return this.#lastReal;
+    const real = resolvePath(folder, (at) => this.#linkAt(at));
+    if (real !== undefined) {
+      this.#lastFolder = folder;
+      this.#lastReal = real;
+    }
+    return real;
+  }
+
+  #linkAt(path: string): string | undefined {
+    const own = this.links.get(path);
+    if (own !== undefined) return own;
+    const lower = this.#lower.link(path);
+    // A whiteout of the same layer hides the link whatever comes first; an entry that replaced it, too.
+    return lower === undefined || this.hides(path) ? undefined : lower;
+  }
+}
+
+/** Follows symbolic links in every part of `path`, never leaving the root; undefined after too many hops. */
+export function resolvePath(path: string, linkAt: (path: string) => string | undefined): string | undefined {
+  const pending = path.split('/').reverse();
+  let real = '';
+  let hops = 0;
+  while (pending.length > 0) {
+    const segment = pending.pop() as string;
+    if (segment === '' || segment === '.') continue;
+    if (segment === '..') {
+      real = parentOf(real);
+      continue;
+    }
+    const next = joinPath(real, segment);
+    const target = linkAt(next);
+    if (target === undefined) {
+      real = next;
+      continue;
+    }
+    if (++hops > limits.symlinkHops) return undefined;
+    if (target.startsWith('/')) real = '';
+    pending.push(...target.split('/').reverse());
+  }
+  return real;
+}
