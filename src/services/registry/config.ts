@@ -1,0 +1,36 @@
+/** Settings of the registry, all with their units. */
+import type { Secret } from '#base/secret';
+
+export type Action = 'pull' | 'push' | 'delete';
+
+/** A static token: sent as a bearer token, or as the password of any user name. */
+export interface TokenGrant {
+  /** For the log. */
+  readonly name: string;
+  readonly token: Secret;
+  readonly actions: readonly Action[];
+  /** `*`, a repository, or a prefix written as `team/*`. */
+  readonly repositories: readonly string[];
+}
+
+export interface RegistryConfig {
+  /** Directory of blobs, uploads and the database. */
+  readonly dataDir: string;
+  /** What requests without a token may do. Default: everything when there are no tokens, else nothing. */
+  readonly anonymous?: readonly Action[];
+  readonly tokens?: readonly TokenGrant[];
+  /** Whether DELETE is answered. Default true. */
+  readonly deletion?: boolean;
+  /** Refuses to move a tag; tags of signatures and referrers (`sha256-…`) stay movable. Default false. */
+  readonly immutableTags?: boolean;
+  /** Largest blob in bytes. Default limits.layerBytes. */
+  readonly blobBytesMax?: number;
+  /** How long one request may take to arrive, in milliseconds. Default one hour. */
+  readonly requestTimeoutMs?: number;
+}
+
+export const REQUEST_TIMEOUT_MS_DEFAULT = 3_600_000;
+/** Entries of one page of tags, repositories or referrers. */
+export const PAGE_ENTRIES_MAX = 1000;
+/** Unfinished uploads and unlinked blobs younger than this are left alone, in milliseconds. */
+export const GRACE_MS = 24 * 3_600_000;

@@ -1,0 +1,78 @@
+/** An OCI registry (distribution-spec v1.1) that keeps images with everything attached to them. */
+
+import type { Clock } from '#base/clock';
+import { limits } from '#base/limits';
+import type { Random } from '#base/random';
+import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
+import { systemClock, systemRandom } from '#platform/system';
+import { createLogger, type Logger } from '#platform/telemetry';
+import { access } from './access.ts';
+import { GRACE_MS, REQUEST_TIMEOUT_MS_DEFAULT, type RegistryConfig } from './config.ts';
+import { type OnManifest, RegistryCore } from './registry.ts';
+import { registryRoutes } from './routes.ts';
+
+export type { Action, RegistryConfig, TokenGrant } from './config.ts';
+export { R as registryReasons } from './reasons.ts';
+export type { OnManifest } from './registry.ts';
+
+export interface RegistryDeps {
+  readonly random?: Random;
+  readonly clock?: Clock;
+  /** Told of every manifest after it is durable. It must not throw. */
+  readonly onManifest?: OnManifest;
+}
+
+export interface RegistryService {
+  /** Removes unlinked blobs and abandoned uploads older than a day. */
+  sweep(): Promise<{ readonly removed: number }>;
+  close(): void;
+}
+
+/** Adds the registry's paths (`/v2/…`) to a server; the caller listens and closes. */
+export async function registerRegistry(
+  app: HttpApp,
+  config: RegistryConfig,
+  deps: RegistryDeps = {},
+): Promise<RegistryService> {
+  const core = new RegistryCore(config, deps.random ?? systemRandom, deps.onManifest);
+  // A layer on a slow line takes longer than any other request; idle connections still end early.
+  app.server.requestTimeout = config.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
+  await app.register((scope, _options, done) => {
+    registryRoutes(scope, core, access(config));
+    done();
+  });
+  const clock = deps.clock ?? systemClock;
+  return { sweep: () => core.store.sweep(clock.now() - GRACE_MS), close: () => core.store.close() };
+}
+
+export interface RunningRegistry extends Omit<RegistryService, 'close'> {
+  /** `http://127.0.0.1:5000` */
+  readonly origin: string;
+  /** `127.0.0.1:5000`: what stands before the first slash of a reference. */
+  readonly host: string;
+  close(): Promise<void>;
+}
+
+/** A registry in a server of its own. Port 0 picks a free one. */
+export async function createRegistry(
+  config: RegistryConfig & {
+    readonly host?: string;
+    readonly port?: number;
+    readonly tls?: { readonly key: string; readonly cert: string };
+    readonly log?: Logger;
+  },
+  deps: RegistryDeps = {},
+): Promise<RunningRegistry> {
+  const app = createHttpServer({
+    log: config.log ?? createLogger('registry', 'silent'),
+    bodyBytesMax: limits.manifestBytes,
+    ...(config.tls === undefined ? {} : { tls: config.tls }),
+  });
+  const service = await registerRegistry(app, config, deps);
+  const origin = await listen(app, config.host ?? '127.0.0.1', config.port ?? 0);
+  const close = async (): Promise<void> => {
+    await app.close();
+    service.close();
+  };
+  return { origin, host: new URL(origin).host, sweep: service.sweep, close };
+}
