@@ -19,12 +19,18 @@ export interface BuilderFacts {
   readonly selfTest: 'passed' | 'failed' | 'not run';
   /** Attacks the back end cannot close, by name. */
   readonly open: readonly string[];
+  /** Those of `open` that lead to the signing identity. */
+  readonly identityOpen: readonly string[];
 }
 
 /** The level a builder can honestly reach (SLSA v1.2 build requirements: authentic, hosted, isolated). */
 export function builderLevel(facts: BuilderFacts): Level {
   const because = ['provenance exists and names the artifact by digest'];
   if (!facts.signed) return { level: 1, because, notMore: ['provenance is not signed by the control plane'] };
+  if (facts.identityOpen.length > 0) {
+    const ways = facts.identityOpen.join(', ');
+    return { level: 1, because, notMore: [`the build can reach the signing identity: ${ways}`] };
+  }
   because.push('provenance is signed by the control plane');
   if (!facts.hosted) {
     return {

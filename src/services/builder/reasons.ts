@@ -97,7 +97,7 @@ export const R = defineReasons({
     check: 'build.output',
     side: 'input',
     summary: 'The output holds something that cannot go into an image.',
-    hint: 'write regular files, directories and relative links that stay inside the layer',
+    hint: 'write regular files, folders and links that stay below the root of the image',
     exit: 2,
   },
   outputLimit: {
