@@ -1,0 +1,167 @@
+/**
+ * Signatures over a digest whose message is not at hand: what transparency logs have to check. Native code
+ * only verifies over messages, so an ECDSA check is moved to a message of our own: with z the digest, z0 the
+ * hash of a fixed message and (r, s) the signature, the point that decides is (zG + rQ)/s, and
+ *
+ *     (zG + rQ)/s = (z0·G + rQ')/s   for   Q' = Q + ((z − z0)/r)·G.
+ *
+ * So the signature is valid for digest z under Q exactly when it is valid for the fixed message under Q'. The
+ * multiplication and the verification are OpenSSL's; only one point addition is done here, on public values.
+ * About a tenth of the time of the same check in JavaScript.
+ */
+import { constants, createECDH, createPublicKey, verify as nodeVerify, publicDecrypt } from 'node:crypto';
+import { concat, equalBytes, fromBase64Url, fromHex, toBase64Url, toHex } from './bytes.ts';
+import { type HashName, type PublicKey, sha256 } from './crypto.ts';
+
+interface Curve {
+  /** Name in JWK and in OpenSSL. */
+  readonly jwk: string;
+  readonly openssl: string;
+  readonly bytes: number;
+  readonly bits: number;
+  readonly p: bigint;
+  readonly n: bigint;
+}
+
+const curves: Readonly<Record<'p256' | 'p384' | 'p521', Curve>> = {
+  p256: {
+    jwk: 'P-256',
+    openssl: 'prime256v1',
+    bytes: 32,
+    bits: 256,
+    p: 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn,
+    n: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  },
+  p384: {
+    jwk: 'P-384',
+    openssl: 'secp384r1',
+    bytes: 48,
+    bits: 384,
+    p: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
+    n: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+  p521: {
+    jwk: 'P-521',
+    openssl: 'secp521r1',
+    bytes: 66,
+    bits: 521,
+    p: 2n ** 521n - 1n,
+    n: BigInt(`0x1${'f'.repeat(65)}a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
+  },
+};
+
+const MESSAGE = new Uint8Array(0);
+const z0 = BigInt(`0x${toHex(sha256(MESSAGE))}`);
+
+/** DigestInfo of PKCS#1 v1.5 before the hash value (RFC 8017 §9.2 note 1). */
+const digestInfo: Readonly<Record<HashName, Uint8Array>> = {
+  sha256: fromHex('3031300d060960864801650304020105000420'),
+  sha384: fromHex('3041300d060960864801650304020205000430'),
+  sha512: fromHex('3051300d060960864801650304020305000440'),
+};
+
+/**
+ * Checks an ECDSA (DER) or RSA PKCS#1 v1.5 signature over a message of which only the digest is known.
+ * Malformed signatures are false. Pure Ed25519 cannot be checked from a digest: always false.
+ */
+export function verifyDigestSignature(
+  key: PublicKey,
+  algorithm: HashName,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    if (key.kind === 'ed25519') return false;
+    if (key.kind === 'rsa') return verifyRsa(key, algorithm, digest, signature);
+    return verifyEcdsa(curves[key.kind], key, digest, signature);
+  } catch {
+    return false;
+  }
+}
+
+function verifyRsa(key: PublicKey, algorithm: HashName, digest: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== key.bits / 8) return false;
+  const opened = publicDecrypt({ key: key.handle, padding: constants.RSA_PKCS1_PADDING }, signature);
+  return equalBytes(opened, concat(digestInfo[algorithm], digest));
+}
+
+function verifyEcdsa(curve: Curve, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+  const { n, p } = curve;
+  const r = firstInteger(signature);
+  if (r === undefined || r === 0n || r >= n) return false;
+  const excess = BigInt(Math.max(0, digest.length * 8 - curve.bits));
+  const z = toNumber(digest) >> excess;
+  const d = mod((z - z0) * inverse(r, n), n);
+  const handle = d === 0n ? key.handle : importPoint(curve, addPoints(p, pointOf(key), multiply(curve, d)));
+  // The signature itself, strict DER and the range of s included, is OpenSSL's to judge.
+  return nodeVerify('sha256', MESSAGE, handle, signature);
+}
+
+interface Point {
+  readonly x: bigint;
+  readonly y: bigint;
+}
+
+function pointOf(key: PublicKey): Point {
+  const jwk = key.handle.export({ format: 'jwk' }) as { x: string; y: string };
+  return { x: toNumber(fromBase64Url(jwk.x)), y: toNumber(fromBase64Url(jwk.y)) };
+}
+
+/** d·G. */
+function multiply(curve: Curve, d: bigint): Point {
+  const ecdh = createECDH(curve.openssl);
+  ecdh.setPrivateKey(toBytes(d, curve.bytes));
+  const point = ecdh.getPublicKey();
+  const split = 1 + curve.bytes;
+  return { x: toNumber(point.subarray(1, split)), y: toNumber(point.subarray(split)) };
+}
+
+/**
+ * Affine addition. Equal x means Q = ±d·G: nobody reaches that but the holder of the key, who could as well
+ * sign properly; it is refused by throwing.
+ */
+function addPoints(p: bigint, a: Point, b: Point): Point {
+  if (a.x === b.x) throw new Error('points with equal x');
+  const slope = mod((b.y - a.y) * inverse(mod(b.x - a.x, p), p), p);
+  const x = mod(slope * slope - a.x - b.x, p);
+  return { x, y: mod(slope * (a.x - x) - a.y, p) };
+}
+
+function importPoint(curve: Curve, point: Point) {
+  const x = toBase64Url(toBytes(point.x, curve.bytes));
+  const y = toBase64Url(toBytes(point.y, curve.bytes));
+  return createPublicKey({ key: { kty: 'EC', crv: curve.jwk, x, y }, format: 'jwk' });
+}
+
+/** The first INTEGER of a DER SEQUENCE; undefined when the bytes are not of that form. */
+function firstInteger(der: Uint8Array): bigint | undefined {
+  const at = der[1] === 0x81 ? 3 : 2;
+  const length = der[at + 1];
+  if (der[0] !== 0x30 || der[at] !== 0x02 || length === undefined || length === 0 || length > 0x7f) {
+    return undefined;
+  }
+  const bytes = der.subarray(at + 2, at + 2 + length);
+  return bytes.length === length && (bytes[0] as number) < 0x80 ? toNumber(bytes) : undefined;
+}
+
+function mod(value: bigint, modulus: bigint): bigint {
+  const rest = value % modulus;
+  return rest < 0n ? rest + modulus : rest;
+}
+
+/** Inverse by the extended Euclidean algorithm. All values here are public: time may depend on them. */
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b] = [mod(value, modulus), modulus];
+  let [x, y] = [1n, 0n];
+  while (a > 1n) {
+    if (b === 0n) throw new Error('no inverse');
+    const quotient = a / b;
+    [a, b] = [b, a % b];
+    [x, y] = [y, x - quotient * y];
+  }
+  return mod(x, modulus);
+}
+
+const toNumber = (bytes: Uint8Array): bigint => BigInt(`0x${toHex(bytes) || '0'}`);
+const toBytes = (value: bigint, length: number): Uint8Array =>
+  fromHex(value.toString(16).padStart(2 * length, '0'));

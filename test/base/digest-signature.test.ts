@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { p256, p384, p521 } from '@noble/curves/nist.js';
+import { utf8 } from '#base/bytes';
+import { generateKey, type HashName, hash, type KeyKind } from '#base/crypto';
+import { verifyDigestSignature } from '#base/digest-signature';
+
+const cases: readonly (readonly [KeyKind, HashName])[] = [
+  ['p256', 'sha256'],
+  ['p256', 'sha512'],
+  ['p384', 'sha384'],
+  ['p384', 'sha256'],
+  ['p521', 'sha512'],
+  ['p521', 'sha256'],
+  ['rsa', 'sha256'],
+  ['rsa', 'sha384'],
+  ['rsa', 'sha512'],
+];
+
+for (const [kind, algorithm] of cases) {
+  test(`${kind} over a ${algorithm} digest agrees with the check over the message`, () => {
+    const key = generateKey(kind);
+    const other = generateKey(kind);
+    for (let i = 0; i < 12; i++) {
+      const message = randomBytes(i * 7);
+      const digest = hash(algorithm, message);
+      const signature = key.sign(message, algorithm);
+      assert.equal(verifyDigestSignature(key.publicKey, algorithm, digest, signature), true);
+      assert.equal(verifyDigestSignature(other.publicKey, algorithm, digest, signature), false);
+      const flipped = new Uint8Array(digest);
+      flipped[i] = (flipped[i] as number) ^ 1;
+      assert.equal(verifyDigestSignature(key.publicKey, algorithm, flipped, signature), false);
+      const bent = new Uint8Array(signature);
+      bent[bent.length - 1] = (bent[bent.length - 1] as number) ^ 1;
+      assert.equal(verifyDigestSignature(key.publicKey, algorithm, digest, bent), false);
+    }
+  });
+}
+
+test('an independent curve implementation agrees on digests nobody knows a message for', () => {
+  for (const [curve, kind] of [
+    [p256, 'p256'],
+    [p384, 'p384'],
+    [p521, 'p521'],
+  ] as const) {
+    const key = generateKey(kind);
+    const jwk = key.publicKey.handle.export({ format: 'jwk' }) as { x: string; y: string };
+    const point = Buffer.concat([
+      Buffer.of(4),
+      Buffer.from(jwk.x, 'base64url'),
+      Buffer.from(jwk.y, 'base64url'),
+    ]);
+    const secret = curve.utils.randomSecretKey();
+    const size = kind === 'p256' ? 32 : kind === 'p384' ? 48 : 64;
+    for (let i = 0; i < 4; i++) {
+      const digest = randomBytes(size);
+      const signature = curve.sign(digest, secret, { prehash: false, lowS: false, format: 'der' });
+      const expected = curve.verify(signature, digest, point, {
+        prehash: false,
+        lowS: false,
+        format: 'der',
+      });
+      const algorithm = kind === 'p256' ? 'sha256' : kind === 'p384' ? 'sha384' : 'sha512';
+      assert.equal(verifyDigestSignature(key.publicKey, algorithm, digest, signature), expected);
+    }
+  }
+});
+
+test('malformed signatures and Ed25519 keys are refused, not thrown over', () => {
+  const key = generateKey('p256');
+  const digest = hash('sha256', utf8('x'));
+  const good = key.sign(utf8('x'));
+  const zero = Uint8Array.of(0x30, 6, 2, 1, 0, 2, 1, 1);
+  const bad = [new Uint8Array(0), good.subarray(1), good.subarray(0, -1), Buffer.concat([good, good]), zero];
+  for (const signature of bad) {
+    assert.equal(verifyDigestSignature(key.publicKey, 'sha256', digest, signature), false);
+  }
+  const ed = generateKey('ed25519');
+  assert.equal(verifyDigestSignature(ed.publicKey, 'sha512', digest, ed.sign(digest)), false);
+});
