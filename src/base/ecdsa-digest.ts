@@ -1,7 +1,7 @@
 /**
- * Signatures over a digest whose message is not at hand: what transparency logs have to check. Native code
- * only verifies over messages, so an ECDSA check is moved to a message of our own: with z the digest, z0 the
- * hash of a fixed message and (r, s) the signature, the point that decides is (zG + rQ)/s, and
+ * ECDSA over a digest whose message is not at hand: what transparency logs have to check. Native code only
+ * verifies over messages, so the check is moved to a message of our own: with z the digest, z0 the hash of a
+ * fixed message and (r, s) the signature, the point that decides is (zG + rQ)/s, and
  *
  *     (zG + rQ)/s = (z0·G + rQ')/s   for   Q' = Q + ((z − z0)/r)·G.
  *
@@ -10,8 +10,8 @@
  * About a tenth of the time of the same check in JavaScript.
  */
 import { constants, createECDH, createPublicKey, verify as nodeVerify, publicDecrypt } from 'node:crypto';
-import { concat, equalBytes, fromBase64Url, fromHex, toBase64Url, toHex } from './bytes.ts';
-import { type HashName, type PublicKey, sha256 } from './crypto.ts';
+import { fromHex, toBase64Url, toHex } from './bytes.ts';
+import { ecPoint, type PublicKey, sha256 } from './crypto.ts';
 
 interface Curve {
   /** Name in JWK and in OpenSSL. */
@@ -53,46 +53,28 @@ const curves: Readonly<Record<'p256' | 'p384' | 'p521', Curve>> = {
 const MESSAGE = new Uint8Array(0);
 const z0 = BigInt(`0x${toHex(sha256(MESSAGE))}`);
 
-/** DigestInfo of PKCS#1 v1.5 before the hash value (RFC 8017 §9.2 note 1). */
-const digestInfo: Readonly<Record<HashName, Uint8Array>> = {
-  sha256: fromHex('3031300d060960864801650304020105000420'),
-  sha384: fromHex('3041300d060960864801650304020205000430'),
-  sha512: fromHex('3051300d060960864801650304020305000440'),
-};
-
 /**
- * Checks an ECDSA (DER) or RSA PKCS#1 v1.5 signature over a message of which only the digest is known.
- * Malformed signatures are false. Pure Ed25519 cannot be checked from a digest: always false.
+ * Checks a DER signature over a message of which only the digest is known. A digest longer than the curve's
+ * order is cut (FIPS 186-5 §6.4.2). Malformed signatures and keys of other kinds are false.
  */
-export function verifyDigestSignature(
-  key: PublicKey,
-  algorithm: HashName,
-  digest: Uint8Array,
-  signature: Uint8Array,
-): boolean {
+export function verifyEcdsaDigest(key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+  if (key.kind !== 'p256' && key.kind !== 'p384' && key.kind !== 'p521') return false;
   try {
-    if (key.kind === 'ed25519') return false;
-    if (key.kind === 'rsa') return verifyRsa(key, algorithm, digest, signature);
-    return verifyEcdsa(curves[key.kind], key, digest, signature);
+    return verifyMoved(curves[key.kind], key, digest, signature);
   } catch {
     return false;
   }
 }
 
-function verifyRsa(key: PublicKey, algorithm: HashName, digest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== key.bits / 8) return false;
-  const opened = publicDecrypt({ key: key.handle, padding: constants.RSA_PKCS1_PADDING }, signature);
-  return equalBytes(opened, concat(digestInfo[algorithm], digest));
-}
-
-function verifyEcdsa(curve: Curve, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+function verifyMoved(curve: Curve, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
   const { n, p } = curve;
   const r = firstInteger(signature);
   if (r === undefined || r === 0n || r >= n) return false;
   const excess = BigInt(Math.max(0, digest.length * 8 - curve.bits));
   const z = toNumber(digest) >> excess;
   const d = mod((z - z0) * inverse(r, n), n);
-  const handle = d === 0n ? key.handle : importPoint(curve, addPoints(p, pointOf(key), multiply(curve, d)));
+  const moved = () => addPoints(p, coordinates(ecPoint(key)), multiply(curve, d));
+  const handle = d === 0n ? key.handle : importPoint(curve, moved());
   // The signature itself, strict DER and the range of s included, is OpenSSL's to judge.
   return nodeVerify('sha256', MESSAGE, handle, signature);
 }
@@ -102,18 +84,17 @@ interface Point {
   readonly y: bigint;
 }
 
-function pointOf(key: PublicKey): Point {
-  const jwk = key.handle.export({ format: 'jwk' }) as { x: string; y: string };
-  return { x: toNumber(fromBase64Url(jwk.x)), y: toNumber(fromBase64Url(jwk.y)) };
+/** The coordinates of an uncompressed point. */
+function coordinates(point: Uint8Array): Point {
+  const split = (point.length + 1) / 2;
+  return { x: toNumber(point.subarray(1, split)), y: toNumber(point.subarray(split)) };
 }
 
 /** d·G. */
 function multiply(curve: Curve, d: bigint): Point {
   const ecdh = createECDH(curve.openssl);
   ecdh.setPrivateKey(toBytes(d, curve.bytes));
-  const point = ecdh.getPublicKey();
-  const split = 1 + curve.bytes;
-  return { x: toNumber(point.subarray(1, split)), y: toNumber(point.subarray(split)) };
+  return coordinates(ecdh.getPublicKey());
 }
 
 /**
