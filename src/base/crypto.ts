@@ -3,14 +3,17 @@
  * SubjectPublicKeyInfo bytes beside the native handle.
  */
 import {
+  constants,
   createHash,
   createPrivateKey,
   createPublicKey,
   hash as hashOneShot,
   type KeyObject,
   generateKeyPairSync as nodeGenerateKeyPair,
+  scrypt as nodeScrypt,
   sign as nodeSign,
   verify as nodeVerify,
+  publicDecrypt,
 } from 'node:crypto';
 import type { Der, Pem } from './brand.ts';
 import { reason } from './reason.ts';
@@ -161,6 +164,38 @@ export function verifySignature(
   }
 }
 
+/** DER DigestInfo up to the hash value (RFC 8017 §9.2, note 1). */
+const digestInfoPrefix: Readonly<Record<HashName, string>> = {
+  sha256: '3031300d060960864801650304020105000420',
+  sha384: '3041300d060960864801650304020205000430',
+  sha512: '3051300d060960864801650304020305000440',
+};
+
+/** Checks an RSA PKCS#1 v1.5 signature over a hash value. */
+export function verifyRsaDigest(
+  key: PublicKey,
+  algorithm: HashName,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (key.kind !== 'rsa') return false;
+  try {
+    const padding = constants.RSA_PKCS1_PADDING;
+    const signed = publicDecrypt({ key: key.handle, padding }, signature);
+    const wanted = Buffer.concat([Buffer.from(digestInfoPrefix[algorithm], 'hex'), digest]);
+    return signed.equals(wanted);
+  } catch {
+    return false;
+  }
+}
+
+/** The uncompressed point (0x04, x, y) of an EC key. */
+export function ecPoint(key: PublicKey): Uint8Array {
+  const { x, y } = key.handle.export({ format: 'jwk' });
+  if (x === undefined || y === undefined) throw new Error(`${key.kind} keys have no point`);
+  return Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
+}
+
 /** Something that signs: a key in memory, a file, a device. */
 export interface Signer {
   readonly publicKey: PublicKey;
@@ -214,4 +249,26 @@ function generateHandle(kind: KeyKind): KeyObject {
   if (kind === 'ed25519') return nodeGenerateKeyPair('ed25519').privateKey;
   const namedCurve = { p256: 'P-256', p384: 'P-384', p521: 'P-521' }[kind];
   return nodeGenerateKeyPair('ec', { namedCurve }).privateKey;
+}
+
+export interface ScryptCost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** Key derivation (RFC 7914). The caller has bounded the cost: memory is about 128 · N · r bytes. */
+export function scryptKey(
+  password: string,
+  salt: Uint8Array,
+  cost: ScryptCost,
+  length: number,
+): Promise<Uint8Array> {
+  const maxmem = 128 * cost.N * cost.r + 16 * 1024 * 1024;
+  return new Promise((resolve, reject) => {
+    nodeScrypt(password, salt, length, { ...cost, maxmem }, (error, key) => {
+      if (error === null) resolve(new Uint8Array(key));
+      else reject(error);
+    });
+  });
 }

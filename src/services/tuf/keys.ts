@@ -1,11 +1,9 @@
 /** The repository's keys: several for root and targets, one online key for snapshot and timestamp. */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Key, Signature } from '@tufjs/models';
-import { toHex, utf8, utf8Text } from '#base/bytes';
-import { generateKey, type PrivateKey, privateKeyFromPem, publicKeyPem, sha256 } from '#base/crypto';
-import { unwrap } from '#base/result';
-import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { toHex, utf8 } from '#base/bytes';
+import { publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { fileKeyStore } from '#platform/key-store';
 
 export interface TufKey {
   readonly name: string;
@@ -26,21 +24,12 @@ export async function openKeyRing(dir: string, rootCount: number): Promise<KeyRi
   const kept = names.flatMap((name) => /^(root-\d+)\.key$/.exec(name)?.[1] ?? []).sort();
   const wanted =
     kept.length > 0 ? kept : Array.from({ length: rootCount }, (_, index) => `root-${index + 1}`);
-  return {
-    root: await Promise.all(wanted.map((name) => openKey(dir, name))),
-    online: await openKey(dir, 'online'),
-  };
+  const store = fileKeyStore(dir);
+  const open = async (name: string): Promise<TufKey> => tufKey(name, await store.openKey(name, 'p256'));
+  return { root: await Promise.all(wanted.map(open)), online: await open('online') };
 }
 
-async function openKey(dir: string, name: string): Promise<TufKey> {
-  const path = join(dir, `${name}.key`);
-  const kept = await readFileIfThere(path);
-  const pair = kept === undefined ? generateKey('p256') : unwrap(privateKeyFromPem(utf8Text(kept)));
-  if (kept === undefined) await writeFileDurable(path, pair.exportPem(), { mode: 0o600 });
-  return tufKey(name, pair);
-}
-
-function tufKey(name: string, pair: PrivateKey): TufKey {
+function tufKey(name: string, pair: Signer): TufKey {
   const fields = {
     keytype: 'ecdsa',
     keyval: { public: publicKeyPem(pair.publicKey) as string },

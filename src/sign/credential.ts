@@ -1,0 +1,81 @@
+/** What signs: a key made for this run and certified for an identity, or a key somebody keeps. */
+import { toBase64 } from '#base/bytes';
+import { generateKey, publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { fail } from '#base/reason';
+import type { Secret } from '#base/secret';
+import { pemEncode } from '#formats/pem';
+import type { Certificate } from '#formats/x509';
+import { challengeOf, readClaims, requireUsable } from '#identity';
+import type { CaClient } from './ca-client.ts';
+import type { WireDeps } from './http.ts';
+import { R } from './reasons.ts';
+
+export interface Credential {
+  readonly signer: Signer;
+  /** PEM of what verifies: the certificate or the public key. */
+  readonly verifierPem: string;
+  readonly certificate?: Certificate;
+  /** Issuers of the certificate, lowest first, as the authority sent them. */
+  readonly issuers: readonly Certificate[];
+  /** For bundles by a key: names it without being trusted. */
+  readonly hint: string;
+}
+
+/** Gives the credential for the next signature. */
+export type CredentialSource = () => Promise<Credential>;
+
+/** A key pair that never leaves this process. */
+export const ephemeralKey = (): Signer => generateKey('p256');
+
+/** A certificate is not used in its last minute: log and timestamp still have to come. */
+const MARGIN_MS = 60_000;
+
+export interface TokenSource {
+  /** Asked once for every certificate. */
+  (): Promise<Secret>;
+}
+
+/** Certifies a fresh key when there is none or it is about to expire: one certificate for a whole flow. */
+export function keylessCredential(
+  token: Secret | TokenSource,
+  ca: CaClient,
+  deps: WireDeps,
+  audience = 'sigstore',
+): CredentialSource {
+  let kept: Credential | undefined;
+  return async () => {
+    const now = deps.clock.now();
+    if (kept?.certificate !== undefined && kept.certificate.notAfter - MARGIN_MS > now) return kept;
+    const secret = typeof token === 'function' ? await token() : token;
+    const claims = readClaims(secret);
+    requireUsable(claims, { now, audience });
+    const signer = ephemeralKey();
+    const [certificate, ...issuers] = await ca.certify(secret, challengeOf(claims), signer);
+    kept = {
+      signer,
+      verifierPem: pemEncode('CERTIFICATE', certificate.der),
+      certificate,
+      issuers,
+      hint: '',
+    };
+    return kept;
+  };
+}
+
+/** A key of the caller's. Throws WB-818 for kinds whose signatures logs do not take. */
+export function keyCredential(signer: Signer): CredentialSource {
+  const { kind, spki, bits } = signer.publicKey;
+  if (kind === 'ed25519') {
+    throw fail(R.keyKind, { expected: 'an ECDSA or RSA key', actual: 'Ed25519' });
+  }
+  if (kind === 'rsa' && ![2048, 3072, 4096].includes(bits)) {
+    throw fail(R.keyKind, { expected: 'RSA of 2048, 3072 or 4096 bits', actual: `${bits} bits` });
+  }
+  const credential: Credential = {
+    signer,
+    verifierPem: publicKeyPem(signer.publicKey),
+    issuers: [],
+    hint: toBase64(sha256(spki)),
+  };
+  return async () => credential;
+}

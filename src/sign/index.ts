@@ -1,0 +1,17 @@
+/** Signing: keys, the clients of CA, log and timestamp authority, and the pipeline that verifies what it made. */
+export { type CaClient, caClient } from './ca-client.ts';
+export { ephemeralKey, type TokenSource } from './credential.ts';
+export type { WireDeps } from './http.ts';
+export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';
+export type { LegacyPieces } from './legacy.ts';
+export { type LogClient, type LogSubmission, logClient } from './log-client.ts';
+export { type LogService, type SigningServices, servicesFrom } from './services.ts';
+export {
+  createSigner,
+  type SignContent,
+  type Signer,
+  type SignerOptions,
+  type SignResult,
+} from './signer.ts';
+export { type StatementSigner, statementSigner } from './statement-signer.ts';
+export { type TsaClient, tsaClient } from './tsa-client.ts';

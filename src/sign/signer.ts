@@ -1,0 +1,185 @@
+/**
+ * The signing pipeline: credential → signature → timestamps → log entries → bundle → verified from its bytes.
+ * Timestamps come before the log, so that a refusal leaves no entry behind that nobody can use.
+ */
+import type { Signer as KeySigner } from '#base/crypto';
+import { defaultHash, hash, type PublicKey } from '#base/crypto';
+import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { Secret } from '#base/secret';
+import { type BundleContent, bundleBytes, parseBundle, type TransparencyLogEntry } from '#formats/bundle';
+import { type Envelope, pae } from '#formats/dsse';
+import type { TrustedRoot } from '#formats/trusted-root';
+import type { Certificate } from '#formats/x509';
+import {
+  type Accepted,
+  type Requirements,
+  requireKey,
+  trustMaterial,
+  verifyBundle,
+  withoutIdentityUnsafe,
+} from '#verify';
+import { caClient } from './ca-client.ts';
+import { type Credential, keyCredential, keylessCredential, type TokenSource } from './credential.ts';
+import type { WireDeps } from './http.ts';
+import { type LegacyPieces, legacyPieces } from './legacy.ts';
+import { logClient } from './log-client.ts';
+import { R } from './reasons.ts';
+import type { SigningServices } from './services.ts';
+import { tsaClient } from './tsa-client.ts';
+
+/** What is signed. */
+export type SignContent =
+  | { readonly kind: 'dsse'; readonly payloadType: string; readonly payload: Uint8Array }
+  | { readonly kind: 'message'; readonly bytes: Uint8Array };
+
+export interface SignerOptions extends WireDeps {
+  readonly identity:
+    | { readonly kind: 'token'; readonly token: Secret | TokenSource; readonly audience?: string }
+    | { readonly kind: 'key'; readonly key: KeySigner };
+  readonly services: SigningServices;
+  /** Every signature is verified against it before it is given out. */
+  readonly trustedRoot: TrustedRoot;
+}
+
+export interface SignResult {
+  /** A bundle 0.3 as UTF-8 JSON: the bytes that were verified. */
+  readonly bundle: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly envelope?: Envelope;
+  readonly certificate?: Certificate;
+  readonly entries: readonly TransparencyLogEntry[];
+  /** The verdict over the bundle's own bytes. */
+  readonly verdict: Accepted;
+  /** What the legacy layout of cosign stores beside the payload. */
+  readonly legacy: LegacyPieces;
+}
+
+export interface Signer {
+  /**
+   * Signs and verifies the result. Throws WB-810…WB-812 (refused, exit 30), WB-813, WB-814 (exit 20), WB-815 when
+   * the result does not verify (with the exit code of the failed check), or identity reasons (exit 31).
+   */
+  sign(content: SignContent): Promise<SignResult>;
+}
+
+export function createSigner(options: SignerOptions): Signer {
+  const { identity, services } = options;
+  requireServices(options);
+  const credential =
+    identity.kind === 'key'
+      ? keyCredential(identity.key)
+      : keylessCredential(
+          identity.token,
+          caClient(services.ca as string, options),
+          options,
+          identity.audience,
+        );
+  const tsas = services.tsas.map((url) => tsaClient(url, options));
+  const logs = services.logs.map(({ url, version }) => logClient(url, version, options));
+  const trusted = trustMaterial(options.trustedRoot);
+  return {
+    sign: async (content) => {
+      const by = await credential();
+      const { signedBytes, ...made } = signContent(content, by.signer);
+      const { signature, envelope } = made;
+      const timestamps = await Promise.all(tsas.map((tsa) => tsa.timestamp(signature)));
+      const submission = {
+        signedBytes,
+        signature,
+        key: by.signer.publicKey,
+        verifierPem: by.verifierPem,
+        ...(by.certificate === undefined ? {} : { certificate: by.certificate.der }),
+        ...(envelope === undefined ? {} : { envelope }),
+      };
+      const entries = await Promise.all(logs.map((log) => log.submit(submission)));
+      const bundle = bundleBytes({
+        material:
+          by.certificate === undefined
+            ? { kind: 'publicKey', hint: by.hint }
+            : { kind: 'certificate', certificate: by.certificate },
+        tlogEntries: entries,
+        timestamps,
+        content: made.content,
+      });
+      const verdict = verifyOwn(bundle, content, by, trusted, options);
+      const { certificate } = by;
+      return {
+        bundle,
+        signature,
+        entries,
+        verdict,
+        legacy: legacyPieces(by, made, entries, timestamps),
+        ...(envelope === undefined ? {} : { envelope }),
+        ...(certificate === undefined ? {} : { certificate }),
+      };
+    },
+  };
+}
+
+function requireServices({ identity, services }: SignerOptions): void {
+  const missing = (expected: string): WaybillError => fail(R.services, { expected, actual: 'none' });
+  if (services.logs.length === 0) throw missing('a transparency log');
+  if (identity.kind === 'key') return;
+  if (services.ca === undefined) throw missing('a certificate authority');
+  // A v2 log gives no time, and a certificate is worth nothing without one.
+  if (services.tsas.length === 0 && services.logs.every((log) => log.version === 2)) {
+    throw missing('a timestamp authority beside a log of API version 2');
+  }
+}
+
+export interface Signed {
+  readonly signature: Uint8Array;
+  readonly envelope?: Envelope;
+  readonly content: BundleContent;
+}
+
+function signContent(content: SignContent, signer: KeySigner): Signed & { readonly signedBytes: Uint8Array } {
+  if (content.kind === 'message') {
+    const signature = signer.sign(content.bytes);
+    const algorithm = defaultHash(signer.publicKey.kind);
+    const digest = { algorithm, value: hash(algorithm, content.bytes) };
+    return { signedBytes: content.bytes, signature, content: { kind: 'message', digest, signature } };
+  }
+  const { payloadType, payload } = content;
+  const signedBytes = pae(payloadType, payload);
+  const signature = signer.sign(signedBytes);
+  const envelope = { payloadType, payload, signatures: [{ sig: signature }] };
+  return { signedBytes, signature, envelope, content: { kind: 'dsse', envelope } };
+}
+
+/** Judges the bundle as any verifier would, from its bytes and the trusted root alone. */
+function verifyOwn(
+  bundle: Uint8Array,
+  content: SignContent,
+  by: Credential,
+  trustedRoot: ReturnType<typeof trustMaterial>,
+  { clock }: WireDeps,
+): Accepted {
+  const verdict = verifyBundle({
+    artifact: content.kind === 'message' ? content.bytes : new Uint8Array(),
+    bundle: unwrap(parseBundle(bundle)),
+    trustedRoot,
+    requirements: ownRequirements(content, by, trustedRoot.ctlogs.size),
+    now: clock.now(),
+  });
+  if (verdict.outcome === 'accepted') return verdict;
+  throw selfCheckError(verdict.outcome === 'rejected' ? verdict.reason : verdict.cause);
+}
+
+function ownRequirements(content: SignContent, by: Credential, ctLogs: number): Requirements {
+  // What a statement is about is the caller's affair: its subjects need not be at hand here.
+  const subject = content.kind === 'dsse' ? ('notRequiredUnsafe' as const) : ('artifact' as const);
+  if (by.certificate === undefined) return unwrap(requireKey(by.signer.publicKey as PublicKey, { subject }));
+  // The certificate's key is ours, so its signature is; whom it names was the authority's decision.
+  const sct = ctLogs === 0 ? ('notRequiredUnsafe' as const) : 1;
+  return unwrap(withoutIdentityUnsafe({ subject, sct }));
+}
+
+function selfCheckError(inner: Reason): WaybillError {
+  const outer = reason(R.selfCheck, {
+    expected: `${inner.check}: ${inner.expected}`,
+    actual: `${inner.actual} (${inner.code})`,
+  });
+  return new WaybillError({ ...outer, exit: inner.exit });
+}
