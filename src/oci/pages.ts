@@ -2,11 +2,11 @@
 import { fail } from '#base/reason';
 import type { HttpResponse } from '#platform/http-client';
 import { R } from './reasons.ts';
-import type { Repository } from './repository.ts';
+import type { RepositoryApi } from './repository-api.ts';
 
 /** Every page's answer. Stops with WB-509 at `pagesMax`, at a loop, and at a link to another host. */
 export async function* followPages(
-  repository: Repository,
+  repository: RepositoryApi,
   first: string,
   pagesMax: number,
   headers: Readonly<Record<string, string>> = {},

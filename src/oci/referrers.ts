@@ -16,7 +16,7 @@ import {
 } from '#formats/oci';
 import type { HttpResponse } from '#platform/http-client';
 import { followPages } from './pages.ts';
-import type { Repository } from './repository.ts';
+import type { RepositoryApi } from './repository-api.ts';
 import { updateTag } from './tag-update.ts';
 
 /** The tag of the referrers tag schema; cosign's legacy tags add a suffix to it. */
@@ -25,7 +25,10 @@ export const fallbackTag = (digest: Digest): string => digest.replace(':', '-');
 /** Answers that say "there is no such API here" rather than "something is wrong". */
 const API_MISSING = new Set([400, 404, 405, 406, 501]);
 
-export async function listReferrers(repository: Repository, digest: Digest): Promise<readonly Descriptor[]> {
+export async function listReferrers(
+  repository: RepositoryApi,
+  digest: Digest,
+): Promise<readonly Descriptor[]> {
   const [listed, tagged] = await Promise.all([
     fromApi(repository, digest),
     repository.tagged(fallbackTag(digest)),
@@ -43,7 +46,10 @@ export async function listReferrers(repository: Repository, digest: Digest): Pro
 }
 
 /** The API's list, or undefined when the registry does not have it. */
-async function fromApi(repository: Repository, digest: Digest): Promise<readonly Descriptor[] | undefined> {
+async function fromApi(
+  repository: RepositoryApi,
+  digest: Digest,
+): Promise<readonly Descriptor[] | undefined> {
   if (repository.referrersApi === false) return undefined;
   const entries: Descriptor[] = [];
   const first = repository.path(`referrers/${digest}`);
@@ -72,7 +78,7 @@ const isApiAnswer = (page: HttpResponse): boolean =>
  * that sends it without having the API, so the API is asked.
  */
 export async function ensureReferrer(
-  repository: Repository,
+  repository: RepositoryApi,
   manifest: Manifest,
   pushed: HttpResponse,
 ): Promise<void> {
@@ -89,7 +95,11 @@ export async function ensureReferrer(
 }
 
 /** Takes a deleted manifest out of the fallback tag, if it is there. */
-export async function forgetReferrer(repository: Repository, subject: Digest, digest: Digest): Promise<void> {
+export async function forgetReferrer(
+  repository: RepositoryApi,
+  subject: Digest,
+  digest: Digest,
+): Promise<void> {
   const tag = fallbackTag(subject);
   if ((await repository.tagged(tag)) === undefined) return;
   await updateTag(repository, tag, {

@@ -4,110 +4,31 @@ import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseJson } from '#formats/json';
-import { acceptManifests, type Descriptor, descriptorOf, type Manifest, parseManifest } from '#formats/oci';
+import { type Descriptor, descriptorOf, type Manifest } from '#formats/oci';
 import { R as Formats } from '#formats/oci-reasons';
-import type { HttpResponse, HttpStream } from '#platform/http-client';
+import type { HttpResponse } from '#platform/http-client';
 import { R as Platform } from '#platform/reasons';
-import type { Scope } from './auth.ts';
 import { followPages } from './pages.ts';
 import { R } from './reasons.ts';
 import { ensureReferrer, listReferrers } from './referrers.ts';
-import type { Content, ImageStore, PutBlobOptions, Selector } from './source.ts';
+import { RepositoryApi } from './repository-api.ts';
+import type { Content, ImageStore, PutBlobOptions, Selector, TagChange } from './source.ts';
+import { updateTag } from './tag-update.ts';
 import { uploadBlob } from './upload.ts';
 import { verified } from './verified-stream.ts';
-import { discard, messageOf, type Wire } from './wire.ts';
+import { messageOf } from './wire.ts';
 
 /** Slowest blob transfer that is not taken for an attack: bytes in a millisecond. */
 const BLOB_RATE_MIN = 32;
-const MANIFESTS_KEPT = 256;
 
-export interface TaggedManifest {
-  readonly manifest: Manifest;
-  /** For conditional updates. */
-  readonly etag?: string;
-}
-
-export class Repository implements ImageStore {
-  readonly registry: string;
-  /** Path below the registry. */
-  readonly repository: string;
-  readonly wire: Wire;
-  readonly #manifests = new Map<Digest, Manifest>();
-  /** Whether the registry has the referrers API; unknown until it was asked. */
-  referrersApi: boolean | undefined;
-
-  constructor(wire: Wire, repository: string) {
-    this.wire = wire;
-    this.registry = wire.registry;
-    this.repository = repository;
-  }
-
-  get name(): string {
-    return `${this.registry}/${this.repository}`;
-  }
-
-  scope(actions: Scope['actions'], mountFrom?: string): Scope {
-    return { repository: this.repository, actions, ...(mountFrom === undefined ? {} : { mountFrom }) };
-  }
-
-  path(rest: string): string {
-    return `/v2/${this.repository}/${rest}`;
-  }
-
+export class Repository extends RepositoryApi implements ImageStore {
   async resolve(selector: Selector): Promise<Descriptor> {
     if (selector.digest !== undefined) return descriptorOf(await this.manifest(selector.digest));
-    return descriptorOf((await this.#fetchManifest(selector.tag ?? 'latest')).manifest);
+    return descriptorOf((await this.fetchManifest(selector.tag ?? 'latest')).manifest);
   }
 
   async manifest(digest: Digest): Promise<Manifest> {
-    return this.#manifests.get(digest) ?? (await this.#fetchManifest(digest, digest)).manifest;
-  }
-
-  /** What a tag holds now, with what is needed to replace exactly that; undefined when there is no such tag. */
-  async tagged(tag: string): Promise<TaggedManifest | undefined> {
-    const response = await this.#getManifest(tag);
-    return response.status === 404 ? undefined : this.#parse(response, tag);
-  }
-
-  async #fetchManifest(reference: string, digest?: Digest): Promise<TaggedManifest> {
-    const response = await this.#getManifest(reference);
-    if (response.status === 404) {
-      const at = digest === undefined ? `${this.name}:${reference}` : `${this.name}@${digest}`;
-      throw fail(R.notFound, { expected: at, actual: `not there${await messageOf(response)}` });
-    }
-    return await this.#parse(response, reference, digest);
-  }
-
-  #getManifest(reference: string): Promise<HttpResponse> {
-    return this.wire.send({
-      path: this.path(`manifests/${reference}`),
-      headers: { accept: acceptManifests },
-      scope: this.scope('pull'),
-      maxBytes: limits.manifestBytes,
-    });
-  }
-
-  async #parse(response: HttpResponse, reference: string, digest?: Digest): Promise<TaggedManifest> {
-    if (response.status !== 200) throw await this.unexpected(`the manifest ${reference}`, response);
-    // Docker-Content-Digest is the registry's claim and is not looked at: the digest is computed.
-    const type = response.headers.get('content-type');
-    const manifest = unwrap(
-      parseManifest(response.body, {
-        ...(type === undefined ? {} : { mediaType: type }),
-        ...(digest === undefined ? {} : { digest }),
-      }),
-    );
-    this.#keep(manifest);
-    const etag = response.headers.get('etag');
-    return { manifest, ...(etag === undefined ? {} : { etag }) };
-  }
-
-  #keep(manifest: Manifest): void {
-    if (this.#manifests.size >= MANIFESTS_KEPT) {
-      const [oldest] = this.#manifests.keys();
-      if (oldest !== undefined) this.#manifests.delete(oldest);
-    }
-    this.#manifests.set(manifest.digest, manifest);
+    return this.kept(digest) ?? (await this.fetchManifest(digest, digest)).manifest;
   }
 
   async *blob(content: Content): AsyncIterable<Uint8Array> {
@@ -177,20 +98,8 @@ export class Repository implements ImageStore {
     if (manifest.subject !== undefined) await ensureReferrer(this, manifest, response);
   }
 
-  /** PUT of a manifest; the status is the caller's to judge (412 says that a condition did not hold). */
-  sendManifest(
-    manifest: Manifest,
-    reference: string,
-    conditions: Readonly<Record<string, string>> = {},
-  ): Promise<HttpResponse> {
-    this.#keep(manifest);
-    return this.wire.send({
-      path: this.path(`manifests/${reference}`),
-      method: 'PUT',
-      headers: { 'content-type': manifest.mediaType, ...conditions },
-      body: () => manifest.bytes,
-      scope: this.scope('pull,push'),
-    });
+  updateTag(tag: string, change: TagChange): Promise<Manifest> {
+    return updateTag(this, tag, change);
   }
 
   /** Every tag, in the registry's order. */
@@ -209,7 +118,7 @@ export class Repository implements ImageStore {
 
   /** Removes a manifest with all its tags; false when it was not there. Registries may refuse (WB-514). */
   deleteManifest(digest: Digest): Promise<boolean> {
-    this.#manifests.delete(digest);
+    this.forget(digest);
     return this.#delete(digest);
   }
 
@@ -244,16 +153,6 @@ export class Repository implements ImageStore {
       });
     }
     throw await this.unexpected(`deletion of ${reference}`, response);
-  }
-
-  /** A status the protocol does not give here. */
-  async unexpected(what: string, response: HttpResponse | HttpStream): Promise<WaybillError> {
-    const message = await messageOf(response);
-    await discard(response);
-    return fail(R.status, {
-      expected: `${what} from ${this.name}`,
-      actual: `status ${response.status}${message}`,
-    });
   }
 }
 

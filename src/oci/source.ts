@@ -45,6 +45,16 @@ export interface PutBlobOptions {
   readonly mountFrom?: string;
 }
 
+/** An update of what a tag holds. `change` may be asked several times, each time with the newest state. */
+export interface TagChange {
+  /** Whether the change is in what the tag holds. */
+  holds(held: Manifest | undefined): boolean;
+  /** What the tag should hold. */
+  change(held: Manifest | undefined): Manifest;
+  /** Pushes blobs a changed manifest needs, before it is sent. */
+  prepare?(next: Manifest): Promise<void>;
+}
+
 /**
  * One repository to write to. Contract: blobs before the manifests that name them; writing what is there
  * already is no error; a manifest with a `subject` is findable through `referrers` when `putManifest` returns.
@@ -54,6 +64,8 @@ export interface ImageSink {
   /** `open` is called only when the bytes are needed, and again when a request is repeated. */
   putBlob(content: Content, open: () => AsyncIterable<Uint8Array>, options?: PutBlobOptions): Promise<void>;
   putManifest(manifest: Manifest, options?: { readonly tag?: string }): Promise<void>;
+  /** Changes what a tag holds without losing the change of another writer (WB-508 when that cannot be). */
+  updateTag(tag: string, change: TagChange): Promise<Manifest>;
 }
 
 export type ImageStore = ImageSource & ImageSink;

@@ -5,24 +5,20 @@
 import { fail } from '#base/reason';
 import type { Manifest } from '#formats/oci';
 import { R } from './reasons.ts';
-import type { Repository, TaggedManifest } from './repository.ts';
+import type { RepositoryApi, TaggedManifest } from './repository-api.ts';
+import type { TagChange } from './source.ts';
 import { messageOf } from './wire.ts';
-
-export interface TagChange {
-  /** Whether the change is in what the tag holds. */
-  holds(held: Manifest | undefined): boolean;
-  /** What the tag should hold; blobs it needs are there already. */
-  change(held: Manifest | undefined): Manifest;
-  /** Pushes blobs a changed manifest needs, before it is sent. */
-  prepare?(next: Manifest): Promise<void>;
-}
 
 const ATTEMPTS_MAX = 12;
 /** Another writer that read before us and ignores conditions has overwritten us by then. */
 const SETTLE_MS = 150;
 
 /** Applies the change and returns once it was seen to stay. Gives up with WB-508. */
-export async function updateTag(repository: Repository, tag: string, change: TagChange): Promise<Manifest> {
+export async function updateTag(
+  repository: RepositoryApi,
+  tag: string,
+  change: TagChange,
+): Promise<Manifest> {
   let wrote = false;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const held = await repository.tagged(tag);
@@ -41,14 +37,14 @@ export async function updateTag(repository: Repository, tag: string, change: Tag
   });
 }
 
-async function stays(repository: Repository, tag: string, change: TagChange): Promise<boolean> {
+async function stays(repository: RepositoryApi, tag: string, change: TagChange): Promise<boolean> {
   await repository.wire.sleep(SETTLE_MS);
   return change.holds((await repository.tagged(tag))?.manifest);
 }
 
 /** False when the registry says that the tag changed since it was read. */
 async function put(
-  repository: Repository,
+  repository: RepositoryApi,
   tag: string,
   next: Manifest,
   held: TaggedManifest | undefined,

@@ -1,7 +1,7 @@
 /** Pushing a blob: mount if possible, else one POST and one PUT (distribution-spec "Pushing blobs"). */
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
-import type { Repository } from './repository.ts';
+import type { RepositoryApi } from './repository-api.ts';
 import type { Content } from './source.ts';
 import { verified } from './verified-stream.ts';
 import { messageOf } from './wire.ts';
@@ -10,7 +10,7 @@ import { messageOf } from './wire.ts';
 const UPLOAD_RATE_MIN = 32;
 
 export async function uploadBlob(
-  repository: Repository,
+  repository: RepositoryApi,
   content: Content,
   open: () => AsyncIterable<Uint8Array>,
   mountFrom?: string,
@@ -51,7 +51,7 @@ export async function uploadBlob(
 
 /** The session's address, or undefined when the registry mounted the blob. */
 async function startUpload(
-  repository: Repository,
+  repository: RepositoryApi,
   content: Content,
   mountFrom: string | undefined,
 ): Promise<string | undefined> {

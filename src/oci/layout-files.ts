@@ -1,0 +1,132 @@
+/** The files of an OCI layout, from a directory or from inside a tar archive. Paths use `/`. */
+import { createReadStream } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
+
+export interface LayoutFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Read access; contract: a path that does not exist has no size, and streaming it throws WB-512. */
+export interface LayoutFiles {
+  /** For messages. */
+  readonly name: string;
+  size(path: string): Promise<number | undefined>;
+  stream(path: string): AsyncIterable<Uint8Array>;
+  /** Every file below a folder, in any order. */
+  list(folder: string): Promise<readonly LayoutFile[]>;
+}
+
+export function directoryFiles(directory: string): LayoutFiles {
+  const sizeOf = async (path: string): Promise<number | undefined> => {
+    const info = await stat(join(directory, path)).catch(() => undefined);
+    return info?.isFile() === true ? info.size : undefined;
+  };
+  return {
+    name: directory,
+    size: sizeOf,
+    async *stream(path) {
+      if ((await sizeOf(path)) === undefined) throw missing(directory, path);
+      yield* createReadStream(join(directory, path)) as AsyncIterable<Uint8Array>;
+    },
+    async list(folder) {
+      const entries = await readdir(join(directory, folder), { withFileTypes: true }).catch(() => []);
+      const files = entries.filter((entry) => entry.isFile()).map((entry) => `${folder}/${entry.name}`);
+      return Promise.all(files.map(async (path) => ({ path, size: (await sizeOf(path)) ?? 0 })));
+    },
+  };
+}
+
+const TAR_BLOCK = 512;
+const TAR_ENTRIES_MAX = 100_000;
+
+/** Files of an uncompressed tar archive: only plain entries, by the name in their header. */
+export async function tarFiles(file: string): Promise<LayoutFiles> {
+  const entries = await indexTar(file);
+  return {
+    name: file,
+    size: (path) => Promise.resolve(entries.get(path)?.size),
+    async *stream(path) {
+      const entry = entries.get(path);
+      if (entry === undefined) throw missing(file, path);
+      if (entry.size === 0) return;
+      const range = { start: entry.offset, end: entry.offset + entry.size - 1 };
+      yield* createReadStream(file, range) as AsyncIterable<Uint8Array>;
+    },
+    list: (folder) =>
+      Promise.resolve(
+        [...entries]
+          .filter(([path]) => path.startsWith(`${folder}/`))
+          .map(([path, { size }]) => ({ path, size })),
+      ),
+  };
+}
+
+interface TarEntry {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * Where each regular file lies. Archives of docker, skopeo and ours use plain ustar names of at most 100 + 155
+ * bytes; extended headers are skipped, since the names they carry are never ours to look for.
+ */
+async function indexTar(file: string): Promise<ReadonlyMap<string, TarEntry>> {
+  const entries = new Map<string, TarEntry>();
+  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw fail(R.archive, { expected: `a tar archive at ${file}`, actual: error.code ?? 'no file' }, error);
+  });
+  try {
+    const header = Buffer.alloc(TAR_BLOCK);
+    for (let at = 0, count = 0; ; count++) {
+      const { bytesRead } = await handle.read(header, 0, TAR_BLOCK, at);
+      if (bytesRead < TAR_BLOCK || header[0] === 0) break;
+      const size = tarSize(header, file);
+      if (count > TAR_ENTRIES_MAX) throw notTar(file, `more than ${TAR_ENTRIES_MAX} entries`);
+      const type = String.fromCharCode(header[156] ?? 0);
+      const name = tarName(header);
+      if ((type === '0' || type === '\0') && !entries.has(name)) {
+        entries.set(name, { offset: at + TAR_BLOCK, size });
+      }
+      at += TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK;
+    }
+  } finally {
+    await handle.close();
+  }
+  return entries;
+}
+
+function tarSize(header: Buffer, file: string): number {
+  let sum = 0;
+  for (let i = 0; i < TAR_BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : (header[i] ?? 0);
+  const stated = Number.parseInt(header.toString('latin1', 148, 156), 8);
+  if (stated !== sum) throw notTar(file, 'a header with a wrong checksum');
+  // Sizes from 8 GiB are base 256 with the top bit set.
+  const isBinary = ((header[124] ?? 0) & 0x80) !== 0;
+  const size = isBinary
+    ? Number(header.readBigUInt64BE(128))
+    : Number.parseInt(header.toString('latin1', 124, 136).replace(/[\0 ]+$/, '') || '0', 8);
+  if (!Number.isSafeInteger(size) || size < 0) throw notTar(file, 'an entry without a size');
+  return size;
+}
+
+function tarName(header: Buffer): string {
+  const text = (start: number, end: number): string => {
+    const zero = header.indexOf(0, start);
+    return header.toString('utf8', start, zero < 0 || zero > end ? end : zero);
+  };
+  const isUstar = header.toString('latin1', 257, 262) === 'ustar';
+  const prefix = isUstar && header.toString('latin1', 257, 263) === 'ustar\0' ? text(345, 500) : '';
+  const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
+  return name.replace(/^\.\//, '');
+}
+
+const notTar = (file: string, actual: string): Error =>
+  fail(R.archive, { expected: `an uncompressed tar archive at ${file}`, actual });
+
+const missing = (name: string, path: string): Error =>
+  fail(R.layout, { expected: `${path} in ${name}`, actual: 'no such file' });
