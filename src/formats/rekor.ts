@@ -13,6 +13,7 @@ export {
   parseRekorV1Request,
   type RekorBodyV1,
   type RekorRequestV1,
+  readKindVersion,
   rekorV1RequestJson,
   setPayload,
 } from './rekor-v1.ts';

@@ -1,0 +1,53 @@
+/** Which timestamps are good, and when do they say the signature existed? */
+import { type Reason, reason } from '#base/reason';
+import { err, ok, type Result } from '#base/result';
+import { isValidAt } from '#formats/trusted-root';
+import { parseTimeStampResponse, type TimestampToken } from '#formats/tsp';
+import { chainCovers, type TrustedAuthority, type TrustMaterial } from './material.ts';
+import { R } from './reasons.ts';
+import type { ObservedTime } from './verdict.ts';
+
+/**
+ * One timestamp over the signature (`covered` lists what it may cover; old attestations: the envelope). The
+ * signer is the authority's certificate from the trusted root, never one from the token. The chain must have
+ * been valid at genTime, not now; accuracy is not used. Fails with WB-321–325.
+ */
+export function verifyTimestamp(
+  der: Uint8Array,
+  covered: readonly Uint8Array[],
+  trust: TrustMaterial,
+): Result<ObservedTime> {
+  const parsed = parseTimeStampResponse(der);
+  if (!parsed.ok) return err(reason(R.timestampForm, parsed.error));
+  const token = parsed.value;
+  if (!covered.some((bytes) => token.covers(bytes))) {
+    return err(reason(R.timestampImprint, { expected: 'an imprint of the signature', actual: 'another' }));
+  }
+  let best: Reason | undefined;
+  for (const authority of trust.timestampAuthorities) {
+    if (!token.isSignedBy(authority.chain[0])) continue;
+    const fault = faultOf(token, authority);
+    if (fault === undefined)
+      return ok({ kind: 'timestamp', at: token.genTime, operator: authority.operator });
+    // Two intervals of one authority may be listed: the last one that gets furthest explains best.
+    if (best === undefined || fault.code !== R.timestampSignature.code) best = fault;
+  }
+  const unknown = { expected: 'a timestamp authority of the trusted root', actual: 'another authority' };
+  return err(best ?? reason(R.timestampAuthority, unknown));
+}
+
+function faultOf(token: TimestampToken, authority: TrustedAuthority): Reason | undefined {
+  const signature = token.checkSignature(authority.chain[0]);
+  if (!signature.ok) return reason(R.timestampSignature, signature.error);
+  const at = new Date(token.genTime).toISOString();
+  if (!chainCovers(authority.chain, token.genTime)) {
+    return reason(R.timestampWindow, {
+      expected: 'a time within the certificates of the authority',
+      actual: at,
+    });
+  }
+  if (!isValidAt(authority.validFor, token.genTime)) {
+    return reason(R.timestampWindow, { expected: 'a time within validFor of the authority', actual: at });
+  }
+  return undefined;
+}
