@@ -1,0 +1,127 @@
+/**
+ * Root and intermediate of the authority: opened from the key store, made at the first start. A key is durable
+ * before the certificate that names it, so a crash in between leaves a start that simply goes on.
+ */
+import { toHex, utf8Text } from '#base/bytes';
+import { type Signer, verifySignature } from '#base/crypto';
+import type { Random } from '#base/random';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import { pemDecode, pemEncode } from '#formats/pem';
+import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
+import {
+  buildCertificate,
+  buildName,
+  type CertificateTemplate,
+  extensionOf,
+  extKeyUsage,
+  keyIdentifier,
+  serialNumber,
+} from '#formats/x509-build';
+import type { KeyStore } from '#platform/key-store';
+import { DAY_MS } from './config.ts';
+import { R } from './reasons.ts';
+
+const ROOT_DAYS = 3650;
+const INTERMEDIATE_DAYS = 1825;
+
+export interface Authority {
+  readonly root: Certificate;
+  readonly intermediate: Certificate;
+  /** The intermediate's key. The root's is not held in memory. */
+  readonly signer: Signer;
+}
+
+export interface AuthorityOptions {
+  readonly keys: KeyStore;
+  readonly random: Random;
+  readonly organization: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Throws WB-1015 when keys and certificates do not belong together. */
+export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
+  const root = (await keptCertificate(options.keys, 'root')) ?? (await makeRoot(options));
+  const kept = await keptCertificate(options.keys, 'intermediate');
+  const intermediate = kept ?? (await makeIntermediate(options, root));
+  const signer = await options.keys.findKey('intermediate');
+  if (signer === undefined) {
+    throw fail(R.authority, { expected: 'the key of the intermediate certificate', actual: 'no such key' });
+  }
+  requireMatch(signer, intermediate, options.random);
+  if (!verifyCertificateSignature(intermediate, root)) {
+    throw fail(R.authority, { expected: 'an intermediate signed by the root', actual: 'another signature' });
+  }
+  return { root, intermediate, signer };
+}
+
+async function keptCertificate(keys: KeyStore, name: string): Promise<Certificate | undefined> {
+  const pem = await keys.read(`${name}.pem`);
+  if (pem === undefined) return undefined;
+  return unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der));
+}
+
+/** Proves by a signature that the key in hand is the one the world was told about. */
+function requireMatch(signer: Signer, certificate: Certificate, random: Random): void {
+  const nonce = random.bytes(32);
+  if (verifySignature(certificate.publicKey, nonce, signer.sign(nonce))) return;
+  const expected = `the key of ${certificate.subjectText} (serial ${toHex(certificate.serial)})`;
+  throw fail(R.authority, { expected, actual: 'another key' });
+}
+
+async function makeRoot(options: AuthorityOptions): Promise<Certificate> {
+  const signer = await options.keys.openKey('root', 'p256');
+  const name = authorityName(options.organization, 'root');
+  const template: CertificateTemplate = {
+    subject: name,
+    issuer: name,
+    serial: serialNumber(options.random.bytes(20)),
+    notBefore: options.now,
+    notAfter: options.now + ROOT_DAYS * DAY_MS,
+    publicKey: signer.publicKey,
+    extensions: [
+      extensionOf.keyUsage('keyCertSign', 'cRLSign'),
+      extensionOf.authority(),
+      extensionOf.subjectKeyId(signer.publicKey),
+    ],
+  };
+  return publish(options.keys, 'root', buildCertificate(template, signer));
+}
+
+async function makeIntermediate(options: AuthorityOptions, root: Certificate): Promise<Certificate> {
+  const rootSigner = await options.keys.findKey('root');
+  if (rootSigner === undefined) {
+    throw fail(R.authority, { expected: 'the root key, to sign an intermediate', actual: 'no such key' });
+  }
+  requireMatch(rootSigner, root, options.random);
+  const { publicKey } = await options.keys.openKey('intermediate', 'p256');
+  const template: CertificateTemplate = {
+    subject: authorityName(options.organization, 'intermediate'),
+    issuer: root.subject,
+    serial: serialNumber(options.random.bytes(20)),
+    notBefore: options.now,
+    notAfter: Math.min(options.now + INTERMEDIATE_DAYS * DAY_MS, root.notAfter),
+    publicKey,
+    extensions: [
+      extensionOf.keyUsage('keyCertSign', 'cRLSign'),
+      extensionOf.extKeyUsage([extKeyUsage.codeSigning]),
+      extensionOf.authority(0),
+      extensionOf.subjectKeyId(publicKey),
+      extensionOf.authorityKeyId(root.subjectKeyId ?? keyIdentifier(root.publicKey)),
+    ],
+  };
+  return publish(options.keys, 'intermediate', buildCertificate(template, rootSigner));
+}
+
+const authorityName = (organization: string, role: string): Uint8Array =>
+  buildName([
+    { type: 'O', value: organization },
+    { type: 'CN', value: `${organization} ${role}` },
+  ]);
+
+async function publish(keys: KeyStore, name: string, der: Uint8Array): Promise<Certificate> {
+  const certificate = unwrap(parseCertificate(der));
+  await keys.write(`${name}.pem`, pemEncode('CERTIFICATE', der));
+  return certificate;
+}

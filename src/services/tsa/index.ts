@@ -1,0 +1,3 @@
+export { POLICY_OID, type TsaConfig } from './config.ts';
+export { registerTsa } from './routes.ts';
+export { createTsa, type Tsa, type TsaAnswer } from './tsa.ts';

@@ -1,0 +1,103 @@
+/** Wire: the API of Sigstore's timestamp authority; RFC 3161 §3.4 with a JSON form beside it. */
+import { fromHex } from '#base/bytes';
+import type { HashName } from '#base/crypto';
+import { limits } from '#base/limits';
+import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reason';
+import { parseJson, protoReader } from '#formats/json';
+import { pemEncode } from '#formats/pem';
+import { buildTimeStampRequest, parseTimeStampRequest } from '#formats/tsp';
+import { bodyBytes, type HttpApp, type HttpReply, type HttpRequestIn } from '#platform/http-server';
+import { R as platformReasons } from '#platform/reasons';
+import type { Logger } from '#platform/telemetry';
+import { R } from './reasons.ts';
+import type { Tsa } from './tsa.ts';
+
+/** The JSON form names a hash and little more (timestamp-authority: at most 1024 bytes). */
+const JSON_BYTES_MAX = 1024;
+
+export interface TsaRoutes {
+  readonly tsa: Tsa;
+  readonly log: Logger;
+}
+
+export function registerTsa(app: HttpApp, { tsa, log }: TsaRoutes): void {
+  app.register(async (scope) => {
+    scope.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+    scope.post('/api/v1/timestamp', { bodyLimit: limits.tsaRequestBytes }, async (request, reply) => {
+      const { der, refusal } = tsa.answer(readRequest(request));
+      if (refusal !== undefined) log.warn({ refusal }, 'timestamp refused');
+      return reply.type('application/timestamp-reply').send(Buffer.from(der));
+    });
+    const chain = tsa.chain.map(({ der }) => pemEncode('CERTIFICATE', der)).join('');
+    scope.get('/api/v1/timestamp/certchain', async (_request, reply) =>
+      reply.type('application/pem-certificate-chain').send(chain),
+    );
+    scope.get('/ping', async (_request, reply) => reply.type('text/plain').send('.'));
+    scope.get('/healthz', async () => ({ status: 'ok' }));
+  });
+}
+
+/** The DER request, also when it came as JSON. */
+function readRequest(request: HttpRequestIn): Uint8Array {
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'application/timestamp-query') return bodyBytes(request);
+  if (type === 'application/json') return requestFromJson(bodyBytes(request));
+  throw fail(R.contentType, { expected: R.contentType.hint, actual: JSON.stringify(type?.slice(0, 80)) });
+}
+
+const hashNames: readonly HashName[] = ['sha256', 'sha384', 'sha512'];
+
+function requestFromJson(body: Uint8Array): Uint8Array {
+  const parsed = parseJson(body, { maxBytes: JSON_BYTES_MAX });
+  if (!parsed.ok) throw fail(R.request, { expected: 'a JSON object', actual: parsed.error.actual });
+  const json = protoReader(parsed.value, '$', { as: R.request });
+  const name = json.string('hashAlgorithm').toLowerCase();
+  const hashName = hashNames.find((known) => known === name);
+  if (hashName === undefined) {
+    throw fail(R.refused, {
+      expected: `hashAlgorithm ${hashNames.join(', ')}`,
+      actual: JSON.stringify(name),
+    });
+  }
+  const policy = json.optionalString('tsaPolicyOID');
+  if (policy !== undefined && policy !== '' && !/^[0-2](\.(0|[1-9]\d{0,9})){1,20}$/.test(policy)) {
+    throw json.wrong('tsaPolicyOID', 'a dotted object identifier', policy);
+  }
+  const nonce = json.optionalInteger('nonce');
+  const der = buildTimeStampRequest({
+    hashName,
+    hash: json.bytes('artifactHash'),
+    certReq: json.has('certificates') && json.boolean('certificates'),
+    ...(policy === undefined || policy === '' ? {} : { policy }),
+    ...(nonce === undefined || nonce === 0 ? {} : { nonce: fromHex(evenHex(nonce)) }),
+  });
+  // A hash of the wrong length is a fault of the request, told as such rather than inside a 200.
+  const checked = parseTimeStampRequest(der);
+  if (!checked.ok) throw new WaybillError(checked.error);
+  return der;
+}
+
+const evenHex = (value: number): string => {
+  const hex = value.toString(16);
+  return hex.length % 2 === 0 ? hex : `0${hex}`;
+};
+
+function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
+  const why = reasonOf(error);
+  const fields = { code: why.code, check: why.check, expected: why.expected, actual: why.actual };
+  const path = request.url.split('?')[0];
+  if (why.status >= 500) log.error({ ...fields, path, err: error }, 'request failed');
+  else log.warn({ ...fields, path }, 'request refused');
+  const body = { code: why.status, message: reasonText(why) };
+  return reply.code(why.status).type('application/json').send(JSON.stringify(body));
+}
+
+function reasonOf(error: unknown): Reason {
+  if (error instanceof WaybillError) return error.reason;
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  const spec = status < 500 ? R.request : platformReasons.defect;
+  const expected =
+    status === 413 ? `a body of at most ${limits.tsaRequestBytes} bytes` : 'a request of this API';
+  const actual = status < 500 && error instanceof Error ? error.message : 'an internal error';
+  return { ...reason(spec, { expected, actual }), status };
+}

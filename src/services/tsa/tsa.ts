@@ -1,0 +1,95 @@
+/** The timestamp authority: a hash in, a signed statement of the time out (RFC 3161). No state is kept. */
+import type { Der } from '#base/brand';
+import { fail } from '#base/reason';
+import { isNonEmpty } from '#base/result';
+import {
+  buildTimeStampFailure,
+  buildTimeStampResponse,
+  parseTimeStampRequest,
+  pkiFailure,
+  type TimeStampRequest,
+} from '#formats/tsp';
+import type { Certificate } from '#formats/x509';
+import { openTsaAuthority, type TsaAuthority } from './authority.ts';
+import { ACCURACY_SECONDS, POLICY_OID, type TsaConfig } from './config.ts';
+import { R } from './reasons.ts';
+
+export interface TsaAnswer {
+  /** A TimeStampResp: a token, or a refusal in RFC 3161's own words. */
+  readonly der: Der;
+  /** What was refused; undefined when granted. */
+  readonly refusal: string | undefined;
+}
+
+export interface Tsa {
+  /** Leaf, then root. */
+  readonly chain: readonly [Certificate, Certificate];
+  /** Answers a DER request. Never throws for what is in it; throws WB-1053 when the authority may not sign now. */
+  answer(request: Uint8Array): TsaAnswer;
+  close(): Promise<void>;
+}
+
+/** Opens the authority; makes its keys at the first start. Throws WB-1051, WB-219. */
+export async function createTsa(config: TsaConfig): Promise<Tsa> {
+  const authority = await openTsaAuthority(config);
+  return {
+    chain: [authority.leaf, authority.root],
+    answer: (request) => answer(config, authority, request),
+    close: async () => {},
+  };
+}
+
+function refused(failure: number, text: string): TsaAnswer {
+  return { der: buildTimeStampFailure(failure, text), refusal: text };
+}
+
+function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Array): TsaAnswer {
+  const parsed = parseTimeStampRequest(bytes);
+  if (!parsed.ok) return refused(pkiFailure.badDataFormat, `${parsed.error.code} ${parsed.error.actual}`);
+  const request = parsed.value;
+  if (request.hashName === undefined) {
+    return refused(pkiFailure.badAlg, `hash ${request.hashOid} is not accepted; use SHA-256, -384 or -512`);
+  }
+  if (request.policy !== undefined && request.policy !== POLICY_OID) {
+    return refused(pkiFailure.unacceptedPolicy, `policy ${request.policy} is not served; ${POLICY_OID} is`);
+  }
+  if (isNonEmpty(request.extensions)) {
+    return refused(pkiFailure.unacceptedExtension, `extension ${request.extensions[0]} is not understood`);
+  }
+  return granted(config, authority, request, request.hashName);
+}
+
+function granted(
+  config: TsaConfig,
+  { leaf, signer }: TsaAuthority,
+  request: TimeStampRequest,
+  hashName: NonNullable<TimeStampRequest['hashName']>,
+): TsaAnswer {
+  const genTime = config.clock.now();
+  if (genTime < leaf.notBefore || genTime > leaf.notAfter) {
+    const expected = `a time within the validity of ${leaf.subjectText}`;
+    throw fail(R.lifetime, { expected, actual: new Date(genTime).toISOString() });
+  }
+  const der = buildTimeStampResponse(
+    {
+      hashName,
+      hash: request.hash,
+      policy: POLICY_OID,
+      // 126 random bits: unique without a counter that a crash could set back.
+      serial: serialOf(config),
+      genTime,
+      accuracySeconds: ACCURACY_SECONDS,
+      nonce: request.nonce,
+      signerCertificate: leaf,
+      certificates: request.certReq ? [leaf] : [],
+    },
+    signer,
+  );
+  return { der, refusal: undefined };
+}
+
+function serialOf(config: TsaConfig): Uint8Array {
+  const serial = config.random.bytes(16).slice();
+  serial[0] = ((serial[0] as number) & 0x7f) | 0x40;
+  return serial;
+}
