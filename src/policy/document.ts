@@ -208,7 +208,7 @@ export class YamlNode {
   /** The value as JSON; anchors below are refused on the way. */
   json(): Json {
     if (isMap(this.#node)) {
-      const out: { [name: string]: Json } = {};
+      const out: { [name: string]: Json } = Object.fromEntries(this.keys().map((name) => [name, null]));
       for (const [name, node] of this.anyFields()) out[name] = node.json();
       return out;
     }

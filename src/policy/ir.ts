@@ -4,6 +4,7 @@
  */
 import type { Pem } from '#base/brand';
 import type { NonEmpty } from '#base/result';
+import type { Requirements } from '#verify';
 import type { CelProgram } from './condition/cel.ts';
 import type { ConditionSet } from './condition/conditions.ts';
 import type { Json, Position } from './document.ts';
@@ -81,8 +82,15 @@ export interface EvidenceDemand {
   /** Name of the authority where the dialect has one. */
   readonly name: string;
   readonly authority: Authority;
+  readonly question: EvidenceQuestion;
   /** Absent: a plain signature is asked for. */
   readonly attestation?: AttestationDemand;
+}
+
+/** What is asked about every piece of evidence attached to an image. Equal questions have equal ids. */
+export interface EvidenceQuestion {
+  readonly id: string;
+  readonly requirements: Requirements;
 }
 
 export interface AttestationDemand {

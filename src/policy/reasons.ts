@@ -162,20 +162,6 @@ export const R = defineReasons({
     summary: 'No policy covers the image.',
     hint: 'add a rule for the registry of this image',
   },
-  annotation: {
-    code: 'WB-748',
-    check: 'policy.annotation',
-    side: 'evidence',
-    summary: 'No accepted signature carries the annotations the policy requires.',
-    hint: 'sign the image with the annotations the policy names',
-  },
-  extension: {
-    code: 'WB-749',
-    check: 'policy.extension',
-    side: 'evidence',
-    summary: 'The certificate of a signature does not carry an extension value the policy requires.',
-    hint: 'sign from the workflow the policy names',
-  },
   lint: {
     code: 'WB-760',
     check: 'policy.lint',

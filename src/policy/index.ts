@@ -1,0 +1,20 @@
+/** Policies of several dialects in one form: read, match, evaluate, explain, lint. Pure. */
+export type { Json, Position } from './document.ts';
+export { positionText } from './document.ts';
+export {
+  type CheckResult,
+  type CheckStatus,
+  type Decision,
+  evaluate,
+  type ImageFacts,
+  type JudgedImage,
+  questionsFor,
+} from './evaluate.ts';
+export { denialText, isBlocking, warningTexts } from './explain.ts';
+export { type ImageName, kyvernoText, parseImageName, repositoryOf } from './image/name.ts';
+export type { EvidenceQuestion, ImageCheck, Mode, Policy, PolicySet, Rule } from './ir.ts';
+export { type AdmissionRequest, type MatchedCheck, matchingChecks } from './match.ts';
+export { type PolicyFile, parsePolicies, parsePolicyFiles } from './parse.ts';
+export { questionsHash } from './question.ts';
+export { R as policyReasons } from './reasons.ts';
+export { changedUses, type ImageUse, imageUses, workloadKinds } from './workload.ts';
