@@ -23,8 +23,16 @@ const FILES_MAX = 200_000;
 const BLOB_BYTES_MAX = 512 * 1024 * 1024;
 const modes = new Set(['100644', '100755', '120000', '160000']);
 
-/** Writes the tree into `folder` (which must not exist); returns its entries. WB-1116 when a hash differs. */
-export async function checkoutTree(source: ResolvedSource, folder: string): Promise<readonly TreeEntry[]> {
+/**
+ * Writes the tree into `folder` (which must not exist). Returns the bytes of the regular file `wanted`, or
+ * undefined when the commit has none. WB-1116 when a hash differs.
+ */
+export async function checkoutTree(
+  source: ResolvedSource,
+  folder: string,
+  wanted: string,
+): Promise<Uint8Array | undefined> {
+  let found: Uint8Array | undefined;
   const entries = await listTree(source);
   checkTreeHash(entries, source.tree);
   await mkdir(folder, { mode: 0o755 });
@@ -33,13 +41,14 @@ export async function checkoutTree(source: ResolvedSource, folder: string): Prom
   const links: { at: string; to: string }[] = [];
   for await (const { entry, bytes } of readBlobs(source, entries)) {
     const at = join(folder, entry.path);
+    if (entry.path === wanted && entry.mode !== '120000') found = Uint8Array.from(bytes);
     if (entry.mode === '120000') links.push({ at, to: Buffer.from(bytes).toString('utf8') });
     else await writeFile(at, bytes, { flag: 'wx', mode: entry.mode === '100755' ? 0o755 : 0o644 });
   }
   for (const entry of entries) if (entry.mode === '160000') await mkdir(join(folder, entry.path));
   // Links come last: no file can have been written through one.
   for (const { at, to } of links) await symlink(to, at);
-  return entries;
+  return found;
 }
 
 async function listTree({ place, gitDir, tree }: ResolvedSource): Promise<TreeEntry[]> {

@@ -3,6 +3,7 @@ import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import type { Secret } from '#base/secret';
+import type { ImageStore } from '#oci';
 import type { Logger } from '#platform/telemetry';
 
 /**
@@ -41,33 +42,18 @@ export interface StatementSigner {
   ): Promise<Uint8Array>;
 }
 
-/** One blob ready to be pushed; `open` may be called more than once. */
-export interface BlobSource {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly open: () => AsyncIterable<Uint8Array>;
+/** Where images are pushed to and bases are read from; `Registry` of #oci is one. */
+export interface Images {
+  repository(name: { readonly registry: string; readonly repository: string }): ImageStore;
 }
 
-/** Where images go. `repository` is `registry/name` without tag or digest. */
-export interface ImageStore {
-  pushBlob(repository: string, blob: BlobSource): Promise<void>;
-  /** Pushes by digest, or under `tag`; returns the digest the registry says it stored. */
-  pushManifest(repository: string, bytes: Uint8Array, mediaType: string, tag?: string): Promise<string>;
-  /** The manifest and configuration of a base image, by digest; absent when bases are not offered. */
-  readBase?(repository: string, digest: Digest): Promise<BaseImage>;
-  /** Attaches a bundle to `repository@digest`. */
-  attach(repository: string, digest: Digest, bundle: Uint8Array, predicateType: string): Promise<void>;
-}
-
-export interface BaseImage {
-  readonly config: Uint8Array;
-  readonly layers: readonly {
-    readonly mediaType: string;
-    readonly digest: Digest;
-    readonly size: number;
-    readonly open: () => AsyncIterable<Uint8Array>;
-  }[];
-}
+/** Attaches a bundle to the image of that digest in a repository. */
+export type AttachBundle = (
+  store: ImageStore,
+  image: Digest,
+  bundle: Uint8Array,
+  predicateType: string,
+) => Promise<void>;
 
 export type BackendName = 'userns' | 'bwrap' | 'uid' | 'none';
 
@@ -96,12 +82,19 @@ export interface BuilderConfig {
   readonly inputRoots?: readonly string[];
   /** The operator's word that this is shared or dedicated infrastructure, not somebody's workstation. */
   readonly hosted?: boolean;
+  /** Version of this software, for `builder.version`. */
+  readonly version?: string;
+  /** Files that hold secrets of the control plane: the self-test tries to read each. */
+  readonly secretFiles?: readonly string[];
+  /** What callers must present as a bearer token; without one every caller on the listening side may build. */
+  readonly callerToken?: Secret;
   /** gzip level of layers, 1–9, default 1. */
   readonly gzipLevel?: number;
 }
 
 export interface BuilderDeps {
-  readonly images: ImageStore;
+  readonly images: Images;
+  readonly attach: AttachBundle;
   readonly tokens: TokenSource;
   readonly signer: StatementSigner;
   readonly clock: Clock;

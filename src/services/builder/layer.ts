@@ -12,14 +12,17 @@ import type { Digest } from '#base/brand';
 import { type Hasher, hasher } from '#base/crypto';
 import { digestFromBytes } from '#base/digest';
 import { fail } from '#base/reason';
-import type { BlobSource } from './config.ts';
 import type { BuildLayer } from './definition.ts';
 import { R } from './reasons.ts';
 import { Breather } from './stage.ts';
 import { type TarMember, tarEnd, tarHeader, tarPadding } from './tar-write.ts';
 import { chunkBuffer, climbsOut, fileChunks, type TreeItem, type TreeLimits, walkTree } from './tree-walk.ts';
 
-export interface BuiltLayer extends BlobSource {
+export interface BuiltLayer {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Reads the blob again from the file it was written to. */
+  readonly open: () => AsyncIterable<Uint8Array>;
   /** Digest of the uncompressed tar. */
   readonly diffId: Digest;
   readonly entries: number;

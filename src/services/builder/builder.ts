@@ -1,0 +1,225 @@
+/** The control plane: chooses and tests the back end, queues requests, runs builds, keeps their records. */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { equalBytes, toHex, utf8 } from '#base/bytes';
+import { rfc3339 } from '#base/clock';
+import { sha256 } from '#base/crypto';
+import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import type { JsonValue } from '#formats/json';
+import { R as platformReasons } from '#platform/reasons';
+import { runBuild, type Workshop } from './build.ts';
+import { type BackendName, type BuilderConfig, type BuilderDeps, builderDefaults } from './config.ts';
+import { BuildLog } from './log.ts';
+import { R } from './reasons.ts';
+import { parseBuildRequest } from './request.ts';
+import type { SandboxBackend } from './sandbox.ts';
+import { bwrapBackend } from './sandbox-bwrap.ts';
+import { usernsBackend } from './sandbox-userns.ts';
+import { noneBackend, uidBackend } from './sandbox-weak.ts';
+import { type CapabilityReport, selfTest } from './self-test.ts';
+import { hashTree } from './stage.ts';
+import { type BuildStatus, BuildStore } from './store.ts';
+import { outputLimits } from './tree-walk.ts';
+
+export interface Builder {
+  /** What this builder closes on this host, and the level that follows. */
+  readonly report: CapabilityReport;
+  /** Queues a build; the answer is its record. WB-1110 malformed, WB-1112 queue full. */
+  submit(request: JsonValue): Promise<BuildStatus>;
+  /** WB-1113 for an unknown id. */
+  status(id: string): Promise<BuildStatus>;
+  log(id: string): Promise<Uint8Array>;
+  /** Settles when the build has ended. */
+  finished(id: string): Promise<BuildStatus>;
+  /** Whether a request with this Authorization header may build. */
+  mayCall(authorization: string | undefined): boolean;
+  /** Takes no more builds, waits for those that run. */
+  close(): Promise<void>;
+}
+
+/** Strongest first. `none` is not here: it is only ever taken by name. */
+const automatic: readonly SandboxBackend[] = [usernsBackend, bwrapBackend, uidBackend];
+
+const byName: Readonly<Record<BackendName, SandboxBackend>> = {
+  userns: usernsBackend,
+  bwrap: bwrapBackend,
+  uid: uidBackend,
+  none: noneBackend,
+};
+
+/** Starts a builder: finds a back end that works here and measures it. WB-1119 when none does. */
+export async function createBuilder(config: BuilderConfig, deps: BuilderDeps): Promise<Builder> {
+  await mkdir(config.workDir, { recursive: true });
+  // Builds pass through; only their owner may list it.
+  await chmod(config.workDir, 0o711);
+  const store = await BuildStore.open(config.dataDir);
+  await store.failUnfinished(rfc3339(deps.clock.now()));
+  const { backend, report } = await chooseBackend(config, deps);
+  const code = await hashTree(import.meta.dirname, outputLimits);
+  deps.log.info({ backend: report.backend, level: report.level.level, open: report.open }, 'builder ready');
+  return new BuilderService({ config, deps, backend, report, builderDigest: code.digest }, store);
+}
+
+async function chooseBackend(
+  config: BuilderConfig,
+  deps: BuilderDeps,
+): Promise<{ backend: SandboxBackend; report: CapabilityReport }> {
+  const candidates = config.backend === 'auto' ? automatic : [byName[config.backend]];
+  const refused: string[] = [];
+  for (const backend of candidates) {
+    const why = await backend.probe();
+    if (why === undefined) {
+      const report = await testBackend(backend, config, deps);
+      if (report.selfTest === 'passed') return { backend, report };
+      refused.push(`${backend.name}: self-test failed (${report.open.join(', ')})`);
+    } else refused.push(`${backend.name}: ${why}`);
+  }
+  throw fail(R.sandbox, {
+    expected:
+      config.backend === 'auto' ? 'a back end that isolates builds' : `back end ${config.backend} to work`,
+    actual: refused.join('; '),
+    hint: 'allow user namespaces or run as root; back end "none" builds without isolation and says so',
+  });
+}
+
+async function testBackend(
+  backend: SandboxBackend,
+  config: BuilderConfig,
+  deps: BuilderDeps,
+): Promise<CapabilityReport> {
+  const folder = join(config.workDir, `self-test-${toHex(deps.random.bytes(16))}`);
+  await mkdir(folder, { mode: 0o711 });
+  try {
+    return await selfTest(backend, {
+      folder,
+      ...uidFor(config, 0),
+      random: deps.random,
+      baseUri: config.baseUri,
+      hosted: config.hosted ?? false,
+      secretFiles: config.secretFiles ?? [],
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A uid for each build slot, when there are uids to give. */
+const uidFor = (config: BuilderConfig, slot: number): { uid?: number } =>
+  process.getuid?.() === 0 ? { uid: (config.uidBase ?? builderDefaults.uidBase) + slot } : {};
+
+class BuilderService implements Builder {
+  readonly report: CapabilityReport;
+  readonly #shop: Workshop;
+  readonly #store: BuildStore;
+  readonly #waiting: string[] = [];
+  readonly #ends = new Map<string, PromiseWithResolvers<BuildStatus>>();
+  readonly #freeSlots: number[];
+  readonly #running = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(shop: Workshop, store: BuildStore) {
+    this.#shop = shop;
+    this.#store = store;
+    this.report = shop.report;
+    const slots = shop.config.concurrency ?? builderDefaults.concurrency;
+    this.#freeSlots = Array.from({ length: slots }, (_, i) => i);
+  }
+
+  mayCall(authorization: string | undefined): boolean {
+    const { callerToken } = this.#shop.config;
+    if (callerToken === undefined) return true;
+    const given = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
+    // Hashes are compared, so the time it takes tells nothing about the token.
+    return given !== undefined && equalBytes(sha256(utf8(given)), sha256(utf8(callerToken.reveal())));
+  }
+
+  async submit(body: JsonValue): Promise<BuildStatus> {
+    const request = parseBuildRequest(body);
+    const max = this.#shop.config.queueMax ?? builderDefaults.queueMax;
+    if (this.#closed || this.#waiting.length >= max) {
+      const actual = this.#closed ? 'a builder that is stopping' : `${max} waiting builds`;
+      throw fail(R.queueFull, { expected: 'room in the queue', actual });
+    }
+    const status: BuildStatus = {
+      schema: 'waybill.dev/build/v1',
+      id: toHex(this.#shop.deps.random.bytes(16)),
+      state: 'queued',
+      request,
+      createdOn: this.#now(),
+    };
+    await this.#store.put(status);
+    this.#ends.set(status.id, Promise.withResolvers());
+    this.#waiting.push(status.id);
+    this.#startNext();
+    return status;
+  }
+
+  async status(id: string): Promise<BuildStatus> {
+    const status = await this.#store.get(id);
+    if (status === undefined)
+      throw fail(R.unknownBuild, { expected: 'a known build id', actual: id.slice(0, 64) });
+    return status;
+  }
+
+  async log(id: string): Promise<Uint8Array> {
+    await this.status(id);
+    return (await this.#store.log(id)) ?? new Uint8Array(0);
+  }
+
+  finished(id: string): Promise<BuildStatus> {
+    return this.#ends.get(id)?.promise ?? this.status(id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting.length = 0;
+    await Promise.all(this.#running);
+    await this.#store.failUnfinished(this.#now());
+  }
+
+  #now(): string {
+    return rfc3339(this.#shop.deps.clock.now());
+  }
+
+  #startNext(): void {
+    const slot = this.#freeSlots[0];
+    const id = this.#waiting[0];
+    if (slot === undefined || id === undefined) return;
+    this.#freeSlots.shift();
+    this.#waiting.shift();
+    const work = this.#run(id, slot).finally(() => {
+      this.#running.delete(work);
+      this.#freeSlots.push(slot);
+      this.#startNext();
+    });
+    this.#running.add(work);
+  }
+
+  async #run(id: string, slot: number): Promise<void> {
+    const queued = await this.status(id);
+    const started: BuildStatus = { ...queued, state: 'running', startedOn: this.#now() };
+    await this.#store.put(started);
+    const log = new BuildLog(this.#store.logPath(id));
+    let ended: BuildStatus;
+    try {
+      const job = { id, request: queued.request, log, ...uidFor(this.#shop.config, slot) };
+      const result = await runBuild(this.#shop, job);
+      ended = { ...started, state: 'succeeded', finishedOn: this.#now(), result };
+    } catch (error) {
+      const why = this.#reasonOf(error);
+      log.say(`failed: ${why.code} ${why.check}: expected ${why.expected}, got ${why.actual}`);
+      ended = { ...started, state: 'failed', finishedOn: this.#now(), reason: why };
+    } finally {
+      log.close();
+    }
+    await this.#store.put(ended);
+    this.#ends.get(id)?.resolve(ended);
+    this.#ends.delete(id);
+  }
+
+  #reasonOf(error: unknown): Reason {
+    if (error instanceof WaybillError) return error.reason;
+    this.#shop.deps.log.error({ err: error }, 'defect');
+    return reason(platformReasons.defect, { expected: 'no defect', actual: 'an internal error' });
+  }
+}
