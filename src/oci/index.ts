@@ -1,6 +1,19 @@
 /** Registries, layouts, and what is attached to images. */
+export {
+  type Attachment as WrittenAttachment,
+  attachBundle,
+  attachLegacyAttestation,
+  attachLegacySignature,
+  type BundleOptions,
+  bundleManifest,
+} from './attach.ts';
+export { type LegacySuffix, legacyTag } from './attachment-tags.ts';
+export * from './attachments.ts';
+export { type Cleaned, type CleanKind, cleanAttachments } from './clean.ts';
+export { type CopyOptions, type CopyResult, copyImage } from './copy.ts';
 export * from './credentials.ts';
-export * from './layout.ts';
+export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';
+export * from './open.ts';
 export * from './platform.ts';
 export { R as ociReasons } from './reasons.ts';
 export { fallbackTag } from './referrers.ts';
@@ -8,4 +21,5 @@ export * from './registry.ts';
 export { Repository } from './repository.ts';
 export type { TaggedManifest } from './repository-api.ts';
 export * from './source.ts';
+export { imageTree, type TreeKind, type TreeNode } from './tree.ts';
 export { type RegistryOptions, Wire } from './wire.ts';

@@ -2,6 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { concat } from '#base/bytes';
+import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
 
@@ -19,6 +21,25 @@ export interface LayoutFiles {
   stream(path: string): AsyncIterable<Uint8Array>;
   /** Every file below a folder, in any order. */
   list(folder: string): Promise<readonly LayoutFile[]>;
+}
+
+/** A whole small file, or undefined when it is not there; larger ones are refused (WB-512). */
+export async function readSmall(
+  files: LayoutFiles,
+  path: string,
+  maxBytes: number = limits.manifestBytes,
+): Promise<Uint8Array | undefined> {
+  const size = await files.size(path);
+  if (size === undefined) return undefined;
+  if (size > maxBytes) {
+    throw fail(R.layout, {
+      expected: `${path} of at most ${maxBytes} bytes in ${files.name}`,
+      actual: `${size} bytes`,
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of files.stream(path)) chunks.push(chunk);
+  return concat(...chunks);
 }
 
 export function directoryFiles(directory: string): LayoutFiles {

@@ -5,7 +5,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '#base/brand';
-import { concat, utf8 } from '#base/bytes';
+import { utf8 } from '#base/bytes';
 import { digestAlgorithm, digest as digestFrom, digestHex } from '#base/digest';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
@@ -20,7 +20,7 @@ import {
   parseManifest,
 } from '#formats/oci';
 import { syncFolder, writeFileDurable } from '#platform/files';
-import { directoryFiles, type LayoutFiles } from './layout-files.ts';
+import { directoryFiles, type LayoutFiles, readSmall } from './layout-files.ts';
 import { R } from './reasons.ts';
 import type { Content, ImageSource, ImageStore, Selector, TagChange } from './source.ts';
 import { verified } from './verified-stream.ts';
@@ -29,6 +29,7 @@ import { verified } from './verified-stream.ts';
 const KIND = 'kind';
 const kindPrefix = 'dev.cosignproject.cosign/';
 
+const MARKER_BYTES_MAX = 4096;
 /** Tells the unfinished files of this process apart. */
 let parts = 0;
 
@@ -47,7 +48,7 @@ export class LayoutSource implements ImageSource {
 
   /** index.json as it is now. */
   async index(): Promise<ImageIndex> {
-    const bytes = await this.#small('index.json');
+    const bytes = await readSmall(this.files, 'index.json');
     const parsed = bytes === undefined ? undefined : unwrap(parseManifest(bytes));
     if (parsed?.kind === 'index') return parsed;
     throw fail(R.layout, { expected: `index.json in ${this.files.name}`, actual: 'no index' });
@@ -67,7 +68,7 @@ export class LayoutSource implements ImageSource {
   }
 
   async manifest(digest: Digest): Promise<Manifest> {
-    const bytes = await this.#small(blobPath(digest));
+    const bytes = await readSmall(this.files, blobPath(digest));
     if (bytes === undefined) {
       throw fail(R.notFound, { expected: `${digest} in ${this.name}`, actual: 'no such manifest' });
     }
@@ -97,7 +98,7 @@ export class LayoutSource implements ImageSource {
     for (const { path, size } of await this.files.list('blobs/sha256')) {
       const hex = path.slice('blobs/sha256/'.length);
       if (size > limits.manifestBytes || size < 2 || !/^[0-9a-f]{64}$/.test(hex)) continue;
-      const bytes = await this.#small(path);
+      const bytes = await readSmall(this.files, path);
       if (bytes?.[0] !== 0x7b) continue;
       const parsed = parseManifest(bytes, { digest: digestFrom(`sha256:${hex}`) });
       if (!parsed.ok || parsed.value.subject === undefined) continue;
@@ -108,20 +109,6 @@ export class LayoutSource implements ImageSource {
     }
     for (const list of found.values()) list.sort((a, b) => (a.digest < b.digest ? -1 : 1));
     return found;
-  }
-
-  async #small(path: string): Promise<Uint8Array | undefined> {
-    const size = await this.files.size(path);
-    if (size === undefined) return undefined;
-    if (size > limits.manifestBytes) {
-      throw fail(R.layout, {
-        expected: `${path} of at most ${limits.manifestBytes} bytes`,
-        actual: `${size} bytes`,
-      });
-    }
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.files.stream(path)) chunks.push(chunk);
-    return concat(...chunks);
   }
 }
 
@@ -240,13 +227,11 @@ export async function openLayout(directory: string): Promise<Layout> {
 
 /** WB-512 unless the marker file is there with a version we know. */
 export async function requireLayout(layout: LayoutSource): Promise<void> {
-  const size = await layout.files.size('oci-layout');
-  if (size === undefined || size > 4096) {
+  const bytes = await readSmall(layout.files, 'oci-layout', MARKER_BYTES_MAX);
+  if (bytes === undefined) {
     throw fail(R.layout, { expected: `oci-layout in ${layout.files.name}`, actual: 'no such file' });
   }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of layout.files.stream('oci-layout')) chunks.push(chunk);
-  const text = new TextDecoder().decode(concat(...chunks));
+  const text = new TextDecoder().decode(bytes);
   if (!/"imageLayoutVersion"\s*:\s*"1\./.test(text)) {
     throw fail(R.layout, { expected: 'imageLayoutVersion 1.0.0', actual: text });
   }
