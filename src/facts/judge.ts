@@ -48,7 +48,9 @@ export interface Facts {
 
 export type Judgement =
   | { readonly kind: 'facts'; readonly facts: Facts }
-  | { readonly kind: 'unavailable'; readonly cause: Reason };
+  | { readonly kind: 'unavailable'; readonly cause: Reason }
+  /** The registry answered, and the answer cannot be used: no such image, malformed or oversized content. */
+  | { readonly kind: 'refused'; readonly reason: Reason };
 
 export interface JudgeOptions {
   readonly source: ImageEvidenceSource;
@@ -120,7 +122,10 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       return { kind: 'facts', facts: found };
     } catch (error) {
-      return { kind: 'unavailable', cause: causeOf(error, image) };
+      const why = causeOf(error, image);
+      return why.side === 'environment' || why.side === 'defect'
+        ? { kind: 'unavailable', cause: why }
+        : { kind: 'refused', reason: why };
     }
   }
 

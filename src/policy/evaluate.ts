@@ -66,13 +66,13 @@ export interface Decision {
 
 /** Everything a policy asks about one image. Equal ids appear once. */
 export function questionsFor(checks: readonly MatchedCheck[]): EvidenceQuestion[] {
-  const byId = new Map<string, EvidenceQuestion>();
-  const visit = (demand: Demand): void => {
-    if (demand.kind === 'threshold') demand.of.forEach(visit);
-    if (demand.kind === 'evidence') byId.set(demand.question.id, demand.question);
-  };
-  for (const { check } of checks) visit(check.demand);
-  return [...byId.values()];
+  const all = checks.flatMap(({ check }) => questionsIn(check.demand));
+  return [...new Map(all.map((question) => [question.id, question])).values()];
+}
+
+function questionsIn(demand: Demand): EvidenceQuestion[] {
+  if (demand.kind === 'threshold') return demand.of.flatMap(questionsIn);
+  return demand.kind === 'evidence' ? [demand.question] : [];
 }
 
 /** Judges every image of a request. Denied when a check in Enforce does not pass, whatever the others say. */
@@ -143,9 +143,10 @@ function judgeImage(
 ): Outcome {
   const { evidence, use } = image;
   if (evidence.kind === 'refused') return { status: 'fail', reasons: [evidence.reason] };
-  if (evidence.kind === 'unavailable') return unavailable(use.image, evidence.cause);
+  const isAsking = questionsIn(check.demand).length > 0;
+  if (evidence.kind === 'unavailable' && isAsking) return unavailable(use.image, evidence.cause);
   const judging: Judging = {
-    facts: evidence.facts,
+    facts: evidence.kind === 'facts' ? evidence.facts : { answers: new Map() },
     context: contextOf(request, image),
     surroundings,
   };
