@@ -30,10 +30,8 @@ export const ephemeralKey = (): Signer => generateKey('p256');
 /** A certificate is not used in its last minute: log and timestamp still have to come. */
 const MARGIN_MS = 60_000;
 
-export interface TokenSource {
-  /** Asked once for every certificate. */
-  (): Promise<Secret>;
-}
+/** Asked once for every certificate. */
+export type TokenSource = () => Promise<Secret>;
 
 /** Certifies a fresh key when there is none or it is about to expire: one certificate for a whole flow. */
 export function keylessCredential(

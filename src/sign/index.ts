@@ -1,5 +1,6 @@
 /** Signing: keys, the clients of CA, log and timestamp authority, and the pipeline that verifies what it made. */
 export { type CaClient, caClient } from './ca-client.ts';
+export type { SignContent } from './content.ts';
 export { ephemeralKey, type TokenSource } from './credential.ts';
 export type { WireDeps } from './http.ts';
 export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';
@@ -8,7 +9,6 @@ export { type LogClient, type LogSubmission, logClient } from './log-client.ts';
 export { type LogService, type SigningServices, servicesFrom } from './services.ts';
 export {
   createSigner,
-  type SignContent,
   type Signer,
   type SignerOptions,
   type SignResult,

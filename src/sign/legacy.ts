@@ -3,8 +3,8 @@ import { toBase64, toHex, utf8 } from '#base/bytes';
 import type { TransparencyLogEntry } from '#formats/bundle';
 import { envelopeJson } from '#formats/dsse';
 import { pemEncode } from '#formats/pem';
+import type { Signed } from './content.ts';
 import type { Credential } from './credential.ts';
-import type { Signed } from './signer.ts';
 
 export interface LegacyPieces {
   /** `dev.cosignproject.cosign/signature`: base64; empty for attestations, whose envelope carries it. */

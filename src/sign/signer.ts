@@ -3,12 +3,11 @@
  * Timestamps come before the log, so that a refusal leaves no entry behind that nobody can use.
  */
 import type { Signer as KeySigner } from '#base/crypto';
-import { defaultHash, hash, type PublicKey } from '#base/crypto';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
-import { type BundleContent, bundleBytes, parseBundle, type TransparencyLogEntry } from '#formats/bundle';
-import { type Envelope, pae } from '#formats/dsse';
+import { bundleBytes, parseBundle, type TransparencyLogEntry } from '#formats/bundle';
+import type { Envelope } from '#formats/dsse';
 import type { TrustedRoot } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import {
@@ -20,6 +19,7 @@ import {
   withoutIdentityUnsafe,
 } from '#verify';
 import { caClient } from './ca-client.ts';
+import { type SignContent, signContent } from './content.ts';
 import { type Credential, keyCredential, keylessCredential, type TokenSource } from './credential.ts';
 import type { WireDeps } from './http.ts';
 import { type LegacyPieces, legacyPieces } from './legacy.ts';
@@ -27,11 +27,6 @@ import { logClient } from './log-client.ts';
 import { R } from './reasons.ts';
 import type { SigningServices } from './services.ts';
 import { tsaClient } from './tsa-client.ts';
-
-/** What is signed. */
-export type SignContent =
-  | { readonly kind: 'dsse'; readonly payloadType: string; readonly payload: Uint8Array }
-  | { readonly kind: 'message'; readonly bytes: Uint8Array };
 
 export interface SignerOptions extends WireDeps {
   readonly identity:
@@ -128,26 +123,6 @@ function requireServices({ identity, services }: SignerOptions): void {
   }
 }
 
-export interface Signed {
-  readonly signature: Uint8Array;
-  readonly envelope?: Envelope;
-  readonly content: BundleContent;
-}
-
-function signContent(content: SignContent, signer: KeySigner): Signed & { readonly signedBytes: Uint8Array } {
-  if (content.kind === 'message') {
-    const signature = signer.sign(content.bytes);
-    const algorithm = defaultHash(signer.publicKey.kind);
-    const digest = { algorithm, value: hash(algorithm, content.bytes) };
-    return { signedBytes: content.bytes, signature, content: { kind: 'message', digest, signature } };
-  }
-  const { payloadType, payload } = content;
-  const signedBytes = pae(payloadType, payload);
-  const signature = signer.sign(signedBytes);
-  const envelope = { payloadType, payload, signatures: [{ sig: signature }] };
-  return { signedBytes, signature, envelope, content: { kind: 'dsse', envelope } };
-}
-
 /** Judges the bundle as any verifier would, from its bytes and the trusted root alone. */
 function verifyOwn(
   bundle: Uint8Array,
@@ -170,7 +145,7 @@ function verifyOwn(
 function ownRequirements(content: SignContent, by: Credential, ctLogs: number): Requirements {
   // What a statement is about is the caller's affair: its subjects need not be at hand here.
   const subject = content.kind === 'dsse' ? ('notRequiredUnsafe' as const) : ('artifact' as const);
-  if (by.certificate === undefined) return unwrap(requireKey(by.signer.publicKey as PublicKey, { subject }));
+  if (by.certificate === undefined) return unwrap(requireKey(by.signer.publicKey, { subject }));
   // The certificate's key is ours, so its signature is; whom it names was the authority's decision.
   const sct = ctLogs === 0 ? ('notRequiredUnsafe' as const) : 1;
   return unwrap(withoutIdentityUnsafe({ subject, sct }));

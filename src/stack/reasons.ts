@@ -1,0 +1,40 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  host: {
+    code: 'WB-1201',
+    check: 'stack.host',
+    side: 'usage',
+    summary: 'A development stack was asked to listen beyond this machine.',
+    hint: 'leave --host out; for a shared stack run the stations with waybill serve and a real issuer',
+  },
+  state: {
+    code: 'WB-1202',
+    check: 'stack.state',
+    side: 'input',
+    summary: 'The state file of a stack cannot be used.',
+    hint: 'give the data directory of waybill stack up with --stack or WAYBILL_STACK',
+  },
+  development: {
+    code: 'WB-1203',
+    check: 'stack.development',
+    side: 'usage',
+    summary: 'A data directory belongs to a development trust domain, where anybody can be anybody.',
+    hint: 'use a data directory of its own for a server that others rely on',
+  },
+  notRunning: {
+    code: 'WB-1204',
+    check: 'stack.running',
+    side: 'environment',
+    summary: 'The stack of this data directory does not answer.',
+    hint: 'start it with waybill stack up --data DIR',
+    exit: 20,
+  },
+  portBase: {
+    code: 'WB-1205',
+    check: 'stack.ports',
+    side: 'usage',
+    summary: 'The base port cannot be used.',
+    hint: 'give a number between 1024 and 65500, or 0 for free ports',
+  },
+});
