@@ -4,3 +4,4 @@ export type { AttachedItem } from './item.ts';
 export * from './judge.ts';
 export * from './mirror.ts';
 export { R as factsReasons } from './reasons.ts';
+export { attachedItems, type PlacesOf, registryEvidence } from './registry-evidence.ts';

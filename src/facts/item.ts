@@ -26,6 +26,13 @@ export type AttachedItem =
       /** The layer: a simple-signing payload or the envelope of an attestation. */
       readonly bytes: Uint8Array;
       readonly annotations: Readonly<Record<string, string>>;
+    }
+  | {
+      /** Found but not read: a registry in trouble is unavailable, anything else is refused evidence. */
+      readonly kind: 'unreadable';
+      readonly name: string;
+      readonly reason: Reason;
+      readonly bytes: Uint8Array;
     };
 
 export interface Question {
@@ -43,10 +50,13 @@ export interface PreparedItem {
 }
 
 export function prepareItem(item: AttachedItem): PreparedItem {
-  return item.kind === 'bundle' ? prepareBundle(item) : prepareLegacy(item);
+  if (item.kind === 'bundle') return prepareBundle(item);
+  if (item.kind === 'legacy') return prepareLegacy(item);
+  if (item.reason.side !== 'environment') return refusing(item, item.reason);
+  return { claimedType: undefined, judge: () => ({ outcome: 'unavailable', cause: item.reason }) };
 }
 
-function prepareBundle(item: AttachedItem): PreparedItem {
+function prepareBundle(item: Extract<AttachedItem, { kind: 'bundle' }>): PreparedItem {
   const bundle = parseBundle(item.bytes);
   if (!bundle.ok) return refusing(item, bundle.error);
   const { content } = bundle.value;

@@ -1,0 +1,48 @@
+/** Evidence from a registry (or a layout): what `#oci` finds attached, as items the verifier can judge. */
+import { type Attachments, type ImageSource, listAttachments } from '#oci';
+import { DSSE_MEDIA_TYPE, SIMPLE_SIGNING_MEDIA_TYPE } from '#verify';
+import type { AttachedItem } from './item.ts';
+import type { ImageEvidenceSource, ImageLocation } from './judge.ts';
+
+/** Where signatures of a repository are read: usually the repository itself, and one of COSIGN_REPOSITORY. */
+export type PlacesOf = (image: ImageLocation) => readonly ImageSource[];
+
+export function registryEvidence(placesOf: PlacesOf): ImageEvidenceSource {
+  return {
+    attached: async (image) => attachedItems(await listAttachments(placesOf(image), image.digest)),
+  };
+}
+
+/** Both layouts, nothing left out: what could not be read is an item too. */
+export function attachedItems(found: Attachments): AttachedItem[] {
+  const bundles = found.bundles.map(
+    (bundle): AttachedItem => ({ kind: 'bundle', name: bundle.from, bytes: bundle.bytes }),
+  );
+  const signatures = found.legacySignatures.map(
+    (signature): AttachedItem => ({
+      kind: 'legacy',
+      name: signature.from,
+      mediaType: SIMPLE_SIGNING_MEDIA_TYPE,
+      bytes: signature.payload,
+      annotations: Object.fromEntries(signature.layer.annotations),
+    }),
+  );
+  const attestations = found.legacyAttestations.map(
+    (attestation): AttachedItem => ({
+      kind: 'legacy',
+      name: attestation.from,
+      mediaType: DSSE_MEDIA_TYPE,
+      bytes: attestation.envelope,
+      annotations: Object.fromEntries(attestation.layer.annotations),
+    }),
+  );
+  const unreadable = found.problems.map(
+    (problem): AttachedItem => ({
+      kind: 'unreadable',
+      name: problem.from,
+      reason: problem.reason,
+      bytes: new Uint8Array(),
+    }),
+  );
+  return [...bundles, ...signatures, ...attestations, ...unreadable];
+}
