@@ -31,18 +31,18 @@ export function verifyContentSignature(
   signature: Uint8Array,
 ): Result<SignatureScheme> {
   if (key.kind === 'ed25519') return verifyEd25519(key, content, signature);
-  let couldTry = false;
-  for (const hash of hashesOf[key.kind]) {
-    const digest = content.bytes === undefined ? content.digest(hash) : undefined;
-    if (content.bytes === undefined && digest === undefined) continue;
-    couldTry = true;
-    const isValid =
-      content.bytes === undefined
-        ? verifyHashSignature(key, hash, digest as Uint8Array, signature)
-        : verifySignature(key, content.bytes, signature, hash);
-    if (isValid) return ok({ hash, over: 'digest' });
+  const hashes = hashesOf[key.kind];
+  for (const hash of hashes) {
+    if (verifyUnder(key, hash, content, signature)) return ok({ hash, over: 'digest' });
   }
-  return couldTry ? invalid(key) : needsMore(hashesOf[key.kind].join(' or '));
+  // Without the usual digest the signature was not judged at all.
+  return content.digest(hashes[0]) === undefined ? needsMore(hashes[0]) : invalid(key);
+}
+
+function verifyUnder(key: PublicKey, hash: HashName, content: Hashed, signature: Uint8Array): boolean {
+  if (content.bytes !== undefined) return verifySignature(key, content.bytes, signature, hash);
+  const digest = content.digest(hash);
+  return digest !== undefined && verifyHashSignature(key, hash, digest, signature);
 }
 
 function verifyEd25519(key: PublicKey, content: Hashed, signature: Uint8Array): Result<SignatureScheme> {

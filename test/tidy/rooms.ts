@@ -52,7 +52,7 @@ export const openRooms: ReadonlySet<string> = new Set(['base', 'formats', 'platf
 export const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   base: ['node:crypto', 'node:util'],
   formats: ['canonicalize', 'packageurl-js', 'spdx-expression-parse', 'yaml', 're2js', 'node:crypto'],
-  verify: ['re2js', '@noble/curves/ed25519.js', '@noble/curves/utils.js'],
+  verify: ['re2js', '@noble/curves/ed25519.js', '@noble/curves/abstract/edwards.js'],
   provenance: ['re2js'],
   policy: ['yaml', 're2js', '@marcbachmann/cel-js', 'jmespath'],
 };
