@@ -1,0 +1,1 @@
+export { orderOf, type VersionOrder } from './versions/index.ts';
