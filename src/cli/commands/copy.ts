@@ -1,0 +1,45 @@
+/** `waybill copy SRC DST`: an image with its children, referrers and signature tags. */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command('copy')
+    .description('copy an image with everything attached')
+    .argument('<source>', 'reference, oci:DIR[:tag], oci-archive:FILE or docker-archive:FILE')
+    .argument('<target>', 'reference or oci:DIR[:tag]')
+    .option('--platform <os/arch>', "copy only this platform's image of an index")
+    .option('--without-attachments', 'leave signatures, attestations and other referrers behind');
+  withRegistryOptions(command).action((source: string, target: string, flags: CopyFlags) =>
+    copy(source, target, flags, context),
+  );
+}
+
+export interface CopyFlags extends RegistryFlags {
+  readonly platform?: string;
+  readonly withoutAttachments?: boolean;
+}
+
+/** Shared with save and load, which are copies into and out of a layout. */
+export async function copy(
+  source: string,
+  target: string,
+  flags: CopyFlags,
+  context: CliContext,
+): Promise<void> {
+  const [{ copyImage }, { parsePlatform }, { unwrap }] = await Promise.all([
+    import('#flows/copy-image'),
+    import('#oci'),
+    import('#base/result'),
+  ]);
+  const registry = await registryFrom(flags, context, [source, target]);
+  const done = await copyImage(registry, source, target, {
+    withAttachments: flags.withoutAttachments !== true,
+    ...(flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) }),
+    onCopied: (what, digest, size) => context.progress(`${what} ${digest} (${size} bytes)`),
+  });
+  const counts = `${done.manifests} manifests, ${done.blobs} blobs, ${done.attachments} attachments`;
+  context.progress(`copied ${done.source} to ${done.target}: ${counts}`);
+  context.result('waybill.dev/copy/v1', done, () => done.pinned ?? done.digest);
+}
