@@ -5,3 +5,4 @@ export * from './judge.ts';
 export * from './mirror.ts';
 export { R as factsReasons } from './reasons.ts';
 export { attachedItems, type PlacesOf, registryEvidence } from './registry-evidence.ts';
+export * from './source.ts';

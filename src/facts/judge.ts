@@ -48,9 +48,11 @@ export interface Facts {
 
 export type Judgement =
   | { readonly kind: 'facts'; readonly facts: Facts }
-  | { readonly kind: 'unavailable'; readonly cause: Reason }
-  /** The registry answered, and the answer cannot be used: no such image, malformed or oversized content. */
-  | { readonly kind: 'refused'; readonly reason: Reason };
+  /**
+   * The evidence could not be read. The side of the cause tells trouble on the way (environment) from an answer
+   * that cannot be used: no such image, oversized content (input).
+   */
+  | { readonly kind: 'unavailable'; readonly cause: Reason };
 
 export interface JudgeOptions {
   readonly source: ImageEvidenceSource;
@@ -122,10 +124,7 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       return { kind: 'facts', facts: found };
     } catch (error) {
-      const why = causeOf(error, image);
-      return why.side === 'environment' || why.side === 'defect'
-        ? { kind: 'unavailable', cause: why }
-        : { kind: 'refused', reason: why };
+      return { kind: 'unavailable', cause: causeOf(error, image) };
     }
   }
 

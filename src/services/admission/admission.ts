@@ -139,7 +139,7 @@ async function judgeUse(
     deadlineMs - deps.clock.now(),
     (): Judgement => ({ kind: 'unavailable', cause: late(use) }),
   );
-  return { use, digest, evidence: judged };
+  return { use, digest, evidence: judged.kind === 'facts' ? judged : evidenceOf(judged.cause) };
 }
 
 const late = (use: ImageUse): Reason =>

@@ -1,0 +1,148 @@
+/** The admission webhook for Kubernetes: reads policies and a trusted root, serves reviews over HTTPS. */
+import { toHex, utf8Text } from '#base/bytes';
+import type { Clock } from '#base/clock';
+import { sha256 } from '#base/crypto';
+import { limits } from '#base/limits';
+import type { Random } from '#base/random';
+import { fail, reasonText, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import {
+  createJudge,
+  type ImageEvidenceSource,
+  type Judge,
+  mirroredRegistry,
+  mirrorMap,
+  type Trust,
+} from '#facts';
+import { parseTrustedRoot } from '#formats/trusted-root';
+import type { Registry } from '#oci';
+import { readFileLimited } from '#platform/files';
+import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
+import type { Logger } from '#platform/telemetry';
+import { type PolicySet, parsePolicyFiles } from '#policy';
+import { trustMaterial } from '#verify';
+import { type CertificateSource, certificateSource } from './certificates.ts';
+import { type AdmissionConfig, RELOAD_MS_DEFAULT, TAG_TTL_MS_DEFAULT } from './config.ts';
+import { createMetrics } from './metrics.ts';
+import { excludes } from './namespaces.ts';
+import { R } from './reasons.ts';
+import { cachedTags, type TagSource } from './resolver.ts';
+import { registerAdmission } from './routes.ts';
+
+export type { AdmissionDeps, Outcome } from './admission.ts';
+export type { AdmissionConfig, TlsConfig, Unmatched } from './config.ts';
+export { R as admissionReasons } from './reasons.ts';
+export type { TagSource } from './resolver.ts';
+export { type AdmissionRoutesDeps, registerAdmission } from './routes.ts';
+
+export interface AdmissionSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where images and their evidence are read: a registry client, or anything that has both. */
+  readonly evidence: Registry | (ImageEvidenceSource & TagSource);
+}
+
+export interface Admission {
+  /** `https://host:port`. */
+  readonly origin: string;
+  /** For caBundle of the webhook configuration. */
+  caPem(): string;
+  readonly judge: Judge;
+  /** Looks at all files now instead of at the next interval. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts the webhook. Ready when it returns: policies, root and certificate are loaded, nothing was fetched. */
+export async function createAdmission(
+  config: AdmissionConfig,
+  surroundings: AdmissionSurroundings,
+): Promise<Admission> {
+  const { clock, random, log } = surroundings;
+  const loaded = { policies: await loadPolicies(config), trust: await loadTrust(config) };
+  const certificates = await certificateSource(config.tls, clock, random);
+  const source = evidenceOf(config, surroundings);
+  const judge = createJudge({ source, trust: () => loaded.trust, clock });
+  const app = serverFor(certificates, log);
+  registerAdmission(app, {
+    policies: () => loaded.policies,
+    judge,
+    tags: cachedTags(source, clock, config.tagTtlMs ?? TAG_TTL_MS_DEFAULT),
+    clock,
+    isExcluded: excludes(config.excludedNamespaces ?? [], config.ownNamespace),
+    unmatched: config.unmatched ?? 'warn',
+    log,
+    metrics: createMetrics(judge, () => certificates.current().notAfter),
+    unready: () =>
+      certificates.current().notAfter <= clock.now() ? 'the certificate has expired' : undefined,
+  });
+  const origin = await listen(app, config.host, config.port);
+  const reload = async (): Promise<void> => {
+    loaded.policies = await kept('policies', loaded.policies, () => loadPolicies(config), log);
+    loaded.trust = await kept('trusted root', loaded.trust, () => loadTrust(config), log);
+    const isNew = await kept('certificate', false, () => certificates.refresh(), log);
+    if (isNew) useCertificate(app, certificates);
+  };
+  const timer = setInterval(() => void reload(), config.reloadMs ?? RELOAD_MS_DEFAULT);
+  timer.unref();
+  return {
+    origin,
+    caPem: () => certificates.current().caPem,
+    judge,
+    reload,
+    async close() {
+      clearInterval(timer);
+      await app.close();
+    },
+  };
+}
+
+/** What was good stays in force when its replacement is not. */
+async function kept<T>(what: string, before: T, load: () => Promise<T>, log: Logger): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const why = error instanceof WaybillError ? reasonText(error.reason) : String(error);
+    log.error({ what, why }, 'not reloaded; the previous one stays in force');
+    return before;
+  }
+}
+
+async function loadPolicies(config: AdmissionConfig): Promise<PolicySet> {
+  if (config.policyFiles.length === 0) {
+    throw fail(R.policies, { expected: 'at least one policy file', actual: 'none' });
+  }
+  const files = await Promise.all(
+    config.policyFiles.map(async (file) => ({
+      file,
+      text: utf8Text(await readFileLimited(file, limits.policyBytes)),
+    })),
+  );
+  return unwrap(parsePolicyFiles(files));
+}
+
+async function loadTrust(config: AdmissionConfig): Promise<Trust> {
+  const bytes = await readFileLimited(config.trustedRootFile, limits.trustedRootBytes);
+  return { material: trustMaterial(unwrap(parseTrustedRoot(bytes))), hash: toHex(sha256(bytes)) };
+}
+
+function evidenceOf(
+  config: AdmissionConfig,
+  { evidence }: AdmissionSurroundings,
+): ImageEvidenceSource & TagSource {
+  return 'attached' in evidence ? evidence : mirroredRegistry(evidence, mirrorMap(config.mirrors ?? []));
+}
+
+function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
+  const { certPem, keyPem } = certificates.current();
+  const tls = { key: keyPem, cert: certPem };
+  return createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls });
+}
+
+/** New connections get the new certificate; open ones live on. */
+function useCertificate(app: HttpApp, certificates: CertificateSource): void {
+  const { certPem, keyPem } = certificates.current();
+  const server = app.server as unknown as { setSecureContext(options: { key: string; cert: string }): void };
+  server.setSecureContext({ key: keyPem, cert: certPem });
+}
