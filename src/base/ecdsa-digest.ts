@@ -9,7 +9,7 @@
  * multiplication and the verification are OpenSSL's; only one point addition is done here, on public values.
  * About a tenth of the time of the same check in JavaScript.
  */
-import { constants, createECDH, createPublicKey, verify as nodeVerify, publicDecrypt } from 'node:crypto';
+import { createECDH, createPublicKey, verify as nodeVerify } from 'node:crypto';
 import { fromHex, toBase64Url, toHex } from './bytes.ts';
 import { ecPoint, type PublicKey, sha256 } from './crypto.ts';
 

@@ -1,0 +1,49 @@
+/** Settings of a transparency log. */
+import type { Clock } from '#base/clock';
+import type { Signer } from '#base/crypto';
+import { fail } from '#base/reason';
+import type { Logger } from '#platform/telemetry';
+import { R } from './reasons.ts';
+
+/** `v1`: Rekor's REST API with promises and search. `v2`: tiles (rekor-tiles), no time, no search. */
+export type LogApi = 'v1' | 'v2';
+
+export interface LogConfig {
+  readonly api: LogApi;
+  /** Host name clients know the log by; part of the checkpoint origin. Without scheme, port and path. */
+  readonly hostname: string;
+  /** ECDSA P-256 for v1, Ed25519 for v2: the only kinds clients verify there. */
+  readonly key: Signer;
+  /** v1: decimal, below 2^63; default: derived from the key. */
+  readonly treeId?: string;
+  /** Folder of the log; `undefined` keeps everything in memory. */
+  readonly dataDir?: string;
+  /** File of the checkpoint lock; default inside the folder. Keep it out of backups of the folder. */
+  readonly lockFile?: string;
+  /** Whether an empty folder becomes a new log. Default true. */
+  readonly create?: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Entries one `retrieve` names. */
+export const RETRIEVE_ENTRIES_MAX = 10;
+/** Entries one index search answers with. */
+export const SEARCH_ENTRIES_MAX = 10_000;
+/** What a client is told to wait when the pool is full, in seconds. */
+export const RETRY_AFTER_S = 1;
+
+const hostForm = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+
+/** Throws WB-1036 for a configuration whose checkpoints or promises clients could not verify. */
+export function checkConfig(config: LogConfig): void {
+  const { kind } = config.key.publicKey;
+  const needed = config.api === 'v1' ? 'p256' : 'ed25519';
+  if (kind !== needed) throw fail(R.config, { expected: `a ${needed} key for ${config.api}`, actual: kind });
+  if (!hostForm.test(config.hostname)) {
+    throw fail(R.config, { expected: 'a host name', actual: JSON.stringify(config.hostname) });
+  }
+  const { treeId } = config;
+  const isTreeId = treeId === undefined || (/^[1-9][0-9]{0,18}$/.test(treeId) && BigInt(treeId) < 2n ** 63n);
+  if (!isTreeId) throw fail(R.config, { expected: 'a decimal tree id below 2^63', actual: treeId });
+}

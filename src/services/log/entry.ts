@@ -1,0 +1,9 @@
+/** What a log appends: the canonical body, checked, with the keys it is searched by. */
+import type { SearchKey } from './search-keys.ts';
+
+export interface AcceptedEntry {
+  /** Canonical body: the leaf. */
+  readonly body: Uint8Array;
+  /** Keys that cannot be derived from the body. */
+  readonly payloadKeys: readonly SearchKey[];
+}

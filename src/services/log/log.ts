@@ -1,0 +1,161 @@
+/** A transparency log for signatures: one engine, two personalities. Knows no HTTP. */
+import { join } from 'node:path';
+import { readUint, toHex } from '#base/bytes';
+import { type PublicKey, type Signer, sha256 } from '#base/crypto';
+import { fail, reasonText } from '#base/reason';
+import { unwrap } from '#base/result';
+import { parseJson, reader } from '#formats/json';
+import { setPayload } from '#formats/rekor';
+import type { TransparencyLogEntry } from '#formats/tlog-entry';
+import { embeddedLogStore } from '#platform/store-embedded';
+import { memoryLogStore } from '#platform/store-memory';
+import { checkpointSigner, type Log, type LoggedEntry, openLog } from '#tlog';
+import { checkConfig, type LogApi, type LogConfig } from './config.ts';
+import type { AcceptedEntry } from './entry.ts';
+import { R } from './reasons.ts';
+import { SearchIndex } from './search.ts';
+import { bodyKeysV1, bodyKeysV2, encodeExtra, type SearchKey } from './search-keys.ts';
+import { openSearchStore } from './store.ts';
+
+/** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1036 and those of `openLog`. */
+export async function createLog(config: LogConfig): Promise<LogService> {
+  checkConfig(config);
+  const { api, hostname, key, dataDir } = config;
+  const treeId = config.treeId ?? treeIdOf(key.publicKey);
+  const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
+  const lock = config.lockFile === undefined ? {} : { lockFile: config.lockFile };
+  const log = await openLog({
+    store: dataDir === undefined ? memoryLogStore() : embeddedLogStore({ directory: dataDir, ...lock }),
+    signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
+    clock: config.clock,
+    create: config.create ?? true,
+    onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
+  });
+  const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
+  const bodyKeys = api === 'v1' ? keysOfV1 : bodyKeysV2;
+  const search = new SearchIndex(log, openSearchStore(searchFile), bodyKeys);
+  return new LogService(api, treeId, key, log, search);
+}
+
+/** A positive 63-bit number from the key: stable, and different for each key. */
+function treeIdOf(key: PublicKey): string {
+  const hash = sha256(key.spki);
+  return String(BigInt(readUint(hash, 0, 4) % 2 ** 31) * 2n ** 32n + BigInt(readUint(hash, 4, 4)) + 1n);
+}
+
+function keysOfV1(body: Uint8Array): SearchKey[] {
+  const { kind, version } = kindOf(body);
+  return bodyKeysV1(body, kind, version);
+}
+
+function kindOf(body: Uint8Array): { kind: string; version: string } {
+  const json = reader(unwrap(parseJson(body)), 'body');
+  return { kind: json.text('kind'), version: json.text('apiVersion') };
+}
+
+/** What other stations need of a log: entries with proofs, and search that says what it covers. */
+export interface LogReader {
+  /** Checkpoint origin: which log this is. */
+  readonly origin: string;
+  readonly api: LogApi;
+  /** As entries carry it, 32 bytes. */
+  readonly logId: Uint8Array;
+  readonly publicKey: PublicKey;
+  /** The entry with a proof against the newest checkpoint. Throws WB-412 outside the log. */
+  entry(index: number): Promise<TransparencyLogEntry>;
+  /**
+   * Entries with any of these keys, oldest first: digests `sha256:<hex>` of artifacts, payloads, envelopes and
+   * statement subjects; `subject:<identity>`, `issuer:<url>`, `key:<SHA-256 of the PEM>`.
+   */
+  find(keys: readonly SearchKey[]): Promise<readonly number[]>;
+  /** Every answer of `find` covers entries 0…treeSize−1 of this checkpoint at least. */
+  coverage(): Promise<{ readonly treeSize: number; readonly checkpoint: string }>;
+}
+
+export class LogService implements LogReader {
+  readonly api: LogApi;
+  /** v1: decimal. */
+  readonly treeId: string;
+  /** The engine, for tiles, proofs and the state of the tree. */
+  readonly log: Log;
+  readonly #key: Signer;
+  readonly #search: SearchIndex;
+
+  constructor(api: LogApi, treeId: string, key: Signer, log: Log, search: SearchIndex) {
+    this.api = api;
+    this.treeId = treeId;
+    this.log = log;
+    this.#key = key;
+    this.#search = search;
+  }
+
+  get origin(): string {
+    return this.log.signer.origin;
+  }
+
+  get logId(): Uint8Array {
+    return this.log.signer.keyId;
+  }
+
+  get publicKey(): PublicKey {
+    return this.#key.publicKey;
+  }
+
+  /** Logs an accepted entry; `duplicate` when the log had it. Errors: those of `Log.append`. */
+  async submit(
+    accepted: AcceptedEntry,
+  ): Promise<{ readonly entry: TransparencyLogEntry; readonly duplicate: boolean }> {
+    const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
+    return { entry: this.#tlogEntry(logged), duplicate };
+  }
+
+  async entry(index: number): Promise<TransparencyLogEntry> {
+    return this.#tlogEntry(await this.log.entry(index));
+  }
+
+  /** The entry whose leaf hash this is. Throws WB-1033. */
+  async entryByLeaf(leafHash: Uint8Array): Promise<TransparencyLogEntry> {
+    const index = await this.log.find(leafHash);
+    if (index !== undefined) return this.entry(index);
+    throw fail(R.notFound, { expected: 'an entry of this log', actual: toHex(leafHash) });
+  }
+
+  async find(keys: readonly SearchKey[], max = Number.MAX_SAFE_INTEGER): Promise<readonly number[]> {
+    const found = new Set<number>();
+    for (const key of keys) for (const index of await this.#search.find(key, max)) found.add(index);
+    return [...found].sort((a, b) => a - b).slice(0, max);
+  }
+
+  async coverage(): Promise<{ readonly treeSize: number; readonly checkpoint: string }> {
+    const { size, checkpoint } = this.log.tree;
+    await this.#search.catchUp();
+    return { treeSize: size, checkpoint };
+  }
+
+  #tlogEntry(logged: LoggedEntry): TransparencyLogEntry {
+    const { proof } = logged;
+    const inclusionProof = {
+      logIndex: proof.index,
+      rootHash: proof.root,
+      treeSize: proof.size,
+      hashes: proof.hashes,
+      checkpoint: proof.checkpoint,
+    };
+    const common = {
+      logIndex: logged.index,
+      logId: this.logId,
+      canonicalizedBody: logged.entry,
+      inclusionProof,
+      ...kindOf(logged.entry),
+    };
+    // Version 2 gives no time of its own: timestamp authorities do.
+    if (this.api === 'v2') return { ...common, integratedTime: 0 };
+    const promised = { ...common, integratedTime: Math.floor(logged.time / 1000) };
+    return { ...promised, inclusionPromise: this.#key.sign(setPayload(promised), 'sha256') };
+  }
+
+  async close(): Promise<void> {
+    await this.#search.close();
+    await this.log.close();
+  }
+}

@@ -1,0 +1,163 @@
+/** Wire: Rekor v1 (openapi.yaml). */
+import { fromHex, toHex } from '#base/bytes';
+import { publicKeyPem } from '#base/crypto';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import { type JsonObject, type JsonReader, type JsonValue, parseJson, reader } from '#formats/json';
+import { leafHash } from '#formats/merkle';
+import { logEntryV1Json } from '#formats/rekor';
+import type { TransparencyLogEntry } from '#formats/tlog-entry';
+import { bodyBytes, type HttpApp, type HttpReply } from '#platform/http-server';
+import { RETRIEVE_ENTRIES_MAX } from './config.ts';
+import { acceptV1 } from './entry-v1.ts';
+import type { LogService } from './log.ts';
+import { R } from './reasons.ts';
+import { searchV1 } from './search-v1.ts';
+import { errorV1, sendError } from './wire.ts';
+
+const json = 'application/json';
+const entriesPath = '/api/v1/log/entries';
+
+export function routesV1(app: HttpApp, service: LogService): void {
+  const options = { bodyLimit: limits.logRequestBytes };
+  app.post(entriesPath, options, (request, reply) => create(service, bodyBytes(request), reply));
+  app.get<{ Querystring: { logIndex?: string } }>(entriesPath, async (request, reply) => {
+    const index = readNumber(request.query.logIndex, 'logIndex');
+    return send(reply, entryJson(service, await service.entry(index)));
+  });
+  app.get<{ Params: { id: string } }>(`${entriesPath}/:id`, async (request, reply) => {
+    const entry = await service.entryByLeaf(leafOfId(service, request.params.id));
+    return send(reply, entryJson(service, entry));
+  });
+  app.post(`${entriesPath}/retrieve`, options, async (request, reply) =>
+    send(reply, await retrieve(service, readBody(bodyBytes(request)))),
+  );
+  app.get('/api/v1/log', async (_request, reply) => send(reply, logInfo(service)));
+  app.get<{ Querystring: { treeID?: string } }>('/api/v1/log/publicKey', async (request, reply) => {
+    requireTree(service, request.query.treeID);
+    return reply.type('application/x-pem-file').send(publicKeyPem(service.publicKey));
+  });
+  app.get<{ Querystring: { firstSize?: string; lastSize?: string; treeID?: string } }>(
+    '/api/v1/log/proof',
+    async (request, reply) => send(reply, await proof(service, request.query)),
+  );
+  app.post('/api/v1/index/retrieve', options, async (request, reply) => {
+    const found = await searchV1(service, readBody(bodyBytes(request)));
+    const ids = await Promise.all(found.map(async (index) => idOf(service, await service.log.record(index))));
+    return send(reply, ids);
+  });
+  app.get('/ping', async (_request, reply) => send(reply, {}));
+  app.get('/healthz', async (_request, reply) => health(service, reply));
+}
+
+function send(reply: HttpReply, body: JsonValue | object): HttpReply {
+  return reply.type(json).send(JSON.stringify(body));
+}
+
+function health(service: LogService, reply: HttpReply): HttpReply {
+  const { stopped } = service.log;
+  if (stopped === undefined) return send(reply, { status: 'ok' });
+  return sendError(reply, 503, stopped.actual, errorV1);
+}
+
+async function create(service: LogService, body: Uint8Array, reply: HttpReply): Promise<HttpReply> {
+  const { entry, duplicate } = await service.submit(acceptV1(body));
+  const uuid = toHex(leafHash(entry.canonicalizedBody));
+  const id = entryId(service, uuid);
+  reply.header('location', `${entriesPath}/${id}`);
+  if (duplicate) {
+    const message = `an equivalent entry already exists in the transparency log with UUID ${id}`;
+    return sendError(reply, 409, message, errorV1);
+  }
+  return send(reply.code(201).header('etag', uuid), { [id]: logEntryV1Json(entry) });
+}
+
+/** 16 hex digits of the tree id, 64 of the leaf hash. */
+function entryId(service: LogService, uuid: string): string {
+  return BigInt(service.treeId).toString(16).padStart(16, '0') + uuid;
+}
+
+function idOf(service: LogService, record: { readonly entry: Uint8Array }): string {
+  return entryId(service, toHex(leafHash(record.entry)));
+}
+
+function entryJson(service: LogService, entry: TransparencyLogEntry): JsonObject {
+  return { [idOf(service, { entry: entry.canonicalizedBody })]: logEntryV1Json(entry) };
+}
+
+/** An entry id (80 hex digits) or a UUID (64). */
+function leafOfId(service: LogService, id: string): Uint8Array {
+  if (!/^(?:[0-9a-f]{64}|[0-9a-f]{80})$/i.test(id)) {
+    throw fail(R.query, { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) });
+  }
+  const text = id.toLowerCase();
+  if (text.length === 80 && !text.startsWith(entryId(service, ''))) {
+    throw fail(R.notFound, { expected: `an entry of tree ${service.treeId}`, actual: text });
+  }
+  return fromHex(text.slice(-64));
+}
+
+function readBody(body: Uint8Array): JsonReader {
+  return reader(unwrap(parseJson(body, { maxBytes: limits.logRequestBytes })), 'request', { as: R.query });
+}
+
+function readNumber(text: string | undefined, name: string): number {
+  const value = /^(?:0|[1-9][0-9]{0,15})$/.test(text ?? '') ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw fail(R.query, { expected: `${name} as a decimal number`, actual: JSON.stringify(text ?? '') });
+}
+
+function requireTree(service: LogService, treeId: string | undefined): void {
+  if (treeId === undefined || treeId === service.treeId) return;
+  throw fail(R.notFound, { expected: `tree ${service.treeId}`, actual: JSON.stringify(treeId) });
+}
+
+/** Up to ten entries by id, by index or as proposals; what the log does not have is left out. */
+async function retrieve(service: LogService, query: JsonReader): Promise<JsonObject[]> {
+  const list = (key: string): readonly JsonValue[] => (query.has(key) ? query.array(key) : []);
+  const uuids = list('entryUUIDs').map((id) => leafOfId(service, String(id)));
+  const indexes = list('logIndexes').map((index) => readNumber(String(index), 'logIndexes'));
+  const proposed = list('entries').map((entry) => leafHash(acceptV1(JSON.stringify(entry)).body));
+  const count = uuids.length + indexes.length + proposed.length;
+  if (count === 0 || count > RETRIEVE_ENTRIES_MAX) {
+    const expected = `1 to ${RETRIEVE_ENTRIES_MAX} entryUUIDs, logIndexes or entries`;
+    throw fail(R.queryLimit, { expected, actual: String(count) });
+  }
+  const found: TransparencyLogEntry[] = [];
+  for (const index of indexes) if (index < service.log.tree.size) found.push(await service.entry(index));
+  for (const leaf of [...uuids, ...proposed]) {
+    const index = await service.log.find(leaf);
+    if (index !== undefined) found.push(await service.entry(index));
+  }
+  return found.map((entry) => entryJson(service, entry));
+}
+
+function logInfo(service: LogService): JsonObject {
+  const { size, root, checkpoint } = service.log.tree;
+  return {
+    inactiveShards: [],
+    rootHash: toHex(root),
+    signedTreeHead: checkpoint,
+    treeID: service.treeId,
+    treeSize: size,
+  };
+}
+
+async function proof(
+  service: LogService,
+  query: { firstSize?: string; lastSize?: string; treeID?: string },
+): Promise<JsonObject> {
+  requireTree(service, query.treeID);
+  const last = readNumber(query.lastSize, 'lastSize');
+  const first = query.firstSize === undefined ? 1 : readNumber(query.firstSize, 'firstSize');
+  if (first < 1 || first > last) {
+    throw fail(R.query, { expected: '1 ≤ firstSize ≤ lastSize', actual: `${first} and ${last}` });
+  }
+  if (last > service.log.tree.size) {
+    const expected = `lastSize of at most ${service.log.tree.size}`;
+    throw fail(R.query, { expected, actual: String(last) });
+  }
+  const hashes = await service.log.consistency(first, last);
+  return { rootHash: toHex(await service.log.rootAt(last)), hashes: hashes.map(toHex) };
+}

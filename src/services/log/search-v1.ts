@@ -1,0 +1,57 @@
+/** Rekor v1's index query → entries. */
+import { utf8Text } from '#base/bytes';
+import { parseDigest } from '#base/digest';
+import { fail } from '#base/reason';
+import { attempt, unwrap } from '#base/result';
+import type { JsonReader } from '#formats/json';
+import { SEARCH_ENTRIES_MAX } from './config.ts';
+import type { LogService } from './log.ts';
+import { R } from './reasons.ts';
+import { keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';
+import { readPemVerifier } from './verifier.ts';
+
+const SUBJECT_CHARS_MAX = 512;
+
+/** `email`, `subject`, `hash`, `publicKey`, joined by `operator` (default `or`). Throws WB-1034. */
+export async function searchV1(service: LogService, query: JsonReader): Promise<readonly number[]> {
+  const keys = keysOf(query);
+  if (keys.length === 0) {
+    throw fail(R.query, { expected: 'email, subject, hash or publicKey', actual: 'none of them' });
+  }
+  const operator = query.optionalString('operator') ?? 'or';
+  if (operator !== 'or' && operator !== 'and') throw query.wrong('operator', 'or, and', operator);
+  if (operator === 'or') return service.find(keys, SEARCH_ENTRIES_MAX);
+  const each = await Promise.all(keys.map((key) => service.find([key])));
+  const [first = [], ...others] = each.map((list) => new Set(list));
+  return [...first].filter((index) => others.every((set) => set.has(index))).slice(0, SEARCH_ENTRIES_MAX);
+}
+
+function keysOf(query: JsonReader): SearchKey[] {
+  const keys: SearchKey[] = [];
+  for (const field of ['email', 'subject']) {
+    const subject = query.optionalString(field) ?? '';
+    if (subject.length > SUBJECT_CHARS_MAX)
+      throw query.wrong(field, `at most ${SUBJECT_CHARS_MAX} characters`, '…');
+    if (subject !== '') keys.push(subjectKey(subject));
+  }
+  const hash = query.optionalString('hash') ?? '';
+  if (hash !== '') keys.push(hashKey(hash));
+  const publicKey = query.optionalChild('publicKey');
+  if (publicKey !== undefined) keys.push(publicKeyKey(publicKey));
+  return keys;
+}
+
+/** `sha256:…`, `sha512:…`, a bare SHA-256, or `sha1:…`, which no entry of this log has. */
+function hashKey(hash: string): SearchKey {
+  const text = hash.toLowerCase();
+  if (/^sha1:[0-9a-f]{40}$/.test(text)) return text;
+  return unwrap(parseDigest(/^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text));
+}
+
+function publicKeyKey(json: JsonReader): SearchKey {
+  const format = json.string('format');
+  if (format !== 'x509') throw json.wrong('format', 'x509', format);
+  const text = attempt(() => utf8Text(json.bytes('content')));
+  if (!text.ok) throw json.wrong('content', 'base64 of PEM', '…');
+  return keyHashKey(readPemVerifier(text.value).pem);
+}

@@ -1,0 +1,49 @@
+/**
+ * The search index: key → entries. It is derived from the log by reading it in order, so it may be lost; what it
+ * covers is a number, and a search first reads on to the newest published entry.
+ */
+import { openDatabase, transaction } from '#platform/sqlite';
+
+export interface SearchStore {
+  /** Entries [0, n) are indexed. */
+  covered(): number;
+  /** Adds the keys of entries from `covered()` on. */
+  add(keysOfEntries: readonly (readonly Uint8Array[])[]): void;
+  /** Entries with this key, in the order of the log, at most `max`. */
+  find(key: Uint8Array, max: number): number[];
+  /** Forgets everything. */
+  clear(): void;
+  close(): void;
+}
+
+/** `path` undefined: in memory. */
+export function openSearchStore(path: string | undefined): SearchStore {
+  const database = openDatabase(path ?? ':memory:', { mode: 'fast' });
+  database.exec(`
+    CREATE TABLE IF NOT EXISTS keys (key BLOB, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+    INSERT OR IGNORE INTO extent (id, size) VALUES (1, 0)`);
+  const extent = database.prepare('SELECT size FROM extent WHERE id = 1');
+  const grow = database.prepare('UPDATE extent SET size = ? WHERE id = 1');
+  const insert = database.prepare('INSERT OR IGNORE INTO keys (key, entry) VALUES (?, ?)');
+  const select = database.prepare('SELECT entry FROM keys WHERE key = ? ORDER BY entry LIMIT ?');
+  const covered = (): number => (extent.get() as { size: number }).size;
+  return {
+    covered,
+    add: (keysOfEntries) =>
+      transaction(database, () => {
+        const from = covered();
+        keysOfEntries.forEach((keys, i) => {
+          for (const key of keys) insert.run(key, from + i);
+        });
+        grow.run(from + keysOfEntries.length);
+      }),
+    find: (key, max) => select.all(key, max).map((row) => (row as { entry: number }).entry),
+    clear: () =>
+      transaction(database, () => {
+        database.exec('DELETE FROM keys');
+        grow.run(0);
+      }),
+    close: () => database.close(),
+  };
+}
