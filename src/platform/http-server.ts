@@ -30,7 +30,6 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     connectionTimeout: 60_000,
     keepAliveTimeout: 10_000,
     forceCloseConnections: true,
-    disableRequestLogging: true,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
   } as const;
