@@ -70,7 +70,8 @@ async function create(service: LogService, body: Uint8Array, reply: HttpReply): 
     const message = `an equivalent entry already exists in the transparency log with UUID ${id}`;
     return sendError(reply, 409, message, errorV1);
   }
-  return send(reply.code(201).header('etag', uuid), { [id]: logEntryV1Json(entry) });
+  // sigstore-go looks the entry up in this object by the ETag, so the two must be the same id.
+  return send(reply.code(201).header('etag', id), { [id]: logEntryV1Json(entry) });
 }
 
 /** 16 hex digits of the tree id, 64 of the leaf hash. */
