@@ -5,7 +5,7 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result } from '#base/result';
 import { R } from './crypto-reasons.ts';
-import { contextTag, der, readDer, smallInteger, tags, wholeBits } from './der.ts';
+import { contextTag, der, readSequence, smallInteger, tags, wholeBits } from './der.ts';
 import {
   familyOf,
   readPublicKey,
@@ -32,7 +32,7 @@ export function parseCsr(bytes: Uint8Array): Result<CertificateRequest> {
     if (bytes.length > limits.certificateBytes) {
       throw fail(R.csr, { expected: `at most ${limits.certificateBytes} bytes`, actual: `${bytes.length}` });
     }
-    const outer = readDer(bytes).cursor('CertificationRequest');
+    const outer = readSequence(bytes, 'CertificationRequest').cursor('CertificationRequest');
     const info = outer.take(tags.seq, 'certificationRequestInfo');
     const algorithm = outer.take(tags.seq, 'signatureAlgorithm');
     const signature = wholeBits(outer.take(tags.bits, 'signature'));

@@ -152,6 +152,13 @@ export function readDer(bytes: Uint8Array): DerNode {
   return nodeAt(bytes, 0);
 }
 
+/** `readDer` where the element must be a SEQUENCE; throws WB-122 for another one. `what` names it. */
+export function readSequence(bytes: Uint8Array, what: string): DerNode {
+  const node = readDer(bytes);
+  if (node.tag !== tags.seq) throw unexpected(what, tagText(tags.seq), tagText(node.tag));
+  return node;
+}
+
 /** An element inside a tree that was already checked. */
 function nodeAt(source: Uint8Array, start: number): DerNode {
   const first = source[start + 1] as number;

@@ -20,7 +20,7 @@ import {
   type DerNode,
   isTrue,
   oidText,
-  readDer,
+  readSequence,
   smallInteger,
   stringText,
   tags,
@@ -54,9 +54,7 @@ export interface TimeStampRequest {
 /** Parses a TimeStampReq. Refusals: WB-121 to WB-123, WB-133, and WB-136 for a hash of the wrong length. */
 export function parseTimeStampRequest(bytes: Uint8Array): Result<TimeStampRequest> {
   return attempt(() => {
-    const root = readDer(bytes);
-    if (root.tag !== tags.seq) throw badRequest('a SEQUENCE', 'another type');
-    const cursor = root.cursor('TimeStampReq');
+    const cursor = readSequence(bytes, 'TimeStampReq').cursor('TimeStampReq');
     const version = smallInteger(cursor.take(tags.int, 'version'));
     if (version !== 1) throw badRequest('version 1', `${version}`);
     const imprint = readImprint(cursor.take(tags.seq, 'messageImprint'));
@@ -197,9 +195,7 @@ export class TimestampToken {
  */
 export function parseTimeStampResponse(bytes: Uint8Array): Result<TimestampToken> {
   return attempt(() => {
-    const root = readDer(bytes);
-    if (root.tag !== tags.seq) throw badResponse('a SEQUENCE', 'another type');
-    const cursor = root.cursor('TimeStampResp');
+    const cursor = readSequence(bytes, 'TimeStampResp').cursor('TimeStampResp');
     const status = readStatus(cursor.take(tags.seq, 'status'));
     const token = cursor.maybe(tags.seq);
     cursor.finish();
@@ -219,7 +215,7 @@ export function parseTimeStampResponse(bytes: Uint8Array): Result<TimestampToken
 
 /** Parses a bare TimeStampToken (a CMS ContentInfo), as some formats store it. */
 export function parseTimeStampToken(bytes: Uint8Array): Result<TimestampToken> {
-  return attempt(() => readToken(bytes as Der, readDer(bytes)));
+  return attempt(() => readToken(bytes as Der, readSequence(bytes, 'TimeStampToken')));
 }
 
 interface Status {
@@ -249,14 +245,12 @@ function statusText({ code, texts, failures }: Status): string {
 }
 
 function readToken(source: Der, contentInfo: DerNode): TimestampToken {
-  if (contentInfo.tag !== tags.seq) throw badResponse('a token as SEQUENCE', 'another type');
   const data = readSignedData(contentInfo);
   if (data.contentType !== cmsOids.tstInfo) throw badResponse('content TSTInfo', data.contentType);
-  return new TimestampToken(source, data, readInfo(readDer(data.content)));
+  return new TimestampToken(source, data, readInfo(readSequence(data.content, 'TSTInfo')));
 }
 
 function readInfo(node: DerNode): Info {
-  if (node.tag !== tags.seq) throw badResponse('TSTInfo as SEQUENCE', 'another type');
   const cursor = node.cursor('TSTInfo');
   const version = smallInteger(cursor.take(tags.int, 'version'));
   if (version !== 1) throw badResponse('TSTInfo version 1', `${version}`);

@@ -13,7 +13,17 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result } from '#base/result';
 import { R } from './crypto-reasons.ts';
-import { contextTag, type DerNode, isTrue, oidText, readDer, tags, timeMs, wholeBits } from './der.ts';
+import {
+  contextTag,
+  type DerNode,
+  isTrue,
+  oidText,
+  readDer,
+  readSequence,
+  tags,
+  timeMs,
+  wholeBits,
+} from './der.ts';
 import {
   type FulcioClaims,
   fulcioExtension,
@@ -161,7 +171,7 @@ export function parseCertificate(bytes: Uint8Array): Result<Certificate> {
 
 /** Parses a SubjectPublicKeyInfo by the rules for keys in certificates: named curves, uncompressed points. */
 export function parseSubjectPublicKey(spki: Uint8Array): Result<PublicKey> {
-  return attempt(() => readPublicKey(readDer(spki)));
+  return attempt(() => readPublicKey(readSequence(spki, 'SubjectPublicKeyInfo')));
 }
 
 /** `parseCertificate` for parsers of this room: throws `WaybillError`. */
@@ -172,9 +182,7 @@ export function readCertificate(bytes: Uint8Array): Certificate {
       actual: `${bytes.length} bytes`,
     });
   }
-  const root = readDer(bytes);
-  if (root.tag !== tags.seq) throw invalid('a SEQUENCE', `tag 0x${root.tag.toString(16)}`);
-  const outer = root.cursor('Certificate');
+  const outer = readSequence(bytes, 'Certificate').cursor('Certificate');
   const tbs = outer.take(tags.seq, 'tbsCertificate');
   const outerAlgorithm = outer.take(tags.seq, 'signatureAlgorithm');
   const signature = wholeBits(outer.take(tags.bits, 'signatureValue'));
