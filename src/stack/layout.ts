@@ -11,7 +11,6 @@ export const stations = [
   { name: 'tsa', title: 'timestamp authority' },
   { name: 'tuf', title: 'TUF repository' },
   { name: 'registry', title: 'OCI registry' },
-  { name: 'audit', title: 'audit page' },
 ] as const;
 export type StationName = (typeof stations)[number]['name'];
 

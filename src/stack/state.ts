@@ -16,8 +16,6 @@ export interface StackState {
   readonly development: boolean;
   /** Milliseconds since the epoch: when keys and logs were made. */
   readonly createdAt: number;
-  /** Number of the v1 log's tree, decimal. */
-  readonly treeId: string;
   /** Of the latest start. */
   readonly origins: Origins;
   readonly pid: number;
@@ -38,7 +36,6 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       schema: STATE_SCHEMA,
       development: json.boolean('development'),
       createdAt: json.integer('createdAt'),
-      treeId: json.text('treeId'),
       origins: Object.fromEntries(entries) as Record<StationName, string>,
       pid: json.integer('pid'),
     };

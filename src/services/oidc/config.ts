@@ -19,7 +19,7 @@ export interface OidcConfig {
   readonly origin: () => string;
   readonly clock: Clock;
   readonly random: Random;
-  /** JWS algorithm of new keys. */
+  /** JWS algorithm of new keys; default RS256, the only one cosign recognises a token by. */
   readonly algorithm?: 'ES256' | 'RS256';
   /** Lifetime of tokens in seconds when the request names none. */
   readonly lifetimeSeconds?: number;

@@ -1,0 +1,48 @@
+/** `waybill identity`: what a certificate would say, before anything is signed or public. */
+import type { Command } from 'commander';
+import type { IdentityClaims, IdentityPreview } from '#identity';
+import type { CliContext } from '../context.ts';
+
+interface Options {
+  readonly identityToken?: string;
+  readonly oidcDisableAmbientProviders?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('identity')
+    .description('show what a certificate would say, before signing')
+    .option('--identity-token <token>', 'a token, or the path of a file with one')
+    .option('--oidc-disable-ambient-providers', 'ask no CI provider')
+    .action((options: Options) => show(options, context));
+}
+
+async function show(options: Options, context: CliContext): Promise<void> {
+  const { challengeOf, previewOf, readClaims, requireToken, requireUsable } = await import('#identity');
+  const { token, source } = await requireToken({
+    env: context.env,
+    transport: context.transport,
+    cwd: context.cwd,
+    withoutAmbient: options.oidcDisableAmbientProviders === true,
+    ...(options.identityToken === undefined ? {} : { given: options.identityToken }),
+  });
+  const claims = readClaims(token);
+  requireUsable(claims, { now: context.clock.now() });
+  challengeOf(claims);
+  const preview = previewOf(claims);
+  const expiresAt = new Date(claims.expiresAt).toISOString();
+  const json = { ok: true, source, ...preview, audience: claims.audience, expiresAt };
+  context.result('waybill.dev/identity/v1', json, () => text(source, claims, preview));
+}
+
+function text(source: string, claims: IdentityClaims, preview: IdentityPreview): string {
+  const seconds = new Date(claims.expiresAt).toISOString();
+  return [
+    `token from    ${source} (valid until ${seconds})`,
+    `issuer        ${preview.issuer}`,
+    `identity      ${preview.san} (${preview.sanType})`,
+    ...Object.entries(preview.extensions).map(([name, value]) => `${name.padEnd(13)} ${value}`),
+    '',
+    'These lines become public and permanent in the certificate and the log when you sign.',
+  ].join('\n');
+}

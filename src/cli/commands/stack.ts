@@ -1,0 +1,188 @@
+/** `waybill stack up|status|token`: a private stack for development on this machine. */
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { fail } from '#base/reason';
+import type { Origins, Stack, StackStatus } from '#stack';
+import type { CliContext } from '../context.ts';
+import { R } from '../reasons.ts';
+
+export function register(program: Command, context: CliContext): void {
+  const stack = program.command('stack').description('run a private stack for development');
+  stack
+    .command('up')
+    .description('start every station in this process; Ctrl-C stops it, the next start continues')
+    .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
+    .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
+    .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'warn')
+    .action((options: UpOptions) => up(options, context));
+  stack
+    .command('status')
+    .description('show whether the stations answer and how long their trust lives')
+    .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
+    .option('--env', 'print environment lines for other clients')
+    .action((options: StatusOptions) => status(options, context));
+  stack
+    .command('token')
+    .description('mint an identity token at the development issuer')
+    .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
+    .option('--email <address>', 'a person')
+    .option('--subject <uri>', 'a machine')
+    .option('--github <workflow>', 'a workflow, as owner/name@refs/heads/main')
+    .option('--audience <name>', 'whom the token is for', 'sigstore')
+    .action((options: TokenOptions) => token(options, context));
+}
+
+interface UpOptions {
+  readonly data?: string;
+  readonly portBase?: string;
+  readonly logLevel: string;
+}
+
+async function up(options: UpOptions, context: CliContext): Promise<void> {
+  const { composeStack, PORT_BASE_DEFAULT, recipes } = await import('#stack');
+  const { untilSignal } = await import('#platform/process');
+  const started = context.clock.now();
+  const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
+  const running = await composeStack({
+    dataDir,
+    portBase:
+      options.portBase === undefined ? PORT_BASE_DEFAULT : wholeNumber('--port-base', options.portBase),
+    clock: context.clock,
+    random: context.random,
+    logLevel: logLevel(options.logLevel),
+  });
+  const milliseconds = context.clock.now() - started;
+  context.result('waybill.dev/stack-up/v1', upJson(running, milliseconds), () =>
+    upText(running, recipes(dataDir, running.origins), milliseconds),
+  );
+  const signal = await untilSignal();
+  context.progress(`waybill: ${signal}, stopping`);
+  await running.close();
+  context.progress('waybill: stopped; the next start on this directory continues');
+}
+
+function upJson(running: Stack, milliseconds: number): object {
+  return {
+    ok: true,
+    development: true,
+    dataDir: running.dataDir,
+    registry: running.registryHost,
+    origins: running.origins,
+    milliseconds,
+    pid: running.state.pid,
+  };
+}
+
+function upText(running: Stack, lines: readonly string[], milliseconds: number): string {
+  return [
+    `waybill: stack is up (${milliseconds} ms), data in ${running.dataDir}`,
+    '',
+    'DEVELOPMENT: one trust domain on this machine. The issuer mints any identity for whoever reaches it;',
+    'signatures made here prove nothing to anybody else.',
+    '',
+    ...originLines(running.origins),
+    '',
+    'For waybill and other clients:',
+    `  source ${join(running.dataDir, 'public', 'env')}`,
+    '',
+    'For cosign:',
+    ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`),
+    '',
+    'Ctrl-C stops it; the next start on this directory continues the same logs and keys.',
+  ].join('\n');
+}
+
+const originLines = (origins: Origins): string[] =>
+  Object.entries(origins).map(([name, origin]) => `  ${name.padEnd(9)} ${origin}`);
+
+interface StatusOptions {
+  readonly stack?: string;
+  readonly env?: boolean;
+}
+
+async function status(options: StatusOptions, context: CliContext): Promise<void> {
+  const { environmentText, requireState, stackStatus } = await import('#stack');
+  const { defaultCacheDir } = await import('#trust');
+  const dataDir = stackDir(options.stack, context);
+  if (options.env === true) {
+    const { origins } = await requireState(dataDir);
+    return context.stdout(environmentText(dataDir, origins));
+  }
+  const { transport, env } = context;
+  const found = await stackStatus(dataDir, { transport, cacheDir: defaultCacheDir(env) });
+  context.result('waybill.dev/stack-status/v1', { ok: found.isUp, dataDir, ...found }, () =>
+    statusText(found, dataDir, context.clock.now()),
+  );
+  if (!found.isUp) context.exit(20);
+}
+
+function statusText(found: StackStatus, dataDir: string, now: number): string {
+  const lines = found.stations.map(({ name, url, isUp, entries }) => {
+    const size = entries === undefined ? '' : `  ${entries} entries`;
+    return `  ${name.padEnd(9)} ${isUp ? 'up  ' : 'DOWN'}  ${url}${size}`;
+  });
+  const days = (ms: number): string => `${((ms - now) / 86_400_000).toFixed(1)} days`;
+  const expires = Object.entries(found.trust?.expires ?? {}).map(
+    ([role, ms]) => `  ${role.padEnd(9)} ${new Date(ms).toISOString()} (in ${days(ms)})`,
+  );
+  const trust = expires.length === 0 ? ['  (no answer)'] : expires;
+  return [`stack in ${dataDir} (development)`, ...lines, 'trust metadata expires:', ...trust].join('\n');
+}
+
+interface TokenOptions {
+  readonly stack?: string;
+  readonly email?: string;
+  readonly subject?: string;
+  readonly github?: string;
+  readonly audience: string;
+}
+
+async function token(options: TokenOptions, context: CliContext): Promise<void> {
+  const { fetchDevelopmentToken, requireState } = await import('#stack');
+  const { origins } = await requireState(stackDir(options.stack, context));
+  const minted = await fetchDevelopmentToken(origins, tokenRequest(options), context.transport);
+  context.result('waybill.dev/token/v1', { token: minted.reveal() }, () => minted.reveal());
+}
+
+function tokenRequest({ email, subject, github, audience: aud }: TokenOptions): object {
+  const given = [email, subject, github].filter((value) => value !== undefined);
+  if (given.length !== 1) {
+    const expected = 'exactly one of --email, --subject, --github';
+    throw fail(R.optionValue, { expected, actual: `${given.length}` });
+  }
+  if (email !== undefined) return { email, aud };
+  if (subject !== undefined) return { realm: 'workload', sub: subject, aud };
+  const at = (github ?? '').indexOf('@');
+  const repository = (github ?? '').slice(0, Math.max(at, 0));
+  const ref = (github ?? '').slice(at + 1);
+  if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || !ref.startsWith('refs/')) {
+    throw fail(R.optionValue, {
+      expected: 'owner/name@refs/heads/BRANCH or …/tags/TAG',
+      actual: github ?? '',
+    });
+  }
+  return { github: { repository, ref, sha: '0'.repeat(40) }, aud };
+}
+
+function stackDir(option: string | undefined, context: CliContext): string {
+  return resolve(context.cwd, option ?? defaultDataDir(context));
+}
+
+function defaultDataDir({ env }: CliContext): string {
+  if (env['WAYBILL_STACK']) return env['WAYBILL_STACK'];
+  const base = env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? env['USERPROFILE'] ?? '.', '.local', 'share');
+  return join(base, 'waybill', 'stack');
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw fail(R.optionValue, { expected: `${option} as a whole number`, actual: JSON.stringify(text) });
+}
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+function logLevel(text: string): (typeof levels)[number] {
+  const level = levels.find((candidate) => candidate === text);
+  if (level !== undefined) return level;
+  throw fail(R.optionValue, { expected: `--log-level as ${levels.join(', ')}`, actual: text });
+}
