@@ -3,7 +3,7 @@
  * definition, stage inputs, run, end every process, look that nothing given was changed, collect while
  * hashing, push by digest, sign, attach, and only then let a tag point to it.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { rfc3339 } from '#base/clock';
@@ -24,8 +24,8 @@ import { type BuildRequest, outputTarget } from './request.ts';
 import type { Sandbox, SandboxBackend } from './sandbox.ts';
 import type { CapabilityReport } from './self-test.ts';
 import { beneath, fetchSource, type ResolvedSource } from './source.ts';
-import { hashTree, stageTree, writableFolder } from './stage.ts';
-import { outputLimits } from './tree-walk.ts';
+import { hashTree, removeTree, stageTree, writableFolder } from './stage.ts';
+import { outputLimits, walkTree } from './tree-walk.ts';
 
 /** The builder around a build: what is the same for all builds of a process. */
 export interface Workshop {
@@ -90,7 +90,7 @@ export async function runBuild(shop: Workshop, job: BuildJob): Promise<BuildResu
   try {
     return await buildIn(shop, job, await makePlace(folder, job.uid));
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
   }
 }
 
@@ -297,6 +297,8 @@ async function collect(
     gzipLevel: shop.config.gzipLevel ?? builderDefaults.gzipLevel,
     ...(job.uid === undefined ? {} : { uid: job.uid }),
   };
+  // Sizes and kinds first: what cannot go in is refused before anything is read.
+  for (const item of walkTree(place.output, options)) void item;
   // Two at a time: compression runs on threads of its own.
   const layers: BuiltLayer[] = [];
   const rows = definition.image.layers;

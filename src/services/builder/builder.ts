@@ -1,9 +1,10 @@
 /** The control plane: chooses and tests the back end, queues requests, runs builds, keeps their records. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { equalBytes, toHex, utf8 } from '#base/bytes';
+import { equalBytes, readUint, toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { sha256 } from '#base/crypto';
+import type { Random } from '#base/random';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import type { JsonValue } from '#formats/json';
 import { R as platformReasons } from '#platform/reasons';
@@ -14,6 +15,7 @@ import { R } from './reasons.ts';
 import { parseBuildRequest } from './request.ts';
 import type { SandboxBackend } from './sandbox.ts';
 import { bwrapBackend } from './sandbox-bwrap.ts';
+import { processesOf } from './sandbox-process.ts';
 import { usernsBackend } from './sandbox-userns.ts';
 import { noneBackend, uidBackend } from './sandbox-weak.ts';
 import { type CapabilityReport, selfTest } from './self-test.ts';
@@ -92,7 +94,7 @@ async function testBackend(
   try {
     return await selfTest(backend, {
       folder,
-      ...uidFor(config, 0),
+      ...freshUid(config, deps.random),
       random: deps.random,
       baseUri: config.baseUri,
       hosted: config.hosted ?? false,
@@ -103,9 +105,19 @@ async function testBackend(
   }
 }
 
-/** A uid for each build slot, when there are uids to give. */
-const uidFor = (config: BuilderConfig, slot: number): { uid?: number } =>
-  process.getuid?.() === 0 ? { uid: (config.uidBase ?? builderDefaults.uidBase) + slot } : {};
+const UID_BYTES = 3;
+
+/**
+ * A uid nobody had before, when there are uids to give: no process, file or neighbour is its own, and ending
+ * everything of that uid ends nothing else. The range is one no system hands out.
+ */
+function freshUid(config: BuilderConfig, random: Random): { uid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  for (;;) {
+    const uid = (config.uidBase ?? builderDefaults.uidBase) + readUint(random.bytes(UID_BYTES), 0, UID_BYTES);
+    if (processesOf(uid).length === 0) return { uid };
+  }
+}
 
 class BuilderService implements Builder {
   readonly report: CapabilityReport;
@@ -113,7 +125,7 @@ class BuilderService implements Builder {
   readonly #store: BuildStore;
   readonly #waiting: string[] = [];
   readonly #ends = new Map<string, PromiseWithResolvers<BuildStatus>>();
-  readonly #freeSlots: number[];
+  #free: number;
   readonly #running = new Set<Promise<void>>();
   #closed = false;
 
@@ -121,8 +133,7 @@ class BuilderService implements Builder {
     this.#shop = shop;
     this.#store = store;
     this.report = shop.report;
-    const slots = shop.config.concurrency ?? builderDefaults.concurrency;
-    this.#freeSlots = Array.from({ length: slots }, (_, i) => i);
+    this.#free = shop.config.concurrency ?? builderDefaults.concurrency;
   }
 
   mayCall(authorization: string | undefined): boolean {
@@ -182,27 +193,30 @@ class BuilderService implements Builder {
   }
 
   #startNext(): void {
-    const slot = this.#freeSlots[0];
-    const id = this.#waiting[0];
-    if (slot === undefined || id === undefined) return;
-    this.#freeSlots.shift();
-    this.#waiting.shift();
-    const work = this.#run(id, slot).finally(() => {
+    const id = this.#free > 0 ? this.#waiting.shift() : undefined;
+    if (id === undefined) return;
+    this.#free -= 1;
+    const work = this.#run(id).finally(() => {
       this.#running.delete(work);
-      this.#freeSlots.push(slot);
+      this.#free += 1;
       this.#startNext();
     });
     this.#running.add(work);
   }
 
-  async #run(id: string, slot: number): Promise<void> {
+  async #run(id: string): Promise<void> {
     const queued = await this.status(id);
     const started: BuildStatus = { ...queued, state: 'running', startedOn: this.#now() };
     await this.#store.put(started);
     const log = new BuildLog(this.#store.logPath(id));
     let ended: BuildStatus;
     try {
-      const job = { id, request: queued.request, log, ...uidFor(this.#shop.config, slot) };
+      const job = {
+        id,
+        request: queued.request,
+        log,
+        ...freshUid(this.#shop.config, this.#shop.deps.random),
+      };
       const result = await runBuild(this.#shop, job);
       ended = { ...started, state: 'succeeded', finishedOn: this.#now(), result };
     } catch (error) {

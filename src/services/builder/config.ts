@@ -66,7 +66,7 @@ export interface BuilderConfig {
   readonly workDir: string;
   /** `auto` takes the strongest that passes its self-test; `none` is never taken by `auto`. */
   readonly backend: BackendName | 'auto';
-  /** First of the uids that builds run as when the control plane is root. Default 64000. */
+  /** First of the 2^24 uids that builds run as when the control plane is root. Default 1900000000. */
   readonly uidBase?: number;
   /** Builds at the same time, default 1. */
   readonly concurrency?: number;
@@ -103,7 +103,7 @@ export interface BuilderDeps {
 }
 
 export const builderDefaults = {
-  uidBase: 64_000,
+  uidBase: 1_900_000_000,
   concurrency: 1,
   queueMax: 32,
   buildTimeoutMs: 30 * 60_000,

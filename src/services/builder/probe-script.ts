@@ -120,6 +120,14 @@ attempt('other-build', () => {
   }
   return undefined;
 });
+attempt('leave-behind', () => {
+  for (const path of bait.shared) {
+    try {
+      fs.writeFileSync(path, 'x');
+    } catch {}
+  }
+  return undefined;
+});
 attempt('outlive', () => {
   const script = 'for (let i = 0; i < 40; i++) { await new Promise((r) => setTimeout(r, 50)); ' +
     "(await import('node:fs')).writeFileSync(" + JSON.stringify(bait.output + '/outlived') + ', String(i)); }';

@@ -25,6 +25,7 @@ export const attacks = [
   'become-root',
   'other-build',
   'outlive',
+  'leave-behind',
 ] as const;
 
 export type Attack = (typeof attacks)[number];

@@ -1,5 +1,5 @@
 /** "Can the sandbox see X?": measured on this host, with this back end, before its builder id is used. */
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { toHex, utf8 } from '#base/bytes';
@@ -95,7 +95,7 @@ async function measure(backend: SandboxBackend, place: SelfTestPlace): Promise<M
     await writeFile(join(at('source'), 'probe.mjs'), probeScript, { mode: 0o644 });
     await copyFile(process.execPath, join(at('input'), 'node'));
     const lines = await runProbe(backend, place, bait);
-    return await conclude(lines, at('output'));
+    return await conclude(lines, at('output'), bait.shared);
   } finally {
     for (const server of bait.servers) server.close();
     await rm(place.folder, { recursive: true, force: true });
@@ -106,6 +106,8 @@ interface Bait {
   readonly secret: string;
   readonly files: readonly string[];
   readonly socket: string;
+  /** Places of the host a later build could look into. */
+  readonly shared: readonly string[];
   readonly abstract: string;
   readonly port: number;
   readonly servers: readonly Server[];
@@ -132,7 +134,8 @@ async function layBait({ folder, random, secretFiles }: SelfTestPlace): Promise<
   if (process.platform === 'linux') await serve({ path: `\0${abstract}` });
   const tcp = (await serve({ host: '127.0.0.1', port: 0 })).address();
   const port = typeof tcp === 'object' && tcp !== null ? tcp.port : 0;
-  return { secret, files: [file, ...secretFiles], socket, abstract, port, servers };
+  const shared = ['/tmp', '/var/tmp', '/dev/shm'].map((place) => join(place, `waybill-${secret}`));
+  return { secret, files: [file, ...secretFiles], socket, shared, abstract, port, servers };
 }
 
 async function runProbe(backend: SandboxBackend, place: SelfTestPlace, bait: Bait): Promise<string> {
@@ -175,7 +178,7 @@ async function startTicks(): Promise<string> {
 }
 
 /** An attempt the probe did not report is not closed: silence is no evidence. */
-async function conclude(lines: string, output: string): Promise<Measurement[]> {
+async function conclude(lines: string, output: string, shared: readonly string[]): Promise<Measurement[]> {
   const told = new Map<string, { reached: boolean; detail: string }>();
   for (const line of lines.split('\n')) {
     const parsed = line.startsWith('{') ? parseJson(line) : undefined;
@@ -187,6 +190,12 @@ async function conclude(lines: string, output: string): Promise<Measurement[]> {
   await pause(250);
   const after = await readFile(join(output, 'outlived'), 'utf8').catch(() => '');
   if (after !== before) told.set('outlive', { reached: true, detail: 'a process went on writing' });
+  for (const path of shared) {
+    const left = await lstat(path).catch(() => undefined);
+    if (left === undefined) continue;
+    await rm(path, { force: true });
+    told.set('leave-behind', { reached: true, detail: path });
+  }
   return attacks.map((attack) => {
     const answer = told.get(attack);
     if (answer !== undefined) return { attack, closed: !answer.reached, detail: answer.detail };

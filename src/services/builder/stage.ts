@@ -1,5 +1,6 @@
 /** Copies a folder into our own storage and hashes what was copied: the copy is what is used from then on. */
 import { chmodSync, closeSync, lchownSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { toHex } from '#base/bytes';
@@ -120,6 +121,26 @@ function writeCopy(
     }
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * Removes a folder a build wrote into. A build can take away its own right to enter a folder; when we are the
+ * same user we give it back first. Every process of the build is dead, so no folder turns into a link.
+ */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    await openFolders(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function openFolders(path: string): Promise<void> {
+  await chmod(path, 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openFolders(join(path, entry.name));
   }
 }
 
