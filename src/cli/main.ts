@@ -1,5 +1,4 @@
 /** Entry of the CLI: finds the verb, loads its module, runs it, maps the outcome to an exit code. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { normaliseArgv } from './argv.ts';
@@ -8,6 +7,7 @@ import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
 import { nearest } from './suggest.ts';
 import { type Verb, verbs } from './verbs.ts';
+import { packageVersion } from './version.ts';
 
 const EXIT_DEFECT = 1;
 const EXIT_USAGE = 3;
@@ -122,11 +122,6 @@ function reportReason(why: Reason, context: CliContext): number {
   }
   context.stderr(renderReason(why, context.useColor));
   return why.side === 'usage' ? Math.max(why.exit, EXIT_USAGE) : why.exit;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 await main(process.argv.slice(2));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { renderCliDocs } from '../../build/cli-docs.ts';
 import { readCatalogue, renderCatalogue } from '../../build/errors.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 
@@ -39,12 +40,9 @@ test('every verb has its command file, and every command file a verb', () => {
   assert.deepEqual(files.sort(), verbs.map((verb) => verb.name).sort());
 });
 
-test('every verb stands in docs/cli.md', () => {
-  const text = readFileSync('docs/cli.md', 'utf8');
-  assert.deepEqual(
-    verbs.filter((verb) => !text.includes(`\`waybill ${verb.name}`)).map((verb) => verb.name),
-    [],
-  );
+test('docs/cli.md is the commands as they are', async () => {
+  const stale = readFileSync('docs/cli.md', 'utf8') !== (await renderCliDocs());
+  assert.equal(stale, false, 'run: node build/cli-docs.ts');
 });
 
 test('every service has routes, a configuration and a README', () => {

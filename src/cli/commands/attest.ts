@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { limits } from '#base/limits';
+import { unwrap } from '#base/result';
+import type { CliContext } from '../context.ts';
+import { readInput } from '../input.ts';
+import { withRegistryOptions } from '../registry-options.ts';
+import { attestedJson, renderAttested } from '../render/signed.ts';
+import { addSignOptions, type SignFlags, signingTools } from '../sign-options.ts';
+import { addTrustOptions } from '../trust-options.ts';
+
+interface Flags extends SignFlags {
+  readonly predicate: string;
+  readonly type: string;
+}
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command('attest')
+    .description('Signs a statement about an image and attaches it.')
+    .argument('<image>', 'registry/repository@sha256:…; a tag is resolved first and shown')
+    .requiredOption('--predicate <file>', 'the predicate; - reads standard input')
+    .option(
+      '--type <type>',
+      'predicate type: custom, cyclonedx, spdxjson, spdx, slsaprovenance, slsaprovenance1, vuln, openvex, link, vsa or a URI',
+      'custom',
+    );
+  withRegistryOptions(addTrustOptions(addSignOptions(command)));
+  command.action(async (image: string, flags: Flags) => {
+    const { predicateFrom } = await import('#flows/predicate');
+    const { attestImage } = await import('#flows/attest-image');
+    const bytes = await readInput(flags.predicate, limits.sbomBytes);
+    // Before anything is signed or asked for: a document that does not fit costs no certificate.
+    const predicate = unwrap(predicateFrom(flags.type, bytes, context.clock.now()));
+    const tools = await signingTools(flags, context, image);
+    context.progress(`attesting ${predicate.type} on ${image} by ${tools.by}`);
+    const attested = await attestImage(image, predicate, flags.format, tools);
+    context.result('waybill.dev/attest/v1', attestedJson(attested), () => renderAttested(attested));
+  });
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { SignedImage } from '#flows/sign-image';
+import type { CliContext } from '../context.ts';
+import { withRegistryOptions } from '../registry-options.ts';
+import { readersThatMiss, renderSigned, signedJson } from '../render/signed.ts';
+import { addSignOptions, annotationsFrom, collect, type SignFlags, signingTools } from '../sign-options.ts';
+import { addTrustOptions } from '../trust-options.ts';
+
+interface Flags extends SignFlags {
+  readonly annotations: readonly string[];
+  readonly recursive?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command('sign')
+    .description(
+      'Signs images by digest and attaches the signatures. Each result is verified before it counts.',
+    )
+    .argument('<image...>', 'registry/repository@sha256:…; a tag is resolved first and shown')
+    .option('-a, --annotations <key=value>', 'put an annotation into the signature', collect, [])
+    .option('-r, --recursive', 'sign every image of an index too');
+  withRegistryOptions(addTrustOptions(addSignOptions(command)));
+  command.action(async (images: string[], flags: Flags) => {
+    const { signImage } = await import('#flows/sign-image');
+    const annotations = annotationsFrom(flags.annotations);
+    const signed: SignedImage[] = [];
+    for (const image of images) {
+      const tools = await signingTools(flags, context, image);
+      context.progress(`signing ${image} by ${tools.by}`);
+      const options = { format: flags.format, annotations, recursive: flags.recursive ?? false };
+      signed.push(...(await signImage(image, options, tools)));
+    }
+    if (flags.format === 'bundle') context.progress(readersThatMiss);
+    context.result('waybill.dev/sign/v1', { images: signed.map(signedJson) }, () => renderSigned(signed));
+  });
+}

@@ -1,0 +1,143 @@
+/** The options that say whose signature is expected, and the requirements they make. */
+import type { Command } from 'commander';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { ClaimName, Pattern, Requirements } from '#verify';
+import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
+
+export interface IdentityFlags {
+  readonly key?: string;
+  readonly certificateIdentity?: string;
+  readonly certificateIdentityRegexp?: string;
+  readonly certificateIdentityGlob?: string;
+  readonly certificateOidcIssuer?: string;
+  readonly certificateOidcIssuerRegexp?: string;
+  readonly certificateGithubWorkflowTrigger?: string;
+  readonly certificateGithubWorkflowSha?: string;
+  readonly certificateGithubWorkflowName?: string;
+  readonly certificateGithubWorkflowRepository?: string;
+  readonly certificateGithubWorkflowRef?: string;
+  readonly useSignedTimestamps?: boolean;
+  readonly insecureIgnoreTlog?: boolean;
+  readonly insecureIgnoreSct?: boolean;
+}
+
+export function addIdentityOptions(command: Command): Command {
+  return command
+    .option('--certificate-identity <name>', 'exact name in the certificate: e-mail or URI')
+    .option('--certificate-identity-regexp <re2>', 'pattern the whole name must match (RE2, anchored)')
+    .option('--certificate-identity-glob <glob>', 'pattern with *, which does not cross /')
+    .option('--certificate-oidc-issuer <url>', 'exact issuer of the identity')
+    .option('--certificate-oidc-issuer-regexp <re2>', 'pattern the whole issuer must match')
+    .option('--certificate-github-workflow-trigger <event>', 'event that started the workflow')
+    .option('--certificate-github-workflow-sha <commit>', 'commit the workflow ran on')
+    .option('--certificate-github-workflow-name <name>', 'name of the workflow')
+    .option('--certificate-github-workflow-repository <owner/name>', 'repository of the workflow')
+    .option('--certificate-github-workflow-ref <ref>', 'ref the workflow ran on')
+    .option('--key <file>', 'verify with this public key instead of certificates')
+    .option('--use-signed-timestamps', 'believe timestamp authorities only, not the log’s own times')
+    .option('--insecure-ignore-tlog', 'do not require a log entry (the result says so)')
+    .option('--insecure-ignore-sct', 'do not require a certificate timestamp (the result says so)');
+}
+
+export interface ContentDemand {
+  readonly predicateTypes?: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Builds the requirements; WB-1303 when the flags do not say whose signature is expected. */
+export async function requirementsFor(
+  flags: IdentityFlags,
+  content: ContentDemand,
+  context: CliContext,
+): Promise<Requirements> {
+  const { requireKey, requireKeyless } = await import('#verify');
+  const common = {
+    ...content,
+    ...(flags.insecureIgnoreTlog === true ? { tlog: 'notRequiredUnsafe' as const } : {}),
+    ...(flags.useSignedTimestamps === true ? { time: { kind: 'signed' as const, atLeast: 1 } } : {}),
+  };
+  if (flags.key !== undefined) {
+    refuseTogether(flags);
+    return unwrap(requireKey(await readPublicKey(flags.key), common));
+  }
+  return unwrap(
+    requireKeyless({
+      ...common,
+      identities: [await identityOf(flags, context)],
+      ...(flags.insecureIgnoreSct === true ? { sct: 'notRequiredUnsafe' as const } : {}),
+    }),
+  );
+}
+
+async function identityOf(flags: IdentityFlags, context: CliContext): Promise<import('#verify').Identity> {
+  const { identity } = await import('#verify');
+  const san = onePattern('identity', [
+    ['--certificate-identity', flags.certificateIdentity, (text) => text],
+    ['--certificate-identity-regexp', flags.certificateIdentityRegexp, (regexp) => ({ regexp })],
+    ['--certificate-identity-glob', flags.certificateIdentityGlob, (glob) => ({ glob })],
+  ]);
+  const issuer = onePattern('issuer', [
+    ['--certificate-oidc-issuer', flags.certificateOidcIssuer, (text) => text],
+    ['--certificate-oidc-issuer-regexp', flags.certificateOidcIssuerRegexp, (regexp) => ({ regexp })],
+  ]);
+  warnLoosePattern(flags.certificateIdentityRegexp, context);
+  const claims: Partial<Record<ClaimName, Pattern>> = {};
+  for (const [claim, value] of Object.entries(claimFlags(flags))) {
+    if (value !== undefined) claims[claim as ClaimName] = value;
+  }
+  return unwrap(identity({ issuer, san, claims }));
+}
+
+const claimFlags = (flags: IdentityFlags): Partial<Record<ClaimName, string | undefined>> => ({
+  githubWorkflowTrigger: flags.certificateGithubWorkflowTrigger,
+  githubWorkflowSha: flags.certificateGithubWorkflowSha,
+  githubWorkflowName: flags.certificateGithubWorkflowName,
+  githubWorkflowRepository: flags.certificateGithubWorkflowRepository,
+  githubWorkflowRef: flags.certificateGithubWorkflowRef,
+});
+
+function onePattern(
+  what: string,
+  options: readonly (readonly [string, string | undefined, (text: string) => Pattern])[],
+): Pattern {
+  const given = options.filter(([, value]) => value !== undefined);
+  const [first] = given;
+  if (given.length === 1 && first?.[1] !== undefined && first[1] !== '') return first[2](first[1]);
+  const names = options.map(([name]) => name).join(' or ');
+  throw fail(R.identityMissing, {
+    expected: `one expected ${what}: ${names}`,
+    actual: given.length === 0 ? 'none' : given.map(([name, value]) => `${name}=${value}`).join(' '),
+  });
+}
+
+/** An unescaped dot matches any character: `github.com` then also matches `githubXcom`. */
+function warnLoosePattern(pattern: string | undefined, context: CliContext): void {
+  if (pattern === undefined) return;
+  const loose = /(?<!\\)\.(?![*+?{])/.test(pattern.replace(/\[[^\]]*\]/g, ''));
+  if (loose) {
+    context.progress(
+      `warning: an unescaped "." in --certificate-identity-regexp matches any character: ${pattern}`,
+    );
+  }
+}
+
+function refuseTogether(flags: IdentityFlags): void {
+  const identityFlags = [
+    flags.certificateIdentity,
+    flags.certificateIdentityRegexp,
+    flags.certificateIdentityGlob,
+    flags.certificateOidcIssuer,
+    flags.certificateOidcIssuerRegexp,
+  ];
+  if (identityFlags.every((value) => value === undefined)) return;
+  throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });
+}
+
+async function readPublicKey(path: string): Promise<import('#base/crypto').PublicKey> {
+  const { readFileLimited } = await import('#platform/files');
+  const { utf8Text } = await import('#base/bytes');
+  const { publicKeyFromPem } = await import('#base/crypto');
+  return unwrap(publicKeyFromPem(utf8Text(await readFileLimited(path, 64 * 1024))));
+}

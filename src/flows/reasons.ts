@@ -1,0 +1,65 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  noSignature: {
+    code: 'WB-901',
+    check: 'image.signature',
+    side: 'evidence',
+    summary: 'Nothing that counts as a signature is attached to the image.',
+    hint: 'sign the image with waybill sign, or check that it was copied with its signatures',
+    exit: 10,
+  },
+  noAttestation: {
+    code: 'WB-902',
+    check: 'image.attestation',
+    side: 'evidence',
+    summary: 'No attestation of the wanted type is attached to the image.',
+    hint: 'attach one with waybill attest, or see waybill tree for what is there',
+    exit: 10,
+  },
+  legacyNeedsPromise: {
+    code: 'WB-903',
+    check: 'sign.format',
+    side: 'usage',
+    summary: 'The legacy layout needs a log that gives promises (Rekor v1).',
+    hint: 'use --format bundle, or a signing config with a Rekor v1 log',
+  },
+  predicate: {
+    code: 'WB-904',
+    check: 'attest.predicate',
+    side: 'input',
+    summary: 'A predicate does not have the form of its type.',
+    hint: 'give the JSON document of that predicate type',
+  },
+  layoutTarget: {
+    code: 'WB-905',
+    check: 'image.place',
+    side: 'usage',
+    summary: 'The image must lie in a registry for this command.',
+    hint: 'copy it to a registry first: waybill copy SRC DST',
+  },
+  auditAnswer: {
+    code: 'WB-906',
+    check: 'audit.answer',
+    side: 'evidence',
+    summary: 'An answer of the audit service does not prove itself.',
+    hint: 'do not use the answer; ask another copy of the log',
+    exit: 15,
+  },
+  auditNothing: {
+    code: 'WB-907',
+    check: 'audit.search',
+    side: 'evidence',
+    summary: 'No entry of the searched logs speaks about this digest.',
+    hint: 'check the digest; the answer covers only the logs it names',
+    exit: 10,
+  },
+  condition: {
+    code: 'WB-908',
+    check: 'attestation.condition',
+    side: 'evidence',
+    summary: 'A verified attestation does not meet a condition on its predicate.',
+    hint: 'look at the predicate with --json, and correct the condition or the image',
+    exit: 12,
+  },
+});

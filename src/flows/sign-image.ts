@@ -1,0 +1,196 @@
+/**
+ * Use case: sign an image by its digest and attach the signature. A tag is resolved once and everything after
+ * works with the digest. Nothing is attached that our own verifier does not accept for that digest.
+ */
+
+import { utf8 } from '#base/bytes';
+import type { Clock } from '#base/clock';
+import { publicKeyFromSpki } from '#base/crypto';
+import { digestHex } from '#base/digest';
+import { fail, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import { parseBundle } from '#formats/bundle';
+import { INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
+import { COSIGN_SIGN_V1, STATEMENT_V1, statementBytes } from '#formats/intoto';
+import type { Descriptor } from '#formats/oci';
+import { parseReference, type Reference, repositoryText } from '#formats/reference';
+import { attachBundle, attachLegacySignature, attachmentPlaces, imagesOf, type Registry } from '#oci';
+import type { Signer, SignResult } from '#sign';
+import {
+  requireKey,
+  SIMPLE_SIGNING_TYPE,
+  type TrustMaterial,
+  verifyBundle,
+  withoutIdentityUnsafe,
+} from '#verify';
+import { R } from './reasons.ts';
+
+export type SignatureFormat = 'bundle' | 'legacy' | 'both';
+
+export interface SignImageDeps {
+  readonly registry: Registry;
+  readonly signer: Signer;
+  readonly trustedRoot: TrustMaterial;
+  readonly clock: Clock;
+  readonly cosignRepository?: string;
+}
+
+export interface SignImageOptions {
+  readonly format: SignatureFormat;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Sign every image of an index too. */
+  readonly recursive: boolean;
+}
+
+export interface SignedImage {
+  readonly given: string;
+  readonly pinned: string;
+  /** Digest of the bundle's manifest and the legacy tag, as written. */
+  readonly attached: readonly string[];
+  readonly results: readonly SignResult[];
+}
+
+/** Signs one reference; with `recursive`, an index and each of its images, the index last. */
+export async function signImage(
+  given: string,
+  options: SignImageOptions,
+  deps: SignImageDeps,
+): Promise<readonly SignedImage[]> {
+  const reference = registryReference(given);
+  const resolved = await deps.registry.resolve(reference);
+  const targets: Descriptor[] = [];
+  if (options.recursive) {
+    const manifest = await resolved.repository.manifest(resolved.descriptor.digest);
+    if (manifest.kind === 'index') targets.push(...imagesOf(manifest));
+  }
+  // The index last: a reader who finds its signature finds those below it.
+  targets.push(resolved.descriptor);
+  const signed: SignedImage[] = [];
+  for (const target of targets) signed.push(await signOne(given, reference, target, options, deps));
+  return signed;
+}
+
+/** A reference in a registry; a layout directory has no place for referrers others would find. */
+export function registryReference(given: string): Reference {
+  if (/^(?:oci|oci-archive|docker-archive):/.test(given) && !given.startsWith('oci://')) {
+    throw fail(R.layoutTarget, { expected: 'an image in a registry', actual: given });
+  }
+  return unwrap(parseReference(given));
+}
+
+async function signOne(
+  given: string,
+  reference: Reference,
+  target: Descriptor,
+  options: SignImageOptions,
+  deps: SignImageDeps,
+): Promise<SignedImage> {
+  const repository = repositoryText(reference);
+  const place = attachmentPlaces(deps.registry, reference, deps.cosignRepository).write;
+  const attached: string[] = [];
+  const results: SignResult[] = [];
+  if (options.format !== 'legacy') {
+    const result = await signStatement(signatureStatement(target, options.annotations), target, deps);
+    const written = await attachBundle(place, target, result.bundle, {
+      predicateType: COSIGN_SIGN_V1,
+      createdMs: deps.clock.now(),
+    });
+    attached.push(`${place.name}@${written.manifest.digest}`);
+    results.push(result);
+  }
+  if (options.format !== 'bundle') {
+    const payload = simpleSigning(repository, target, options.annotations);
+    const result = await deps.signer.sign({ kind: 'message', bytes: payload });
+    requirePromise(result);
+    const { legacy } = result;
+    const written = await attachLegacySignature(place, target.digest, payload, {
+      signature: legacy.signature,
+      ...legacyMaterial(legacy),
+    });
+    attached.push(`${place.name}:${written.tag ?? ''}`);
+    results.push(result);
+  }
+  return { given, pinned: `${repository}@${target.digest}`, attached, results };
+}
+
+/** The pieces of the legacy layout under the names `#oci` gives them. */
+export function legacyMaterial(legacy: SignResult['legacy']): {
+  certificate?: string;
+  chain?: string;
+  rekorBundle?: string;
+  timestamp?: string;
+} {
+  return {
+    ...(legacy.certificate === undefined ? {} : { certificate: legacy.certificate }),
+    ...(legacy.chain === undefined ? {} : { chain: legacy.chain }),
+    ...(legacy.bundle === undefined ? {} : { rekorBundle: legacy.bundle }),
+    ...(legacy.timestamp === undefined ? {} : { timestamp: legacy.timestamp }),
+  };
+}
+
+/** Readers of the legacy layout know a log entry only by its promise. */
+export function requirePromise(result: SignResult): void {
+  if (result.legacy.bundle !== undefined) return;
+  throw fail(R.legacyNeedsPromise, {
+    expected: 'a log entry with a signed entry timestamp',
+    actual: 'an entry without one',
+  });
+}
+
+/** Signs a statement and judges the bundle as a reader of `target` would. */
+export async function signStatement(
+  statement: Uint8Array,
+  target: Pick<Descriptor, 'digest'>,
+  deps: Pick<SignImageDeps, 'signer' | 'trustedRoot' | 'clock'>,
+): Promise<SignResult> {
+  const result = await deps.signer.sign({
+    kind: 'dsse',
+    payloadType: INTOTO_PAYLOAD_TYPE,
+    payload: statement,
+  });
+  const by = result.verdict.signer;
+  const sct = deps.trustedRoot.ctlogs.size === 0 ? { sct: 'notRequiredUnsafe' as const } : {};
+  const verdict = verifyBundle({
+    artifact: target.digest,
+    bundle: unwrap(parseBundle(result.bundle)),
+    trustedRoot: deps.trustedRoot,
+    requirements: unwrap(by.kind === 'key' ? requireKey(keyOf(result)) : withoutIdentityUnsafe(sct)),
+    now: deps.clock.now(),
+  });
+  if (verdict.outcome === 'accepted') return result;
+  throw new WaybillError(verdict.outcome === 'rejected' ? verdict.reason : verdict.cause);
+}
+
+function keyOf(result: SignResult): Parameters<typeof requireKey>[0] {
+  const { signer } = result.verdict;
+  if (signer.kind !== 'key') throw new Error('a certificate has no bare key');
+  return unwrap(publicKeyFromSpki(signer.spki));
+}
+
+function signatureStatement(target: Descriptor, annotations: Readonly<Record<string, string>>): Uint8Array {
+  const named = Object.keys(annotations).length === 0 ? {} : { annotations };
+  return statementBytes({
+    type: STATEMENT_V1,
+    subject: [{ digest: { sha256: digestHex(target.digest) }, ...named }],
+    predicateType: COSIGN_SIGN_V1,
+    predicate: {},
+  });
+}
+
+/** The simple-signing payload as cosign writes it (SIGNATURE_SPEC.md). */
+function simpleSigning(
+  repository: string,
+  target: Descriptor,
+  annotations: Readonly<Record<string, string>>,
+): Uint8Array {
+  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const payload = {
+    critical: {
+      identity: { 'docker-reference': repository },
+      image: { 'docker-manifest-digest': target.digest },
+      type: SIMPLE_SIGNING_TYPE,
+    },
+    optional: sorted.length === 0 ? null : Object.fromEntries(sorted),
+  };
+  return utf8(JSON.stringify(payload));
+}
