@@ -30,15 +30,37 @@ export function verifyEntry(
   binding: Binding,
   trust: TrustMaterial,
 ): Result<LoggedEntry> | undefined {
-  const logs = trust.tlogs.get(toHex(entry.logId));
-  const time = entry.integratedTime === 0 ? undefined : entry.integratedTime * 1000;
-  const log = logs === undefined ? undefined : logAt(logs, time);
+  const log = logOf(entry, trust);
   if (log === undefined) return undefined;
   if (entry.inclusionPromise === undefined && entry.inclusionProof === undefined) {
     return err(reason(R.entryUnproven, { expected: 'a promise or a proof', actual: 'neither' }));
   }
   const body = isV2(entry) ? checkBodyV2(entry, binding) : checkBodyV1(entry, binding);
-  if (!body.ok) return body;
+  return body.ok ? prove(entry, log) : body;
+}
+
+/**
+ * Whether a trusted log vouches for an entry, whatever the entry is about: for readers of the log. An entry
+ * without an inclusion proof is refused here. Undefined when no trusted log has its id.
+ */
+export function verifyLogEntry(
+  entry: TransparencyLogEntry,
+  trust: TrustMaterial,
+): Result<LoggedEntry> | undefined {
+  const log = logOf(entry, trust);
+  if (log === undefined) return undefined;
+  const proven = prove(entry, log);
+  if (!proven.ok || proven.value.isProven) return proven;
+  return err(reason(R.entryUnproven, { expected: 'an inclusion proof', actual: 'a promise only' }));
+}
+
+function logOf(entry: TransparencyLogEntry, trust: TrustMaterial): TrustedLog | undefined {
+  const logs = trust.tlogs.get(toHex(entry.logId));
+  const time = entry.integratedTime === 0 ? undefined : entry.integratedTime * 1000;
+  return logs === undefined ? undefined : logAt(logs, time);
+}
+
+function prove(entry: TransparencyLogEntry, log: TrustedLog): Result<LoggedEntry> {
   const promise = checkPromise(entry, log);
   if (!promise.ok) return promise;
   const proof = checkProof(entry, log);
