@@ -9,7 +9,8 @@ import type { RepositoryApi, TaggedManifest } from './repository-api.ts';
 import type { TagChange } from './source.ts';
 import { messageOf } from './wire.ts';
 
-const ATTEMPTS_MAX = 12;
+/** Of n writers at once the last one needs n attempts. */
+const ATTEMPTS_MAX = 40;
 /** Another writer that read before us and ignores conditions has overwritten us by then. */
 const SETTLE_MS = 150;
 
@@ -26,7 +27,7 @@ export async function updateTag(
       if (!wrote || (await stays(repository, tag, change))) return held.manifest;
       continue;
     }
-    if (attempt > 0) await repository.wire.sleep(repository.wire.backoff(Math.min(attempt, 4)));
+    if (attempt > 0) await repository.wire.sleep(repository.wire.backoff(Math.min(attempt, 2)));
     const next = change.change(held?.manifest);
     await change.prepare?.(next);
     wrote = (await put(repository, tag, next, held)) || wrote;
