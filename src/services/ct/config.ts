@@ -1,0 +1,29 @@
+/** Settings of a certificate transparency log. */
+import type { Der } from '#base/brand';
+import type { Clock } from '#base/clock';
+import type { Signer } from '#base/crypto';
+import type { Logger } from '#platform/telemetry';
+
+export interface CtConfig {
+  /** Origin of the log's own checkpoints, for example its host name. */
+  readonly origin: string;
+  /** ECDSA P-256: the only kind clients verify. */
+  readonly key: Signer;
+  /** DER certificates chains must lead to; more with `addRoot`. */
+  readonly roots: readonly Der[];
+  /** Folder of the log; `undefined` keeps everything in memory. */
+  readonly dataDir?: string;
+  /** File of the checkpoint lock; default inside the folder. */
+  readonly lockFile?: string;
+  /** Whether an empty folder becomes a new log. Default true. */
+  readonly create?: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Entries one get-entries answers with; clients ask again for the rest (RFC 6962 §4.6). */
+export const GET_ENTRIES_MAX = 256;
+/** A tree head is signed again for an unchanged tree after this many milliseconds. */
+export const STH_AGE_MS_MAX = 60_000;
+/** Bytes of a submitted chain as JSON. */
+export const CHAIN_BYTES_MAX = 512 * 1024;

@@ -1,0 +1,146 @@
+/** A certificate transparency log (RFC 6962) over the log engine. Knows no HTTP. */
+import { concat, equalBytes, toHex, uintBytes } from '#base/bytes';
+import { type PublicKey, sha256 } from '#base/crypto';
+import { fail, reasonText } from '#base/reason';
+import { unwrap } from '#base/result';
+import { digitallySigned, type Sct } from '#formats/sct';
+import { type Certificate, parseCertificate } from '#formats/x509';
+import { embeddedLogStore } from '#platform/store-embedded';
+import { memoryLogStore } from '#platform/store-memory';
+import { checkpointSigner, type Log, type LogRecord, openLog } from '#tlog';
+import { checkChain } from './chain.ts';
+import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
+import { certificateLeaf, ctPersonality, extraData, leafTimestamp, precertLeaf } from './leaf.ts';
+import { R } from './reasons.ts';
+
+/** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1024 and those of `openLog`. */
+export async function createCt(config: CtConfig): Promise<CtLog> {
+  const { origin, key, dataDir } = config;
+  const { kind } = key.publicKey;
+  if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
+  const lock = config.lockFile === undefined ? {} : { lockFile: config.lockFile };
+  const log = await openLog({
+    store: dataDir === undefined ? memoryLogStore() : embeddedLogStore({ directory: dataDir, ...lock }),
+    signer: checkpointSigner({ origin, signer: key }),
+    clock: config.clock,
+    personality: ctPersonality,
+    create: config.create ?? true,
+    onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
+  });
+  const ct = new CtLog(config, log);
+  for (const root of config.roots) ct.addRoot(root);
+  return ct;
+}
+
+export interface SignedTreeHead {
+  readonly treeSize: number;
+  /** Milliseconds. */
+  readonly timestamp: number;
+  readonly root: Uint8Array;
+  /** TLS DigitallySigned. */
+  readonly signature: Uint8Array;
+}
+
+export interface AuditPath {
+  readonly index: number;
+  readonly hashes: readonly Uint8Array[];
+}
+
+const TREE_HASH = 1;
+
+export class CtLog {
+  /** The engine, for checks of the whole log. */
+  readonly log: Log;
+  /** SHA-256 of the key: how SCTs name this log. */
+  readonly logId: Uint8Array;
+  readonly #config: CtConfig;
+  readonly #roots: Certificate[] = [];
+  #sth: SignedTreeHead | undefined;
+
+  constructor(config: CtConfig, log: Log) {
+    this.#config = config;
+    this.log = log;
+    this.logId = sha256(config.key.publicKey.spki);
+  }
+
+  get publicKey(): PublicKey {
+    return this.#config.key.publicKey;
+  }
+
+  get roots(): readonly Certificate[] {
+    return this.#roots;
+  }
+
+  /** Takes chains to this root from now on. */
+  addRoot(der: Uint8Array): void {
+    const root = unwrap(parseCertificate(der));
+    if (!this.#roots.some((known) => equalBytes(known.der, root.der))) this.#roots.push(root);
+  }
+
+  /** A poisoned precertificate and its issuers → SCT, once the entry is durable and published. */
+  addPreChain(chain: readonly Uint8Array[]): Promise<Sct> {
+    return this.#add(chain, true);
+  }
+
+  /** A final certificate and its issuers → SCT. */
+  addChain(chain: readonly Uint8Array[]): Promise<Sct> {
+    return this.#add(chain, false);
+  }
+
+  async #add(chain: readonly Uint8Array[], isPrecert: boolean): Promise<Sct> {
+    const { certificate, issuers } = checkChain(chain, this.#roots, isPrecert);
+    const now = this.#config.clock.now();
+    const leaf = isPrecert ? precertLeaf(certificate, issuers[0], now) : certificateLeaf(certificate, now);
+    const { logged } = await this.log.append(leaf, extraData(certificate, issuers, isPrecert));
+    // A certificate the log had keeps the timestamp it was logged with.
+    return {
+      logId: this.logId,
+      timestamp: leafTimestamp(logged.entry),
+      extensions: new Uint8Array(0),
+      algorithm: 'ecdsa',
+      signature: this.#config.key.sign(logged.entry, 'sha256'),
+    };
+  }
+
+  /** The head of the published tree. Its time never goes back and is never before that of an entry. */
+  signedTreeHead(): SignedTreeHead {
+    const { size, root, time } = this.log.tree;
+    const now = Math.max(this.#config.clock.now(), time, this.#sth?.timestamp ?? 0);
+    const known = this.#sth;
+    if (known?.treeSize === size && now - known.timestamp < STH_AGE_MS_MAX) return known;
+    const signed = concat(Uint8Array.of(0, TREE_HASH), uintBytes(now, 8), uintBytes(size, 8), root);
+    const signature = digitallySigned('ecdsa', this.#config.key.sign(signed, 'sha256'));
+    this.#sth = { treeSize: size, timestamp: now, root, signature };
+    return this.#sth;
+  }
+
+  consistency(first: number, second: number): Promise<readonly Uint8Array[]> {
+    return this.log.consistency(first, second);
+  }
+
+  /** Throws WB-1023 for a leaf hash the tree of this size does not hold. */
+  async proofByHash(leafHash: Uint8Array, size: number): Promise<AuditPath> {
+    const index = await this.log.find(leafHash);
+    if (index === undefined || index >= size) {
+      throw fail(R.notFound, { expected: `an entry of the tree of size ${size}`, actual: toHex(leafHash) });
+    }
+    return { index, hashes: await this.log.inclusionAt(index, size) };
+  }
+
+  /** Entries from `start` to `end` inclusive; at most `GET_ENTRIES_MAX` and not beyond the tree. */
+  async entries(start: number, end: number): Promise<readonly LogRecord[]> {
+    const { size } = this.log.tree;
+    if (start > end || start >= size) {
+      const actual = `${start} to ${end}`;
+      throw fail(R.query, { expected: `start ≤ end, start below ${size}`, actual });
+    }
+    const to = Math.min(end + 1, size, start + GET_ENTRIES_MAX);
+    const records: LogRecord[] = [];
+    for (let index = start; index < to; index++) records.push(await this.log.record(index));
+    return records;
+  }
+
+  async close(): Promise<void> {
+    await this.log.close();
+  }
+}
