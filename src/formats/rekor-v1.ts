@@ -130,12 +130,14 @@ const canonicalBytes = (value: JsonValue): Uint8Array => utf8(canonicalJson(valu
 /** Parses a v1 body of the given kind and version. Fails with WB-172, WB-173 or a JSON reason. */
 export function parseRekorV1Body(kind: string, version: string, body: Uint8Array): Result<RekorBodyV1> {
   return attempt(() => {
+    const wanted = `${kind} ${version}`;
+    if (!isKnown(wanted)) throw fail(R.rekorKind, { expected: knownV1.join(', '), actual: wanted });
     const json = reader(unwrap(parseJson(body)), 'body', { as: R.rekorBody });
     if (json.string('kind') !== kind || json.string('apiVersion') !== version) {
       throw json.wrong('kind', `${kind} ${version}`, `${json.string('kind')} ${json.string('apiVersion')}`);
     }
     const spec = json.child('spec');
-    switch (`${kind} ${version}`) {
+    switch (wanted) {
       case 'hashedrekord 0.0.1':
         return { kind: 'hashedrekord', version: '0.0.1', ...readHashed(spec) };
       case 'rekord 0.0.1':
@@ -146,10 +148,14 @@ export function parseRekorV1Body(kind: string, version: string, body: Uint8Array
         return readIntoto1(spec);
       case 'intoto 0.0.2':
         return readIntoto2(spec);
-      default:
-        throw fail(R.rekorKind, { expected: 'a supported kind and version', actual: `${kind} ${version}` });
     }
   });
+}
+
+const knownV1 = ['hashedrekord 0.0.1', 'rekord 0.0.1', 'dsse 0.0.1', 'intoto 0.0.1', 'intoto 0.0.2'] as const;
+
+function isKnown(kind: string): kind is (typeof knownV1)[number] {
+  return (knownV1 as readonly string[]).includes(kind);
 }
 
 function readHashed(spec: JsonReader): Pick<HashedRekordBodyV1, 'hash' | 'signature' | 'verifier'> {

@@ -32,7 +32,9 @@ export function verifyTimestamp(
     // Two intervals of one authority may be listed: the last one that gets furthest explains best.
     if (best === undefined || fault.code !== R.timestampSignature.code) best = fault;
   }
-  const unknown = { expected: 'a timestamp authority of the trusted root', actual: 'another authority' };
+  const aside = trust.unusable.map((why) => why.actual).join('; ');
+  const actual = aside === '' ? 'another authority' : `another authority; set aside: ${aside}`;
+  const unknown = { expected: 'a timestamp authority of the trusted root', actual };
   return err(best ?? reason(R.timestampAuthority, unknown));
 }
 

@@ -80,6 +80,10 @@ export interface SignOptions {
   /** The key of the certificate; default a fresh P-256 key. */
   readonly leafKey?: PrivateKey;
   readonly leaf?: Partial<LeafOptions>;
+  /** Show this certificate instead of issuing one for the key. */
+  readonly certificate?: Certificate;
+  /** Use these bytes as the signature, in bundle, log and timestamp alike. */
+  readonly replaceSignature?: Uint8Array;
   readonly ca?: VirtualAuthority;
   /** Logs to enter it in; default Rekor v1. */
   readonly logs?: readonly VirtualLog[];
@@ -151,10 +155,11 @@ export class VirtualStack {
     const artifact = options.artifact ?? utf8('hello');
     const at = options.at ?? EPOCH;
     const key = options.key ?? options.leafKey ?? generateKey('p256');
-    const certificate = options.key === undefined ? this.issue(key, at, options) : undefined;
+    const certificate =
+      options.key === undefined ? (options.certificate ?? this.issue(key, at, options)) : undefined;
     const envelope = envelopeOf(options, artifact);
     const signed = envelope === undefined ? artifact : pae(envelope.payloadType, envelope.payload);
-    const signature = key.sign(signed);
+    const signature = options.replaceSignature ?? key.sign(signed);
     const signedEnvelope =
       envelope === undefined ? undefined : { ...envelope, signatures: [{ sig: signature }] };
     const context = { signed, signature, key, certificate, envelope: signedEnvelope };
