@@ -1,0 +1,8 @@
+/** A private stack: every station in one process, and what clients need to use it. */
+export { composeStack, type Stack, type StackConfig } from './compose.ts';
+export { environmentOf, environmentText, recipes } from './environment.ts';
+export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
+export { type Published, publishedMaterial, type StackFacts } from './material.ts';
+export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';
+export { type StackStatus, type StationStatus, stackStatus } from './status.ts';
+export { fetchDevelopmentToken } from './token.ts';

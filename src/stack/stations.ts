@@ -1,0 +1,143 @@
+/** Opens each station of a development stack in its own HTTP server. Every opener says what it needs first. */
+import { join } from 'node:path';
+import type { Clock } from '#base/clock';
+import { limits } from '#base/limits';
+import type { Random } from '#base/random';
+import { httpTransport } from '#platform/http-client';
+import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
+import { fileKeyStore } from '#platform/key-store';
+import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import { type Ca, createCa, registerCa } from '#services/ca';
+import { type CtLog, createCt, registerCt } from '#services/ct';
+import { createLog, type LogService, registerLog } from '#services/log';
+import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
+import { registerRegistry } from '#services/registry';
+import { createTsa, registerTsa, type Tsa } from '#services/tsa';
+import { createTuf, registerTuf, type Tuf } from '#services/tuf';
+import { developmentIssuers } from './issuers.ts';
+import { type Origins, portOf, type StationName } from './layout.ts';
+
+export interface StationDeps {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly portBase: number;
+  /** Origins of an earlier start: their ports are asked for again. */
+  readonly before: Partial<Origins>;
+  readonly organization: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logLevel: LogLevel;
+}
+
+export interface Stations {
+  readonly origins: Origins;
+  readonly oidc: OidcIssuer;
+  readonly ca: Ca;
+  readonly ct: CtLog;
+  readonly log: LogService;
+  readonly log2: LogService;
+  readonly tsa: Tsa;
+  readonly tuf: Tuf;
+}
+
+/** Something to be closed when the stack stops, in reverse order of opening. */
+export type Closers = (() => Promise<void> | void)[];
+
+/** Opens all stations; what was opened is in `closers` also when a later one fails. */
+export async function openStations(deps: StationDeps, closers: Closers): Promise<Stations> {
+  const origins: Partial<Record<StationName, string>> = {};
+  const up = async (
+    name: StationName,
+    bodyBytesMax: number,
+    register: (app: HttpApp, log: Logger) => void | Promise<void>,
+  ): Promise<string> => {
+    const log = loggerOf(deps, name);
+    const app = createHttpServer({ log, bodyBytesMax });
+    await register(app, log);
+    closers.push(() => app.close());
+    const origin = await listen(app, deps.host, portOf(name, deps.portBase, deps.before));
+    origins[name] = origin;
+    return origin;
+  };
+
+  const oidc = await openOidc(deps, () => origins.oidc ?? '');
+  await up('oidc', 64 * 1024, (app) => registerOidc(app, oidc));
+
+  const ct = await openCt(deps);
+  closers.push(() => ct.close());
+  await up('ct', limits.logRequestBytes, (app, logger) => registerCt(app, ct, logger));
+
+  const ca = await openCa(deps, oidc, ct);
+  ct.addRoot(ca.root.der);
+  closers.push(() => ca.close());
+  await up('ca', limits.caRequestBytes, (app, log) => registerCa(app, { ca, log }));
+
+  const log = await openLog(deps, 'log', 'v1');
+  closers.push(() => log.close());
+  await up('log', limits.logRequestBytes, (app, logger) => registerLog(app, log, logger));
+  const log2 = await openLog(deps, 'log2', 'v2');
+  closers.push(() => log2.close());
+  await up('log2', limits.logRequestBytes, (app, logger) => registerLog(app, log2, logger));
+
+  const tsa = await createTsa({ ...common(deps, 'tsa'), log: loggerOf(deps, 'tsa') });
+  closers.push(() => tsa.close());
+  await up('tsa', limits.tsaRequestBytes, (app, logger) => registerTsa(app, { tsa, log: logger }));
+
+  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock: deps.clock });
+  closers.push(() => tuf.close());
+  await up('tuf', 1024, (app) => registerTuf(app, tuf));
+
+  await up('registry', limits.manifestBytes, async (app) => {
+    const { clock, random } = deps;
+    const dataDir = join(deps.dataDir, 'registry');
+    const registry = await registerRegistry(app, { dataDir }, { clock, random });
+    closers.push(() => registry.close());
+  });
+  return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf };
+}
+
+const loggerOf = (deps: StationDeps, name: string): Logger => createLogger(name, deps.logLevel);
+
+function common({ dataDir, clock, random, organization }: StationDeps, name: string) {
+  return { keys: fileKeyStore(join(dataDir, name, 'keys')), clock, random, organization };
+}
+
+function openOidc({ dataDir, clock, random }: StationDeps, origin: () => string): Promise<OidcIssuer> {
+  return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random });
+}
+
+async function openCt(deps: StationDeps): Promise<CtLog> {
+  const { dataDir, clock, host } = deps;
+  const key = await fileKeyStore(join(dataDir, 'ct', 'keys')).openKey('log', 'p256');
+  // The authority's root is added once it is open: each of the two needs the other.
+  const options = { origin: `${host}/ct`, roots: [], dataDir: join(dataDir, 'ct', 'tree') };
+  return createCt({ ...options, key, clock, log: loggerOf(deps, 'ct') });
+}
+
+function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {
+  return createCa({
+    ...common(deps, 'ca'),
+    issuers: developmentIssuers(oidc),
+    ct,
+    ctKey: ct.publicKey,
+    transport: httpTransport(),
+    log: loggerOf(deps, 'ca'),
+  });
+}
+
+async function openLog(deps: StationDeps, name: 'log' | 'log2', api: 'v1' | 'v2'): Promise<LogService> {
+  const { dataDir, clock, host } = deps;
+  const key = await fileKeyStore(join(dataDir, name, 'keys')).openKey(
+    'log',
+    api === 'v1' ? 'p256' : 'ed25519',
+  );
+  return createLog({
+    api,
+    // Clients find a v2 log's key by the host name of its base URL, port and path dropped.
+    hostname: host,
+    key,
+    dataDir: join(dataDir, name, 'tree'),
+    clock,
+    log: loggerOf(deps, name),
+  });
+}

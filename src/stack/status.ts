@@ -1,0 +1,93 @@
+/** Whether a stack runs, how long its trust lives, how large its logs are: asked over HTTP like any client. */
+
+import { join } from 'node:path';
+import { utf8Text } from '#base/bytes';
+import { WaybillError } from '#base/reason';
+import { attempt, unwrap } from '#base/result';
+import { parseJson, reader } from '#formats/json';
+import { parseCheckpoint, parseNote } from '#formats/note';
+import type { Transport } from '#platform/http-client';
+import { loadTrust, stackTrustFiles, type Trust } from '#trust';
+import { type StationName, stations } from './layout.ts';
+import { requireState, type StackState } from './state.ts';
+
+export interface StationStatus {
+  readonly name: StationName;
+  readonly title: string;
+  readonly url: string;
+  readonly isUp: boolean;
+  /** Logs only: entries in the newest checkpoint. */
+  readonly entries?: number;
+}
+
+export interface StackStatus {
+  readonly state: StackState;
+  readonly stations: readonly StationStatus[];
+  /** Of the TUF metadata, as a client verifies it from the pinned root; absent when it does not answer. */
+  readonly trust?: NonNullable<Trust['tuf']>;
+  readonly isUp: boolean;
+}
+
+const TIMEOUT_MS = 3000;
+
+/** Throws WB-1202 when the folder holds no stack. A station that is down is data. */
+export async function stackStatus(
+  dataDir: string,
+  deps: { readonly transport: Transport; readonly cacheDir: string },
+): Promise<StackStatus> {
+  const state = await requireState(dataDir);
+  const each = await Promise.all(
+    stations.map(async ({ name, title }): Promise<StationStatus> => {
+      const url = state.origins[name];
+      const isUp = await answers(deps.transport, `${url}${healthPath[name] ?? '/healthz'}`);
+      const entries = isUp ? await entriesOf(deps.transport, name, url) : undefined;
+      return { name, title, url, isUp, ...(entries === undefined ? {} : { entries }) };
+    }),
+  );
+  const trust = await tufOf(dataDir, state, deps);
+  return {
+    state,
+    stations: each,
+    isUp: each.every((station) => station.isUp),
+    ...(trust === undefined ? {} : { trust }),
+  };
+}
+
+const healthPath: Partial<Record<StationName, string>> = { registry: '/v2/' };
+
+async function answers(transport: Transport, url: string): Promise<boolean> {
+  try {
+    return (await transport.request({ url, timeoutMs: TIMEOUT_MS })).status === 200;
+  } catch (error) {
+    if (error instanceof WaybillError) return false;
+    throw error;
+  }
+}
+
+async function entriesOf(transport: Transport, name: StationName, url: string): Promise<number | undefined> {
+  if (name === 'log') {
+    const answer = await transport.request({ url: `${url}/api/v1/log`, timeoutMs: TIMEOUT_MS });
+    const size = attempt(() => reader(unwrap(parseJson(answer.body))).integer('treeSize'));
+    return size.ok ? size.value : undefined;
+  }
+  const path = { log2: '/api/v2/checkpoint' }[name as 'log2'];
+  if (path === undefined) return undefined;
+  const answer = await transport.request({ url: url + path, timeoutMs: TIMEOUT_MS });
+  const head = attempt(() => unwrap(parseCheckpoint(unwrap(parseNote(utf8Text(answer.body))).text)));
+  return head.ok ? head.value.size : undefined;
+}
+
+async function tufOf(
+  dataDir: string,
+  state: StackState,
+  { transport, cacheDir }: { readonly transport: Transport; readonly cacheDir: string },
+): Promise<Trust['tuf'] | undefined> {
+  try {
+    const root = join(dataDir, stackTrustFiles.tufRoot);
+    const source = { kind: 'tuf', mirror: state.origins.tuf, root, cacheDir } as const;
+    return (await loadTrust(source, { transport })).tuf;
+  } catch (error) {
+    if (error instanceof WaybillError) return undefined;
+    throw error;
+  }
+}
