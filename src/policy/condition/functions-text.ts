@@ -8,6 +8,7 @@ import { type Json, readYaml } from '../document.ts';
 import { kyvernoText, parseImageName } from '../image/name.ts';
 import { wildcardMatch } from '../image/wildcard.ts';
 import { type FunctionTable, integerArg, refuse, spec } from './functions.ts';
+import { deepEqual } from './operators.ts';
 import { inRange, parseVersion } from './version.ts';
 
 const text = (value: unknown): string => value as string;
@@ -38,12 +39,24 @@ function program(name: string, pattern: unknown): RE2JS {
   return compiled;
 }
 
-/** Go's replacement language (`$1`, `${2}`) in re2js's. */
-function replacement(template: string): string {
-  return template.replaceAll('\\', '\\\\').replace(/\$\{(\w+)\}|\$(\w+)/g, (_all, a, b) => {
-    const group = (a ?? b) as string;
-    return /^[0-9]+$/.test(group) ? `$${group}` : `\${${group}}`;
-  });
+/** Go's replacement language: `$1`, `${2}`, `${name}`; a group that is not there is empty. */
+function replacedAll(program: RE2JS, source: string, template: string): string {
+  const matcher = program.matcher(source);
+  const names = program.namedGroups();
+  let out = '';
+  let at = 0;
+  while (matcher.find()) {
+    out += source.slice(at, matcher.start());
+    out += template.replace(/\$\$|\$\{(\w+)\}|\$(\w+)/g, (all, braced, bare) => {
+      if (all === '$$') return '$';
+      const group = (braced ?? bare) as string;
+      const index = Number(group);
+      if (!Number.isInteger(index)) return Object.hasOwn(names, group) ? (matcher.group(group) ?? '') : '';
+      return index <= matcher.groupCount() ? (matcher.group(index) ?? '') : '';
+    });
+    at = matcher.end();
+  }
+  return out + source.slice(at);
 }
 
 function replaceTimes(source: string, from: string, to: string, times: number): string {
@@ -139,7 +152,9 @@ function normalised(image: string): string {
 }
 
 const labelsMatch = (wanted: { [name: string]: Json }, actual: { [name: string]: Json }): boolean =>
-  Object.entries(wanted).every(([name, value]) => Object.hasOwn(actual, name) && actual[name] === value);
+  Object.entries(wanted).every(
+    ([name, value]) => Object.hasOwn(actual, name) && deepEqual(actual[name] as Json, value),
+  );
 
 function toBoolean(source: string): boolean {
   const lower = source.toLowerCase();
@@ -168,14 +183,10 @@ export const textFunctions: FunctionTable = {
     program('regex_match', a).matcher(String(b)).find(),
   ),
   regex_replace_all: spec(['string', ['string', 'number'], ['string', 'number']], ([a, b, c]) =>
-    program('regex_replace_all', a)
-      .matcher(String(b))
-      .replaceAll(replacement(String(c))),
+    replacedAll(program('regex_replace_all', a), String(b), String(c)),
   ),
   regex_replace_all_literal: spec(['string', ['string', 'number'], ['string', 'number']], ([a, b, c]) =>
-    program('regex_replace_all_literal', a)
-      .matcher(String(b))
-      .replaceAll(String(c).replace(/[\\$]/g, '\\$&')),
+    replacedAll(program('regex_replace_all_literal', a), String(b), String(c).replaceAll('$', '$$$$')),
   ),
   pattern_match: spec(['string', ['string', 'number']], ([a, b]) => wildcardMatch(text(a), String(b))),
   label_match: spec(['object', 'object'], ([a, b]) => labelsMatch(map(a), map(b))),
