@@ -118,20 +118,23 @@ function checkIssuer(issuer: IssuerConfig, providers: ReadonlyMap<string, CiProv
   if (!issuerTypes.includes(issuer.type)) refuse(`a type of ${issuerTypes.join(', ')}`, issuer.type);
   if (issuer.type === 'spiffe' && !issuer.spiffeTrustDomain) refuse('spiffe-trust-domain', 'none');
   if (issuer.type === 'username' && !issuer.subjectDomain) refuse('subject-domain', 'none');
-  if (issuer.type === 'uri') checkSubjectDomain(issuer, url?.hostname ?? '', refuse);
+  if (issuer.type === 'uri') checkSubjectDomain(issuer, isLocal ? undefined : url?.hostname, refuse);
   const provider = issuer.type === 'ci-provider' ? (issuer.ciProvider ?? '') : issuer.type;
   if (issuer.type === 'ci-provider' && !providers.has(provider)) refuse('a known ci-provider', provider);
 }
 
-/** A URI subject says who owns a domain, so the issuer has to live in that domain (its last two labels). */
+/**
+ * A URI subject says who owns a domain, so the issuer has to live in that domain (its last two labels). A
+ * development issuer on this machine lives in none.
+ */
 function checkSubjectDomain(
   issuer: IssuerConfig,
-  issuerHost: string,
+  issuerHost: string | undefined,
   refuse: (expected: string, actual: string) => never,
 ): void {
   const host = URL.parse(issuer.subjectDomain ?? '')?.hostname;
   const top = (name: string): string => name.split('.').slice(-2).join('.');
-  if (host === undefined || top(host) !== top(issuerHost)) {
+  if (host === undefined || (issuerHost !== undefined && top(host) !== top(issuerHost))) {
     refuse('subject-domain as a URL in the domain of the issuer', issuer.subjectDomain ?? 'none');
   }
 }
