@@ -9,21 +9,22 @@ export function hostName(registry: string): string {
   return host.toLowerCase();
 }
 
-export function isLoopback(host: string): boolean {
-  const name = hostName(host);
-  return name === 'localhost' || name.endsWith('.localhost') || /^127\./.test(name) || name === '::1';
-}
+const isLoopbackName = (name: string): boolean =>
+  name === 'localhost' || name.endsWith('.localhost') || /^127\./.test(name) || name === '::1';
+
+const isLinkLocalName = (name: string): boolean =>
+  /^169\.254\./.test(name) || /^fe[89ab][0-9a-f]:/.test(name) || /^::ffff:a9fe:/.test(name);
+
+/** Of `host[:port]`, like the two below. */
+export const isLoopback = (host: string): boolean => isLoopbackName(hostName(host));
 
 /** Link-local addresses, where clouds keep their metadata services. */
-export function isLinkLocal(host: string): boolean {
-  const name = hostName(host);
-  return /^169\.254\./.test(name) || /^fe[89ab][0-9a-f]:/.test(name) || /^::ffff:a9fe:/.test(name);
-}
+export const isLinkLocal = (host: string): boolean => isLinkLocalName(hostName(host));
 
 /** Loopback, link-local and private ranges (RFC 1918, 4193, 6598), as literals; names are not resolved. */
 export function isPrivate(host: string): boolean {
   const name = hostName(host);
-  if (isLoopback(name) || isLinkLocal(name)) return true;
+  if (isLoopbackName(name) || isLinkLocalName(name)) return true;
   if (isIP(name) === 4) {
     const [a = 0, b = 0] = name.split('.').map(Number);
     return (

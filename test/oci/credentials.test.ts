@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { inspect } from 'node:util';
+import { keychain } from '#oci';
+import type { RunResult } from '#platform/process';
+import { reasonOf } from './helpers.ts';
+
+let home: string;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'waybill-home-'));
+});
+afterEach(() => rm(home, { recursive: true }));
+
+const auth = (text: string): string => Buffer.from(text).toString('base64');
+
+async function find(
+  config: unknown,
+  registry: string,
+  repository = 'team/app',
+  runHelper?: (command: string, input: string) => Promise<RunResult>,
+) {
+  await writeFile(join(home, 'config.json'), JSON.stringify(config));
+  const env = { DOCKER_CONFIG: home, HOME: home };
+  const found = await keychain({ env, ...(runHelper === undefined ? {} : { runHelper }) }).find(
+    registry,
+    repository,
+  );
+  if (found === undefined) return undefined;
+  const { credential } = found;
+  const secret = credential.kind === 'basic' ? credential.password : credential.token;
+  return [credential.kind, credential.kind === 'basic' ? credential.username : '', secret.reveal()];
+}
+
+const answer = (stdout: string, code = 0): Promise<RunResult> =>
+  Promise.resolve({ code, stdout, stderr: '', timedOut: false });
+
+test('auths give user and password, colons included', async () => {
+  const config = { auths: { 'ghcr.io': { auth: auth('me:a:b') } } };
+  assert.deepEqual(await find(config, 'ghcr.io'), ['basic', 'me', 'a:b']);
+  assert.equal(await find(config, 'quay.io'), undefined);
+});
+
+for (const key of ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', 'registry-1.docker.io']) {
+  test(`Docker Hub is found under ${key}`, async () => {
+    const config = { auths: { [key]: { auth: auth('me:x') } } };
+    assert.deepEqual(await find(config, 'docker.io', 'library/nginx'), ['basic', 'me', 'x']);
+  });
+}
+
+test('a key that only begins like the host does not match', async () => {
+  const config = {
+    auths: { 'ghcr.io.evil.example': { auth: auth('a:b') }, 'ghcr.i': { auth: auth('a:b') } },
+  };
+  assert.equal(await find(config, 'ghcr.io'), undefined);
+});
+
+test("podman's keys with a path win over the host", async () => {
+  const config = {
+    auths: { 'quay.io': { auth: auth('all:1') }, 'quay.io/team': { auth: auth('team:2') } },
+  };
+  assert.deepEqual(await find(config, 'quay.io', 'team/app'), ['basic', 'team', '2']);
+  assert.deepEqual(await find(config, 'quay.io', 'teams/app'), ['basic', 'all', '1']);
+});
+
+test('identity and registry tokens are told apart', async () => {
+  const config = {
+    auths: { 'a.example': { identitytoken: 'id' }, 'b.example': { registrytoken: 'reg' }, 'c.example': {} },
+  };
+  assert.deepEqual(await find(config, 'a.example'), ['identityToken', '', 'id']);
+  assert.deepEqual(await find(config, 'b.example'), ['bearer', '', 'reg']);
+  assert.equal(await find(config, 'c.example'), undefined);
+});
+
+test('only the helper of the wanted host is run, with the host on standard input', async () => {
+  const calls: string[][] = [];
+  const helper = (command: string, input: string): Promise<RunResult> => {
+    calls.push([command, input]);
+    return answer('{"ServerURL":"x","Username":"me","Secret":"s"}');
+  };
+  const config = { credHelpers: { 'a.example': 'one', 'b.example': 'two' }, credsStore: 'three' };
+  assert.deepEqual(await find(config, 'b.example', 'x', helper), ['basic', 'me', 's']);
+  assert.deepEqual(await find(config, 'c.example', 'x', helper), ['basic', 'me', 's']);
+  assert.deepEqual(await find(config, 'docker.io', 'x', helper), ['basic', 'me', 's']);
+  assert.deepEqual(calls, [
+    ['docker-credential-two', 'b.example'],
+    ['docker-credential-three', 'c.example'],
+    ['docker-credential-three', 'https://index.docker.io/v1/'],
+  ]);
+});
+
+test('a helper that gives a token for <token> gives an identity token', async () => {
+  const helper = (): Promise<RunResult> => answer('{"Username":"<token>","Secret":"t"}');
+  assert.deepEqual(await find({ credsStore: 'x' }, 'a.example', 'x', helper), ['identityToken', '', 't']);
+});
+
+test('a store without the host falls back to the file', async () => {
+  const helper = (): Promise<RunResult> => answer('credentials not found in native keychain', 1);
+  const config = { credsStore: 'x', auths: { 'a.example': { auth: auth('me:x') } } };
+  assert.deepEqual(await find(config, 'a.example', 'x', helper), ['basic', 'me', 'x']);
+});
+
+test('a helper that fails is named', async () => {
+  const why = await reasonOf(find({ credsStore: 'broken' }, 'a.example', 'x', () => answer('boom', 3)));
+  assert.equal(why.code, 'WB-507');
+  assert.match(why.expected, /docker-credential-broken/);
+});
+
+test('a helper that does not exist is a reason, not a crash', async () => {
+  assert.equal((await reasonOf(find({ credsStore: 'waybill-no-such' }, 'a.example'))).code, 'WB-507');
+});
+
+test('a helper name with a path is not run', async () => {
+  const why = await reasonOf(find({ credsStore: '../evil' }, 'a.example', 'x', () => assert.fail('it ran')));
+  assert.equal(why.code, 'WB-507');
+});
+
+test('a malformed file and malformed base64 are reasons that do not show the secret', async () => {
+  assert.equal((await reasonOf(find([], 'a.example'))).code, 'WB-507');
+  const why = await reasonOf(find({ auths: { 'a.example': { auth: 'canary!' } } }, 'a.example'));
+  assert.equal(why.code, 'WB-507');
+  assert.doesNotMatch(JSON.stringify(why), /canary/);
+});
+
+test('files of podman are read when docker has none', async () => {
+  const file = join(home, 'auth.json');
+  await writeFile(file, JSON.stringify({ auths: { 'a.example': { auth: auth('pod:man') } } }));
+  const env = { HOME: home, DOCKER_CONFIG: join(home, 'none'), REGISTRY_AUTH_FILE: file };
+  const found = await keychain({ env }).find('a.example', 'x');
+  assert.equal(found?.origin, file);
+  assert.doesNotMatch(inspect(found, { depth: 9 }), /man/);
+});
