@@ -14,15 +14,15 @@ export interface MirrorRule {
 /** Repository name → repository name to read from; the longest matching rule wins. */
 export type MirrorMap = (repository: string) => string;
 
+/** A repository name, or one with `/*` behind it. */
+const sideForm = /^[^*?\s/]+(?:\/[^*?\s/]+)*(?:\/\*)?$/;
+
 /** Throws WB-802. */
 export function mirrorMap(rules: readonly MirrorRule[]): MirrorMap {
   for (const rule of rules) {
     const isPrefix = rule.from.endsWith('/*');
     const isUsable =
-      isPrefix === rule.to.endsWith('/*') &&
-      ![rule.from, rule.to].some(
-        (side) => side.replace(/\/\*$/, '') === '' || /[*?\s]/.test(side.slice(0, -1)),
-      );
+      isPrefix === rule.to.endsWith('/*') && [rule.from, rule.to].every((side) => sideForm.test(side));
     if (!isUsable) {
       throw fail(R.mirror, { expected: 'FROM/*=TO/* or FROM=TO', actual: `${rule.from}=${rule.to}` });
     }

@@ -5,13 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { toHex, utf8 } from '#base/bytes';
-import { sha256 } from '#base/crypto';
+import { generateKey, sha256 } from '#base/crypto';
 import { digestOf } from '#base/digest';
 import { fail, type ReasonSpec } from '#base/reason';
 import type { AttachedItem, ImageEvidenceSource, ImageLocation } from '#facts';
 import { statementBytes } from '#formats/intoto';
 import type { JsonValue } from '#formats/json';
+import { pemEncode } from '#formats/pem';
 import { trustedRootJson } from '#formats/trusted-root';
+import { selfSignedAuthority, serialNumber, serverCertificate } from '#formats/x509-build';
 import { systemRandom } from '#platform/system';
 import { createLogger } from '#platform/telemetry';
 import { type Admission, type AdmissionConfig, createAdmission, type TagSource } from '#services/admission';
@@ -121,6 +123,20 @@ export class Fixture {
     const dir = await mkdtemp(join(tmpdir(), 'waybill-admission-'));
     this.#dirs.push(dir);
     return dir;
+  }
+
+  /** A certificate for `host` and its key, by a CA of its own. */
+  keyPair(host: string): { certPem: string; keyPem: string } {
+    const [signer, key] = [generateKey('p256'), generateKey('p256')];
+    const now = Date.now();
+    const issue = () => ({
+      serial: serialNumber(systemRandom.bytes(20)),
+      notBefore: now - 60_000,
+      notAfter: now + 3_600_000,
+    });
+    const authority = selfSignedAuthority('test', signer, issue());
+    const leaf = serverCertificate(authority, [host], key.publicKey, issue());
+    return { certPem: pemEncode('CERTIFICATE', leaf), keyPem: key.exportPem() };
   }
 
   async start(policies: readonly string[], more: Partial<AdmissionConfig> = {}): Promise<Webhook> {
