@@ -417,6 +417,8 @@ test('questions the log cannot answer have the statuses of the original', async 
       [422, retrieve, { logIndexes: Array.from({ length: 11 }, () => 0) }],
       [200, retrieve, { logIndexes: Array.from({ length: 10 }, () => 0) }],
       [400, retrieve, { entryUUIDs: ['zz'] }],
+      [200, retrieve, { entries: null, entryUUIDs: null, logIndexes: [0] }],
+      [422, retrieve, { entries: null, entryUUIDs: null, logIndexes: null }],
       [400, search, {}],
       [400, search, { hash: 'md5:00' }],
       [400, search, { subject: 's'.repeat(513) }],

@@ -4,7 +4,7 @@ import { publicKeyPem } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import { type JsonObject, type JsonReader, type JsonValue, parseJson, reader } from '#formats/json';
+import { type JsonObject, type JsonReader, type JsonValue, parseJson, protoReader } from '#formats/json';
 import { leafHash } from '#formats/merkle';
 import { logEntryV1Json } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
@@ -100,7 +100,9 @@ function leafOfId(service: LogService, id: string): Uint8Array {
 }
 
 function readBody(body: Uint8Array): JsonReader {
-  return reader(unwrap(parseJson(body, { maxBytes: limits.logRequestBytes })), 'request', { as: R.query });
+  const value = unwrap(parseJson(body, { maxBytes: limits.logRequestBytes }));
+  // Go clients write a list they do not use as null, which the protobuf rules read as absent.
+  return protoReader(value, 'request', { as: R.query });
 }
 
 function readNumber(text: string | undefined, name: string): number {
@@ -116,10 +118,9 @@ function requireTree(service: LogService, treeId: string | undefined): void {
 
 /** Up to ten entries by id, by index or as proposals; what the log does not have is left out. */
 async function retrieve(service: LogService, query: JsonReader): Promise<JsonObject[]> {
-  const list = (key: string): readonly JsonValue[] => (query.has(key) ? query.array(key) : []);
-  const uuids = list('entryUUIDs').map((id) => leafOfId(service, String(id)));
-  const indexes = list('logIndexes').map((index) => readNumber(String(index), 'logIndexes'));
-  const proposed = list('entries').map((entry) => leafHash(acceptV1(JSON.stringify(entry)).body));
+  const uuids = query.array('entryUUIDs').map((id) => leafOfId(service, String(id)));
+  const indexes = query.array('logIndexes').map((index) => readNumber(String(index), 'logIndexes'));
+  const proposed = query.array('entries').map((entry) => leafHash(acceptV1(JSON.stringify(entry)).body));
   const count = uuids.length + indexes.length + proposed.length;
   if (count === 0 || count > RETRIEVE_ENTRIES_MAX) {
     const expected = `1 to ${RETRIEVE_ENTRIES_MAX} entryUUIDs, logIndexes or entries`;
