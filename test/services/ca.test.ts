@@ -484,6 +484,29 @@ function setAnswer(log: FakeLog, answer: FakeLog['answer']): void {
   log.answer = answer;
 }
 
+test('a certificate that its own authority cannot verify is withheld', async () => {
+  const keys = memoryKeyStore();
+  let isBroken = false;
+  const breaking = {
+    ...keys,
+    findKey: async (name: string) => {
+      const key = await keys.findKey(name);
+      if (key === undefined) return undefined;
+      const other = generateKey('p256');
+      return { ...key, sign: (data: Uint8Array) => (isBroken ? other : key).sign(data) };
+    },
+  };
+  const { sign, lines } = await caFixture([email], { keys: breaking });
+  leafOf(await sign(await token()));
+  isBroken = true;
+  const reply = await sign(await token());
+  assert.equal(reply.status, 500);
+  assert.equal(reply.json.code, 13);
+  assert.equal(reply.json.details?.[0]?.reason, 'WB-1014');
+  assert.equal(reply.text.includes('BEGIN CERTIFICATE'), false);
+  assert.equal(lines.filter((line) => line.includes('certificate issued')).length, 1);
+});
+
 test('a promise by another log than the configured one is refused', async () => {
   const { sign } = await caFixture([email], { ctKey: generateKey('p256').publicKey });
   assert.equal((await sign(await token())).json.details?.[0]?.reason, 'WB-1013');
