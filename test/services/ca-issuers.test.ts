@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
 import { pemDecode } from '#formats/pem';
 import { type Certificate, parseCertificate } from '#formats/x509';
@@ -310,6 +311,16 @@ for (const [name, breakIt] of outages) {
     );
   });
 }
+
+test('a key set of the largest size and number of keys is taken', async () => {
+  const { web, sign } = await caFixture();
+  const page = web.pages.get(`${ISSUER}/keys`) as { body: string };
+  const [key] = (JSON.parse(page.body) as { keys: object[] }).keys;
+  const others = Array.from({ length: limits.jwksKeys - 1 }, (_, i) => ({ kty: 'EC', kid: `o${i}` }));
+  const set = (pad: string): string => JSON.stringify({ keys: [key, ...others], pad });
+  web.pages.set(`${ISSUER}/keys`, { body: set('x'.repeat(limits.jwksBytes - set('').length)) });
+  leafOf(await sign(await token()));
+});
 
 test('a redirect on the same origin is followed', async () => {
   const { web, sign } = await caFixture();

@@ -15,7 +15,7 @@ import { pemDecode, pemEncode } from '#formats/pem';
 import { embeddedScts, verifySct } from '#formats/sct';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
 import { buildCsr, buildName } from '#formats/x509-build';
-import { fileKeyStore, type memoryKeyStore } from '#platform/key-store';
+import { fileKeyStore, memoryKeyStore } from '#platform/key-store';
 import { run } from '#platform/process';
 import { R as platformReasons } from '#platform/reasons';
 import { caFixture, email, ISSUER, keyRequest, NOW, type Reply, token } from './ca-fixture.ts';
@@ -422,6 +422,13 @@ test('a token of the largest size is judged, one byte more is not', async () => 
     body: { credentials: { oidcIdentityToken: long }, ...csrBody(csrPem()) },
   });
   assert.equal(refused.json.details?.[0]?.reason, 'WB-1002');
+});
+
+test('a body of the largest size is read', async () => {
+  const { sign } = await caFixture();
+  const body = { ...keyRequest(generateKey('p256'), 'dev@example.com'), pad: '' };
+  const pad = 'x'.repeat(limits.caRequestBytes - JSON.stringify(body).length);
+  leafOf(await sign(await token(), { body: { ...body, pad } }));
 });
 
 test('our audience alone in a list, or with azp, is accepted; exp in one second and nbf just ahead too', async () => {

@@ -3,7 +3,7 @@
  * all who wait. A redirect is followed on the same origin only; for issuers allowed by a pattern the keys must
  * live on the issuer's own host.
  */
-import type { JSONWebKeySet } from 'jose';
+import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
@@ -13,7 +13,8 @@ import { MINUTE_MS } from './config.ts';
 import { R } from './reasons.ts';
 
 export interface IssuerKeys {
-  readonly keys: JSONWebKeySet;
+  /** Finds the key of a token; keeps what it imported. */
+  readonly resolve: ReturnType<typeof createLocalJWKSet>;
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number;
 }
@@ -37,8 +38,8 @@ export function keyDirectory(transport: Transport, clock: Clock): KeyDirectory {
 
   const refresh = async (issuer: string, isMeta: boolean): Promise<IssuerKeys> => {
     try {
-      const keys = await fetchKeys(transport, issuer, isMeta);
-      const entry = { keys, fetchedAt: clock.now() };
+      const resolve = createLocalJWKSet(await fetchKeys(transport, issuer, isMeta));
+      const entry = { resolve, fetchedAt: clock.now() };
       cached.delete(issuer);
       cached.set(issuer, entry);
       const [oldest] = cached.keys();

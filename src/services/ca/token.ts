@@ -2,7 +2,7 @@
  * Judging an identity token (OIDC Core §3.1.3.7): which issuer, which keys, which audience, which time. Nothing
  * in the token is believed, or fetched from, before its issuer was found in the table.
  */
-import { createLocalJWKSet, errors, jwtVerify } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import { fromBase64Url, utf8Text } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
@@ -44,7 +44,7 @@ export async function verifyToken(
   const nowS = Math.floor(clock.now() / 1000);
   // Leeway moves both ends; the end is checked again without it below.
   const check = (set: IssuerKeys): Promise<unknown> =>
-    jwtVerify(text, createLocalJWKSet(set.keys), {
+    jwtVerify(text, set.resolve, {
       algorithms,
       issuer: iss,
       audience: found.config.clientId,
