@@ -134,9 +134,10 @@ function isImage(entry: Descriptor): boolean {
   return entry.artifactType === undefined && !/sha(?:256|512)-[0-9a-f]{64,128}/.test(name);
 }
 
-/** A layout directory to read and write. One writer at a time. */
+/** A layout directory to read and write. One process writes at a time; changes of index.json queue up here. */
 export class Layout extends LayoutSource implements ImageStore {
   readonly #directory: string;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string) {
     super(directoryFiles(directory));
@@ -164,28 +165,39 @@ export class Layout extends LayoutSource implements ImageStore {
     await syncFolder(dirname(path));
   }
 
-  async putManifest(manifest: Manifest, options: { readonly tag?: string } = {}): Promise<void> {
-    await writeFileDurable(join(this.#directory, blobPath(manifest.digest)), manifest.bytes);
-    this.forget();
-    if (options.tag === undefined && manifest.subject === undefined) return;
-    const { manifests } = await this.index();
-    const entry = layoutEntry(manifest, options.tag);
-    const others = manifests.filter((e) => {
-      const name = e.annotations.get(annotation.refName);
-      return options.tag === undefined ? e.digest !== manifest.digest : name !== options.tag;
-    });
-    await this.#writeIndex([...others, entry]);
+  putManifest(manifest: Manifest, options: { readonly tag?: string } = {}): Promise<void> {
+    return this.#inTurn(() => this.#put(manifest, options.tag));
   }
 
-  async updateTag(tag: string, change: TagChange): Promise<Manifest> {
+  updateTag(tag: string, change: TagChange): Promise<Manifest> {
+    return this.#inTurn(async () => {
+      const { manifests } = await this.index();
+      const entry = findEntry(manifests, tag);
+      const held = entry === undefined ? undefined : await this.manifest(entry.digest);
+      if (held !== undefined && change.holds(held)) return held;
+      const next = change.change(held);
+      await change.prepare?.(next);
+      await this.#put(next, tag);
+      return next;
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn;
+    return turn;
+  }
+
+  async #put(manifest: Manifest, tag: string | undefined): Promise<void> {
+    await writeFileDurable(join(this.#directory, blobPath(manifest.digest)), manifest.bytes);
+    this.forget();
+    if (tag === undefined && manifest.subject === undefined) return;
     const { manifests } = await this.index();
-    const entry = findEntry(manifests, tag);
-    const held = entry === undefined ? undefined : await this.manifest(entry.digest);
-    if (held !== undefined && change.holds(held)) return held;
-    const next = change.change(held);
-    await change.prepare?.(next);
-    await this.putManifest(next, { tag });
-    return next;
+    const others = manifests.filter((e) => {
+      const name = e.annotations.get(annotation.refName);
+      return tag === undefined ? e.digest !== manifest.digest : name !== tag;
+    });
+    await this.#writeIndex([...others, layoutEntry(manifest, tag)]);
   }
 
   async #writeIndex(manifests: readonly Descriptor[]): Promise<void> {
