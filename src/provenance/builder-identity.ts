@@ -41,6 +41,26 @@ export function builderMatches(actual: BuilderName, expected: BuilderName): bool
 
 const isGitHubBuilder = (name: string): boolean => name.startsWith('https://github.com/');
 
+/** RE2 that matches exactly this text. */
+const literal = (text: string): string => text.replace(/[^A-Za-z0-9/:]/g, (one) => `\\${one}`);
+
+/**
+ * Which names a certificate may carry for these expectations, as patterns for the verifier: the named builder
+ * or the trusted ones, with any version, and the workflows that sign for builders they call. `checkProvenance`
+ * then decides about version and delegation.
+ */
+export function builderSans(
+  expected: Pick<Expectations, 'builderId' | 'artifactKind' | 'trusted'>,
+): string[] {
+  const named = expected.builderId === undefined ? undefined : parseBuilderId(expected.builderId);
+  if (named?.ok === false) return [];
+  const kind = expected.artifactKind ?? 'image';
+  const table = (expected.trusted ?? trustedBuilders).filter((row) => row.artifacts.includes(kind));
+  const names = named === undefined ? table.map((row) => row.builderId) : [named.value.name];
+  const signsForOthers = names.some(isGitHubBuilder) ? delegators : [];
+  return [...names, ...signsForOthers].map((name) => `${literal(name)}(?:@.+)?`);
+}
+
 export const isDelegator = (name: string): boolean => delegators.includes(name);
 
 /** The builder the certificate proves: issuer, name and the form of its version. */

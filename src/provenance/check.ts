@@ -92,6 +92,7 @@ export function checkProvenance(
     ...(ref === undefined ? {} : { sourceRef: ref }),
     ...(commit === undefined ? {} : { commit }),
     ...(provenance.invocationId === undefined ? {} : { invocationId: provenance.invocationId }),
+    ...(provenance.statedLevel === undefined ? {} : { statedLevel: provenance.statedLevel }),
     checks,
     unknownParameters: provenance.unknownParameters,
   });

@@ -59,6 +59,7 @@ export interface ProvenanceFindings {
   readonly sourceRef?: string;
   readonly commit?: string;
   readonly invocationId?: string;
+  readonly statedLevel?: number;
   /** In the order they were made; what was expected is in the expectations. */
   readonly checks: readonly ProvenanceFinding[];
   /** External parameters no reader knows. */

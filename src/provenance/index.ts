@@ -1,5 +1,5 @@
 /** SLSA provenance: one model for all producers, checks against certificate and expectations, levels, VSA. */
-export { builderMatches, parseBuilderId } from './builder-identity.ts';
+export { builderMatches, builderSans, parseBuilderId } from './builder-identity.ts';
 export { checkProvenance } from './check.ts';
 export type {
   Expectations,

@@ -71,6 +71,11 @@ export function grantedLevel(
     return { level: 1, because, notMore: [`trust policy does not cover build type ${findings.buildType}`] };
   }
   because.push(`the trust policy grants ${name} level ${row.levelMax}`);
+  const stated = findings.statedLevel;
+  if (stated !== undefined && stated < row.levelMax) {
+    const level = stated >= 2 ? 2 : 1;
+    return { level, because, notMore: [`the builder itself says that this build reached level ${stated}`] };
+  }
   return {
     level: row.levelMax,
     because,

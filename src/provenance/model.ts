@@ -43,6 +43,8 @@ export interface Provenance {
   readonly unknownParameters: readonly string[];
   readonly dependencies: readonly ResourceDescriptor[];
   readonly environment: JsonObject;
+  /** The Build level our own builder says it reached for this build; a verifier never grants more. */
+  readonly statedLevel?: number;
   readonly invocationId?: string;
   readonly startedOn?: string;
   readonly finishedOn?: string;

@@ -71,6 +71,7 @@ export function readProvenance(statement: Statement): Result<Provenance> {
     unknownParameters: Object.keys(facts.externalParameters).filter((name) => !known.includes(name)),
     dependencies: facts.dependencies,
     environment: facts.environment,
+    ...optional('statedLevel', statedLevel(producer, facts)),
     ...facts.run,
     ...located.value,
   });
@@ -140,6 +141,14 @@ function fromV02(predicate: ProvenanceV02): Facts {
       ...optional('finishedOn', predicate.metadata?.buildFinishedOn),
     },
   };
+}
+
+function statedLevel(producer: Producer, facts: Facts): number | undefined {
+  if (producer !== 'waybill') return undefined;
+  const sandbox = own(facts.environment, 'sandbox');
+  const level = isJsonObject(sandbox) ? own(sandbox, 'level') : undefined;
+  // A build of ours that says nothing is not believed to be isolated.
+  return typeof level === 'number' ? level : 1;
 }
 
 const textOf = (value: JsonValue | undefined): string | undefined =>

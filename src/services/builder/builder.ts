@@ -94,7 +94,7 @@ async function testBackend(
   try {
     return await selfTest(backend, {
       folder,
-      ...freshUid(config, deps.random),
+      ...freshUid(backend, config, deps.random),
       random: deps.random,
       baseUri: config.baseUri,
       hosted: config.hosted ?? false,
@@ -111,8 +111,9 @@ const UID_BYTES = 3;
  * A uid nobody had before, when there are uids to give: no process, file or neighbour is its own, and ending
  * everything of that uid ends nothing else. The range is one no system hands out.
  */
-function freshUid(config: BuilderConfig, random: Random): { uid?: number } {
-  if (process.getuid?.() !== 0) return {};
+function freshUid(backend: SandboxBackend, config: BuilderConfig, random: Random): { uid?: number } {
+  // Without a back end that changes the user, the files of a build belong to the builder itself.
+  if (process.getuid?.() !== 0 || backend.name === 'none') return {};
   for (;;) {
     const uid = (config.uidBase ?? builderDefaults.uidBase) + readUint(random.bytes(UID_BYTES), 0, UID_BYTES);
     if (processesOf(uid).length === 0) return { uid };
@@ -215,7 +216,7 @@ class BuilderService implements Builder {
         id,
         request: queued.request,
         log,
-        ...freshUid(this.#shop.config, this.#shop.deps.random),
+        ...freshUid(this.#shop.backend, this.#shop.config, this.#shop.deps.random),
       };
       const result = await runBuild(this.#shop, job);
       ended = { ...started, state: 'succeeded', finishedOn: this.#now(), result };

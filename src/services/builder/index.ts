@@ -1,5 +1,6 @@
 /** The isolated builder: commit → sandbox → image → signed provenance. See README.md. */
 
+export { attachAsReferrer } from './attach.ts';
 export type { BuildResult } from './build.ts';
 export { type Builder, createBuilder } from './builder.ts';
 export type {

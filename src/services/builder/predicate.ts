@@ -88,7 +88,12 @@ function internalParameters(record: BuildRecord): JsonObject {
   return {
     requestId: id,
     trigger: TRIGGER,
-    sandbox: { backend: report.backend, selfTest: report.selfTest, open: [...report.open] },
+    sandbox: {
+      backend: report.backend,
+      selfTest: report.selfTest,
+      open: [...report.open],
+      level: report.level.level,
+    },
     ...(source.fetchedFrom === undefined ? {} : { mirror: true }),
   };
 }
