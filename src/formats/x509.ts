@@ -273,12 +273,16 @@ function interpret<T>(
   return extension === undefined ? undefined : read(readDer(extension.value));
 }
 
+const NAME_CONSTRAINTS_OID = '2.5.29.30';
+
 const interpreted: ReadonlySet<string> = new Set(Object.values(oids));
 
 function unknownCriticalOf(extensions: ReadonlyMap<string, Extension>): string[] {
   const unknown: string[] = [];
   for (const [oid, { critical }] of extensions) {
-    if (critical && !interpreted.has(oid) && fulcioExtension(oid) === undefined) unknown.push(oid);
+    // Name constraints are not applied here; RFC 5280 §4.2.1.10 makes them critical, so they count as such.
+    const mustBeKnown = critical || oid === NAME_CONSTRAINTS_OID;
+    if (mustBeKnown && !interpreted.has(oid) && fulcioExtension(oid) === undefined) unknown.push(oid);
   }
   return unknown;
 }

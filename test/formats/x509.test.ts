@@ -216,6 +216,11 @@ test('an unknown critical extension is reported, a poison is one', () => {
   assert.deepEqual(certificate.unknownCritical, ['1.2.3.4', POISON_OID]);
 });
 
+test('name constraints are reported as not applied even where they are not critical', () => {
+  const certificate = unwrap(parseCertificate(withExtensions(extension('2.5.29.30', der.seq()))));
+  assert.deepEqual(certificate.unknownCritical, ['2.5.29.30']);
+});
+
 test('only the Sigstore user name is an otherName; others can match nothing', () => {
   const name = (oid: string): Uint8Array =>
     der.implicit(0, der.seq(der.oid(oid), der.explicit(0, der.utf8('me!example.com'))));
