@@ -36,8 +36,9 @@ export async function copyImage(
   options: CopyImageOptions = {},
 ): Promise<CopiedImage> {
   const opened = await openImage(registry, from);
-  const target = await openTarget(registry, to);
+  // The source first: a name that is not there must not leave an empty layout behind.
   const digest = await wantedDigest(opened, options.platform);
+  const target = await openTarget(registry, to);
   if (target.digest !== undefined && target.digest !== digest) {
     throw fail(R.targetDigest, { expected: `${target.digest}, as the target names it`, actual: digest });
   }
