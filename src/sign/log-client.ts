@@ -37,8 +37,11 @@ export interface LogSubmission {
 export interface LogClient {
   readonly url: string;
   readonly version: 1 | 2;
-  /** Logs a signature and waits for its proof. Throws WB-811, WB-813, WB-814 or WB-818. */
-  submit(submission: LogSubmission): Promise<TransparencyLogEntry>;
+  /**
+   * Logs a signature and waits for its proof; `duplicate` when the log has this very entry and does not hand it
+   * out again (v2). Throws WB-811, WB-813, WB-814 or WB-818.
+   */
+  submit(submission: LogSubmission): Promise<TransparencyLogEntry | 'duplicate'>;
 }
 
 export function logClient(base: string, version: 1 | 2, deps: WireDeps): LogClient {
@@ -119,6 +122,7 @@ function logClientV2(base: string, deps: WireDeps): LogClient {
         body: encode(requestV2(submission)),
         timeoutMs: TIMEOUT_V2_MS,
       });
+      if (answer.status === 409) return 'duplicate';
       if (answer.status !== 201 && answer.status !== 200) throw refused(R.logRefused, url, answer);
       return readAnswer(url, () => unwrap(tlogEntryFromJson(jsonOf(answer))));
     },

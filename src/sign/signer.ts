@@ -19,14 +19,14 @@ import {
   withoutIdentityUnsafe,
 } from '#verify';
 import { caClient } from './ca-client.ts';
-import { type SignContent, signContent } from './content.ts';
+import { type SignContent, type Signed, signContent } from './content.ts';
 import { type Credential, keyCredential, keylessCredential, type TokenSource } from './credential.ts';
 import type { WireDeps } from './http.ts';
 import { type LegacyPieces, legacyPieces } from './legacy.ts';
-import { logClient } from './log-client.ts';
+import { type LogClient, logClient } from './log-client.ts';
 import { R } from './reasons.ts';
 import type { SigningServices } from './services.ts';
-import { tsaClient } from './tsa-client.ts';
+import { type TsaClient, tsaClient } from './tsa-client.ts';
 
 export interface SignerOptions extends WireDeps {
   readonly identity:
@@ -76,18 +76,8 @@ export function createSigner(options: SignerOptions): Signer {
   return {
     sign: async (content) => {
       const by = await credential();
-      const { signedBytes, ...made } = signContent(content, by.signer);
-      const { signature, envelope } = made;
-      const timestamps = await Promise.all(tsas.map((tsa) => tsa.timestamp(signature)));
-      const submission = {
-        signedBytes,
-        signature,
-        key: by.signer.publicKey,
-        verifierPem: by.verifierPem,
-        ...(by.certificate === undefined ? {} : { certificate: by.certificate.der }),
-        ...(envelope === undefined ? {} : { envelope }),
-      };
-      const entries = await Promise.all(logs.map((log) => log.submit(submission)));
+      const { signed, timestamps, entries } = await signAndLog(content, by, { tsas, logs });
+      const { signature, envelope } = signed;
       const bundle = bundleBytes({
         material:
           by.certificate === undefined
@@ -95,7 +85,7 @@ export function createSigner(options: SignerOptions): Signer {
             : { kind: 'certificate', certificate: by.certificate },
         tlogEntries: entries,
         timestamps,
-        content: made.content,
+        content: signed.content,
       });
       const verdict = verifyOwn(bundle, content, by, trusted, options);
       const { certificate } = by;
@@ -104,12 +94,57 @@ export function createSigner(options: SignerOptions): Signer {
         signature,
         entries,
         verdict,
-        legacy: legacyPieces(by, made, entries, timestamps),
+        legacy: legacyPieces(by, signed, entries, timestamps),
         ...(envelope === undefined ? {} : { envelope }),
         ...(certificate === undefined ? {} : { certificate }),
       };
     },
   };
+}
+
+interface Evidence {
+  readonly signed: Signed;
+  readonly timestamps: readonly Uint8Array[];
+  readonly entries: readonly TransparencyLogEntry[];
+}
+
+interface Witnesses {
+  readonly tsas: readonly TsaClient[];
+  readonly logs: readonly LogClient[];
+}
+
+const SIGNATURES_MAX = 3;
+
+/**
+ * Signs, stamps and logs. When a log has the entry already, from an attempt whose answer was lost, a second
+ * signature over the same content is another entry: ECDSA signatures differ each time.
+ */
+async function signAndLog(
+  content: SignContent,
+  by: Credential,
+  { tsas, logs }: Witnesses,
+): Promise<Evidence> {
+  for (let attempt = 1; ; attempt++) {
+    const { signedBytes, ...signed } = signContent(content, by.signer);
+    const { signature, envelope } = signed;
+    const timestamps = await Promise.all(tsas.map((tsa) => tsa.timestamp(signature)));
+    const submission = {
+      signedBytes,
+      signature,
+      key: by.signer.publicKey,
+      verifierPem: by.verifierPem,
+      ...(by.certificate === undefined ? {} : { certificate: by.certificate.der }),
+      ...(envelope === undefined ? {} : { envelope }),
+    };
+    const entries = await Promise.all(logs.map((log) => log.submit(submission)));
+    if (entries.every((entry) => entry !== 'duplicate')) return { signed, timestamps, entries };
+    if (attempt < SIGNATURES_MAX && by.signer.publicKey.kind !== 'rsa') continue;
+    throw fail(R.logRefused, {
+      expected: 'a log that takes this signature as new',
+      actual: 'one that has it and does not hand out its entry',
+      hint: 'the same content was signed by this key before; use that signature, or a log of API version 1',
+    });
+  }
 }
 
 function requireServices({ identity, services }: SignerOptions): void {
