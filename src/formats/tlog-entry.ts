@@ -39,7 +39,8 @@ export function tlogEntryFromJson(value: JsonValue, path = 'tlogEntry'): Result<
 /** Throws `WaybillError`; for parsers that embed entries. */
 export function readTlogEntry(json: JsonReader): TransparencyLogEntry {
   const kindVersion = json.child('kindVersion');
-  const promise = json.optionalChild('inclusionPromise')?.optionalBytes('signedEntryTimestamp');
+  const promise = json.optionalChild('inclusionPromise')?.bytes('signedEntryTimestamp');
+  if (promise?.length === 0) throw json.wrong('inclusionPromise', 'a promise that is signed', '');
   const proof = json.optionalChild('inclusionProof');
   const canonicalizedBody = json.bytes('canonicalizedBody');
   if (canonicalizedBody.length === 0) throw json.wrong('canonicalizedBody', 'the leaf', '');
@@ -49,7 +50,7 @@ export function readTlogEntry(json: JsonReader): TransparencyLogEntry {
     kind: kindVersion.text('kind'),
     version: kindVersion.text('version'),
     integratedTime: json.optionalInteger('integratedTime') ?? 0,
-    ...(promise === undefined || promise.length === 0 ? {} : { inclusionPromise: promise }),
+    ...(promise === undefined ? {} : { inclusionPromise: promise }),
     ...(proof === undefined ? {} : { inclusionProof: readProof(proof) }),
     canonicalizedBody,
   };

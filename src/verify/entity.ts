@@ -1,5 +1,4 @@
 /** The one form the verifier judges, whatever container the signature came in. */
-import type { Digest } from '#base/brand';
 import type { MessageDigest, ParsedBundle } from '#formats/bundle';
 import { type Envelope, pae } from '#formats/dsse';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
@@ -41,11 +40,11 @@ export function entityOf(bundle: ParsedBundle): SignedEntity {
 }
 
 /** The bytes the signature is over. */
-export function signedBytes(entity: SignedEntity, artifact: Uint8Array | Digest): Hashed {
+export function signedBytes(entity: SignedEntity, artifact: Hashed): Hashed {
   const { content } = entity;
   switch (content.kind) {
     case 'message':
-      return hashed(artifact);
+      return artifact;
     case 'dsse':
       return hashed(pae(content.envelope.payloadType, content.envelope.payload));
     case 'simpleSigning':

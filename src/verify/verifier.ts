@@ -8,6 +8,7 @@ import { type Reason, reason, WaybillError } from '#base/reason';
 import { err, isNonEmpty, ok, type Result } from '#base/result';
 import type { ParsedBundle } from '#formats/bundle';
 import { isValidAt } from '#formats/trusted-root';
+import type { Certificate } from '#formats/x509';
 import { proveChain } from './chain.ts';
 import { checks, type Facts, type Outcome, type RequirementName } from './checks.ts';
 import { checkDigestHint, readClaims } from './content.ts';
@@ -61,22 +62,38 @@ function guarded(body: () => Verdict): Verdict {
 }
 
 function judge(entity: SignedEntity, input: VerifyInput): Verdict {
-  const { requirements, trustedRoot: trust, now } = input;
-  const artifact = hashed(input.artifact);
-
-  // 0. The material is of the kind the requirement speaks about, and trust has authorities of that kind.
+  const { requirements, trustedRoot } = input;
+  const lacking = lackingTrust(requirements, trustedRoot);
   const signer = signerKey(entity, requirements);
   if (!signer.ok) return rejected(signer.error);
-  const lacking = lackingTrust(requirements, trust);
   if (lacking !== undefined) return unavailable(lacking);
+  const established = establish(entity, input, signer.value);
+  if (!established.ok) return rejected(established.error);
+  const { facts, hash, notes } = established.value;
+  return decide(facts, requirements, signer.value, hash, notes);
+}
+
+interface Established {
+  readonly facts: Facts;
+  /** Hash the signature verified with. */
+  readonly hash: string;
+  readonly notes: readonly Reason[];
+}
+
+/** What must hold whatever is required. */
+function establish(entity: SignedEntity, input: VerifyInput, key: PublicKey): Result<Established> {
+  const { requirements, trustedRoot: trust, now } = input;
+
+  // 0. The digest stated beside the signature is the artifact's.
+  const artifact = hashed(input.artifact);
   const hint = checkDigestHint(entity, artifact);
-  if (!hint.ok) return rejected(hint.error);
+  if (!hint.ok) return hint;
 
   // 1. Log entries of trusted logs are about this signature and hold; others count for nothing.
   const certificate = entity.material.kind === 'certificate' ? entity.material.certificate : undefined;
-  const signed = signedBytes(entity, input.artifact);
-  const logged = verifyEntries({ entity, signed, key: signer.value, certificate }, requirements, trust);
-  if (!logged.ok) return rejected(logged.error);
+  const signed = signedBytes(entity, artifact);
+  const logged = verifyEntries({ entity, signed, key, certificate }, requirements, trust);
+  if (!logged.ok) return logged;
   const { entries } = logged.value;
 
   // 2. Trusted times: timestamps over the signature, and what logs promised.
@@ -84,28 +101,20 @@ function judge(entity: SignedEntity, input: VerifyInput): Verdict {
   const times = [...stamped.times, ...entries.flatMap(promisedTime)];
   if (requirements.time.kind === 'current') times.push({ kind: 'current', at: now, operator: 'caller' });
   const untimely = unpromisedWindowFault(entries, times);
-  if (untimely !== undefined) return rejected(untimely);
+  if (untimely !== undefined) return err(untimely);
 
   // 3. The certificate was issued by a trusted authority and everything was valid at every trusted time.
-  let issued: Facts['issued'];
-  if (certificate !== undefined) {
-    if (times.length === 0) return rejected(noTime(stamped.faults));
-    const authority = proveChain(certificate, times, trust);
-    if (!authority.ok) return rejected(authority.error);
-    const named = signerOf(certificate);
-    if (!named.ok) return rejected(named.error);
-    issued = { certificate, authority: authority.value, signer: named.value };
-  }
+  const issued = establishIssuer(certificate, times, stamped.faults, trust);
+  if (!issued.ok) return issued;
 
   // 4. The signature is over these bytes, by this key.
-  const signature = verifyContentSignature(signer.value, signed, entity.signature);
-  if (!signature.ok) return rejected(signature.error);
+  const signature = verifyContentSignature(key, signed, entity.signature);
+  if (!signature.ok) return signature;
 
   // 5. Only now is the content read.
   const claims = readClaims(entity);
-  if (!claims.ok) return rejected(claims.error);
+  if (!claims.ok) return claims;
 
-  // 6. The requirements, one by one.
   const facts: Facts = {
     artifact,
     trust,
@@ -113,13 +122,35 @@ function judge(entity: SignedEntity, input: VerifyInput): Verdict {
     entries,
     times,
     timestampFaults: stamped.faults,
-    issued,
+    issued: issued.value,
     claims: claims.value,
   };
-  const evidence: Evidence[] = [
-    signatureEvidence(signer.value, signature.value.hash),
-    ...issuedEvidence(issued),
-  ];
+  return ok({ facts, hash: signature.value.hash, notes: [...logged.value.notes, ...stamped.faults] });
+}
+
+function establishIssuer(
+  certificate: Certificate | undefined,
+  times: readonly ObservedTime[],
+  timestampFaults: readonly Reason[],
+  trust: TrustMaterial,
+): Result<Facts['issued']> {
+  if (certificate === undefined) return ok(undefined);
+  if (times.length === 0) return err(noTime(timestampFaults));
+  const authority = proveChain(certificate, times, trust);
+  if (!authority.ok) return authority;
+  const signer = signerOf(certificate);
+  return signer.ok ? ok({ certificate, authority: authority.value, signer: signer.value }) : signer;
+}
+
+/** The requirements, one by one; evidence of every one that was not given up. */
+function decide(
+  facts: Facts,
+  requirements: Requirements,
+  key: PublicKey,
+  hash: string,
+  notes: readonly Reason[],
+): Verdict {
+  const evidence: Evidence[] = [signatureEvidence(key, hash), ...issuedEvidence(facts.issued)];
   const degraded: RequirementName[] = [];
   for (const name of Object.keys(checks) as RequirementName[]) {
     const outcome = run(name, requirements, facts);
@@ -128,14 +159,8 @@ function judge(entity: SignedEntity, input: VerifyInput): Verdict {
     else evidence.push(...outcome.value.evidence);
   }
   if (!isNonEmpty(evidence)) return unavailable(reason(R.defect, { expected: 'evidence', actual: 'none' }));
-  return accepted({
-    evidence,
-    degraded,
-    signer: verifiedSigner(issued, signer.value),
-    ...contentOf(facts),
-    times,
-    notes: [...logged.value.notes, ...stamped.faults],
-  });
+  const signer = verifiedSigner(facts.issued, key);
+  return accepted({ evidence, degraded, signer, ...contentOf(facts), times: facts.times, notes });
 }
 
 function run<K extends RequirementName>(name: K, requirements: Requirements, facts: Facts): Result<Outcome> {
