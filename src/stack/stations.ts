@@ -7,6 +7,7 @@ import { httpTransport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import { type Audit, createAudit, registerAudit } from '#services/audit';
 import { type Ca, createCa, registerCa } from '#services/ca';
 import { type CtLog, createCt, registerCt } from '#services/ct';
 import { createLog, type LogService, registerLog } from '#services/log';
@@ -14,6 +15,7 @@ import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
 import { registerRegistry } from '#services/registry';
 import { createTsa, registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
+import { attachmentFeed } from './audit-feed.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 
@@ -87,10 +89,15 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
-  await up('registry', limits.manifestBytes, async (app) => {
+  const audit = openAudit(deps, [log, log2]);
+  closers.push(() => audit.close());
+  await up('audit', 1024, (app) => registerAudit(app, audit.index));
+
+  await up('registry', limits.manifestBytes, async (app, logger) => {
     const { clock, random } = deps;
     const dataDir = join(deps.dataDir, 'registry');
-    const registry = await registerRegistry(app, { dataDir }, { clock, random });
+    const feed = attachmentFeed(audit.index, () => registry, logger);
+    const registry = await registerRegistry(app, { dataDir }, { clock, random, onManifest: feed });
     closers.push(() => registry.close());
   });
   return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf };
@@ -112,6 +119,10 @@ async function openCt(deps: StationDeps): Promise<CtLog> {
   // The authority's root is added once it is open: each of the two needs the other.
   const options = { origin: `${host}/ct`, roots: [], dataDir: join(dataDir, 'ct', 'tree') };
   return createCt({ ...options, key, clock, log: loggerOf(deps, 'ct') });
+}
+
+function openAudit({ dataDir, clock }: StationDeps, logs: readonly LogService[]): Audit {
+  return createAudit({ dataDir: join(dataDir, 'audit') }, { logs, clock });
 }
 
 function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {

@@ -1,7 +1,6 @@
 /** What the audit service is given. The logs arrive as interfaces: this folder knows no other service. */
 import type { Clock } from '#base/clock';
 import type { TransparencyLogEntry } from '#formats/bundle';
-import type { Logger } from '#platform/telemetry';
 
 /** One transparency log, as the auditor sees it. */
 export interface AuditedLog {
@@ -11,11 +10,11 @@ export interface AuditedLog {
    * Leaf indices of entries whose own body, or the statement that was submitted with it, carries one of these
    * hashes (`sha256:<hex>`). In the order of the log.
    */
-  find(digests: readonly string[]): readonly number[];
+  find(digests: readonly string[]): Promise<readonly number[]>;
   /** The entry with an inclusion proof against the newest checkpoint. */
-  entry(index: number): TransparencyLogEntry;
+  entry(index: number): Promise<TransparencyLogEntry>;
   /** Entries 0…treeSize−1 are covered by every answer of `find`. */
-  coverage(): { readonly treeSize: number; readonly checkpoint: string };
+  coverage(): Promise<{ readonly treeSize: number; readonly checkpoint: string }>;
 }
 
 export interface AuditConfig {
@@ -26,7 +25,6 @@ export interface AuditConfig {
 export interface AuditDeps {
   readonly logs: readonly AuditedLog[];
   readonly clock: Clock;
-  readonly log: Logger;
 }
 
 /** Most entries one answer holds; more are named by `truncated`. */

@@ -15,8 +15,12 @@ export interface Audit {
 
 export function createAudit(config: AuditConfig, deps: AuditDeps): Audit {
   const store = openClaimStore(config.dataDir);
+  const index = new AuditIndex(store, deps.logs, deps.clock);
   return {
-    index: new AuditIndex(store, deps.logs, deps.clock),
-    close: async () => store.close(),
+    index,
+    close: async () => {
+      await index.settled();
+      store.close();
+    },
   };
 }

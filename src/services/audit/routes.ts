@@ -17,6 +17,8 @@ export function registerAudit(app: HttpApp, index: AuditIndex): void {
       });
     }
     // Read from any origin: the answer is public and proves itself.
-    return reply.header('access-control-allow-origin', '*').send(answerJson(index.search(digest.value)));
+    return reply
+      .header('access-control-allow-origin', '*')
+      .send(answerJson(await index.search(digest.value)));
   });
 }

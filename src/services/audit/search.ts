@@ -7,7 +7,7 @@ import { toBase64 } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { type TransparencyLogEntry, tlogEntryJson } from '#formats/bundle';
 import { ANSWER_ENTRIES_MAX, type AuditedLog } from './config.ts';
-import { claimOf, fromEnvelope, type SignedClaim } from './statements.ts';
+import { claimOf, type SignedClaim } from './statements.ts';
 import type { ClaimStore, StoredClaim } from './store.ts';
 
 export interface FoundEntry {
@@ -33,6 +33,7 @@ export class AuditIndex {
   readonly #store: ClaimStore;
   readonly #logs: readonly AuditedLog[];
   readonly #clock: Clock;
+  readonly #pending = new Set<Promise<void>>();
 
   constructor(store: ClaimStore, logs: readonly AuditedLog[], clock: Clock) {
     this.#store = store;
@@ -50,28 +51,42 @@ export class AuditIndex {
     this.#store.add(claim, seenIn, this.#clock.now());
   }
 
-  search(digest: string): SearchAnswer {
+  /** Work that will record something: a search waits for what was announced before it. */
+  announce(work: Promise<void>): void {
+    this.#pending.add(work);
+    void work.finally(() => this.#pending.delete(work)).catch(() => {});
+  }
+
+  async search(digest: string): Promise<SearchAnswer> {
+    await Promise.allSettled(this.#pending);
+    // Coverage first: entries that come in while the search runs may be found, but are not promised.
+    const coverage = await Promise.all(
+      this.#logs.map(async (log) => ({ origin: log.origin, ...(await log.coverage()) })),
+    );
     const claims = this.#store.about(digest);
-    const entries: FoundEntry[] = [];
-    let truncated = false;
+    const wanted: { readonly log: AuditedLog; readonly index: number; readonly claim?: StoredClaim }[] = [];
     for (const log of this.#logs) {
-      const seen = new Set<number>();
-      const add = (index: number, claim?: StoredClaim): void => {
-        if (seen.has(index)) return;
-        seen.add(index);
-        if (entries.length >= ANSWER_ENTRIES_MAX) {
-          truncated = true;
-          return;
-        }
-        const entry = log.entry(index);
-        entries.push({ origin: log.origin, index, entry, ...(claim === undefined ? {} : { claim }) });
-      };
-      // Claims first: an entry that both routes find keeps the bytes that explain it.
-      for (const claim of claims) for (const index of log.find(claim.loggedAs)) add(index, claim);
-      for (const index of log.find([digest])) add(index);
+      const found = new Map<number, StoredClaim | undefined>();
+      // An entry that both routes find keeps the bytes that explain it.
+      for (const index of await log.find([digest])) found.set(index, undefined);
+      for (const claim of claims) for (const index of await log.find(claim.loggedAs)) found.set(index, claim);
+      for (const [index, claim] of found)
+        wanted.push({ log, index, ...(claim === undefined ? {} : { claim }) });
     }
-    const coverage = this.#logs.map((log) => ({ origin: log.origin, ...log.coverage() }));
-    return { digest, entries, truncated, coverage };
+    const entries = await Promise.all(
+      wanted.slice(0, ANSWER_ENTRIES_MAX).map(async ({ log, index, claim }) => ({
+        origin: log.origin,
+        index,
+        entry: await log.entry(index),
+        ...(claim === undefined ? {} : { claim }),
+      })),
+    );
+    return { digest, entries, truncated: wanted.length > ANSWER_ENTRIES_MAX, coverage };
+  }
+
+  /** When everything announced so far is recorded. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#pending);
   }
 }
 
@@ -97,5 +112,3 @@ export function answerJson(answer: SearchAnswer): object {
     coverage: answer.coverage,
   };
 }
-
-export { fromEnvelope };

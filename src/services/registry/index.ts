@@ -1,5 +1,7 @@
 /** An OCI registry (distribution-spec v1.1) that keeps images with everything attached to them. */
 
+import type { Digest } from '#base/brand';
+import { concat } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
@@ -25,6 +27,8 @@ export interface RegistryDeps {
 export interface RegistryService {
   /** Removes unlinked blobs and abandoned uploads older than a day. */
   sweep(): Promise<{ readonly removed: number }>;
+  /** A stored blob in memory, for stations beside the registry. The caller has bounded its size. */
+  blob(content: { readonly digest: Digest; readonly size: number }): Promise<Uint8Array>;
   close(): void;
 }
 
@@ -42,10 +46,18 @@ export async function registerRegistry(
     done();
   });
   const clock = deps.clock ?? systemClock;
-  return { sweep: () => core.store.sweep(clock.now() - GRACE_MS), close: () => core.store.close() };
+  return {
+    sweep: () => core.store.sweep(clock.now() - GRACE_MS),
+    blob: async ({ digest, size }) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of await core.store.readBlob(digest, 0, size - 1)) chunks.push(chunk);
+      return concat(...chunks);
+    },
+    close: () => core.store.close(),
+  };
 }
 
-export interface RunningRegistry extends Omit<RegistryService, 'close'> {
+export interface RunningRegistry extends Omit<RegistryService, 'close' | 'blob'> {
   /** `http://127.0.0.1:5000` */
   readonly origin: string;
   /** `127.0.0.1:5000`: what stands before the first slash of a reference. */
