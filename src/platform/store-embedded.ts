@@ -15,11 +15,18 @@ import { utf8, utf8Text } from '#base/bytes';
 import { readFileIfThere, writeFileDurable } from './files.ts';
 import { type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, StagedBatch } from './store.ts';
+import { memoryLogStore } from './store-memory.ts';
 
 export interface EmbeddedStoreOptions {
   readonly directory: string;
   /** File of the checkpoint lock; default `lock.db` in the directory. */
   readonly lockFile?: string;
+}
+
+/** The embedded store of a folder, or a store in memory when there is no folder. */
+export function openLogStore(directory: string | undefined, lockFile?: string): LogStore {
+  if (directory === undefined) return memoryLogStore();
+  return embeddedLogStore(lockFile === undefined ? { directory } : { directory, lockFile });
 }
 
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { ECDH, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import { utf8 } from '#base/bytes';
-import { generateKey, type HashName, hash, type KeyKind } from '#base/crypto';
+import { generateKey, type HashName, hash, type KeyKind, publicKeyFromSpki } from '#base/crypto';
 import { verifyEcdsaDigest } from '#base/ecdsa-digest';
+import { unwrap } from '#base/result';
 
 const cases: readonly (readonly [KeyKind, HashName])[] = [
   ['p256', 'sha256'],
@@ -61,6 +62,22 @@ test('an independent curve implementation agrees on digests nobody knows a messa
       assert.equal(verifyEcdsaDigest(key.publicKey, digest, signature), expected);
     }
   }
+});
+
+test('a key given as a compressed point verifies like the same key in full', () => {
+  const key = generateKey('p256');
+  const point = ECDH.convertKey(
+    key.publicKey.spki.subarray(-65),
+    'prime256v1',
+    undefined,
+    undefined,
+    'compressed',
+  );
+  const head = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex');
+  const compressed = unwrap(publicKeyFromSpki(Buffer.concat([head, point as Buffer])));
+  const digest = hash('sha256', utf8('x'));
+  assert.equal(verifyEcdsaDigest(compressed, digest, key.sign(utf8('x'))), true);
+  assert.equal(verifyEcdsaDigest(compressed, digest, key.sign(utf8('y'))), false);
 });
 
 test('malformed signatures and keys of other kinds are refused, not thrown over', () => {

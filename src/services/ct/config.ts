@@ -2,6 +2,7 @@
 import type { Der } from '#base/brand';
 import type { Clock } from '#base/clock';
 import type { Signer } from '#base/crypto';
+import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 
 export interface CtConfig {
@@ -15,6 +16,8 @@ export interface CtConfig {
   readonly dataDir?: string;
   /** File of the checkpoint lock; default inside the folder. */
   readonly lockFile?: string;
+  /** Where the log lives instead of a folder. */
+  readonly store?: LogStore;
   /** Whether an empty folder becomes a new log. Default true. */
   readonly create?: boolean;
   readonly clock: Clock;

@@ -5,8 +5,7 @@ import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
 import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
-import { embeddedLogStore } from '#platform/store-embedded';
-import { memoryLogStore } from '#platform/store-memory';
+import { openLogStore } from '#platform/store-embedded';
 import { checkpointSigner, type Log, type LogRecord, openLog } from '#tlog';
 import { checkChain } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
@@ -15,12 +14,11 @@ import { R } from './reasons.ts';
 
 /** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1024 and those of `openLog`. */
 export async function createCt(config: CtConfig): Promise<CtLog> {
-  const { origin, key, dataDir } = config;
+  const { origin, key } = config;
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
-  const lock = config.lockFile === undefined ? {} : { lockFile: config.lockFile };
   const log = await openLog({
-    store: dataDir === undefined ? memoryLogStore() : embeddedLogStore({ directory: dataDir, ...lock }),
+    store: config.store ?? openLogStore(config.dataDir, config.lockFile),
     signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
     personality: ctPersonality,

@@ -2,6 +2,7 @@
 import type { Clock } from '#base/clock';
 import type { Signer } from '#base/crypto';
 import { fail } from '#base/reason';
+import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 import { R } from './reasons.ts';
 
@@ -20,6 +21,8 @@ export interface LogConfig {
   readonly dataDir?: string;
   /** File of the checkpoint lock; default inside the folder. Keep it out of backups of the folder. */
   readonly lockFile?: string;
+  /** Where the log lives instead of a folder. */
+  readonly store?: LogStore;
   /** Whether an empty folder becomes a new log. Default true. */
   readonly create?: boolean;
   readonly clock: Clock;

@@ -7,8 +7,7 @@ import { unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
-import { embeddedLogStore } from '#platform/store-embedded';
-import { memoryLogStore } from '#platform/store-memory';
+import { openLogStore } from '#platform/store-embedded';
 import { checkpointSigner, type Log, type LoggedEntry, openLog } from '#tlog';
 import { checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
@@ -23,9 +22,8 @@ export async function createLog(config: LogConfig): Promise<LogService> {
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
   const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
-  const lock = config.lockFile === undefined ? {} : { lockFile: config.lockFile };
   const log = await openLog({
-    store: dataDir === undefined ? memoryLogStore() : embeddedLogStore({ directory: dataDir, ...lock }),
+    store: config.store ?? openLogStore(dataDir, config.lockFile),
     signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
     create: config.create ?? true,
