@@ -13,6 +13,8 @@ export {
 export { denialText, isBlocking, warningTexts } from './explain.ts';
 export { type ImageName, kyvernoText, parseImageName, repositoryOf } from './image/name.ts';
 export type { EvidenceQuestion, ImageCheck, Mode, Policy, PolicySet, Rule } from './ir.ts';
+export type { Finding } from './lint/finding.ts';
+export { type LintKind, type LintRule, lintKind, lintRules, lintText } from './lint/lint.ts';
 export { type AdmissionRequest, type MatchedCheck, matchingChecks } from './match.ts';
 export { type PolicyFile, parsePolicies, parsePolicyFiles } from './parse.ts';
 export { questionsHash } from './question.ts';

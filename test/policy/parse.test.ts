@@ -35,7 +35,7 @@ test('text that is not YAML is refused with its line and column', () => {
   const line = 'attestors: [{ entries: [{ keyless: { subject: "x", issuer: "y" }}}]}';
   const why = refusal(enterprisePair.replace(/attestors: .*/, line));
   assert.equal(why.code, 'WB-720');
-  assert.match(why.actual, /^p\.yaml:12:\d+: /);
+  assert.match(why.actual, /^p\.yaml:13:\d+: /);
 });
 
 test('an unknown field is refused with its place and the nearest name', () => {
@@ -124,7 +124,7 @@ const refusals: readonly Refusal[] = [
   },
   {
     name: 'notary',
-    text: guidePolicy.replace('failureAction', 'type: Notary\n          failureAction'),
+    text: guidePolicy.replace('SigstoreBundle', 'Notary'),
     code: 'WB-725',
   },
   {

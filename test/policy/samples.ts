@@ -6,7 +6,7 @@ export const GENERATOR =
   'https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/';
 export const GOOGLE = 'https://accounts.google.com';
 export const KREL = 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com';
-export const SLSA_V1 = 'https://slsa.dev/provenance/v1';
+export const SLSA_V02 = 'https://slsa.dev/provenance/v0.2';
 
 export const guidePolicy = `apiVersion: kyverno.io/v1
 kind: ClusterPolicy
@@ -28,6 +28,7 @@ spec:
       verifyImages:
         - imageReferences:
             - "ghcr.io/acme/*"
+          type: SigstoreBundle
           failureAction: Enforce
           attestors:
             - entries:
@@ -40,7 +41,7 @@ spec:
 
 /** With the attestation block of the guide: types, paths and rekor as they have to be. */
 export const guideProvenance = `${guidePolicy}          attestations:
-            - type: ${SLSA_V1}
+            - type: ${SLSA_V02}
               attestors:
                 - entries:
                     - keyless:
@@ -50,7 +51,7 @@ export const guideProvenance = `${guidePolicy}          attestations:
                           url: https://rekor.sigstore.dev
               conditions:
                 - all:
-                    - key: "{{ regex_match('^refs/tags/.*', buildDefinition.externalParameters.source.ref) }}"
+                    - key: "{{ regex_match('@refs/tags/.*', invocation.configSource.uri) }}"
                       operator: Equals
                       value: true
 `;
@@ -65,9 +66,11 @@ spec:
       match: {any: [{resources: {kinds: [Pod]}}]}
       verifyImages:
         - imageReferences: ["ghcr.io/acme/*"]
+          type: SigstoreBundle
           failureAction: Enforce
           attestors: [{entries: [{keyless: {subject: "${RELEASE}*", issuer: "${GITHUB}", rekor: {url: https://rekor.sigstore.dev}}}]}]
         - imageReferences: ["registry.k8s.io/*"]
+          type: SigstoreBundle
           failureAction: Enforce
           attestors: [{entries: [{keyless: {subject: ${KREL}, issuer: ${GOOGLE}, rekor: {url: https://rekor.sigstore.dev}}}]}]
 `;
@@ -85,7 +88,7 @@ spec:
         url: https://fulcio.sigstore.dev
         identities:
           - issuer: ${GITHUB}
-            subjectRegExp: "https://github\\\\.com/acme/api/\\\\.github/workflows/release\\\\.yml@refs/tags/.*"
+            subjectRegExp: "^https://github\\\\.com/acme/api/\\\\.github/workflows/release\\\\.yml@refs/tags/.*$"
       ctlog:
         url: https://rekor.sigstore.dev
 `;

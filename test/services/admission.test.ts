@@ -11,7 +11,7 @@ import {
   imagePolicy,
   KREL,
   RELEASE,
-  SLSA_V1,
+  SLSA_V02,
 } from '../policy/samples.ts';
 import {
   Fixture,
@@ -287,7 +287,9 @@ describe('attestations with conditions', async () => {
   const fixture = new Fixture();
   after(() => fixture.close());
   const generator = { subject: `${GENERATOR}v2.0.0`, issuer: GITHUB };
-  const provenance = (ref: string) => ({ buildDefinition: { externalParameters: { source: { ref } } } });
+  const provenance = (ref: string) => ({
+    invocation: { configSource: { uri: `git+https://github.com/acme/api@${ref}` } },
+  });
   const webhook = await fixture.start([guideProvenance]);
 
   async function judged(name: string, prepare: (image: Image) => void): Promise<string> {
@@ -300,7 +302,7 @@ describe('attestations with conditions', async () => {
 
   test('signature and provenance by the two identities admit', async () => {
     const message = await judged('both', (image) =>
-      fixture.attest(image, SLSA_V1, provenance('refs/tags/v1'), generator),
+      fixture.attest(image, SLSA_V02, provenance('refs/tags/v1'), generator),
     );
     assert.equal(message, 'allowed');
   });
@@ -308,13 +310,13 @@ describe('attestations with conditions', async () => {
   test('provenance is asked for beside the signature', async () => {
     assert.match(
       await judged('none', () => {}),
-      /policy\.attestation: .*no attestation of type https:\/\/slsa\.dev\/provenance\/v1 is attached \(WB-741\)/,
+      /policy\.attestation: .*no attestation of type https:\/\/slsa\.dev\/provenance\/v0\.2 is attached \(WB-741\)/,
     );
   });
 
   test('a condition that does not hold is named with its value', async () => {
     const message = await judged('branch', (image) =>
-      fixture.attest(image, SLSA_V1, provenance('refs/heads/x'), generator),
+      fixture.attest(image, SLSA_V02, provenance('refs/heads/x'), generator),
     );
     assert.match(
       message,
@@ -324,20 +326,20 @@ describe('attestations with conditions', async () => {
 
   test('one statement that fails denies, whatever another says', async () => {
     const message = await judged('stale', (image) => {
-      fixture.attest(image, SLSA_V1, provenance('refs/tags/v1'), generator);
-      fixture.attest(image, SLSA_V1, provenance('refs/heads/x'), generator);
+      fixture.attest(image, SLSA_V02, provenance('refs/tags/v1'), generator);
+      fixture.attest(image, SLSA_V02, provenance('refs/heads/x'), generator);
     });
     assert.match(message, /WB-742/);
   });
 
   test('a predicate without the field is an error of the expression, not a pass', async () => {
-    const message = await judged('empty', (image) => fixture.attest(image, SLSA_V1, {}, generator));
+    const message = await judged('empty', (image) => fixture.attest(image, SLSA_V02, {}, generator));
     assert.match(message, /regex_match.*WB-745/);
   });
 
   test('provenance signed by the wrong identity does not count', async () => {
     const message = await judged('self', (image) =>
-      fixture.attest(image, SLSA_V1, provenance('refs/tags/v1'), release),
+      fixture.attest(image, SLSA_V02, provenance('refs/tags/v1'), release),
     );
     assert.match(
       message,
