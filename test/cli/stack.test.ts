@@ -1,0 +1,141 @@
+/** `waybill stack` as people run it: a child process, signals, a second start. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, test } from 'node:test';
+
+const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-stack-'));
+const children = new Set<ChildProcess>();
+after(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await rm(base, { recursive: true, force: true });
+});
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ready: { readonly origins: Record<string, string>; readonly development: boolean };
+}
+
+const command = (args: readonly string[]): ChildProcess => {
+  const child = spawn(resolve('bin/waybill'), args, {
+    env: { PATH: process.env['PATH'] ?? '', HOME: base },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+};
+
+async function up(dataDir: string): Promise<Running> {
+  const child = command(['stack', 'up', '--data', dataDir, '--port-base', '0', '--json']);
+  if (child.stdout === null) assert.fail('no output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    return { child, ready: JSON.parse(line) as Running['ready'] };
+  }
+  assert.fail(`it ended with ${child.exitCode}`);
+}
+
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = command(args);
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stdout, stderr };
+}
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = once(child, 'exit') as Promise<[number | null]>;
+  child.kill(signal);
+  return (await ended)[0];
+}
+
+test('up, status, token, Ctrl-C, and up again with the same addresses', async () => {
+  const dataDir = join(base, 'one');
+  const first = await up(dataDir);
+  assert.equal(first.ready.development, true);
+  const status = await run('stack', 'status', '--stack', dataDir, '--json');
+  assert.equal(status.code, 0, status.stderr);
+  const found = JSON.parse(status.stdout) as { ok: boolean; stations: { isUp: boolean }[] };
+  assert.equal(found.ok, true);
+  assert.ok(found.stations.length >= 8);
+  const token = await run('stack', 'token', '--stack', dataDir, '--email', 'ada@example.com');
+  assert.match(token.stdout, /^eyJ[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  assert.equal(await stop(first.child, 'SIGINT'), 0);
+  const down = await run('stack', 'status', '--stack', dataDir);
+  assert.equal(down.code, 20);
+  const second = await up(dataDir);
+  assert.deepEqual(second.ready.origins, first.ready.origins);
+  assert.equal(await stop(second.child, 'SIGTERM'), 0);
+});
+
+test('a killed stack leaves nothing that stops the next', async () => {
+  const dataDir = join(base, 'killed');
+  const first = await up(dataDir);
+  await stop(first.child, 'SIGKILL');
+  const second = await up(dataDir);
+  assert.deepEqual(second.ready.origins, first.ready.origins);
+  const busy = await run('stack', 'up', '--data', dataDir, '--port-base', '0');
+  assert.equal(busy.code, 3);
+  assert.match(busy.stderr, /WB-210/);
+  await stop(second.child, 'SIGINT');
+});
+
+test('environment lines name every file and address', async () => {
+  const dataDir = join(base, 'env');
+  const { child, ready } = await up(dataDir);
+  const environment = await run('stack', 'status', '--stack', dataDir, '--env');
+  assert.match(environment.stdout, new RegExp(`^export TUF_MIRROR=${ready.origins['tuf']}$`, 'm'));
+  assert.match(environment.stdout, new RegExp(`^export WAYBILL_STACK=${dataDir}$`, 'm'));
+  await stop(child, 'SIGINT');
+});
+
+test('a port that is taken, a base that is no port, a folder without a stack', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const address = holder.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const taken = await run('stack', 'up', '--data', join(base, 'taken'), '--port-base', String(port));
+  holder.close();
+  assert.equal(taken.code, 3);
+  assert.match(taken.stderr, /WB-211/);
+  const wrong = await run('stack', 'up', '--data', join(base, 'wrong'), '--port-base', '80');
+  assert.match(wrong.stderr, /WB-1205/);
+  assert.equal(wrong.code, 3);
+  const none = await run('stack', 'status', '--stack', join(base, 'nothing'));
+  assert.match(none.stderr, /WB-1202/);
+  assert.equal(none.code, 3);
+});
+
+test('trust list and identity speak about the running stack', async () => {
+  const dataDir = join(base, 'trust');
+  const { child } = await up(dataDir);
+  const trust = await run('trust', 'list', '--stack', dataDir, '--json');
+  const listed = JSON.parse(trust.stdout) as { tlogs: unknown[]; certificateAuthorities: unknown[] };
+  assert.equal(listed.tlogs.length, 2);
+  assert.equal(listed.certificateAuthorities.length, 1);
+  const { stdout: token } = await run(
+    'stack',
+    'token',
+    '--stack',
+    dataDir,
+    '--github',
+    'o/r@refs/heads/main',
+  );
+  const identity = await run('identity', '--identity-token', token.trim(), '--json');
+  const preview = JSON.parse(identity.stdout) as { san: string };
+  assert.equal(preview.san, 'https://github.com/o/r/.github/workflows/release.yml@refs/heads/main');
+  const none = await run('identity', '--oidc-disable-ambient-providers');
+  assert.equal(none.code, 31);
+  await stop(child, 'SIGINT');
+});
