@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
-import { noTrustMaterial, type TrustMaterial, verifyBundle } from '#verify';
+import { entityOf, noTrustMaterial, type TrustMaterial, verifyBundle, verifyEntity } from '#verify';
 import { codeOf, shown, stack } from './attack.ts';
 
 const forms = [
@@ -80,6 +80,16 @@ test('a trusted root without the authorities needed is unavailable, not a reject
     assert.equal(verdict.outcome, 'unavailable', name);
     assert.equal(codeOf(verdict), 'WB-370', name);
   }
+});
+
+test('an entry with neither promise nor proof proves nothing (WB-315)', () => {
+  const [sample] = forms;
+  assert.ok(sample !== undefined);
+  const entity = entityOf(unwrap(parseBundle(sample.bytes)));
+  const entries = entity.entries.map(({ inclusionPromise: _, inclusionProof: __, ...bare }) => bare);
+  const input = { artifact: sample.artifact, trustedRoot: trust, requirements, now };
+  assert.equal(verifyEntity({ ...input, entity }).outcome, 'accepted');
+  assert.equal(codeOf(verifyEntity({ ...input, entity: { ...entity, entries } })), 'WB-315');
 });
 
 test('BND-19: interleaved verifications give the verdicts they give alone', () => {
