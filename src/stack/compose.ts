@@ -75,8 +75,9 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const stations = await openStations(deps, closers);
     const { origins } = stations;
     const published = publishedMaterial(factsOf(stations, createdAt, organization));
-    await stations.tuf.publish(published.targets);
+    // Renewed first: after a long pause even the root may have expired, and nothing new verifies then.
     await stations.tuf.renew();
+    await stations.tuf.publish(published.targets);
     keepRenewed(stations, deps.logLevel, closers);
     await writePublic(dataDir, stations, published);
     const state: StackState = {
