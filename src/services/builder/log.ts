@@ -22,7 +22,8 @@ export class BuildLog {
   /** A line of the control plane. */
   say(text: string): void {
     if (!this.#lineStarts) this.#append(Buffer.from('\n'));
-    this.#append(Buffer.from(`[waybill] ${text}\n`));
+    // Words of a definition are among them: one line stays one line.
+    this.#append(Buffer.from(`[waybill] ${text.replace(/[\0-\x1f\x7f]+/g, ' ')}\n`));
     this.#lineStarts = true;
   }
 
