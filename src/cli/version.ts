@@ -1,4 +1,4 @@
-/** The version of this package: from its own package.json, two folders up in the sources and in the bundle. */
+/** The version in package.json, for documents that name their maker. */
 import { readFileSync } from 'node:fs';
 
 export function packageVersion(): string {

@@ -1,1 +1,39 @@
+/** Packages → findings: the advisory database, matching, gate, reports. */
+export {
+  type BuildReport,
+  buildDatabase,
+  type LoadedRecords,
+  loadRecords,
+  type SkippedRecord,
+} from './build.ts';
+export { cvssBaseScore } from './cvss.ts';
+export {
+  type AdvisoryDatabase,
+  type AffectedEntry,
+  type DatabaseInfo,
+  loadDatabase,
+  memoryDatabase,
+  SAMPLE_SOURCE,
+} from './database.ts';
+export { type GateOptions, judge } from './gate.ts';
+export {
+  type Coverage,
+  type Finding,
+  matchPackages,
+  type ScanResult,
+  type Suppressed,
+  type Undetermined,
+} from './match.ts';
+export { type AffectedResult, evaluate } from './range.ts';
+export { R as scanReasons } from './reasons.ts';
+export {
+  cosignVulnPredicate,
+  countBySeverity,
+  type ReportOptions,
+  SCAN_SCHEMA,
+  scanJson,
+  scanTable,
+} from './report.ts';
+export { sarifReport } from './sarif.ts';
+export { parseThreshold, type Rating, type Severity, severities, severityRank } from './severity.ts';
 export { orderOf, type VersionOrder } from './versions/index.ts';

@@ -1,0 +1,84 @@
+/** Whether a version is affected, by the evaluation rules of the OSV schema. */
+import type { OsvEvent, OsvRange } from '#formats/osv';
+import { orderOf, type VersionOrder } from './versions/index.ts';
+
+export type Affected = 'yes' | 'no' | 'undetermined';
+
+export interface AffectedResult {
+  readonly affected: Affected;
+  /** Versions that repair it, above the one asked about, lowest first. */
+  readonly fixed: readonly string[];
+}
+
+interface Point {
+  readonly kind: 'introduced' | 'fixed' | 'lastAffected';
+  readonly version: string;
+}
+
+export function evaluate(
+  version: string,
+  ecosystem: string,
+  ranges: readonly OsvRange[],
+  versions: readonly string[],
+): AffectedResult {
+  const order = orderOf(ecosystem);
+  const results = ranges.map((range) => inRange(version, range.events, order));
+  const isListed = versions.some((one) => one === version || order(one, version) === 0);
+  const isAffected = isListed || results.includes('yes');
+  const isUndetermined = !isAffected && results.includes('undetermined');
+  return {
+    affected: isAffected ? 'yes' : isUndetermined ? 'undetermined' : 'no',
+    fixed: isAffected ? fixesAbove(version, ranges, order) : [],
+  };
+}
+
+/** `0` stands for the start of all versions. */
+const atLeast = (version: string, start: string, order: VersionOrder): boolean | undefined => {
+  if (start === '0') return order(version, version) === undefined ? undefined : true;
+  const difference = order(version, start);
+  return difference === undefined ? undefined : difference >= 0;
+};
+
+function inRange(version: string, events: readonly OsvEvent[], order: VersionOrder): Affected {
+  const points: Point[] = [];
+  const bounds: string[] = [];
+  for (const event of events) {
+    if ('introduced' in event) points.push({ kind: 'introduced', version: event.introduced });
+    else if ('fixed' in event) points.push({ kind: 'fixed', version: event.fixed });
+    else if ('lastAffected' in event) points.push({ kind: 'lastAffected', version: event.lastAffected });
+    else bounds.push(event.limit);
+  }
+  if (bounds.length > 0 && !bounds.some((limit) => limit === '*' || (order(version, limit) ?? 0) < 0))
+    return 'no';
+  points.sort((a, b) => comparePoints(a, b, order));
+  let affected = false;
+  for (const { kind, version: at } of points) {
+    const isReached = atLeast(version, at, order);
+    if (isReached === undefined) return 'undetermined';
+    if (kind === 'introduced') affected = affected || isReached;
+    else if (kind === 'fixed') affected = affected && !isReached;
+    else if (isReached && order(version, at) !== 0) affected = false;
+  }
+  return affected ? 'yes' : 'no';
+}
+
+function comparePoints(a: Point, b: Point, order: VersionOrder): number {
+  if (a.version === '0' || b.version === '0') {
+    if (a.version === b.version) return 0;
+    return a.version === '0' ? -1 : 1;
+  }
+  return order(a.version, b.version) ?? 0;
+}
+
+function fixesAbove(version: string, ranges: readonly OsvRange[], order: VersionOrder): string[] {
+  const found = new Set<string>();
+  for (const { events } of ranges) {
+    const above = events
+      .flatMap((event) => ('fixed' in event ? [event.fixed] : []))
+      .filter((fixed) => (order(fixed, version) ?? 1) > 0)
+      .sort((a, b) => order(a, b) ?? 0);
+    // The first fix above is the one of this version's own line.
+    if (above[0] !== undefined) found.add(above[0]);
+  }
+  return [...found].sort((a, b) => order(a, b) ?? 0);
+}

@@ -1,0 +1,71 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  databaseFile: {
+    code: 'WB-870',
+    check: 'db.file',
+    side: 'usage',
+    summary: 'A file is not an advisory database of waybill, or of another version.',
+    hint: 'build one with waybill db build SOURCE… --out FILE',
+  },
+  databaseSource: {
+    code: 'WB-871',
+    check: 'db.source',
+    side: 'input',
+    summary: 'A source of advisories cannot be read.',
+    hint: 'give OSV JSON files, folders of them, zip archives or JSON lines, also compressed with zstd or gzip',
+  },
+  databaseEmpty: {
+    code: 'WB-872',
+    check: 'db.records',
+    side: 'input',
+    summary: 'The sources hold not one usable advisory.',
+    hint: 'check the sources; a database without records would find nothing and mean nothing',
+  },
+  gateSeverity: {
+    code: 'WB-873',
+    check: 'scan.severity',
+    side: 'evidence',
+    summary: 'Packages have known vulnerabilities at or above the severity that fails.',
+    hint: 'update the packages listed with a fixed version',
+    exit: 2,
+  },
+  gateSample: {
+    code: 'WB-874',
+    check: 'scan.database',
+    side: 'evidence',
+    summary: 'A gate was asked for, but the only advisories are the sample that comes with waybill.',
+    hint: 'build a database with waybill db build, or accept the sample with --allow-sample-db',
+    exit: 2,
+  },
+  gateUnknown: {
+    code: 'WB-875',
+    check: 'scan.unknown',
+    side: 'evidence',
+    summary: 'Something that decides about vulnerabilities could not be read, compared or looked up.',
+    hint: 'see the lists of unknowns and uncovered ecosystems',
+    exit: 2,
+  },
+  severity: {
+    code: 'WB-876',
+    check: 'scan.failOn',
+    side: 'usage',
+    summary: 'A severity is not known.',
+    hint: 'use low, medium, high or critical',
+  },
+  format: {
+    code: 'WB-877',
+    check: 'scan.outputFormat',
+    side: 'usage',
+    summary: 'An output format is not known.',
+    hint: 'use table, json, cosign-vuln or sarif',
+  },
+  subject: {
+    code: 'WB-878',
+    check: 'scan.subject',
+    side: 'evidence',
+    summary: 'The SBOM that was given is about another image.',
+    hint: 'make the SBOM of this image again',
+    exit: 2,
+  },
+});

@@ -1,0 +1,48 @@
+/** SARIF 2.1.0, for code-scanning pages. */
+import type { JsonObject } from '#formats/json';
+import type { Finding, ScanResult } from './match.ts';
+
+const level = (one: Finding): string => {
+  if (one.rating.severity === 'critical' || one.rating.severity === 'high') return 'error';
+  return one.rating.severity === 'medium' ? 'warning' : 'note';
+};
+
+export function sarifReport(result: ScanResult, version: string): JsonObject {
+  const rules = new Map(result.findings.map((one) => [one.id, one]));
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'waybill',
+            version,
+            rules: [...rules].map(([id, one]) => ({
+              id,
+              shortDescription: { text: one.summary === '' ? id : one.summary },
+              properties: {
+                tags: ['vulnerability', 'security', one.rating.severity],
+                ...(one.rating.score === undefined ? {} : { 'security-severity': String(one.rating.score) }),
+              },
+            })),
+          },
+        },
+        results: result.findings.map((one) => ({
+          ruleId: one.id,
+          level: level(one),
+          message: { text: messageOf(one) },
+          locations: one.package.locations.slice(0, 1).map(({ path }) => ({
+            physicalLocation: { artifactLocation: { uri: encodeURI(path) }, region: { startLine: 1 } },
+          })),
+          partialFingerprints: { waybill: `${one.id}:${one.package.id}` },
+        })),
+      },
+    ],
+  };
+}
+
+function messageOf(one: Finding): string {
+  const fix = one.fixed.length === 0 ? 'no fix is known' : `fixed in ${one.fixed.join(', ')}`;
+  return `${one.package.name} ${one.package.version}: ${one.id} (${one.rating.severity}); ${fix}`;
+}

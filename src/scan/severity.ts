@@ -1,0 +1,77 @@
+/** How bad: ratings from CVSS vectors, the words of databases, Debian's urgency; malicious is critical. */
+import { fail } from '#base/reason';
+import type { JsonObject, JsonValue } from '#formats/json';
+import type { OsvAffected, OsvRecord, OsvSeverity } from '#formats/osv';
+import { cvssBaseScore } from './cvss.ts';
+import { R } from './reasons.ts';
+
+export const severities = ['unknown', 'none', 'low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof severities)[number];
+
+export interface Rating {
+  readonly severity: Severity;
+  /** CVSS base score, 0.0–10.0. */
+  readonly score?: number;
+  readonly vector?: string;
+}
+
+export const severityRank = (severity: Severity): number => severities.indexOf(severity);
+
+/** `low`, `medium`, `high`, `critical`: the thresholds of `--fail-on`. WB-876 otherwise. */
+export function parseThreshold(text: string): Severity {
+  const found = (['low', 'medium', 'high', 'critical'] as const).find((one) => one === text.toLowerCase());
+  if (found !== undefined) return found;
+  throw fail(R.severity, { expected: 'low, medium, high or critical', actual: JSON.stringify(text) });
+}
+
+const words: ReadonlyMap<string, Severity> = new Map<string, Severity>([
+  ['none', 'none'],
+  ['negligible', 'low'],
+  ['unimportant', 'low'],
+  ['low', 'low'],
+  ['medium', 'medium'],
+  ['moderate', 'medium'],
+  ['important', 'high'],
+  ['high', 'high'],
+  ['critical', 'critical'],
+]);
+
+const word = (value: JsonValue | undefined): Severity | undefined =>
+  typeof value === 'string' ? words.get(value.toLowerCase()) : undefined;
+
+export const isMalicious = (record: Pick<OsvRecord, 'id' | 'aliases'>): boolean =>
+  record.id.startsWith('MAL-') || record.aliases.some((alias) => alias.startsWith('MAL-'));
+
+/** The rating of an advisory for one affected package. Its own statement wins over that of the record. */
+export function rate(record: OsvRecord, affected: OsvAffected): Rating {
+  if (isMalicious(record)) return { severity: 'critical' };
+  const own = ratingOf(affected.severity, affected.databaseSpecific, affected.ecosystemSpecific);
+  if (own.severity !== 'unknown') return own;
+  const whole = ratingOf(record.severity, record.databaseSpecific, {});
+  return whole.severity === 'unknown' && own.vector !== undefined ? own : whole;
+}
+
+function ratingOf(scores: readonly OsvSeverity[], database: JsonObject, ecosystem: JsonObject): Rating {
+  const stated = word(ecosystem['urgency']) ?? word(ecosystem['severity']) ?? word(database['severity']);
+  const vectors = [...scores.map((one) => one.score), database['cvss']].filter(
+    (one) => typeof one === 'string',
+  );
+  const scored = vectors
+    .map((vector) => ({ vector, score: cvssBaseScore(vector) }))
+    .sort((a, b) => (b.score ?? -1) - (a.score ?? -1))[0];
+  const byWord = scores.map((one) => word(one.score)).find((one) => one !== undefined);
+  const severity = stated ?? byWord ?? (scored?.score === undefined ? 'unknown' : ofScore(scored.score));
+  return {
+    severity,
+    ...(scored?.score === undefined ? {} : { score: scored.score }),
+    ...(scored === undefined || !/^(?:CVSS|AV):/.test(scored.vector) ? {} : { vector: scored.vector }),
+  };
+}
+
+/** CVSS v3.1 §5, qualitative severity rating scale. */
+export function ofScore(score: number): Severity {
+  if (score === 0) return 'none';
+  if (score < 4) return 'low';
+  if (score < 7) return 'medium';
+  return score < 9 ? 'high' : 'critical';
+}
