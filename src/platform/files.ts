@@ -2,8 +2,9 @@
  * Files with a durability promise: a write returns only after the bytes and the name are on disk, and a
  * crash leaves the old file or the new one, never a part.
  */
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
 
@@ -16,7 +17,7 @@ export async function writeFileDurable(
   options: { readonly mode?: number } = {},
 ): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  const made = await mkdir(folder, { recursive: true });
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${counter++}.tmp`);
   try {
     const handle = await open(temporary, 'wx', options.mode ?? 0o644);
@@ -32,6 +33,32 @@ export async function writeFileDurable(
     throw fileError(path, error);
   }
   await syncFolder(folder);
+  if (made !== undefined) for (const parent of parentsOf(folder, made)) await syncFolder(parent);
+}
+
+/** The folders that hold the new folders on the way to `folder`, of which `made` is the outermost. */
+function parentsOf(folder: string, made: string): string[] {
+  const outermost = dirname(resolve(made));
+  const parents: string[] = [];
+  for (let at = dirname(resolve(folder)); at.length >= outermost.length; at = dirname(at)) {
+    parents.push(at);
+    if (at === outermost) break;
+  }
+  return parents;
+}
+
+/** Makes a folder and its parents; a crash after the return leaves them there. */
+export function makeFolderDurable(folder: string): void {
+  const made = mkdirSync(folder, { recursive: true });
+  if (made === undefined) return;
+  for (const parent of parentsOf(folder, made)) {
+    const handle = openSync(parent, 'r');
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  }
 }
 
 /** Makes a rename or a new name in `folder` durable. */

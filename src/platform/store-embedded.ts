@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
-import { readFileIfThere, writeFileDurable } from './files.ts';
+import { makeFolderDurable, readFileIfThere, writeFileDurable } from './files.ts';
 import { type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, StagedBatch } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
@@ -31,6 +31,7 @@ export function openLogStore(directory: string | undefined, lockFile?: string): 
 
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
   const { directory } = options;
+  makeFolderDurable(directory);
   const lockDb = openDatabase(options.lockFile ?? join(directory, 'lock.db'), { mode: 'durable' });
   const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
   const index = openDatabase(join(directory, 'index.db'), { mode: 'fast' });

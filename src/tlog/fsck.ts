@@ -3,10 +3,11 @@ import { equalBytes, toHex } from '#base/bytes';
 import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { TILE_WIDTH, tilePath } from '#formats/tiles';
+import type { LogStore } from '#platform/store';
+import type { CheckpointSigner } from './checkpoint.ts';
 import { type CompleteTile, TreeEdge } from './edge.ts';
-import type { Log } from './log.ts';
 import { readRecords } from './open.ts';
-import { type LogOptions, type LogRecord, type Personality, plainPersonality } from './types.ts';
+import type { LogRecord, Personality, TreeView } from './types.ts';
 
 export interface FsckReport {
   readonly size: number;
@@ -14,23 +15,31 @@ export interface FsckReport {
   readonly problems: readonly string[];
 }
 
-type FsckOptions = Pick<LogOptions, 'store' | 'signer' | 'personality'>;
+export interface FsckInput {
+  readonly store: LogStore;
+  readonly signer: CheckpointSigner;
+  readonly personality: Personality;
+  /** The published tree. */
+  readonly tree: TreeView;
+  /** Records after the last full tile. */
+  read(index: number): Promise<LogRecord>;
+}
 
 /** Most findings listed: one flipped bit can show in many places. */
 const PROBLEMS_MAX = 100;
 
 /**
- * Recomputes every tile and the root from the stored entries of an open log and compares them with the files,
+ * Recomputes every tile and the root from the stored entries of a log and compares them with the files,
  * the names and the signed checkpoint. Reads everything once; memory does not grow with the log.
  */
-export async function fsck(options: FsckOptions, log: Log): Promise<FsckReport> {
-  const walk = new Walk(options);
-  const { size, root, checkpoint } = log.tree;
-  const head = unwrap(options.signer.open(checkpoint));
+export async function fsck(input: FsckInput): Promise<FsckReport> {
+  const walk = new Walk(input);
+  const { size, root, checkpoint } = input.tree;
+  const head = unwrap(input.signer.open(checkpoint));
   if (head.size !== size || !equalBytes(head.root, root)) walk.report('the checkpoint is of another tree');
   for (let from = 0; from < size; from += TILE_WIDTH) {
     const isFull = from + TILE_WIDTH <= size;
-    const records = isFull ? await walk.fullTile(from / TILE_WIDTH) : await tail(log, from, size);
+    const records = isFull ? await walk.fullTile(from / TILE_WIDTH) : await tail(input, from, size);
     if (records === undefined) break;
     await walk.records(from, records);
   }
@@ -40,22 +49,20 @@ export async function fsck(options: FsckOptions, log: Log): Promise<FsckReport> 
   return { size, problems: walk.problems };
 }
 
-async function tail(log: Log, from: number, size: number): Promise<LogRecord[]> {
+async function tail(input: FsckInput, from: number, size: number): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
-  for (let index = from; index < size; index++) records.push(await log.record(index));
+  for (let index = from; index < size; index++) records.push(await input.read(index));
   return records;
 }
 
 class Walk {
   readonly problems: string[] = [];
   readonly edge = new TreeEdge();
-  readonly #options: FsckOptions;
-  readonly #personality: Personality;
+  readonly #input: FsckInput;
   #time = 0;
 
-  constructor(options: FsckOptions) {
-    this.#options = options;
-    this.#personality = options.personality ?? plainPersonality;
+  constructor(input: FsckInput) {
+    this.#input = input;
   }
 
   report(problem: string): void {
@@ -64,7 +71,7 @@ class Walk {
 
   async fullTile(index: number): Promise<readonly LogRecord[] | undefined> {
     try {
-      return await readRecords(this.#options.store, index);
+      return await readRecords(this.#input.store, index);
     } catch (error) {
       this.report(`entries of tile ${index}: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
@@ -75,23 +82,23 @@ class Walk {
     for (const [i, record] of records.entries()) {
       if (record.time < this.#time) this.report(`entry ${from + i} is older than the one before`);
       this.#time = record.time;
-      const leaf = leafHash(this.#personality.leaf(record.entry));
+      const leaf = leafHash(this.#input.personality.leaf(record.entry));
       await this.#name(from + i, leaf);
-      if (this.#personality.identity !== undefined) {
-        await this.#name(from + i, this.#personality.identity(record.entry));
+      if (this.#input.personality.identity !== undefined) {
+        await this.#name(from + i, this.#input.personality.identity(record.entry));
       }
       for (const tile of this.edge.append(leaf)) await this.#compare(tile);
     }
   }
 
   async #name(index: number, name: Uint8Array): Promise<void> {
-    const found = await this.#options.store.find(name);
+    const found = await this.#input.store.find(name);
     if (found !== index) this.report(`entry ${index} is found as ${found ?? 'nothing'} by ${toHex(name)}`);
   }
 
   async #compare(tile: CompleteTile): Promise<void> {
     const path = tilePath({ kind: 'hashes', level: tile.level, index: tile.index, width: TILE_WIDTH });
-    const stored = await this.#options.store.readTile(path);
+    const stored = await this.#input.store.readTile(path);
     if (stored === undefined) this.report(`${path} is missing`);
     else if (!equalBytes(stored, tile.nodes.bytes())) this.report(`${path} is not what the entries hash to`);
   }

@@ -9,8 +9,8 @@ export {
   checkpointSigner,
   type TreeHead,
 } from './checkpoint.ts';
-export { type FsckReport, fsck } from './fsck.ts';
-export { type Log, openLog, type TreeView } from './log.ts';
+export { type FsckInput, type FsckReport, fsck } from './fsck.ts';
+export { type Log, openLog } from './log.ts';
 export {
   type AppendResult,
   BATCH_ENTRIES_MAX,
@@ -22,4 +22,5 @@ export {
   POOL_ENTRIES_MAX,
   type Proof,
   plainPersonality,
+  type TreeView,
 } from './types.ts';

@@ -8,6 +8,7 @@ import { encodeEntryBundle, parseTilePath, TILE_WIDTH, type Tile, tileWidth } fr
 import { EXTRA_BYTES_MAX } from './batch.ts';
 import type { CheckpointSigner } from './checkpoint.ts';
 import { commit, StopLog, unknownOutcome } from './commit.ts';
+import { type FsckReport, fsck } from './fsck.ts';
 import { openState, readRecords } from './open.ts';
 import { Pool, type Waiter } from './pool.ts';
 import { TileReader } from './proof.ts';
@@ -24,19 +25,11 @@ import {
   POOL_ENTRIES_MAX,
   plainPersonality,
   type TreeState,
+  type TreeView,
 } from './types.ts';
 
-/** Record tiles kept decoded. */
-const CACHED_RECORD_TILES_MAX = 64;
-
-export interface TreeView {
-  readonly size: number;
-  readonly root: Uint8Array;
-  /** The published checkpoint: a signed note. */
-  readonly checkpoint: string;
-  /** Time of the newest entry in milliseconds. */
-  readonly time: number;
-}
+/** Bytes of record tiles kept decoded. */
+const RECORD_CACHE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Opens the log, finishing what a crash interrupted. Errors: see `openState`. */
 export async function openLog(options: LogOptions): Promise<Log> {
@@ -51,6 +44,7 @@ export class Log {
   readonly #tiles: TileReader;
   readonly #pool: Pool;
   readonly #recordTiles = new Map<number, readonly LogRecord[]>();
+  #recordBytes = 0;
   #state: TreeState;
   #writer: Promise<void> | undefined;
   #stopped: Reason | undefined;
@@ -90,22 +84,19 @@ export class Log {
     }
     const leaf = leafHash(this.#personality.leaf(entry));
     const identity = this.#personality.identity?.(entry) ?? leaf;
-    const known = await this.#known(identity);
-    if (known !== undefined) return known;
+    const known = this.#pool.same(identity) ?? (await this.find(identity));
+    if (known !== undefined) return this.#duplicate(known);
     this.#refuseWhenStopped();
     // No await between this look-up and the queue: two equal submissions cannot both pass.
     const same = this.#pool.same(identity);
-    if (same !== undefined) return same;
+    if (same !== undefined) return this.#duplicate(same);
     const logged = this.#pool.add({ entry, extra, leafHash: leaf, identity });
     this.#writer ??= this.#write();
     return { logged: await logged, duplicate: false };
   }
 
-  async #known(identity: Uint8Array): Promise<AppendResult | undefined> {
-    const same = this.#pool.same(identity);
-    if (same !== undefined) return same;
-    const index = await this.find(identity);
-    return index === undefined ? undefined : { logged: await this.entry(index), duplicate: true };
+  async #duplicate(known: Promise<LoggedEntry> | number): Promise<AppendResult> {
+    return { logged: typeof known === 'number' ? await this.entry(known) : await known, duplicate: true };
   }
 
   #refuseWhenStopped(): void {
@@ -253,8 +244,11 @@ export class Log {
     if (cached !== undefined) return cached;
     const records = await readRecords(this.#options.store, tile);
     this.#recordTiles.set(tile, records);
-    if (this.#recordTiles.size > CACHED_RECORD_TILES_MAX) {
-      this.#recordTiles.delete(this.#recordTiles.keys().next().value as number);
+    this.#recordBytes += sizeOf(records);
+    for (const [oldest, old] of this.#recordTiles) {
+      if (this.#recordBytes <= RECORD_CACHE_BYTES_MAX || oldest === tile) break;
+      this.#recordTiles.delete(oldest);
+      this.#recordBytes -= sizeOf(old);
     }
     return records;
   }
@@ -269,6 +263,13 @@ export class Log {
     throw fail(R.range, { expected: `a tree size of at most ${max}`, actual: String(size) });
   }
 
+  /** Reads the whole log and proves it from its entries; see `fsck`. */
+  check(): Promise<FsckReport> {
+    const { store, signer } = this.#options;
+    const read = (index: number) => this.record(index);
+    return fsck({ store, signer, personality: this.#personality, tree: this.tree, read });
+  }
+
   /** Finishes the batches under way, then closes the store. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -279,3 +280,7 @@ export class Log {
 
 /** The failures of `commit` after which the batch is certainly not in the log, and the log goes on. */
 const refusals: ReadonlySet<string> = new Set([R.notLogged.code, R.clock.code]);
+
+function sizeOf(records: readonly LogRecord[]): number {
+  return records.reduce((sum, record) => sum + record.entry.length + record.extra.length, 0);
+}

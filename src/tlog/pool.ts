@@ -5,7 +5,7 @@
 import { toHex } from '#base/bytes';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
-import type { AppendResult, LoggedEntry, PendingEntry } from './types.ts';
+import type { LoggedEntry, PendingEntry } from './types.ts';
 
 /** Entries remembered after their commit, so that a look-up begun before it cannot let a duplicate in. */
 const RECENT_MAX = 8192;
@@ -21,7 +21,7 @@ export class Pool {
   #waiting: Waiter[] = [];
   /** Waiting or being committed, by identity. */
   readonly #underWay = new Map<string, Waiter>();
-  readonly #recent = new Map<string, LoggedEntry>();
+  readonly #recent = new Map<string, number>();
 
   constructor(max: number) {
     this.#max = max;
@@ -31,13 +31,10 @@ export class Pool {
     return this.#waiting.length;
   }
 
-  /** The outcome of the same entry that is under way or was committed a moment ago. */
-  same(identity: Uint8Array): Promise<AppendResult> | undefined {
+  /** The same entry: its coming outcome while it is under way, its index when it was committed a moment ago. */
+  same(identity: Uint8Array): Promise<LoggedEntry> | number | undefined {
     const key = toHex(identity);
-    const waiter = this.#underWay.get(key);
-    if (waiter !== undefined) return waiter.result.then((logged) => ({ logged, duplicate: true }));
-    const logged = this.#recent.get(key);
-    return logged === undefined ? undefined : Promise.resolve({ logged, duplicate: true });
+    return this.#underWay.get(key)?.result ?? this.#recent.get(key);
   }
 
   /** Queues an entry and returns its outcome. Throws WB-402 when too many wait. */
@@ -61,7 +58,7 @@ export class Pool {
   resolve(waiter: Waiter, logged: LoggedEntry): void {
     const key = toHex(waiter.pending.identity);
     this.#underWay.delete(key);
-    this.#recent.set(key, logged);
+    this.#recent.set(key, logged.index);
     if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value as string);
     waiter.settle.resolve(logged);
   }

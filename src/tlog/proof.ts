@@ -21,8 +21,8 @@ import { type CompleteTile, TileNodes } from './edge.ts';
 import { R } from './reasons.ts';
 import type { Proof, TreeState } from './types.ts';
 
-/** Full tiles kept with their interior hashes: about 17 KB each. */
-const CACHED_TILES_MAX = 1024;
+/** Full tiles kept with their interior hashes, 511 objects each; upper levels are asked for again and again. */
+const CACHED_TILES_MAX = 128;
 
 export class TileReader {
   readonly #store: LogStore;

@@ -45,6 +45,15 @@ export interface TreeState {
   readonly tail: readonly LogRecord[];
 }
 
+export interface TreeView {
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** The published checkpoint: a signed note. */
+  readonly checkpoint: string;
+  /** Time of the newest entry in milliseconds. */
+  readonly time: number;
+}
+
 export interface Proof {
   readonly index: number;
   readonly size: number;

@@ -299,6 +299,7 @@ test('what the log cannot verify it refuses by reason, and nothing of it is logg
       ['a private key', hashedRekord({ artifact: 'x', pem: defaultKey.exportPem() }), /WB-1031/],
       ['a key without a signature', twoKeys, /WB-1030/],
       ['another kind', { apiVersion: '0.0.1', kind: 'rpm', spec: {} }, /WB-172/],
+      ['an address to fetch', rawUrl, /WB-1034/],
       ['duplicate keys', '{"kind":"dsse","kind":"dsse"}', /WB-151/],
       ['no JSON', '{', /WB-150/],
       ['nothing', '', /WB-150/],

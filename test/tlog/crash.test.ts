@@ -34,7 +34,7 @@ async function crashAt(template: string, root: string, nth: number, mode: string
   assert.equal(signal, finished ? '' : 'SIGKILL');
   const store = embeddedLogStore({ directory });
   const log = await open(store, { create: false });
-  const names = (await checkLog(store, log)).map((bytes) => Buffer.from(bytes).toString());
+  const names = (await checkLog(log)).map((bytes) => Buffer.from(bytes).toString());
   for (const line of out.split('\n').filter((l) => /^\d/.test(l))) {
     const [, index, name] = /^(\d+) (.*)$/.exec(line) as unknown as [string, string, string];
     assert.equal(names[Number(index)], `entry ${name}`, `acknowledged before the kill ${mode} call ${nth}`);

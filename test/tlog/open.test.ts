@@ -8,8 +8,8 @@ import { generateKey } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import type { LogStore } from '#platform/store';
 import { embeddedLogStore } from '#platform/store-embedded';
-import { checkpointSigner, fsck, type LogOptions, openLog } from '#tlog';
-import { checkLog, entry, fill, keyPair, ORIGIN, open, optionsFor, signer } from './fixture.ts';
+import { checkpointSigner, type LogOptions, openLog } from '#tlog';
+import { checkLog, entry, fill, keyPair, ORIGIN, open, optionsFor } from './fixture.ts';
 
 interface Place {
   readonly data: string;
@@ -59,9 +59,9 @@ test('a log of any size opens again as it was', async () => {
       const store = place.store();
       const log = await open(store, { create: false });
       assert.equal(log.tree.size, count);
-      await checkLog(store, log);
+      await checkLog(log);
       assert.equal((await log.append(entry('next'))).logged.index, count);
-      await checkLog(store, log);
+      await checkLog(log);
     });
   }
 });
@@ -119,7 +119,7 @@ test('a lost index is built again from the tiles', async () => {
     }
     const store = place.store();
     const log = await open(store);
-    await checkLog(store, log);
+    await checkLog(log);
     assert.equal((await log.append(entry(17))).duplicate, true);
   });
 });
@@ -144,7 +144,7 @@ test('fsck names a rotten entry, a rotten record, a rotten and a missing tile', 
     await filled(place, 0, 600);
     const store = place.store();
     const log = await open(store);
-    const problems = async () => (await fsck({ store, signer }, log)).problems.join('\n');
+    const problems = async () => (await log.check()).problems.join('\n');
     assert.equal(await problems(), '');
     flip(join(place.data, 'tile/0/001'), 5);
     assert.match(await problems(), /tile\/0\/001 is not what the entries hash to/);

@@ -27,12 +27,25 @@ import {
 export function acceptV1(request: Uint8Array | string): AcceptedEntry {
   const value = unwrap(parseJson(request, { maxBytes: limits.logRequestBytes }));
   if (isIntoto(value)) return acceptIntoto(value);
+  refuseAddresses(value);
   const parsed = unwrap(parseRekorV1Request(request));
   return parsed.kind === 'dsse' ? acceptDsse(parsed) : acceptHashedRekord(parsed);
 }
 
 function isIntoto(value: JsonValue): boolean {
   return isJsonObject(value) && own(value, 'kind') === 'intoto' && own(value, 'apiVersion') === '0.0.2';
+}
+
+/** Old request forms name an artifact or a key by URL. A log that fetched them would be a proxy into its network. */
+function refuseAddresses(value: JsonValue): void {
+  const spec = isJsonObject(value) ? own(value, 'spec') : undefined;
+  const data = isJsonObject(spec) ? own(spec, 'data') : undefined;
+  const signature = isJsonObject(spec) ? own(spec, 'signature') : undefined;
+  const publicKey = isJsonObject(signature) ? own(signature, 'publicKey') : undefined;
+  for (const part of [data, signature, publicKey]) {
+    if (!isJsonObject(part) || own(part, 'url') === undefined) continue;
+    throw fail(R.query, { expected: 'content, not an address to fetch it from', actual: 'a url' });
+  }
 }
 
 function acceptHashedRekord(request: RekorRequestV1 & { kind: 'hashedrekord' }): AcceptedEntry {

@@ -104,6 +104,7 @@ export class LogService implements LogReader {
     accepted: AcceptedEntry,
   ): Promise<{ readonly entry: TransparencyLogEntry; readonly duplicate: boolean }> {
     const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
+    this.#search.follow();
     return { entry: this.#tlogEntry(logged), duplicate };
   }
 

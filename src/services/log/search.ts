@@ -1,16 +1,21 @@
 /** Keeps the search index up with the log, off the path of appends. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log, LogRecord } from '#tlog';
 import { decodeExtra, indexedKey, type SearchKey } from './search-keys.ts';
 import type { SearchStore } from './store.ts';
 
-/** Entries indexed in one transaction. */
-const STEP_ENTRIES = 256;
+/** Entries indexed in one transaction: some milliseconds, so that appends do not wait long for a turn. */
+const STEP_ENTRIES = 32;
+/** How long after an append the index follows by itself, in milliseconds. */
+const FOLLOW_MS = 100;
 
 export class SearchIndex {
   readonly #log: Log;
   readonly #store: SearchStore;
   readonly #bodyKeys: (body: Uint8Array) => SearchKey[];
   #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(log: Log, store: SearchStore, bodyKeys: (body: Uint8Array) => SearchKey[]) {
     this.#log = log;
@@ -18,19 +23,31 @@ export class SearchIndex {
     this.#bodyKeys = bodyKeys;
     // An index that knows more than the log belongs to another one.
     if (store.covered() > log.tree.size) store.clear();
+    this.follow();
   }
 
   get covered(): number {
     return this.#store.covered();
   }
 
+  /** Follows the log soon, in the background. A failure is left to the next search, which reports it. */
+  follow(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.catchUp().catch(() => {});
+    }, FOLLOW_MS);
+    this.#timer.unref();
+  }
+
   /** Indexes everything published so far. */
   async catchUp(): Promise<void> {
-    while (this.#store.covered() < this.#log.tree.size) {
+    while (!this.#closed && this.#store.covered() < this.#log.tree.size) {
       this.#running ??= this.#step().finally(() => {
         this.#running = undefined;
       });
       await this.#running;
+      await nextTurn();
     }
   }
 
@@ -53,6 +70,8 @@ export class SearchIndex {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
     await this.#running;
     this.#store.close();
   }
