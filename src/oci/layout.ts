@@ -17,6 +17,7 @@ import {
   descriptorOf,
   type ImageIndex,
   type Manifest,
+  mediaType,
   parseManifest,
 } from '#formats/oci';
 import { syncFolder, writeFileDurable } from '#platform/files';
@@ -126,12 +127,16 @@ function findEntry(entries: readonly Descriptor[], tag: string | undefined): Des
   return entries.find((entry) => entry.annotations.get(KIND) === `${kindPrefix}${legacy[2]}s`);
 }
 
-/** Entries that are no image: signatures and attestations of cosign, and referrers. */
+const configTypes: ReadonlySet<string> = new Set([mediaType.ociConfig, mediaType.dockerConfig]);
+
+/** Whether an entry is an image, and not signatures or attestations of cosign, or a referrer. */
 function isImage(entry: Descriptor): boolean {
   const kind = entry.annotations.get(KIND);
   if (kind !== undefined) return kind === `${kindPrefix}image` || kind === `${kindPrefix}imageIndex`;
   const name = entry.annotations.get(annotation.refName) ?? '';
-  return entry.artifactType === undefined && !/sha(?:256|512)-[0-9a-f]{64,128}/.test(name);
+  // go-containerregistry repeats the type of the config as the artifactType.
+  const isPlain = entry.artifactType === undefined || configTypes.has(entry.artifactType);
+  return isPlain && !/sha(?:256|512)-[0-9a-f]{64,128}/.test(name);
 }
 
 /** A layout directory to read and write. One process writes at a time; changes of index.json queue up here. */
