@@ -62,6 +62,10 @@ export function readYaml(text: string, file: string): YamlNode[] {
   return found;
 }
 
+/** The documents of a YAML or JSON text as plain values. Throws WB-720. */
+export const readObjects = (text: string, file: string): Json[] =>
+  readYaml(text, file).map((document) => document.json());
+
 function placeOf(source: Source, offset: number): Position {
   const { line, col } = source.lines.linePos(offset);
   return { file: source.file, line: Math.max(line, 1), column: Math.max(col, 1) };

@@ -1,6 +1,6 @@
 /** Policies of several dialects in one form: read, match, evaluate, explain, lint. Pure. */
 export type { Json, Position } from './document.ts';
-export { positionText } from './document.ts';
+export { positionText, readObjects } from './document.ts';
 export {
   type CheckResult,
   type CheckStatus,

@@ -559,7 +559,7 @@ describe('when evidence is not available', async () => {
     const { response } = await webhook.ask('/validate?timeout=1s', review);
     assert.ok(Date.now() - started < 1000);
     assert.deepEqual([response.allowed, response.status?.code], [false, 503]);
-    assert.match(response.status?.message ?? '', /WB-1142/);
+    assert.match(response.status?.message ?? '', /WB-960/);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     fixture.registry.delayMs = 0;
     const before = fixture.registry.reads.length;

@@ -4,31 +4,23 @@
  */
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
-import { digest as digestOfText } from '#base/digest';
-import { type Reason, reason, reasonText, WaybillError } from '#base/reason';
-import type { Judge, Judgement } from '#facts';
+import { type Reason, reason, reasonText } from '#base/reason';
+import type { Judge } from '#facts';
+import { digestOfUse, judgeRequest, pinnedImage, type TagSource } from '#flows/judge-request';
 import {
   type AdmissionRequest,
   changedUses,
   type Decision,
   denialText,
-  evaluate,
   type ImageUse,
   imageUses,
   isBlocking,
-  type JudgedImage,
   matchingChecks,
   type PolicySet,
-  parseImageName,
-  questionsFor,
-  questionsHash,
-  repositoryOf,
   warningTexts,
 } from '#policy';
 import type { Unmatched } from './config.ts';
-import { within } from './deadline.ts';
 import { R } from './reasons.ts';
-import type { TagSource } from './resolver.ts';
 import type { PatchStep, Review, ReviewAnswer } from './review.ts';
 
 export interface AdmissionDeps {
@@ -62,9 +54,8 @@ export async function mutate(review: Review, deadlineMs: number, deps: Admission
   const warnings: string[] = [];
   const steps = await Promise.all(
     wanted.map(async (use) => {
-      const name = parseImageName(use.image);
-      if (!name.ok || name.value.digest !== '') return [];
-      const found = await resolveTag(use, deadlineMs, deps);
+      if (use.image.includes('@')) return [];
+      const found = await digestOfUse(use, { ...deps, deadlineMs });
       if ('reason' in found) {
         warnings.push(`${use.image} is not pinned: ${reasonText(found.reason)}`);
         return [];
@@ -76,13 +67,10 @@ export async function mutate(review: Review, deadlineMs: number, deps: Admission
   return { answer: { allowed: true, patch, warnings }, kind: patch.length > 0 ? 'allowed' : 'nothing' };
 }
 
-/** `repo:tag` → `repo:tag@digest`; an implicit tag is written out, so that the object says what was meant. */
 function pinSteps(use: ImageUse, digest: Digest): PatchStep[] {
-  const last = use.image.slice(use.image.lastIndexOf('/') + 1);
-  const tagged = last.includes(':') ? use.image : `${use.image}:latest`;
   return [
     { op: 'test', path: use.pointer, value: use.image },
-    { op: 'replace', path: use.pointer, value: `${tagged}@${digest}` },
+    { op: 'replace', path: use.pointer, value: pinnedImage(use.image, digest) },
   ];
 }
 
@@ -97,8 +85,7 @@ export async function validate(review: Review, deadlineMs: number, deps: Admissi
   const brought = before?.ok === true ? changedUses(uses.value, before.value) : uses.value;
   if (brought.length === 0) return { answer: { allowed: true }, kind: 'nothing' };
   const policies = deps.policies();
-  const images = await Promise.all(brought.map((use) => judgeUse(use, request, policies, deadlineMs, deps)));
-  const decision = evaluate(policies, request, images, { nowMs: deps.clock.now() });
+  const decision = await judgeRequest(policies, request, brought, { ...deps, deadlineMs });
   return answerOf(request, decision, deps.unmatched);
 }
 
@@ -109,67 +96,6 @@ function leftAlone(review: Review, deps: AdmissionDeps): Outcome | undefined {
   if (!deps.isExcluded(namespace)) return undefined;
   const auditAnnotations = { decision: 'excluded', namespace };
   return { answer: { allowed: true, auditAnnotations }, kind: 'excluded' };
-}
-
-async function judgeUse(
-  use: ImageUse,
-  request: AdmissionRequest,
-  policies: PolicySet,
-  deadlineMs: number,
-  deps: AdmissionDeps,
-): Promise<JudgedImage> {
-  const questions = questionsFor(matchingChecks(policies, request, use.image));
-  const name = parseImageName(use.image);
-  if (!name.ok) return { use, evidence: { kind: 'refused', reason: name.error } };
-  const nothing: JudgedImage['evidence'] = { kind: 'facts', facts: { answers: new Map() } };
-  if (questions.length === 0) {
-    const { digest } = name.value;
-    return { use, ...(digest === '' ? {} : { digest: digestOfText(digest) }), evidence: nothing };
-  }
-  const resolved: { digest: Digest } | { reason: Reason } =
-    name.value.digest === ''
-      ? await resolveTag(use, deadlineMs, deps)
-      : { digest: digestOfText(name.value.digest) };
-  if ('reason' in resolved) return { use, evidence: evidenceOf(resolved.reason) };
-  const { digest } = resolved;
-  const set = { hash: questionsHash(questions.map(({ id }) => id)), questions };
-  const image = { repository: repositoryOf(name.value), digest };
-  const judged = await within(
-    deps.judge.judgeImage(image, set),
-    deadlineMs - deps.clock.now(),
-    (): Judgement => ({ kind: 'unavailable', cause: late(use) }),
-  );
-  return { use, digest, evidence: judged.kind === 'facts' ? judged : evidenceOf(judged.cause) };
-}
-
-const late = (use: ImageUse): Reason =>
-  reason(R.deadline, { expected: `the evidence of ${use.image} in time`, actual: 'not there yet' });
-
-/** Trouble on the way is not a judgement; everything else is a refusal. */
-function evidenceOf(why: Reason): JudgedImage['evidence'] {
-  return why.side === 'environment' || why.side === 'defect'
-    ? { kind: 'unavailable', cause: why }
-    : { kind: 'refused', reason: why };
-}
-
-async function resolveTag(
-  use: ImageUse,
-  deadlineMs: number,
-  deps: AdmissionDeps,
-): Promise<{ digest: Digest } | { reason: Reason }> {
-  const name = parseImageName(use.image);
-  if (!name.ok) return { reason: name.error };
-  const asked = deps.tags
-    .resolve({ repository: repositoryOf(name.value), tag: name.value.tag })
-    .then((digest) => ({ digest }))
-    .catch((error: unknown) => ({ reason: asReason(error, use) }));
-  return within(asked, deadlineMs - deps.clock.now(), () => ({ reason: late(use) }));
-}
-
-function asReason(error: unknown, use: ImageUse): Reason {
-  if (error instanceof WaybillError) return error.reason;
-  const actual = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return reason(R.defect, { expected: `the digest of ${use.image}`, actual });
 }
 
 function denied(request: AdmissionRequest, why: Reason): Outcome {

@@ -1,5 +1,5 @@
 /** The admission webhook for Kubernetes: reads policies and a trusted root, serves reviews over HTTPS. */
-import { toHex, utf8Text } from '#base/bytes';
+import { toHex } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { sha256 } from '#base/crypto';
 import { limits } from '#base/limits';
@@ -14,25 +14,27 @@ import {
   mirrorMap,
   type Trust,
 } from '#facts';
+import type { TagSource } from '#flows/judge-request';
+import { loadPolicies as readPolicies } from '#flows/load-policies';
 import { parseTrustedRoot } from '#formats/trusted-root';
 import type { Registry } from '#oci';
 import { readFileLimited } from '#platform/files';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
-import { type PolicySet, parsePolicyFiles } from '#policy';
+import type { PolicySet } from '#policy';
 import { trustMaterial } from '#verify';
 import { type CertificateSource, certificateSource } from './certificates.ts';
 import { type AdmissionConfig, RELOAD_MS_DEFAULT, TAG_TTL_MS_DEFAULT } from './config.ts';
 import { createMetrics } from './metrics.ts';
 import { excludes } from './namespaces.ts';
 import { R } from './reasons.ts';
-import { cachedTags, type TagSource } from './resolver.ts';
+import { cachedTags } from './resolver.ts';
 import { registerAdmission } from './routes.ts';
 
+export type { TagSource } from '#flows/judge-request';
 export type { AdmissionDeps, Outcome } from './admission.ts';
 export type { AdmissionConfig, TlsConfig, Unmatched } from './config.ts';
 export { R as admissionReasons } from './reasons.ts';
-export type { TagSource } from './resolver.ts';
 export { type AdmissionRoutesDeps, registerAdmission } from './routes.ts';
 
 export interface AdmissionSurroundings {
@@ -113,13 +115,7 @@ async function loadPolicies(config: AdmissionConfig): Promise<PolicySet> {
   if (config.policyFiles.length === 0) {
     throw fail(R.policies, { expected: 'at least one policy file', actual: 'none' });
   }
-  const files = await Promise.all(
-    config.policyFiles.map(async (file) => ({
-      file,
-      text: utf8Text(await readFileLimited(file, limits.policyBytes)),
-    })),
-  );
-  return unwrap(parsePolicyFiles(files));
+  return readPolicies(config.policyFiles);
 }
 
 async function loadTrust(config: AdmissionConfig): Promise<Trust> {

@@ -16,13 +16,6 @@ export const R = defineReasons({
     hint: 'send Content-Type: application/json',
     status: 415,
   },
-  deadline: {
-    code: 'WB-1142',
-    check: 'admission.deadline',
-    side: 'environment',
-    summary: 'The evidence of an image could not be read within the time the API server allows.',
-    hint: 'try again: the work goes on, and the next attempt finds its result',
-  },
   certificate: {
     code: 'WB-1143',
     check: 'admission.certificate',

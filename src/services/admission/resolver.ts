@@ -5,17 +5,7 @@
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
 import { Coalescer, ExpiringCache } from '#facts';
-
-export interface TaggedName {
-  /** `registry/repository`, as the policy sees it. */
-  readonly repository: string;
-  readonly tag: string;
-}
-
-/** Contract: the digest the tag names now; a tag that is not there is WB-502, trouble is side environment. */
-export interface TagSource {
-  resolve(name: TaggedName): Promise<Digest>;
-}
+import type { TagSource } from '#flows/judge-request';
 
 const TAGS_MAX = 10_000;
 
