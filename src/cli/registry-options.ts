@@ -17,13 +17,13 @@ export function withRegistryOptions(command: Command): Command {
   const list = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
   return command
     .option('--allow-http-registry', 'use plain http where a registry does not answer https')
-    .option('--registry-username <name>', "user name for the image's registry")
+    .option('--registry-username <name>', "user name for the image's registry (copy: the target's)")
     .option('--registry-password <password>', 'password; better: docker login, or WAYBILL_REGISTRY_PASSWORD')
     .option('--registry-token <token>', 'bearer token; better: WAYBILL_REGISTRY_TOKEN')
     .option('--registry-auth-host <host>', 'token server that may get the credentials (repeatable)', list);
 }
 
-/** A client for the registries of `images`; credentials from the flags go only to their hosts. */
+/** A client; credentials from the flags and the environment go only to the registries of `images`. */
 export async function registryFrom(
   flags: RegistryFlags,
   context: CliContext,

@@ -33,7 +33,8 @@ export async function copy(
     import('#oci'),
     import('#base/result'),
   ]);
-  const registry = await registryFrom(flags, context, [source, target]);
+  // One password is for one registry: the one written to, or the one read when a layout is written.
+  const registry = await registryFrom(flags, context, [target.startsWith('oci:') ? source : target]);
   const done = await copyImage(registry, source, target, {
     withAttachments: flags.withoutAttachments !== true,
     ...(flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) }),
