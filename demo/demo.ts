@@ -1,0 +1,139 @@
+/**
+ * `npm run demo`: the whole chain on a real image, on a private stack in a temporary folder. Every step is a
+ * child process of bin/waybill or an HTTP request; this folder imports nothing of src.
+ *
+ *   npm run demo                       builds waybill's own service and walks it
+ *   npm run demo -- --image REF        walks your image (a registry reference or oci:DIR)
+ *   --json FILE                        the record for machines
+ *   --keep                             leaves the stack running and prints how to use it
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { admitBuilt, admitUserImage } from './admission.ts';
+import { searchLog } from './audit.ts';
+import { buildImage, signAndAttest, verifyChain } from './chain.ts';
+import { attestationRefusals, signatureRefusals } from './refusals.ts';
+import { RawRegistry } from './registry.ts';
+import { must, peak, serve } from './tools.ts';
+import { walkUserImage } from './user-image.ts';
+import { Walk } from './walk.ts';
+import type { World } from './world.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    image: { type: 'string' },
+    json: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+
+async function openWorld(walk: Walk): Promise<World> {
+  const work = mkdtempSync(join(tmpdir(), 'waybill-demo-'));
+  const stackDir = join(work, 'stack');
+  return walk.step('stack up: CA, CT log, two logs, timestamps, TUF, OIDC, registry, audit', async () => {
+    const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error'];
+    const stack = await serve(args, 'stack', { cwd: work });
+    const origins = stack.ready['origins'] as Record<string, string>;
+    must(typeof origins?.['registry'] === 'string', 'the stack names no registry');
+    const value: World = {
+      work,
+      stackDir,
+      stack,
+      origins,
+      registryHost: new URL(origins['registry']).host,
+      raw: new RawRegistry(origins['registry']),
+      run: { cwd: work, env: { WAYBILL_STACK: stackDir, WAYBILL_CACHE: join(work, 'cache') } },
+    };
+    return {
+      detail: `${Object.keys(origins).length} services ready in ${stack.ready['milliseconds']} ms`,
+      value,
+    };
+  });
+}
+
+async function walkBuiltImage(world: World, walk: Walk): Promise<void> {
+  walk.heading('Build, describe, sign');
+  const image = await buildImage(world, walk);
+  await signAndAttest(world, walk, image);
+  walk.heading('Verify');
+  await verifyChain(world, walk, image);
+  walk.heading('Refuse');
+  await signatureRefusals(world, walk, image);
+  await attestationRefusals(world, walk, image);
+  walk.heading('Admit');
+  await admitBuilt(world, walk, image);
+  walk.heading('Audit');
+  const expected = ['signature', 'signature (plain)', 'SBOM (CycloneDX)', 'provenance (SLSA v1)'];
+  await searchLog(world, walk, image.digest, expected);
+}
+
+function report(walk: Walk): void {
+  const { passed, failed } = walk.counts;
+  const mib = (bytes: number): string =>
+    bytes === 0 ? 'not measured' : `${Math.round(bytes / 2 ** 20)} MiB`;
+  const startup = walk.records[0]?.milliseconds ?? 0;
+  console.log(
+    `\nmachine  ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+  );
+  console.log(`startup  ${startup} ms, process start included`);
+  console.log(`total    ${walk.seconds.toFixed(1)} s`);
+  console.log(
+    `memory   stack ${mib(peak.stack)}, webhook ${mib(peak.webhook)}, largest command ${mib(peak.command)}`,
+  );
+  for (const left of walk.skipped) console.log(`left out ${left}`);
+  if (flags.json !== undefined) {
+    const record = {
+      schema: 'waybill.dev/demo/v1',
+      passed,
+      failed,
+      seconds: Number(walk.seconds.toFixed(1)),
+      peakBytes: peak,
+      steps: walk.records,
+      leftOut: walk.skipped,
+    };
+    writeFileSync(flags.json, `${JSON.stringify(record, null, 2)}\n`);
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+}
+
+function keepRunning(world: World): void {
+  console.log(`\nThe stack keeps running (process ${world.stack.pid}); its data is in ${world.stackDir}`);
+  console.log(`  export WAYBILL_STACK=${world.stackDir}`);
+  console.log(`  bin/waybill stack status --env        # variables for cosign and others`);
+  console.log(`  curl http://${world.registryHost}/v2/_catalog`);
+  console.log(`  kill ${world.stack.pid}                           # stops it`);
+}
+
+const walk = new Walk();
+let world: World | undefined;
+const stop = async (): Promise<void> => {
+  await world?.stack.stop();
+  if (world !== undefined) rmSync(world.work, { recursive: true, force: true });
+};
+process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
+try {
+  walk.heading('A private stack');
+  world = await openWorld(walk);
+  if (flags.image === undefined) await walkBuiltImage(world, walk);
+  else {
+    const digest = await walkUserImage(world, walk, flags.image);
+    walk.heading('Admit');
+    await admitUserImage(world, walk, digest);
+    walk.heading('Audit');
+    await searchLog(world, walk, digest, ['signature', 'signature (plain)', 'SBOM (CycloneDX)']);
+  }
+} catch (error) {
+  // The failed step is on record; what needs it cannot run.
+  if (walk.counts.failed === 0) console.error(error);
+}
+process.exitCode = walk.counts.failed === 0 && walk.counts.passed > 0 ? 0 : 1;
+if (flags.keep && world !== undefined) {
+  keepRunning(world);
+  report(walk);
+  process.exit();
+} else {
+  await stop();
+  report(walk);
+}
