@@ -10,7 +10,7 @@ export type {
 export { type BuilderFacts, builderLevel, grantedLevel, type Level } from './levels.ts';
 export { type Producer, type Provenance, type SourceRevision, WAYBILL_BUILD_TYPE } from './model.ts';
 export { readProvenance } from './read.ts';
-export { slsaErrorNames } from './reasons.ts';
+export { slsaErrorNames } from './slsa-error-names.ts';
 export { parseSourceUri, refKind, type SourceUri } from './source-uri.ts';
 export { GITHUB_ISSUER, type TrustedBuilder, trustedBuilders } from './trusted.ts';
 export { checkVsa, type VsaExpectations } from './vsa.ts';

@@ -87,8 +87,9 @@ export interface BuildJob {
 /** Runs one build to its end; its work folder is gone afterwards, whatever happened. */
 export async function runBuild(shop: Workshop, job: BuildJob): Promise<BuildResult> {
   const folder = join(shop.config.workDir, job.id);
+  const place = await makePlace(folder, job.uid);
   try {
-    return await buildIn(shop, job, await makePlace(folder, job.uid));
+    return await buildIn(shop, job, place);
   } finally {
     await removeTree(folder);
   }

@@ -129,12 +129,8 @@ function writeCopy(
  * same user we give it back first. Every process of the build is dead, so no folder turns into a link.
  */
 export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch {
-    await openFolders(path);
-    await rm(path, { recursive: true, force: true });
-  }
+  if (process.getuid?.() !== 0) await openFolders(path);
+  await rm(path, { recursive: true, force: true });
 }
 
 async function openFolders(path: string): Promise<void> {

@@ -1,0 +1,21 @@
+/** slsa-verifier's name of a refusal, by our code; compatibility output uses it. */
+export const slsaErrorNames: Readonly<Record<string, string>> = {
+  'WB-701': 'ErrorInvalidDssePayload',
+  'WB-702': 'ErrorInvalidBuilderID',
+  'WB-703': 'ErrorMismatchBuilderID',
+  'WB-704': 'ErrorUntrustedReusableWorkflow',
+  'WB-705': 'ErrorInvalidBuildType',
+  'WB-706': 'ErrorInvalidRef',
+  'WB-707': 'ErrorMalformedURI',
+  'WB-708': 'ErrorMismatchSource',
+  'WB-709': 'ErrorMismatchBranch',
+  'WB-710': 'ErrorMismatchTag',
+  'WB-711': 'ErrorInvalidSemver',
+  'WB-712': 'ErrorMismatchVersionedTag',
+  'WB-713': 'ErrorMismatchWorkflowInputs',
+  'WB-714': 'ErrorMismatchCertificate',
+  'WB-715': 'ErrorInvalidOIDCIssuer',
+  'WB-716': 'ErrorMismatchHash',
+  'WB-718': 'ErrorNonVerifiableClaim',
+  'WB-719': 'ErrorInvalidCertificate',
+};
