@@ -46,10 +46,13 @@ export class FaultyStore {
   calls = 0;
   #n: number;
   readonly #mode: FaultMode;
+  readonly #ignored: ReadonlySet<string>;
 
-  constructor(inner: LogStore, n: number, mode: FaultMode) {
+  /** `ignored`: calls that are neither counted nor fail. */
+  constructor(inner: LogStore, n: number, mode: FaultMode, ignored: readonly string[] = []) {
     this.#n = n;
     this.#mode = mode;
+    this.#ignored = new Set(ignored);
     const guard =
       <A extends unknown[], T>(name: string, call: (...args: A) => Promise<T>) =>
       (...args: A): Promise<T> =>
@@ -76,6 +79,7 @@ export class FaultyStore {
   }
 
   async #guard<T>(name: string, call: () => Promise<T>): Promise<T> {
+    if (this.#ignored.has(name)) return call();
     this.calls++;
     if (this.calls !== this.#n) return call();
     this.fired = name;
