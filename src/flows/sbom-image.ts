@@ -1,6 +1,6 @@
 /** An image by name → what is inside it, as a document. */
 import type { Digest } from '#base/brand';
-import { fail } from '#base/reason';
+import { fail, type Reason, reason } from '#base/reason';
 import { cycloneDxBytes } from '#formats/cyclonedx';
 import type { Platform } from '#formats/oci';
 import { repositoryText } from '#formats/reference';
@@ -88,6 +88,14 @@ function table(sbom: Sbom): string[] {
       .join('  ')
       .trimEnd();
   return [render(['TYPE', 'NAME', 'VERSION']), ...rows.map(render)];
+}
+
+/** Why an SBOM with gaps is refused where gaps are not accepted; undefined when everything was read. */
+export function judgeUnknowns({ unknowns }: Sbom): Reason | undefined {
+  if (unknowns.length === 0) return undefined;
+  const first = unknowns.slice(0, 3).map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
+  const more = unknowns.length > first.length ? ` and ${unknowns.length - first.length} more` : '';
+  return reason(R.unknowns, { expected: 'everything read', actual: `${first.join('; ')}${more}` });
 }
 
 /** Text from an image may carry terminal escapes; they are shown, not obeyed. */

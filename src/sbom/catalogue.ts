@@ -50,7 +50,7 @@ const distroReader: Cataloguer = {
   catalogue: () => ({ packages: [], unknowns: [] }),
 };
 
-/** Catalogues an image of a registry or a layout. Throws WB-840…848 for an image that cannot be read. */
+/** Catalogues an image of a registry or a layout. Throws WB-840…846 for an image that cannot be read. */
 export async function catalogueImage(
   source: ImageSource,
   manifest: ImageManifest,

@@ -59,13 +59,6 @@ export const R = defineReasons({
     summary: 'An output format is not known.',
     hint: 'use cyclonedx-json, spdx-json, purls or table',
   },
-  noManifest: {
-    code: 'WB-848',
-    check: 'image.kind',
-    side: 'input',
-    summary: 'What was given is not an image with layers.',
-    hint: 'name an image manifest; for an index choose a platform',
-  },
   unknowns: {
     code: 'WB-849',
     check: 'sbom.unknowns',

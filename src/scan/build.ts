@@ -26,6 +26,8 @@ export interface SkippedRecord {
 export interface BuildReport {
   readonly info: DatabaseInfo;
   readonly withdrawn: number;
+  /** Bug fixes, enhancements, notices about maintenance. */
+  readonly notSecurity: number;
   /** How many, and the first of them. */
   readonly skipped: number;
   readonly skippedExamples: readonly SkippedRecord[];
@@ -34,6 +36,7 @@ export interface BuildReport {
 export interface LoadedRecords {
   readonly records: readonly OsvRecord[];
   readonly withdrawn: number;
+  readonly notSecurity: number;
   readonly skipped: readonly SkippedRecord[];
 }
 
@@ -66,6 +69,7 @@ export async function buildDatabase(
     return {
       info,
       withdrawn: loaded.withdrawn,
+      notSecurity: loaded.notSecurity,
       skipped: loaded.skipped.length,
       skippedExamples: loaded.skipped.slice(0, EXAMPLES),
     };
@@ -81,6 +85,7 @@ export async function loadRecords(sources: readonly string[]): Promise<LoadedRec
   return {
     records: [...collector.records.values()],
     withdrawn: collector.withdrawn,
+    notSecurity: collector.notSecurity,
     skipped: collector.skipped,
   };
 }
@@ -89,6 +94,7 @@ class Collector {
   readonly records = new Map<string, OsvRecord>();
   readonly skipped: SkippedRecord[] = [];
   withdrawn = 0;
+  notSecurity = 0;
 
   /** One JSON text: a record, or a list of records. */
   text(text: string | Uint8Array, where: string): void {
@@ -103,10 +109,14 @@ class Collector {
     if (record === undefined) this.skip(where, 'not a JSON object');
     else if (!record.ok) this.skip(where, `${record.error.check}: ${record.error.expected}`);
     else if (record.value.withdrawn !== undefined) this.withdrawn++;
-    else this.#add(record.value);
+    else this.#add(securityOnly(record.value));
   }
 
-  #add(record: OsvRecord): void {
+  #add(record: OsvRecord | undefined): void {
+    if (record === undefined) {
+      this.notSecurity++;
+      return;
+    }
     const known = this.records.get(record.id);
     if (known === undefined || (known.modified ?? '') <= (record.modified ?? '')) {
       this.records.set(record.id, record);
@@ -116,6 +126,17 @@ class Collector {
   skip(where: string, reason: string): void {
     this.skipped.push({ where, reason });
   }
+}
+
+/** Some sources also list bug fixes and unmaintained packages: undefined when nothing else is left. */
+function securityOnly(record: OsvRecord): OsvRecord | undefined {
+  if (/^AL[BE]A-/.test(record.id)) return undefined;
+  const affected = record.affected.filter((one) => {
+    const kind = one.databaseSpecific['informational'];
+    return kind !== 'unmaintained' && kind !== 'notice';
+  });
+  if (affected.length === 0 && record.affected.length > 0) return undefined;
+  return { ...record, affected };
 }
 
 async function readSource(source: string, collector: Collector): Promise<void> {

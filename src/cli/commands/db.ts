@@ -24,10 +24,13 @@ async function build(sources: readonly string[], out: string, context: CliContex
   const builtMs = sourceDateEpochMs(context.env) ?? context.clock.now();
   const report = await buildDatabase(sources, out, { builtMs });
   for (const one of report.skippedExamples) context.stderr(`skipped ${one.where}: ${one.reason}`);
-  const { withdrawn, skipped } = report;
-  const value = { file: out, ...infoJson(report.info, builtMs), withdrawn, skipped };
+  const { withdrawn, notSecurity, skipped } = report;
+  const value = { file: out, ...infoJson(report.info, builtMs), withdrawn, notSecurity, skipped };
   context.result('waybill.dev/db-build/v1', value, () =>
-    [`${out}: ${infoText(report.info, builtMs)}`, `${withdrawn} withdrawn, ${skipped} skipped`].join('\n'),
+    [
+      `${out}: ${infoText(report.info, builtMs)}`,
+      `${withdrawn} withdrawn, ${notSecurity} not about security, ${skipped} skipped`,
+    ].join('\n'),
   );
 }
 

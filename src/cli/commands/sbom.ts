@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { renderReason } from '../render/reason.ts';
 import { packageVersion } from '../version.ts';
 
 interface Flags extends RegistryFlags {
@@ -55,7 +56,10 @@ async function sbom(image: string, flags: Flags, context: CliContext): Promise<v
   reportUnknowns(found.sbom.unknowns, context);
   context.progress(`${found.sbom.packages.length} packages in ${found.digest}`);
   if (context.json) context.result('waybill.dev/sbom/v1', summary(found, outputs), () => '');
-  if (flags.failOnUnknown === true && found.sbom.unknowns.length > 0) context.exit(2);
+  const why = flags.failOnUnknown === true ? flow.judgeUnknowns(found.sbom) : undefined;
+  if (why === undefined) return;
+  context.stderr(renderReason(why, context.useColor));
+  context.exit(why.exit);
 }
 
 function reportUnknowns(
