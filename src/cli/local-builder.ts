@@ -31,7 +31,11 @@ const backends: ReadonlySet<string> = new Set(['auto', 'userns', 'bwrap', 'uid',
 /** Throws WB-1119 when no back end isolates here, WB-1305 when no stack is named. */
 export async function localBuilder(
   flags: LocalBuilderFlags,
-  roots: { readonly source: readonly string[]; readonly inputs: readonly string[] },
+  roots: {
+    readonly source: readonly string[];
+    readonly inputs: readonly string[];
+    readonly mirrors: Readonly<Record<string, string>>;
+  },
   registry: Registry,
   context: CliContext,
 ): Promise<LocalBuilder> {
@@ -56,6 +60,8 @@ export async function localBuilder(
         backend: flags.backend as BackendName | 'auto',
         sourceRoots: roots.source,
         inputRoots: roots.inputs,
+        mirrors: roots.mirrors,
+        mirrors: roots.mirrors,
         version: packageVersion(),
       },
       {

@@ -17,6 +17,8 @@ interface Flags extends LocalBuilderFlags, RegistryFlags {
   readonly config?: string;
   readonly input: readonly string[];
   readonly arg: readonly string[];
+  readonly mirror: readonly string[];
+  readonly mirror: readonly string[];
   readonly builder?: string;
   readonly builderTokenFile?: string;
 }
@@ -32,6 +34,18 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <path>', 'build definition in the commit (default: waybill-build.yaml)')
     .option('--input <name=folder>', 'a declared input of the definition (repeatable)', collect, [])
     .option('--arg <name=value>', 'a declared argument of the definition (repeatable)', collect, [])
+    .option(
+      '--mirror <uri=folder>',
+      'for a builder in this process: where a source URI is fetched from',
+      collect,
+      [],
+    )
+    .option(
+      '--mirror <repository=place>',
+      'for a builder in this process: fetch a repository from this URL or folder (repeatable)',
+      collect,
+      [],
+    )
     .option('--builder <url>', 'a running builder; default: one in this process, on the stack')
     .option('--builder-token-file <file>', 'token the builder wants from its callers')
     .option(
@@ -64,6 +78,7 @@ interface Request {
   /** Local folders the request names: what a builder in this process may read. */
   readonly source: readonly string[];
   readonly inputs: readonly string[];
+  readonly mirrors: Readonly<Record<string, string>>;
 }
 
 function requestOf(flags: Flags, context: CliContext): Request {
@@ -71,6 +86,9 @@ function requestOf(flags: Flags, context: CliContext): Request {
   const uri = isLocal ? resolve(context.cwd, flags.source) : flags.source;
   const inputs = Object.fromEntries(
     Object.entries(pairs('--input', flags.input)).map(([name, path]) => [name, resolve(context.cwd, path)]),
+  );
+  const mirrors = Object.fromEntries(
+    Object.entries(pairs('--mirror', flags.mirror)).map(([from, path]) => [from, resolve(context.cwd, path)]),
   );
   const local = uri.replace(/^(?:git\+)?file:\/\//, '');
   return {
@@ -81,7 +99,8 @@ function requestOf(flags: Flags, context: CliContext): Request {
       inputs,
       outputs: flags.output,
     },
-    source: isAbsolute(local) ? [local] : [],
+    source: isAbsolute(local) ? [local] : Object.values(mirrors),
+    mirrors,
     inputs: Object.values(inputs),
   };
 }
@@ -105,6 +124,10 @@ async function openBuilder(
   context: CliContext,
 ): Promise<{ port: BuilderPort; isLocal: boolean; close(): Promise<void> }> {
   if (flags.builder !== undefined) {
+    if (flags.mirror.length > 0) {
+      const expected = '--mirror with a builder in this process; a running one has its own mirrors';
+      throw fail(R.optionValue, { expected, actual: '--mirror and --builder' });
+    }
     const { httpBuilder } = await import('#flows/build-image');
     const token = await callerToken(flags.builderTokenFile);
     return {
@@ -114,7 +137,12 @@ async function openBuilder(
     };
   }
   const registry = await registryFrom(flags, context, flags.output);
-  const builder = await localBuilder(flags, request, registry, context);
+  const builder = await localBuilder(
+    flags,
+    { ...request, mirrors: mirrorsOf(flags, context) },
+    registry,
+    context,
+  );
   const { backend, level, open } = builder.report;
   context.progress(
     `builder: back end ${backend}, self-test ${builder.report.selfTest}, SLSA Build L${level.level}`,
@@ -122,6 +150,17 @@ async function openBuilder(
   for (const missing of level.notMore) context.progress(`  not more: ${missing}`);
   if (open.length > 0) context.progress(`  open: ${open.join(', ')}`);
   return { ...builder, isLocal: true };
+}
+
+/** A place that is a folder becomes absolute; a URL stays as it is. */
+function mirrorsOf(flags: Flags, context: CliContext): Record<string, string> {
+  const entries = Object.entries(pairs('--mirror', flags.mirror));
+  return Object.fromEntries(
+    entries.map(([repository, place]) => [
+      repository,
+      /^[a-z+]+:\/\//.test(place) ? place : resolve(context.cwd, place),
+    ]),
+  );
 }
 
 async function callerToken(file: string | undefined) {

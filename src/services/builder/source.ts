@@ -82,7 +82,7 @@ async function locate(text: string, config: BuilderConfig): Promise<Located> {
   if (ref !== undefined) {
     throw fail(R.source, { expected: 'a repository; its ref is a field of its own', actual: text });
   }
-  const mirror = config.mirrors?.[repository];
+  const mirror = mirrorOf(repository, config.mirrors ?? {});
   const url = mirror ?? repository;
   const path = url.startsWith('file://') ? url.slice('file://'.length) : url;
   if (!isAbsolute(path)) {
@@ -92,6 +92,13 @@ async function locate(text: string, config: BuilderConfig): Promise<Located> {
   // A mirror is the operator's own word; a local path of a request has to be below a source root.
   const real = mirror === undefined ? await beneath(path, config.sourceRoots ?? [], 'source') : path;
   return { url: `file://${real}`, isLocal: true, source: named(repository, mirror) };
+}
+
+/** The operator may spell a repository as freely as a request. */
+function mirrorOf(repository: string, mirrors: Readonly<Record<string, string>>): string | undefined {
+  return Object.entries(mirrors).find(
+    ([name]) => unwrap(parseSourceUri(name)).repository === repository,
+  )?.[1];
 }
 
 const named = (repository: string, mirror: string | undefined): Located['source'] =>
