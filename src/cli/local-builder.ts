@@ -61,7 +61,6 @@ export async function localBuilder(
         sourceRoots: roots.source,
         inputRoots: roots.inputs,
         mirrors: roots.mirrors,
-        mirrors: roots.mirrors,
         version: packageVersion(),
       },
       {

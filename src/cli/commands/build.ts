@@ -18,7 +18,6 @@ interface Flags extends LocalBuilderFlags, RegistryFlags {
   readonly input: readonly string[];
   readonly arg: readonly string[];
   readonly mirror: readonly string[];
-  readonly mirror: readonly string[];
   readonly builder?: string;
   readonly builderTokenFile?: string;
 }
@@ -34,12 +33,6 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <path>', 'build definition in the commit (default: waybill-build.yaml)')
     .option('--input <name=folder>', 'a declared input of the definition (repeatable)', collect, [])
     .option('--arg <name=value>', 'a declared argument of the definition (repeatable)', collect, [])
-    .option(
-      '--mirror <uri=folder>',
-      'for a builder in this process: where a source URI is fetched from',
-      collect,
-      [],
-    )
     .option(
       '--mirror <repository=place>',
       'for a builder in this process: fetch a repository from this URL or folder (repeatable)',
@@ -78,7 +71,6 @@ interface Request {
   /** Local folders the request names: what a builder in this process may read. */
   readonly source: readonly string[];
   readonly inputs: readonly string[];
-  readonly mirrors: Readonly<Record<string, string>>;
 }
 
 function requestOf(flags: Flags, context: CliContext): Request {
@@ -86,9 +78,6 @@ function requestOf(flags: Flags, context: CliContext): Request {
   const uri = isLocal ? resolve(context.cwd, flags.source) : flags.source;
   const inputs = Object.fromEntries(
     Object.entries(pairs('--input', flags.input)).map(([name, path]) => [name, resolve(context.cwd, path)]),
-  );
-  const mirrors = Object.fromEntries(
-    Object.entries(pairs('--mirror', flags.mirror)).map(([from, path]) => [from, resolve(context.cwd, path)]),
   );
   const local = uri.replace(/^(?:git\+)?file:\/\//, '');
   return {
@@ -99,8 +88,7 @@ function requestOf(flags: Flags, context: CliContext): Request {
       inputs,
       outputs: flags.output,
     },
-    source: isAbsolute(local) ? [local] : Object.values(mirrors),
-    mirrors,
+    source: isAbsolute(local) ? [local] : [],
     inputs: Object.values(inputs),
   };
 }
