@@ -13,11 +13,11 @@ export interface ResolvedImage {
   /** `registry/repository@digest`, when it lies in a registry. */
   readonly pinned?: PinnedRef;
   readonly reference?: DigestReference;
-  /** A tag was given beside the digest and names something else now: the digest counts, the user should know. */
+  /** A tag beside the digest names something else now: the digest counts, the user should know. */
   readonly tagMovedTo?: Digest;
 }
 
-/** Resolves a reference, `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`. WB-502 when it is not there. */
+/** Resolves a reference, `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`. Absent: WB-502. */
 export async function resolveImage(registry: Registry, text: string): Promise<ResolvedImage> {
   const opened = await openImage(registry, text);
   const descriptor = await opened.source.resolve(opened.selector);

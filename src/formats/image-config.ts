@@ -1,4 +1,4 @@
-/** The image configuration (image-spec config.md; Docker's is the same shape). Labels and history are data. */
+/** The image configuration (image-spec config.md; Docker's has the same shape). Labels are data. */
 import type { Digest } from '#base/brand';
 import { parseDigest } from '#base/digest';
 import { limits } from '#base/limits';

@@ -1,4 +1,4 @@
-/** Media types and annotation keys of registries (image-spec media-types.md, cosign, sigstore bundle spec). */
+/** Media types and annotation keys of registries (image-spec media-types.md, cosign, bundle spec). */
 export const mediaType = {
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
   ociIndex: 'application/vnd.oci.image.index.v1+json',

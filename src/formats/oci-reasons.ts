@@ -7,7 +7,7 @@ export const R = defineReasons({
     check: 'reference.form',
     side: 'usage',
     summary: 'An image reference does not have the form [registry/]repository[:tag][@digest].',
-    hint: 'write for example registry.example/team/app:1.2 or registry.example/team/app@sha256:<64 hex digits>',
+    hint: 'write for example registry.example/team/app:1.2 or registry.example/app@sha256:<64 hex digits>',
   },
   document: {
     code: 'WB-186',

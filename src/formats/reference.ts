@@ -26,8 +26,8 @@ export type DigestReference = Reference & { readonly digest: Digest };
 const DOCKER_HUB = 'docker.io';
 const dockerHubNames = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-const hostForm =
-  /^(?:\[[0-9a-f:]{2,45}\]|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)(?::[0-9]{1,5})?$/;
+const hostLabel = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
+const hostForm = new RegExp(`^(?:\\[[0-9a-f:]{2,45}\\]|${hostLabel}(?:\\.${hostLabel})*)(?::[0-9]{1,5})?$`);
 const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const repositoryForm = new RegExp(`^${component}(?:/${component})*$`);
 const tagForm = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;

@@ -1,4 +1,4 @@
-/** Several things at once, but not all. Results keep the order of the items; the first failure stops the rest. */
+/** Several things at once, but not all. Results keep the order; the first failure stops the rest. */
 export async function mapLimited<T, U>(
   items: readonly T[],
   atOnce: number,

@@ -116,7 +116,7 @@ async function findInFile(
   return credential === undefined ? undefined : { credential, origin: file };
 }
 
-/** The most specific key that covers the repository; podman allows `host/path`, docker only hosts and URLs. */
+/** The most specific key that covers the repository; podman allows `host/path`, docker hosts and URLs. */
 function bestKey(keys: readonly string[], registry: string, repository: string): string | undefined {
   const wanted = `${registry}/${repository}/`;
   const covering = keys.filter((key) => wanted.startsWith(`${normaliseKey(key)}/`));

@@ -93,8 +93,8 @@ interface TarEntry {
 }
 
 /**
- * Where each regular file lies. Archives of docker, skopeo and ours use plain ustar names of at most 100 + 155
- * bytes; extended headers are skipped, since the names they carry are never ours to look for.
+ * Where each regular file lies. Archives of docker and skopeo use plain ustar names of at most 100 + 155 bytes;
+ * extended headers are skipped, since the names they carry are never ours to look for.
  */
 async function indexTar(file: string): Promise<ReadonlyMap<string, TarEntry>> {
   const entries = new Map<string, TarEntry>();

@@ -139,7 +139,7 @@ function isImage(entry: Descriptor): boolean {
   return isPlain && !/sha(?:256|512)-[0-9a-f]{64,128}/.test(name);
 }
 
-/** A layout directory to read and write. One process writes at a time; changes of index.json queue up here. */
+/** A layout directory to read and write. One process at a time; changes of index.json queue up here. */
 export class Layout extends LayoutSource implements ImageStore {
   readonly #directory: string;
   #last: Promise<unknown> = Promise.resolve();

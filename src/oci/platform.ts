@@ -26,7 +26,7 @@ export const imagesOf = (index: ImageIndex): readonly Descriptor[] =>
 /** arm64 means arm64/v8, arm means arm/v7: the defaults of containerd's platforms package. */
 const variantDefault: Record<string, string> = { arm64: 'v8', arm: 'v7' };
 
-/** Whether an image for `has` is what was asked for with `wanted`; an unset variant of `wanted` matches any. */
+/** Whether an image for `has` is what was asked for; an unset variant of `wanted` matches any. */
 export function platformMatches(has: Platform, wanted: Platform): boolean {
   if (has.os !== wanted.os || has.architecture !== wanted.architecture) return false;
   if (wanted.variant === undefined) return true;

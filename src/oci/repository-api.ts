@@ -44,7 +44,7 @@ export class RepositoryApi {
     return `/v2/${this.repository}/${rest}`;
   }
 
-  /** What a tag holds now, with what is needed to replace exactly that; undefined when there is no such tag. */
+  /** What a tag holds now, with what is needed to replace exactly that; undefined without such a tag. */
   async tagged(tag: string): Promise<TaggedManifest | undefined> {
     const response = await this.#getManifest(tag);
     return response.status === 404 ? undefined : this.#parse(response, tag);

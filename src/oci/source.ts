@@ -57,7 +57,7 @@ export interface TagChange {
 
 /**
  * One repository to write to. Contract: blobs before the manifests that name them; writing what is there
- * already is no error; a manifest with a `subject` is findable through `referrers` when `putManifest` returns.
+ * already is no error; a manifest with a `subject` is found by `referrers` when `putManifest` returns.
  */
 export interface ImageSink {
   readonly name: string;

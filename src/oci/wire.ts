@@ -33,7 +33,7 @@ export interface RegistryOptions {
   readonly tlsHosts?: readonly string[];
   /** Hosts of token servers that may get the registry's credentials. */
   readonly authHosts?: readonly string[];
-  /** Milliseconds for one request; for a blob, on top of the time its size needs. Default limits.httpTimeoutMs. */
+  /** Milliseconds for one request, for a blob beside what its size needs. Default limits.httpTimeoutMs. */
   readonly timeoutMs?: number;
   /** Waits between attempts; default the real clock. */
   readonly sleep?: (ms: number) => Promise<unknown>;

@@ -3,7 +3,7 @@
  * in one SQLite database. A blob is visible in a repository only through its link there.
  *
  * Order, so that a crash leaves no name without its bytes: file synced → renamed → folder synced → link
- * committed. Renaming, linking and removing happen in one synchronous step each, so the sweep never sees half.
+ * committed. Renaming, linking and removing are one synchronous step each, so the sweep never sees half.
  */
 import {
   closeSync,
@@ -35,7 +35,8 @@ const SCHEMA = `
     repo TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL, bytes BLOB NOT NULL,
     subject TEXT, artifact_type TEXT,
     PRIMARY KEY (repo, digest)) STRICT;
-  CREATE INDEX IF NOT EXISTS manifests_by_subject ON manifests (repo, subject, digest) WHERE subject IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS manifests_by_subject ON manifests (repo, subject, digest)
+    WHERE subject IS NOT NULL;
   CREATE TABLE IF NOT EXISTS parts (
     repo TEXT NOT NULL, manifest TEXT NOT NULL, part TEXT NOT NULL,
     PRIMARY KEY (repo, part, manifest)) STRICT, WITHOUT ROWID;
@@ -117,7 +118,7 @@ export class RegistryStore {
     this.#intact.set(digest, statSync(path).mtimeMs);
   }
 
-  /** The blob's bytes from `start` to `end` inclusive. Content that rotted is refused before a byte leaves. */
+  /** The blob's bytes from `start` to `end` inclusive. What rotted is refused before a byte leaves. */
   async readBlob(digest: Digest, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
     const path = this.#blobPath(digest);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: -1 }));

@@ -1,4 +1,4 @@
-/** Blob uploads on the wire: one POST, POST and PUT, or chunks with PATCH; and mounts from another repository. */
+/** Blob uploads on the wire: one POST, POST and PUT, or chunks with PATCH; and mounts. */
 import type { Digest } from '#base/brand';
 import { fail } from '#base/reason';
 import { type Call, pathDigest, type Route } from './call.ts';
