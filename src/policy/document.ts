@@ -47,9 +47,8 @@ export function readYaml(text: string, file: string): YamlNode[] {
   }
   const lines = new LineCounter();
   const source: Source = { file, length: text.length, isLineEnded: text.endsWith('\n'), lines };
-  const documents = parseAllDocuments(text, { lineCounter: lines, merge: false, prettyErrors: false });
   const found: YamlNode[] = [];
-  for (const document of documents as Document.Parsed[]) {
+  for (const document of documentsOf(text, file, lines)) {
     const problem = document.errors[0] ?? document.warnings[0];
     if (problem !== undefined) {
       const at = placeOf(source, problem.pos[0]);
@@ -57,9 +56,18 @@ export function readYaml(text: string, file: string): YamlNode[] {
       throw fail(R.yaml, { expected: 'YAML', actual });
     }
     if (document.contents === null || isNullScalar(document.contents)) continue;
-    found.push(new YamlNode(source, document.contents as Node, ''));
+    found.push(new YamlNode(source, document.contents as Node, '', 0));
   }
   return found;
+}
+
+/** The parser is recursive: text nested beyond its stack is refused, not fatal. */
+function documentsOf(text: string, file: string, lineCounter: LineCounter): Document.Parsed[] {
+  try {
+    return parseAllDocuments(text, { lineCounter, merge: false, prettyErrors: false }) as Document.Parsed[];
+  } catch (error) {
+    throw fail(R.yaml, { expected: 'YAML', actual: `${file}: ${(error as Error).message}` });
+  }
 }
 
 /** The documents of a YAML or JSON text as plain values. Throws WB-720. */
@@ -83,10 +91,16 @@ export class YamlNode {
   /** Dotted path in the document, for example `spec.rules[0].name`. */
   readonly path: string;
 
-  constructor(source: Source, node: Node, path: string) {
+  readonly #depth: number;
+
+  constructor(source: Source, node: Node, path: string, depth: number) {
+    this.#depth = depth;
     this.#source = source;
     this.#node = node;
     this.path = path;
+    if (depth > limits.jsonDepth) {
+      throw this.refusal(R.yaml, `at most ${limits.jsonDepth} levels`, 'deeper nesting');
+    }
     if (isAlias(node) || (node as { anchor?: string }).anchor !== undefined) {
       throw this.refusal(R.yaml, 'YAML without anchors and aliases', 'an anchor or alias');
     }
@@ -123,7 +137,10 @@ export class YamlNode {
       const name = isScalar(key) ? String(key.value) : '';
       if (!isScalar(key) || name === '__proto__') throw this.refusal(R.yaml, 'plain keys', 'another key');
       if (pair.value === null || isNullScalar(pair.value)) continue;
-      fields.set(name, new YamlNode(this.#source, pair.value as Node, joinPath(this.path, name)));
+      fields.set(
+        name,
+        new YamlNode(this.#source, pair.value as Node, joinPath(this.path, name), this.#depth + 1),
+      );
     }
     return fields;
   }
@@ -158,7 +175,7 @@ export class YamlNode {
   items(): YamlNode[] {
     if (!isSeq(this.#node)) throw this.refusal(R.value, 'a list', this.#kind());
     return this.#node.items.map(
-      (item, index) => new YamlNode(this.#source, item as Node, `${this.path}[${index}]`),
+      (item, index) => new YamlNode(this.#source, item as Node, `${this.path}[${index}]`, this.#depth + 1),
     );
   }
 

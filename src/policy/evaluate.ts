@@ -10,18 +10,11 @@ import { attempt, isNonEmpty, type NonEmpty } from '#base/result';
 import type { Accepted, Verdict } from '#verify';
 import { failedCondition } from './condition/conditions.ts';
 import type { Surroundings } from './condition/functions.ts';
+import type { CheckResult, Decision } from './decision.ts';
 import type { Json } from './document.ts';
 import { checkMessage } from './explain.ts';
 import { parseImageName, repositoryOf } from './image/name.ts';
-import type {
-  Demand,
-  EvidenceDemand,
-  EvidenceQuestion,
-  ImageCheck,
-  Mode,
-  PolicySet,
-  Threshold,
-} from './ir.ts';
+import type { Demand, EvidenceDemand, EvidenceQuestion, ImageCheck, PolicySet, Threshold } from './ir.ts';
 import { type AdmissionRequest, type MatchedCheck, matchingChecks } from './match.ts';
 import { R } from './reasons.ts';
 import type { ImageUse } from './workload.ts';
@@ -40,28 +33,6 @@ export interface JudgedImage {
     | { readonly kind: 'unavailable'; readonly cause: Reason }
     /** The image does not exist, or its name cannot be read: nothing to verify, a refusal. */
     | { readonly kind: 'refused'; readonly reason: Reason };
-}
-
-export type CheckStatus = 'pass' | 'fail' | 'unavailable';
-
-export interface CheckResult {
-  readonly policy: string;
-  readonly rule: string;
-  readonly mode: Mode;
-  readonly image: string;
-  readonly digest?: Digest;
-  readonly status: CheckStatus;
-  /** Empty exactly when the status is pass. */
-  readonly reasons: readonly Reason[];
-  /** Names image, check, expected and actual; for a pass, who signed. */
-  readonly message: string;
-}
-
-export interface Decision {
-  readonly isAllowed: boolean;
-  readonly results: readonly CheckResult[];
-  /** Images no check applied to. */
-  readonly unmatched: readonly ImageUse[];
 }
 
 /** Everything a policy asks about one image. Equal ids appear once. */

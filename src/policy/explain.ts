@@ -1,6 +1,6 @@
 /** Decisions in words: Kyverno's shape of a refusal, with check, expected and actual in it. */
 import type { Reason } from '#base/reason';
-import type { CheckResult, CheckStatus, Decision } from './evaluate.ts';
+import type { CheckResult, CheckStatus, Decision } from './decision.ts';
 
 const REASONS_MAX = 4;
 

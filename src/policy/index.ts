@@ -1,10 +1,9 @@
 /** Policies of several dialects in one form: read, match, evaluate, explain, lint. Pure. */
+
+export type { CheckResult, CheckStatus, Decision } from './decision.ts';
 export type { Json, Position } from './document.ts';
 export { positionText, readObjects } from './document.ts';
 export {
-  type CheckResult,
-  type CheckStatus,
-  type Decision,
   evaluate,
   type ImageFacts,
   type JudgedImage,

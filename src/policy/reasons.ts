@@ -162,12 +162,4 @@ export const R = defineReasons({
     summary: 'No policy covers the image.',
     hint: 'add a rule for the registry of this image',
   },
-  lint: {
-    code: 'WB-760',
-    check: 'policy.lint',
-    side: 'evidence',
-    summary: 'The linter has findings in a policy.',
-    hint: 'correct each finding or acknowledge it',
-    exit: 2,
-  },
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limits } from '#base/limits';
 import type { Reason } from '#base/reason';
 import { unwrap } from '#base/result';
 import { type PolicySet, parsePolicies, parsePolicyFiles } from '#policy';
@@ -194,6 +195,21 @@ TBNZj4oIUPl8JvhVPJ1TKDPlNcuT4YphSt6t3yOmMvkdQbCj8broX6vijw==
     .replace('- entries:', '- count: 2\n              entries:');
   const { demand } = read(text).policies[0].rules[0].checks[0];
   assert.ok(demand.kind === 'threshold' && demand.need === 2 && demand.of.length === 2);
+});
+
+test('nesting is read to its limit, and refused beyond it without a crash', () => {
+  const nested = (depth: number): string =>
+    guidePolicy.replace('spec:', `  labels: ${'['.repeat(depth)}${']'.repeat(depth)}\nspec:`);
+  // Document, metadata and labels stand above the lists.
+  assert.ok(parsePolicies(nested(limits.jsonDepth - 1)).ok);
+  assert.equal(refusal(nested(limits.jsonDepth)).code, 'WB-720');
+  assert.equal(refusal(nested(50_000)).code, 'WB-720');
+});
+
+test('a file is read to its limit, and refused beyond it', () => {
+  const filled = (length: number): string => `${guidePolicy}#${'x'.repeat(length - guidePolicy.length - 1)}`;
+  assert.ok(parsePolicies(filled(limits.policyBytes)).ok);
+  assert.equal(refusal(filled(limits.policyBytes + 1)).code, 'WB-720');
 });
 
 interface ValidationRow {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { digestHex } from '#base/digest';
+import { limits } from '#base/limits';
 import {
   enterprisePair,
   GENERATOR,
@@ -266,6 +267,14 @@ describe("the guide's ClusterPolicy", async () => {
     assert.equal((await webhook.ask('/validate', '{"a":1,"a":2}')).status, 400);
     assert.equal((await webhook.ask('/validate', 'x', { 'content-type': 'text/plain' })).status, 415);
     assert.equal((await webhook.ask('/validate')).status, 404);
+  });
+
+  test('a review is read to its limit, and refused beyond it', async () => {
+    const review = JSON.stringify(podReview({ image: pinned(signed, 'v1.4.2') }));
+    const filled = (length: number): string => review + ' '.repeat(length - review.length);
+    const most = await webhook.ask('/validate', filled(limits.admissionReviewBytes));
+    assert.deepEqual([most.status, most.response.allowed], [200, true]);
+    assert.equal((await webhook.ask('/validate', filled(limits.admissionReviewBytes + 1))).status, 413);
   });
 
   test('health, readiness and counters are served', async () => {
