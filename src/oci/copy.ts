@@ -46,7 +46,9 @@ export async function copyImage(
 ): Promise<CopyResult> {
   const { digest } = await source.resolve(selector);
   const job = new CopyJob(source, target, options);
-  await job.image(digest, options.tag, 0);
+  const top = await job.image(digest, 0);
+  // The name comes last: who sees it finds everything below it.
+  await target.putManifest(top, options.tag === undefined ? { listed: true } : { tag: options.tag });
   const there = await target.resolve(options.tag === undefined ? { digest } : { tag: options.tag });
   if (there.digest !== digest) {
     throw fail(R.upload, { expected: `${digest} at ${target.name}`, actual: there.digest });
@@ -67,8 +69,8 @@ class CopyJob {
     this.#options = options;
   }
 
-  /** One manifest with all below it, its attachments after it, its tag last. */
-  async image(digest: Digest, tag: string | undefined, depth: number): Promise<void> {
+  /** One manifest with all below it, its attachments after it. */
+  async image(digest: Digest, depth: number): Promise<Manifest> {
     const manifest = await this.#source.manifest(digest);
     await this.#once(digest, () => this.#content(manifest, depth));
     await this.#putManifest(manifest);
@@ -76,7 +78,7 @@ class CopyJob {
       await this.#referrers(digest, depth);
       if (depth === 0 || manifest.subject === undefined) await this.#legacyTags(digest);
     }
-    if (tag !== undefined) await this.#target.putManifest(manifest, { tag });
+    return manifest;
   }
 
   #once(digest: Digest, work: () => Promise<void>): Promise<void> {
@@ -87,7 +89,7 @@ class CopyJob {
 
   async #content(manifest: Manifest, depth: number): Promise<void> {
     if (manifest.kind === 'index') {
-      for (const child of manifest.manifests) await this.image(child.digest, undefined, depth);
+      for (const child of manifest.manifests) await this.image(child.digest, depth);
       return;
     }
     await this.#blobs([manifest.config, ...manifest.layers]);
@@ -130,7 +132,7 @@ class CopyJob {
       });
     }
     for (const entry of entries) {
-      await this.image(entry.digest, undefined, depth + 1);
+      await this.image(entry.digest, depth + 1);
       this.counts.attachments++;
     }
   }

@@ -23,7 +23,7 @@ import {
 import { syncFolder, writeFileDurable } from '#platform/files';
 import { directoryFiles, type LayoutFiles, readSmall } from './layout-files.ts';
 import { R } from './reasons.ts';
-import type { Content, ImageSource, ImageStore, Selector, TagChange } from './source.ts';
+import type { Content, ImageSource, ImageStore, PutManifestOptions, Selector, TagChange } from './source.ts';
 import { verified } from './verified-stream.ts';
 
 /** How `cosign save` says what an entry of index.json is. */
@@ -170,8 +170,8 @@ export class Layout extends LayoutSource implements ImageStore {
     await syncFolder(dirname(path));
   }
 
-  putManifest(manifest: Manifest, options: { readonly tag?: string } = {}): Promise<void> {
-    return this.#inTurn(() => this.#put(manifest, options.tag));
+  putManifest(manifest: Manifest, options: PutManifestOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#put(manifest, options));
   }
 
   updateTag(tag: string, change: TagChange): Promise<Manifest> {
@@ -182,7 +182,7 @@ export class Layout extends LayoutSource implements ImageStore {
       if (held !== undefined && change.holds(held)) return held;
       const next = change.change(held);
       await change.prepare?.(next);
-      await this.#put(next, tag);
+      await this.#put(next, { tag });
       return next;
     });
   }
@@ -193,10 +193,10 @@ export class Layout extends LayoutSource implements ImageStore {
     return turn;
   }
 
-  async #put(manifest: Manifest, tag: string | undefined): Promise<void> {
+  async #put(manifest: Manifest, { tag, listed }: PutManifestOptions): Promise<void> {
     await writeFileDurable(join(this.#directory, blobPath(manifest.digest)), manifest.bytes);
     this.forget();
-    if (tag === undefined && manifest.subject === undefined) return;
+    if (tag === undefined && manifest.subject === undefined && listed !== true) return;
     const { manifests } = await this.index();
     const others = manifests.filter((e) => {
       const name = e.annotations.get(annotation.refName);

@@ -4,7 +4,8 @@
  */
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
-import { unwrap } from '#base/result';
+import { WaybillError } from '#base/reason';
+import { err, ok, type Result, unwrap } from '#base/result';
 import {
   bareMediaType,
   buildIndex,
@@ -31,10 +32,14 @@ export async function listReferrers(
 ): Promise<readonly Descriptor[]> {
   const [listed, tagged] = await Promise.all([
     fromApi(repository, digest),
-    repository.tagged(fallbackTag(digest)),
+    attemptAsync(repository.tagged(fallbackTag(digest))),
   ]);
+  // A tag that holds nonsense must not hide what the API lists; without the API there is nothing else.
+  if (!tagged.ok && (listed === undefined || tagged.error.side === 'environment')) {
+    throw new WaybillError(tagged.error);
+  }
   const found = new Map<Digest, Descriptor>();
-  const fallback = tagged?.manifest.kind === 'index' ? tagged.manifest.manifests : [];
+  const fallback = tagged.ok ? entriesOf(tagged.value?.manifest) : [];
   for (const entry of [...(listed ?? []), ...fallback]) {
     const known = found.get(entry.digest);
     // The fallback entry of some clients lacks artifactType and annotations: keep the richer one.
@@ -106,6 +111,15 @@ export async function forgetReferrer(
     holds: (held) => !entriesOf(held).some((entry) => entry.digest === digest),
     change: (held) => buildIndex({ manifests: entriesOf(held).filter((e) => e.digest !== digest) }),
   });
+}
+
+async function attemptAsync<T>(work: Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await work);
+  } catch (error) {
+    if (error instanceof WaybillError) return err(error.reason);
+    throw error;
+  }
 }
 
 const entriesOf = (held: Manifest | undefined): readonly Descriptor[] =>

@@ -12,7 +12,14 @@ import { followPages } from './pages.ts';
 import { R } from './reasons.ts';
 import { ensureReferrer, listReferrers } from './referrers.ts';
 import { RepositoryApi } from './repository-api.ts';
-import type { Content, ImageStore, PutBlobOptions, Selector, TagChange } from './source.ts';
+import type {
+  Content,
+  ImageStore,
+  PutBlobOptions,
+  PutManifestOptions,
+  Selector,
+  TagChange,
+} from './source.ts';
 import { updateTag } from './tag-update.ts';
 import { uploadBlob } from './upload.ts';
 import { verified } from './verified-stream.ts';
@@ -87,7 +94,7 @@ export class Repository extends RepositoryApi implements ImageStore {
     await uploadBlob(this, content, open, options.mountFrom);
   }
 
-  async putManifest(manifest: Manifest, options: { readonly tag?: string } = {}): Promise<void> {
+  async putManifest(manifest: Manifest, options: PutManifestOptions = {}): Promise<void> {
     const response = await this.sendManifest(manifest, options.tag ?? manifest.digest);
     if (response.status !== 201) {
       throw fail(R.upload, {

@@ -45,6 +45,12 @@ export interface PutBlobOptions {
   readonly mountFrom?: string;
 }
 
+export interface PutManifestOptions {
+  readonly tag?: string;
+  /** It is an image of its own, not a part of one: a layout lists it also without a tag. */
+  readonly listed?: boolean;
+}
+
 /** An update of what a tag holds. `change` may be asked several times, each time with the newest state. */
 export interface TagChange {
   /** Whether the change is in what the tag holds. */
@@ -63,7 +69,7 @@ export interface ImageSink {
   readonly name: string;
   /** `open` is called only when the bytes are needed, and again when a request is repeated. */
   putBlob(content: Content, open: () => AsyncIterable<Uint8Array>, options?: PutBlobOptions): Promise<void>;
-  putManifest(manifest: Manifest, options?: { readonly tag?: string }): Promise<void>;
+  putManifest(manifest: Manifest, options?: PutManifestOptions): Promise<void>;
   /** Changes what a tag holds without losing the change of another writer (WB-508 when that cannot be). */
   updateTag(tag: string, change: TagChange): Promise<Manifest>;
 }

@@ -168,6 +168,14 @@ test('a platform that is not there names those that are', async () => {
   assert.equal((await reasonOf(openLayout(join(folder, 'never-made')))).code, 'WB-512');
 });
 
+test('an image saved by digest is listed in the layout without a tag', async () => {
+  const image = await putImage(at('src/l'), 'l', { tag: 'v1' });
+  const directory = join(folder, 'by-digest');
+  const source = `${registry.host}/src/l@${image.digest}`;
+  await copyFlow(client, source, `oci:${directory}`);
+  assert.equal((await resolveImage(client, `oci:${directory}`)).digest, image.digest);
+});
+
 test('the flow refuses archives as targets, and a target digest that is another', async () => {
   const image = await putImage(at('src/i'), 'i', { tag: 'v1' });
   const source = `${registry.host}/src/i:v1`;

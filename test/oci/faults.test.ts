@@ -238,6 +238,19 @@ test('a referrers list that names a manifest about something else is a problem, 
   );
 });
 
+test('a fallback tag that holds nonsense does not hide what the API lists, but is no empty list either', async () => {
+  const repository = repositoryAt(faulty.host, 'nonsense/app');
+  const subject = descriptorOf(await putImage(repository, 'nonsense'));
+  await attachBundle(repository, subject, utf8('{"a":1}'), { createdMs: 0 });
+  const tag = new RegExp(`/manifests/${fallbackTag(subject.digest)}$`);
+  const nonsense = { path: tag, fault: { kind: 'answer', status: 200, body: 'x' } } as const;
+  faulty.misbehave(nonsense);
+  assert.equal((await repository.referrers(subject.digest)).length, 1);
+  faulty.misbehave(nonsense, noReferrersApi[0]);
+  const fresh = repositoryAt(faulty.host, 'nonsense/app');
+  assert.equal((await reasonOf(fresh.referrers(subject.digest))).code, 'WB-186');
+});
+
 test('a registry that cannot be asked for referrers is unavailable, not empty', async () => {
   faulty.misbehave({ path: /referrers/, fault: { kind: 'answer', status: 500 } });
   const why = await reasonOf(listAttachments(repositoryAt(faulty.host), image.digest));

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
@@ -17,12 +18,13 @@ import {
   platformText,
   Registry,
   type RegistryOptions,
+  readBlob,
   selectImage,
 } from '#oci';
 import type { HttpRequest, HttpResponse, Transport } from '#platform/http-client';
 import { R as Platform } from '#platform/reasons';
 import { createRegistry, type RunningRegistry } from '#services/registry';
-import { putImage, putMultiArch, reasonOf, repositoryAt } from './helpers.ts';
+import { drain, putImage, putMultiArch, reasonOf, repositoryAt } from './helpers.ts';
 
 let folder: string;
 let registry: RunningRegistry;
@@ -130,6 +132,31 @@ test("Docker Hub's token server gets the credentials of docker.io", async () => 
 test('compressed answers are declined, so caps count real bytes', async () => {
   const [request] = await resolveWith('ghcr.io/team/app:v1', (r) => found(r.url));
   assert.equal(request?.headers?.['accept-encoding'], 'identity');
+});
+
+test('blobs above the caps are refused before they are asked for', async () => {
+  const repository = repositoryAt(registry.host, 'caps');
+  const of = (size: number) => ({ digest: manifest.digest, size });
+  const layer = (size: number) => drain(repository.blob(of(size)));
+  assert.equal((await reasonOf(layer(limits.layerBytes))).code, 'WB-502');
+  assert.equal((await reasonOf(layer(limits.layerBytes + 1))).code, 'WB-189');
+  assert.equal((await reasonOf(readBlob(repository, of(limits.attachmentBytes)))).code, 'WB-502');
+  assert.equal((await reasonOf(readBlob(repository, of(limits.attachmentBytes + 1)))).code, 'WB-189');
+});
+
+test('a token at the size cap is used, one character more is refused', async () => {
+  const answer =
+    (length: number) =>
+    (r: HttpRequest): HttpResponse => {
+      const token = { ...found(r.url), body: Buffer.from(JSON.stringify({ token: 't'.repeat(length) })) };
+      if (r.url.includes('/token')) return token;
+      if (r.headers?.['authorization'] !== undefined) return found(r.url);
+      const headers = new Map([['www-authenticate', 'Bearer realm="https://ghcr.io/token"']]);
+      return { ...found(r.url), status: 401, headers };
+    };
+  assert.equal((await resolveWith('ghcr.io/a/b:v1', answer(limits.tokenBytes))).length, 3);
+  const why = await reasonOf(resolveWith('ghcr.io/a/b:v1', answer(limits.tokenBytes + 1)));
+  assert.equal(why.code, 'WB-506');
 });
 
 test('an image is picked from an index by platform, and the variant only when it is asked for', async () => {

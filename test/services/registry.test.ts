@@ -303,7 +303,7 @@ test('referrers are listed with filter, also for a subject that is not there yet
   const subject = describe(utf8('later'), mediaType.ociManifest);
   const list = (query = '') => call('GET', `/v2/refs/referrers/${subject.digest}${query}`);
   assert.deepEqual(JSON.parse((await list()).text).manifests, []);
-  for (const artifactType of ['type/a', 'type/b']) {
+  for (const artifactType of ['type/a', 'type/b', 'type/c+json']) {
     const annotations = new Map([['of', artifactType]]);
     const manifest = buildManifest({
       config: emptyDescriptor,
@@ -318,7 +318,8 @@ test('referrers are listed with filter, also for a subject that is not there yet
   const all = await list();
   assert.equal(all.headers.get('content-type'), mediaType.ociIndex);
   assert.equal(all.headers.get('oci-filters-applied'), null);
-  assert.equal(JSON.parse(all.text).manifests.length, 2);
+  assert.equal(JSON.parse(all.text).manifests.length, 3);
+  assert.equal(JSON.parse((await list('?artifactType=type/c+json')).text).manifests.length, 1);
   const some = await list('?artifactType=type%2Fa');
   assert.equal(some.headers.get('oci-filters-applied'), 'artifactType');
   const [entry] = JSON.parse(some.text).manifests;

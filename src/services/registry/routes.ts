@@ -66,7 +66,9 @@ function parseUrl(raw: string): { path: string; query: URLSearchParams } {
   const mark = raw.indexOf('?');
   const text = mark < 0 ? raw : raw.slice(0, mark);
   try {
-    return { path: decodeURIComponent(text), query: new URLSearchParams(mark < 0 ? '' : raw.slice(mark)) };
+    // Media types end in +json and are sent unescaped by hand: a plus is never a space here.
+    const query = new URLSearchParams(mark < 0 ? '' : raw.slice(mark).replaceAll('+', '%2B'));
+    return { path: decodeURIComponent(text), query };
   } catch {
     throw fail(R.name, { expected: 'a path with valid escapes', actual: text.slice(0, 300) });
   }
