@@ -53,7 +53,7 @@ export function externalParameters(record: BuildRecord): JsonObject {
     config: { path: definition.path },
     buildArgs: { ...buildArgs },
     inputs: Object.fromEntries(inputs.map(({ name, digest }) => [name, digest])),
-    network: 'none',
+    network: record.report.open.includes('loopback-network') ? 'host' : 'none',
   };
 }
 

@@ -73,7 +73,7 @@ export const R = defineReasons({
     check: 'build.sandbox',
     side: 'environment',
     summary: 'The sandbox this builder is configured for does not work on this host.',
-    hint: 'see the capability report: `waybill serve builder` prints it',
+    hint: 'see GET /api/v1/capabilities, or the first lines of `waybill build`',
     exit: 20,
   },
   step: {
