@@ -30,7 +30,17 @@ export function protoReader(
   return new JsonReader(value, path, options.as ?? R.field, true);
 }
 
-const snake = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** Field names are a small fixed set, so each is converted once. */
+const snakeNames = new Map<string, string>();
+
+function snake(key: string): string {
+  let name = snakeNames.get(key);
+  if (name === undefined) {
+    name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    snakeNames.set(key, name);
+  }
+  return name;
+}
 
 export class JsonReader {
   readonly path: string;

@@ -301,12 +301,12 @@ export function rekorV1RequestJson(request: RekorRequestV1): JsonObject {
 export function setPayload(
   entry: Pick<TransparencyLogEntry, 'canonicalizedBody' | 'integratedTime' | 'logId' | 'logIndex'>,
 ): Uint8Array {
-  return canonicalBytes({
-    body: toBase64(entry.canonicalizedBody),
-    integratedTime: entry.integratedTime,
-    logID: toHex(entry.logId),
-    logIndex: entry.logIndex,
-  });
+  // RFC 8785 by construction: names in order, base64 and hex need no escapes, integers are safe.
+  const body = toBase64(entry.canonicalizedBody);
+  const { integratedTime, logId, logIndex } = entry;
+  return utf8(
+    `{"body":"${body}","integratedTime":${integratedTime},"logID":"${toHex(logId)}","logIndex":${logIndex}}`,
+  );
 }
 
 /** One value of the object a v1 log answers with. */

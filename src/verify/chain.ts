@@ -4,7 +4,7 @@ import { err, ok, type Result } from '#base/result';
 import { isValidAt } from '#formats/trusted-root';
 import { type Certificate, verifyCertificateSignature } from '#formats/x509';
 import { extKeyUsage } from '#formats/x509-build';
-import { isIssuedBy, type TrustedAuthority, type TrustMaterial } from './material.ts';
+import { chainCovers, isIssuedBy, type TrustedAuthority, type TrustMaterial } from './material.ts';
 import { R } from './reasons.ts';
 import type { ObservedTime } from './verdict.ts';
 
@@ -51,17 +51,21 @@ function timeFault(
   times: readonly ObservedTime[],
 ): Reason | undefined {
   for (const time of times) {
-    const actual = `${new Date(time.at).toISOString()} (${time.kind})`;
-    for (const certificate of [leaf, ...authority.chain]) {
-      if (time.at >= certificate.notBefore && time.at <= certificate.notAfter) continue;
-      const who = certificate === leaf ? 'the signing certificate' : certificate.subjectText;
-      const from = new Date(certificate.notBefore).toISOString();
-      const expected = `a time from ${from} to ${new Date(certificate.notAfter).toISOString()} for ${who}`;
-      return reason(R.chainTime, { expected, actual });
-    }
+    const outside = [leaf, ...authority.chain].find((member) => !chainCovers([member], time.at));
+    if (outside !== undefined) return outOfLife(outside, outside === leaf, time);
     if (!isValidAt(authority.validFor, time.at)) {
-      return reason(R.chainTime, { expected: 'a time within validFor of the authority', actual });
+      const expected = 'a time within validFor of the authority';
+      return reason(R.chainTime, { expected, actual: timeText(time) });
     }
   }
   return undefined;
+}
+
+const timeText = ({ at, kind }: ObservedTime): string => `${new Date(at).toISOString()} (${kind})`;
+
+function outOfLife(certificate: Certificate, isLeaf: boolean, time: ObservedTime): Reason {
+  const who = isLeaf ? 'the signing certificate' : certificate.subjectText;
+  const from = new Date(certificate.notBefore).toISOString();
+  const expected = `a time from ${from} to ${new Date(certificate.notAfter).toISOString()} for ${who}`;
+  return reason(R.chainTime, { expected, actual: timeText(time) });
 }

@@ -41,15 +41,13 @@ export function verifyTimestamp(
 function faultOf(token: TimestampToken, authority: TrustedAuthority): Reason | undefined {
   const signature = token.checkSignature(authority.chain[0]);
   if (!signature.ok) return reason(R.timestampSignature, signature.error);
-  const at = new Date(token.genTime).toISOString();
-  if (!chainCovers(authority.chain, token.genTime)) {
-    return reason(R.timestampWindow, {
-      expected: 'a time within the certificates of the authority',
-      actual: at,
-    });
-  }
-  if (!isValidAt(authority.validFor, token.genTime)) {
-    return reason(R.timestampWindow, { expected: 'a time within validFor of the authority', actual: at });
-  }
+  if (!chainCovers(authority.chain, token.genTime))
+    return outside(token, 'the certificates of the authority');
+  if (!isValidAt(authority.validFor, token.genTime)) return outside(token, 'validFor of the authority');
   return undefined;
+}
+
+function outside(token: TimestampToken, what: string): Reason {
+  const actual = new Date(token.genTime).toISOString();
+  return reason(R.timestampWindow, { expected: `a time within ${what}`, actual });
 }

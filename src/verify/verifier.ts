@@ -261,7 +261,8 @@ function signatureEvidence(key: PublicKey, hash: string): Evidence {
 
 function issuedEvidence(issued: Facts['issued']): Evidence[] {
   if (issued === undefined) return [];
-  const details = { authority: issued.authority.operator, issuer: issued.certificate.issuerText };
+  const [issuer] = issued.authority.chain;
+  const details = { authority: issued.authority.operator, issuer: issuer.subjectText };
   const summary = 'the certificate was issued by a trusted authority and valid at every trusted time';
   return [{ requirement: 'certificate', summary, details }];
 }

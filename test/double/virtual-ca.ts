@@ -32,6 +32,8 @@ export interface AuthorityOptions {
   readonly validFor: Validity;
   readonly operator?: string;
   readonly purpose: string;
+  /** Curve of root and intermediate; the public good instance uses P-384. */
+  readonly curve?: 'p256' | 'p384';
   /** Last word on the certificates of the authority. */
   readonly alterIntermediate?: (template: CertificateTemplate) => CertificateTemplate;
 }
@@ -44,8 +46,9 @@ export class VirtualAuthority {
 
   constructor(options: AuthorityOptions) {
     this.options = options;
-    const rootKey = generateKey('p384');
-    const key = generateKey('p384');
+    const curve = options.curve ?? 'p384';
+    const rootKey = generateKey(curve);
+    const key = generateKey(curve);
     const subject = (part: string): Uint8Array =>
       buildName([
         { type: 'O', value: 'virtual' },
