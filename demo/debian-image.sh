@@ -6,12 +6,12 @@
 set -eu
 out=$1
 suite=${2:-bookworm}
-mirror=${3:-http://deb.debian.org/debian}
+mirror=${3:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=${ROOTFS:-$work/root}
 [ -n "${ROOTFS:-}" ] ||
-  debootstrap --variant=minbase --include="${EXTRA:-ca-certificates,curl,openssl}" "$suite" "$root" "$mirror"
+  debootstrap --variant=minbase --include="${EXTRA:-ca-certificates,curl,openssl}" "$suite" "$root" ${mirror:+"$mirror"}
 mkdir -p "$out/blobs/sha256"
 
 # put FILE: stores a blob, prints its digest in hex.
