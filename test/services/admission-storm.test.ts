@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, describe, test } from 'node:test';
-import { connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { trustedRootJson } from '#formats/trusted-root';
 import { VirtualStack } from '../double/virtual-stack.ts';
 import { enterprisePair, GOOGLE, guidePolicy, KREL } from '../policy/samples.ts';
@@ -132,6 +132,17 @@ describe('files that change under a running webhook', async () => {
     assert.notEqual(await served(made.admission.origin), before);
   });
 
+  test('old protocol versions and ciphers without authentication are refused', async () => {
+    const { admission } = await fixture.start([guidePolicy]);
+    assert.match(await served(admission.origin), /^[0-9A-F:]+$/);
+    await assert.rejects(
+      served(admission.origin, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }),
+    );
+    await served(admission.origin, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' });
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    await assert.rejects(served(admission.origin, old));
+  });
+
   test('the CA of a self-made certificate survives a restart', async () => {
     const dir = await fixture.dir();
     const tls = { kind: 'selfMade', hosts: ['127.0.0.1'], dir } as const;
@@ -142,11 +153,11 @@ describe('files that change under a running webhook', async () => {
 });
 
 /** Fingerprint of the certificate a new connection sees. */
-function served(origin: string): Promise<string> {
+function served(origin: string, more: ConnectionOptions = {}): Promise<string> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connect(
-      { host: hostname, port: Number(port), rejectUnauthorized: false },
+      { host: hostname, port: Number(port), rejectUnauthorized: false, ...more },
       () => {
         resolve(socket.getPeerCertificate().fingerprint256);
         socket.end();

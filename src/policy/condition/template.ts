@@ -19,8 +19,6 @@ export interface Template {
 
 type Part = string | Query;
 
-const variable = /(\\?)\{\{((?:\{[^{}]*\}|[^{}])*)\}\}/g;
-
 /** Throws WB-730 for an expression that does not compile. */
 export function compileTemplate(source: Json): Template {
   if (typeof source === 'string') return textTemplate(source);
@@ -70,19 +68,42 @@ function textTemplate(source: string): Template {
 function partsOf(source: string): Part[] {
   const parts: Part[] = [];
   let at = 0;
-  for (const match of source.matchAll(variable)) {
-    const before = source.slice(at, match.index);
-    if (before !== '') parts.push(unescaped(before));
-    at = match.index + match[0].length;
-    if (match[1] === '\\') parts.push(match[0].slice(1));
-    else parts.push(compileQuery((match[2] as string).trim()));
+  while (at < source.length) {
+    const start = source.slice(at).search(/(?<!\\)\{\{/);
+    if (start < 0) break;
+    if (start > 0) parts.push(unescaped(source.slice(at, at + start)));
+    const end = endOfVariable(source, at + start);
+    parts.push(compileQuery(withoutNested(source.slice(at + start + 2, end - 2), source).trim()));
+    at = end;
   }
-  const rest = source.slice(at);
-  if (/(?<!\\)\{\{/.test(rest)) {
-    throw fail(R.expression, { expected: 'a variable closed with }}', actual: source });
-  }
-  if (rest !== '' || parts.length === 0) parts.push(unescaped(rest));
+  if (at < source.length || parts.length === 0) parts.push(unescaped(source.slice(at)));
   return parts;
+}
+
+/** The place after the braces that close the variable opened at `start`. Braces inside are balanced. */
+function endOfVariable(source: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < source.length; at++) {
+    if (source[at] === '{') depth++;
+    else if (source[at] === '}' && --depth === 0) return at + 1;
+  }
+  throw fail(R.expression, { expected: 'a variable closed with }}', actual: source });
+}
+
+/**
+ * `f('{{ a.b }}')` means the text of a.b. It becomes `f(to_string(a.b))`: data is never pasted into an
+ * expression, where it could be read as code.
+ */
+function withoutNested(expression: string, source: string): string {
+  const flat = expression.replace(
+    /'\{\{([^{}']*)\}\}'/g,
+    (_all, inner: string) => `to_string(${inner.trim()})`,
+  );
+  if (!flat.includes('{{')) return flat;
+  throw fail(R.unsupported, {
+    expected: "a nested variable as a quoted argument: '{{ path }}'",
+    actual: source,
+  });
 }
 
 const unescaped = (text: string): string => text.replaceAll('\\{{', '{{');

@@ -133,12 +133,27 @@ function evidenceOf(
 function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
   const { certPem, keyPem } = certificates.current();
   const tls = { key: keyPem, cert: certPem };
-  return createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls });
+  const app = createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls });
+  useCertificate(app, certificates);
+  return app;
 }
+
+/** TLS 1.2 with forward secrecy and authenticated encryption, or TLS 1.3. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
 
 /** New connections get the new certificate; open ones live on. */
 function useCertificate(app: HttpApp, certificates: CertificateSource): void {
   const { certPem, keyPem } = certificates.current();
-  const server = app.server as unknown as { setSecureContext(options: { key: string; cert: string }): void };
-  server.setSecureContext({ key: keyPem, cert: certPem });
+  const server = app.server as unknown as { setSecureContext(options: object): void };
+  server.setSecureContext({ key: keyPem, cert: certPem, minVersion: 'TLSv1.2', ciphers: CIPHERS });
 }
