@@ -2,7 +2,7 @@
  * Reads one layer once: compressed digest, decompression, uncompressed digest and tar walk in one pass, in
  * constant memory. What the bytes are is decided by their first bytes; the media type must name a known form.
  */
-import { Readable, type Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { Digest } from '#base/brand';
@@ -11,6 +11,7 @@ import { digestAlgorithm, digestFromBytes } from '#base/digest';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import type { Descriptor } from '#formats/oci';
+import { cutFrames } from '#formats/zstd-frames';
 import { R } from './reasons.ts';
 import { type OnEntry, TarWalker } from './tar.ts';
 
@@ -108,14 +109,14 @@ async function drive(
     for await (const chunk of chunks) inside.take(chunk);
   };
   if (compression === 'none') await sink(rest());
-  else await pipeline(Readable.from(rest()), decompressor(compression), sink);
+  else if (compression === 'gzip') {
+    await pipeline(Readable.from(rest()), createGunzip({ chunkSize: CHUNK_BYTES }), sink);
+  } else {
+    const frames = Readable.from(cutFrames(rest()));
+    await pipeline(frames, createZstdDecompress({ chunkSize: CHUNK_BYTES }), sink);
+  }
   return compression;
 }
-
-const decompressor = (compression: 'gzip' | 'zstd'): Transform =>
-  compression === 'gzip'
-    ? createGunzip({ chunkSize: CHUNK_BYTES })
-    : createZstdDecompress({ chunkSize: CHUNK_BYTES });
 
 function sniff(head: Uint8Array): Compression {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';

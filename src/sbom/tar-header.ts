@@ -43,7 +43,7 @@ export function parseHeader(block: Uint8Array): RawHeader | undefined {
   const prefix = isPosix ? nameText(cString(block, 345, 155)) : '';
   const name = nameText(cString(block, 0, 100));
   return {
-    flag: flag === '0' && name.endsWith('/') ? '5' : flag,
+    flag,
     name: prefix === '' ? name : `${prefix}/${name}`,
     linkName: nameText(cString(block, 157, 100)),
     mode: number(block, 100, 8, 'mode'),

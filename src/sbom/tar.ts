@@ -177,12 +177,14 @@ export class TarWalker {
     const extra = this.#extensions;
     this.#held = undefined;
     this.#extensions = {};
-    const kind = kindOf(header.flag);
+    const name = checkName(extra.name ?? header.name);
+    // Old archives mark a folder by its name only. The whole name counts: a cut one may end anywhere.
+    const kind = header.flag === '0' && name.endsWith('/') ? 'directory' : kindOf(header.flag);
     // Only files have a body; links and folders with a size are read as others read them: without one.
     const size = kind === 'file' ? (extra.size ?? header.size) : 0;
     const entry: TarEntry = {
       kind,
-      name: checkName(extra.name ?? header.name),
+      name,
       linkName: checkName(extra.linkName ?? header.linkName),
       mode: header.mode,
       size,

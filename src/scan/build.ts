@@ -6,11 +6,13 @@ import { createReadStream } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { isJsonObject, type JsonValue, parseJson } from '#formats/json';
 import { type OsvRecord, parseOsv } from '#formats/osv';
+import { cutFrames } from '#formats/zstd-frames';
 import { readFileLimited } from '#platform/files';
 import { openDatabase } from '#platform/sqlite';
 import { type DatabaseInfo, writeDatabase } from './database.ts';
@@ -187,20 +189,19 @@ async function readLines(path: string, collector: Collector): Promise<void> {
 }
 
 async function* linesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const { Readable } = await import('node:stream');
   yield* createInterface({ input: Readable.from(bounded(stream)), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
+/** The decompressed bytes of a file; an archive that is cut short or damaged throws. */
 function openStream(path: string): AsyncIterable<Uint8Array> {
   const file = createReadStream(path);
-  const decoder = path.endsWith('.zst')
-    ? createZstdDecompress()
-    : path.endsWith('.gz')
-      ? createGunzip()
-      : undefined;
-  if (decoder === undefined) return file;
-  file.on('error', (error) => decoder.destroy(error));
-  return file.pipe(decoder);
+  if (!/\.(?:zst|gz)$/.test(path)) return file;
+  const isZstd = path.endsWith('.zst');
+  const source = isZstd ? Readable.from(cutFrames(file)) : file;
+  const decoder = isZstd ? createZstdDecompress() : createGunzip();
+  // An error of the source reaches the reader through the decoder.
+  pipeline(source, decoder, () => {});
+  return decoder;
 }
 
 async function* bounded(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

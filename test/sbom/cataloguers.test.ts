@@ -175,7 +175,7 @@ test('npm trees give scoped purls, licences and the edges Node would resolve', a
   const edges = Object.fromEntries(
     sbom.packages.map((one) => [
       `${one.name}@${one.version}`,
-      one.dependsOn.map((id) => byRef.get(id)).sort(),
+      one.dependsOn.map((id) => String(byRef.get(id))).sort(),
     ]),
   );
   assert.deepEqual(edges, {
@@ -245,6 +245,8 @@ test('a Go program gives its modules, replacements and the standard library', as
     'dep\tgolang.org/x/net\tv0.17.0\th1:abc=',
     'dep\texample.org/old\tv1.0.0',
     '=>\texample.org/new\tv1.2.0\th1:def=',
+    'dep\texample.org/local\tv0.1.0',
+    '=>\t./vendored\t(devel)\t',
     'build\tvcs.revision=0123456789abcdef',
     'build\tvcs.time=2024-05-06T07:08:09Z',
   ]);
@@ -252,6 +254,7 @@ test('a Go program gives its modules, replacements and the standard library', as
   assert.deepEqual(
     sbom.packages.map((one) => one.purl),
     [
+      'pkg:golang/example.org/local@v0.1.0',
       'pkg:golang/example.org/new@v1.2.0',
       'pkg:golang/example.org/tool@v0.0.0-20240506070809-0123456789ab',
       'pkg:golang/golang.org/x/net@v0.17.0',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { WaybillError } from '#base/reason';
 import type { Descriptor } from '#formats/oci';
+import { FrameCutter } from '#formats/zstd-frames';
 import { catalogueLayers } from '#sbom';
 import { chunks, type FixtureImage, image, imageOf, options, tar } from './fixture.ts';
 
@@ -40,7 +41,39 @@ test('plain, gzip, zstd and many-member gzip layers give the same packages', asy
     { stored: members, mediaType: `${OCI}+gzip` },
     { stored: gzipSync(bytes), mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip' },
   ];
+  const skippable = Buffer.from([0x5e, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
+  const frames = [
+    zstdCompressSync(bytes.subarray(0, half)),
+    skippable,
+    zstdCompressSync(bytes.subarray(half)),
+    skippable,
+  ];
+  forms.push({ stored: Buffer.concat(frames), mediaType: `${OCI}+zstd` });
   for (const form of forms) assert.deepEqual(await packages(imageOf([{ tar: bytes, ...form }])), ['a']);
+});
+
+test('zstd frames are found however the stream is cut', () => {
+  const parts = [
+    zstdCompressSync(Buffer.alloc(300_000, 7)),
+    zstdCompressSync(Buffer.from('b')),
+    zstdCompressSync(''),
+  ];
+  const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9]);
+  const all = Buffer.concat([...parts, skippable]);
+  const ends = [...parts, skippable].map((_, i, list) => Buffer.concat(list.slice(0, i + 1)).length);
+  for (const step of [1, 2, 3, 5, 17, all.length]) {
+    const cutter = new FrameCutter();
+    const seen: number[] = [];
+    let at = 0;
+    for (let from = 0; from < all.length; from += step) {
+      for (const piece of cutter.push(all.subarray(from, from + step))) {
+        at += piece.length;
+        seen.push(at);
+      }
+    }
+    assert.equal(at, all.length);
+    for (const end of ends) assert.ok(seen.includes(end), `${step}: ${end} in ${seen.slice(0, 20)}`);
+  }
 });
 
 test('a media type that lies about the compression is read and reported', async () => {

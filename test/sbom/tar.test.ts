@@ -163,6 +163,25 @@ test('a repeated PAX key counts the last time; a PAX path wins over a GNU name',
   assert.deepEqual(listing(archive), ['second=x']);
 });
 
+test('a long name whose first 100 bytes end in a slash is a file; a whole name that does is a folder', () => {
+  const folder = `${'d'.repeat(99)}/`;
+  const archive = Buffer.concat([
+    file('L', `${folder}file.h\0`, 'L'),
+    file(folder, 'content'),
+    header({ name: 'old-style/', flag: '\0' }),
+    file('after', 'a'),
+    end,
+  ]);
+  assert.deepEqual(
+    walk(archive).map(({ kind, name, text }) => [kind, name, text]),
+    [
+      ['file', `${folder}file.h`, 'content'],
+      ['directory', 'old-style/', ''],
+      ['file', 'after', 'a'],
+    ],
+  );
+});
+
 test('links and devices have no body, whatever their size field says', () => {
   const archive = Buffer.concat([
     header({ name: 'link', flag: '2', linkName: 'to', size: 512 }),

@@ -95,16 +95,19 @@ test('files, lists, folders, JSON lines, zip, zstd and gzip all end in one datab
     join(inFolder, '../..'),
     place('list.json', JSON.stringify([osv('C-3')])),
     place('d.jsonl', lines),
-    place('f.jsonl.zst', zstdCompressSync(`${json('F-6')}\n`)),
+    place(
+      'f.jsonl.zst',
+      Buffer.concat([json('F-6'), json('F-7')].map((text) => zstdCompressSync(`${text}\n`))),
+    ),
     place('g.json.gz', gzipSync(json('G-7'))),
     place('all.zip', zip({ 'H-8.json': json('H-8'), 'deep/I-9.json': json('I-9'), 'README.md': 'text' })),
   ];
   const out = join(folder, 'all.db');
   const report = await buildDatabase(sources, out, { builtMs: 1_700_000_000_000 });
-  assert.deepEqual(ids(out), ['A-1', 'B-2', 'C-3', 'D-4', 'E-5', 'F-6', 'G-7', 'H-8', 'I-9']);
-  assert.equal(report.info.records, 9);
+  assert.deepEqual(ids(out), ['A-1', 'B-2', 'C-3', 'D-4', 'E-5', 'F-6', 'F-7', 'G-7', 'H-8', 'I-9']);
+  assert.equal(report.info.records, 10);
   assert.equal(report.info.builtMs, 1_700_000_000_000);
-  assert.deepEqual([...report.info.ecosystems], [['npm', 9]]);
+  assert.deepEqual([...report.info.ecosystems], [['npm', 10]]);
   assert.deepEqual(
     readdirSync(folder).filter((name) => name.startsWith('all.db')),
     ['all.db'],

@@ -110,8 +110,9 @@ export function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
     const module = { path, version: moduleVersion };
     if (key === 'mod') main = module;
     else if (key === 'dep') dependencies.push(module);
-    else if (key === '=>' && dependencies.length > 0) dependencies[dependencies.length - 1] = module;
-    else if (key === 'build') {
+    else if (key === '=>' && dependencies.length > 0 && !isLocal(path)) {
+      dependencies[dependencies.length - 1] = module;
+    } else if (key === 'build') {
       const equals = path.indexOf('=');
       if (equals > 0) settings.set(path.slice(0, equals), path.slice(equals + 1));
     }
@@ -123,6 +124,9 @@ export function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
     settings,
   };
 }
+
+/** A replacement by a folder of the builder names no module; the replaced one says more. */
+const isLocal = (path: string): boolean => /^\.{0,2}\//.test(path);
 
 function modulesOf(info: GoBuildInfo, file: ImageFile, offset: number): FoundPackage[] {
   const stdlib = goPackage('stdlib', info.goVersion.replace(/^go/, ''), file);
