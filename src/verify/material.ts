@@ -131,17 +131,26 @@ function tsaFault(chain: NonEmpty<Certificate>): string | undefined {
   if (leaf.keyUsage?.digitalSignature === false) return 'a leaf that may not sign';
   if (leaf.unknownCritical.length > 0)
     return `unknown critical extensions ${leaf.unknownCritical.join(', ')}`;
-  return issuersFault(issuers, extKeyUsage.timeStamping) ?? linksFault(chain);
+  return issuersFault(issuers, extKeyUsage.timeStamping, true) ?? linksFault(chain);
 }
 
-/** What keeps a list of issuers, lowest first, from issuing leaves with `purpose` (RFC 5280 §6.1.4). */
-function issuersFault(issuers: readonly Certificate[], purpose: string): string | undefined {
+/**
+ * What keeps a list of issuers, lowest first, from issuing leaves with `purpose` (RFC 5280 §6.1.4). With
+ * `mustName` an intermediate has to name the purpose; otherwise one without purposes may serve any.
+ */
+function issuersFault(
+  issuers: readonly Certificate[],
+  purpose: string,
+  mustName = false,
+): string | undefined {
   for (const [below, issuer] of issuers.entries()) {
     const name = issuer.subjectText;
     if (!issuer.isCa) return `${name} is no certificate authority`;
     if (issuer.keyUsage?.keyCertSign === false) return `${name} may not sign certificates`;
     if (issuer.pathLen !== undefined && issuer.pathLen < below) return `${name} allows a shorter path`;
-    if (issuer.extKeyUsages.length > 0 && !issuer.extKeyUsages.includes(purpose)) {
+    const isAnchor = below === issuers.length - 1;
+    const isOpen = issuer.extKeyUsages.length === 0 && (isAnchor || !mustName);
+    if (!isOpen && !issuer.extKeyUsages.includes(purpose)) {
       return `${name} may not issue for purpose ${purpose}`;
     }
     if (issuer.unknownCritical.length > 0) {

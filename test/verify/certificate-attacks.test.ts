@@ -29,10 +29,7 @@ import { type Attack, outcomeOf, type Setup, shown, stack, testAttacks } from '.
 const SECOND = 1000;
 
 /** Signs with the stack and judges with its own trust. */
-function signed(
-  options: SignOptions = {},
-  more: Omit<Setup, 'bundle' | 'artifact'> | undefined = undefined,
-): Setup {
+function signed(options: SignOptions = {}, more: Omit<Setup, 'bundle' | 'artifact'> = {}): Setup {
   const sample = stack.sign(options);
   return { bundle: sample.bytes, artifact: sample.artifact, ...more };
 }

@@ -464,6 +464,17 @@ testAttacks([
       signed({ ...v2Only, tsas: [tsa] }, { trust: trustTsa(tsa) }),
     ),
   ),
+  tsaCase('TSP-04', 'an authority under an intermediate without purpose', 'WB-323', () => {
+    const tsa = new VirtualTsa({
+      name: 'odd',
+      validFor: stack.validFor,
+      alterIntermediate: (template) => ({
+        ...template,
+        extensions: template.extensions.filter((extension) => extension.oid !== '2.5.29.37'),
+      }),
+    });
+    return signed({ ...v2Only, tsas: [tsa] }, { trust: trustTsa(tsa) });
+  }),
   tsaCase('TSP-04', 'an authority under an intermediate for signing code', 'WB-323', () => {
     const tsa = new VirtualTsa({
       name: 'odd',
