@@ -183,6 +183,7 @@ class BuilderService implements Builder {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#waiting.length = 0;
     await Promise.all(this.#running);

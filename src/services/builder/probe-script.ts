@@ -37,7 +37,7 @@ const candidates = fs.existsSync('/proc') ? pids().filter((pid) => {
 }) : [];
 
 attempt('parent-environ', () => {
-  if (JSON.stringify(process.env).includes(bait.secret)) return 'own environment';
+  if (JSON.stringify(process['env']).includes(bait.secret)) return 'own environment';
   for (const pid of candidates) {
     try {
       if (fs.readFileSync('/proc/' + pid + '/environ', 'latin1') !== '') return 'environ of ' + pid;
@@ -150,6 +150,6 @@ const reach = (attack, where) => new Promise((resolve) => {
 await reach('signer-socket', { path: bait.socket });
 await reach('abstract-socket', { path: '\\0' + bait.abstract });
 await reach('loopback-network', { host: '127.0.0.1', port: bait.port });
-for (const line of said) console.log(JSON.stringify(line));
+for (const line of said) process.stdout.write(JSON.stringify(line) + '\\n');
 process.exit(0);
 `;
