@@ -44,10 +44,11 @@ const TIMEOUT_MS = 60_000;
 
 /** One image, as the only container of a Pod. */
 export function podOf(image: string, namespace: string): Json {
+  const [name = 'image'] = image.slice(image.lastIndexOf('/') + 1).split(/[:@]/);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'policy-test', namespace },
+    metadata: { name, namespace },
     spec: { containers: [{ name: 'image', image }] },
   };
 }

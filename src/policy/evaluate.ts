@@ -203,8 +203,11 @@ function notAccepted(demand: EvidenceDemand, verdicts: readonly Verdict[]): Outc
     demand.attestation === undefined
       ? 'signature'
       : `attestation of type ${demand.attestation.predicateType}`;
+  const article = demand.attestation === undefined ? 'a' : 'an';
   if (nearest === undefined) {
-    return failed(reason(spec, { expected: `${demand.path}: a ${what}`, actual: `no ${what} is attached` }));
+    return failed(
+      reason(spec, { expected: `${demand.path}: ${article} ${what}`, actual: `no ${what} is attached` }),
+    );
   }
   const more = ofType.length > 1 ? ` (nearest of ${ofType.length})` : '';
   return failed(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import {
   applyOperator,
@@ -32,10 +33,9 @@ if (wildcards !== undefined) {
   });
 }
 
-test('a wildcard of many stars on a long text ends in time proportional to both', () => {
-  const started = performance.now();
+test('a wildcard of many stars on a long text comes to an end', () => {
+  // A matcher that backtracks over every star would take longer than the age of the universe.
   assert.equal(wildcardMatch(`${'*a'.repeat(50)}b`, 'a'.repeat(20_000)), false);
-  assert.ok(performance.now() - started < 5_000);
 });
 
 interface OperatorRow {
@@ -55,6 +55,16 @@ if (operatorRows !== undefined) {
     assert.deepEqual(wrong, []);
   });
 }
+
+test('the wildcard matcher and its regular expression agree on any pattern and text', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '.', '*', '?', 'é', '😀'), maxLength: 12 });
+  fc.assert(
+    fc.property(text, text, (pattern, tested) => {
+      assert.equal(wildcardMatch(pattern, tested), RE2JS.compile(wildcardRegexp(pattern)).matches(tested));
+    }),
+    { numRuns: 2000, seed: 20261121 },
+  );
+});
 
 test('a star in tested data is a star, not a pattern', () => {
   const data = { isKeyData: true, isValueData: false };

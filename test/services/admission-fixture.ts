@@ -52,6 +52,8 @@ export class MemoryRegistry implements ImageEvidenceSource, TagSource {
   trouble: ReasonSpec | undefined;
   /** Milliseconds each answer takes. */
   delayMs = 0;
+  /** Set: every answer waits for it. */
+  gate: Promise<void> | undefined;
 
   async attached(image: ImageLocation): Promise<readonly AttachedItem[]> {
     this.reads.push(`${image.repository}@${image.digest}`);
@@ -68,6 +70,7 @@ export class MemoryRegistry implements ImageEvidenceSource, TagSource {
   }
 
   async #pass(repository: string): Promise<void> {
+    await this.gate;
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     if (this.trouble !== undefined) {
       throw fail(this.trouble, { expected: `an answer from ${repository}`, actual: 'ECONNREFUSED' });
