@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Peer } from './catalogue.ts';
+import { type Peer, peers } from './catalogue.ts';
 
 export const peersFolder =
   process.env['WAYBILL_PEERS'] ??
@@ -12,7 +12,7 @@ export const binaryOf = (peer: Pick<Peer, 'binary'>): string => join(peersFolder
 
 /** The path of an installed peer; throws with the command that installs it. */
 export function requirePeer(name: string): string {
-  const path = binaryOf({ binary: name });
+  const path = binaryOf({ binary: peers.find((peer) => peer.name === name)?.binary ?? name });
   if (!existsSync(path)) throw new Error(`peer ${name} is not installed; run: npm run peers -- ${name}`);
   return path;
 }

@@ -1,14 +1,24 @@
 /** The real peers: which version, how each is installed, how long that takes on two cores from nothing. */
 
-export interface Peer {
+interface PeerFacts {
   readonly name: string;
   /** File below `bin/` of the cache. */
   readonly binary: string;
   readonly version: string;
-  /** The Go package that `go install` builds. */
-  readonly goPackage: string;
   readonly seconds: number;
 }
+
+export interface PackagePeer extends PeerFacts {
+  /** The Go package that `go install` builds. */
+  readonly goPackage: string;
+}
+
+export interface ModulePeer extends PeerFacts {
+  /** A folder with a Go module of our own; built again when go.mod, go.sum or main.go change. */
+  readonly moduleFolder: string;
+}
+
+export type Peer = PackagePeer | ModulePeer;
 
 export const peers: readonly Peer[] = [
   {
@@ -31,5 +41,12 @@ export const peers: readonly Peer[] = [
     version: '0.22.1',
     goPackage: 'github.com/google/go-containerregistry/cmd/crane',
     seconds: 18,
+  },
+  {
+    name: 'kube',
+    binary: 'kubetest',
+    version: '1.36.3',
+    moduleFolder: 'test/peers/kube',
+    seconds: 530,
   },
 ];
