@@ -65,8 +65,19 @@ export interface ParsedBundle {
   readonly content: BundleContent;
 }
 
+export interface ParseBundleOptions {
+  /**
+   * Read bundles 0.1 and 0.2 that carry their root certificate, as tools of 2023 wrote them. It stays unused:
+   * issuers come from the trusted root. Default: refuse them, as the conformance suite demands.
+   */
+  readonly toleratesRoot?: boolean;
+}
+
 /** Parses a bundle. Fails with WB-155 and WB-160–164, a JSON reason or an X.509 reason. */
-export function parseBundle(input: Uint8Array | string): Result<ParsedBundle> {
+export function parseBundle(
+  input: Uint8Array | string,
+  options: ParseBundleOptions = {},
+): Result<ParsedBundle> {
   return attempt(() => {
     const value = unwrap(parseJson(input, { maxBytes: limits.bundleBytes }));
     const json = protoReader(value, 'bundle', { as: R.bundle });
@@ -82,7 +93,7 @@ export function parseBundle(input: Uint8Array | string): Result<ParsedBundle> {
       version,
       tlogEntries: readEntries(material, version),
       timestamps: readTimestamps(material),
-      material: readMaterial(material, version),
+      material: readMaterial(material, version, options.toleratesRoot ?? false),
       content: readContent(json),
     };
   });
@@ -94,7 +105,7 @@ function exactlyOne(json: JsonReader, ...keys: string[]): string {
   throw json.wrong('', `exactly one of ${keys.join(', ')}`, present.join(' and ') || 'none');
 }
 
-function readMaterial(json: JsonReader, version: BundleVersion): BundleMaterial {
+function readMaterial(json: JsonReader, version: BundleVersion, toleratesRoot: boolean): BundleMaterial {
   const kind = exactlyOne(json, 'publicKey', 'certificate', 'x509CertificateChain');
   if (kind === 'publicKey') {
     return { kind, hint: json.child('publicKey').optionalString('hint') ?? '' };
@@ -111,7 +122,7 @@ function readMaterial(json: JsonReader, version: BundleVersion): BundleMaterial 
     .children('certificates', limits.chainCertificates)
     .map(readCertificate);
   if (certificate === undefined) throw json.wrong(kind, 'at least the leaf certificate', 'none');
-  for (const member of [certificate, ...chain]) refuseRoot(member);
+  for (const member of toleratesRoot ? [certificate] : [certificate, ...chain]) refuseRoot(member);
   return { kind: 'certificate', certificate, chain };
 }
 

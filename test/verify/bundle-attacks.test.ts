@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8 } from '#base/bytes';
 import { limits } from '#base/limits';
+import { parseBundle } from '#formats/bundle';
 import type { JsonObject, JsonValue } from '#formats/json';
+import { extKeyUsage } from '#formats/x509-build';
+import { verifyBundle } from '#verify';
+import { VirtualAuthority } from '../double/virtual-ca.ts';
 import {
   type Attack,
   at,
@@ -323,4 +327,33 @@ test('BND-07: reading a hostile bundle leaves the object prototype alone', () =>
   outcomeOf(setup(rewrite(base.json, '{"mediaType"', '{"constructor":{"prototype":{"x":1}},"mediaType"')));
   assert.equal(Reflect.get({}, 'x'), undefined);
   assert.equal(outcomeOf(twin()).outcome, 'accepted');
+});
+
+test('a root beside the leaf of an old bundle is tolerated when asked, and never trusted', () => {
+  const rawBytes = (der: Uint8Array): JsonObject => ({ rawBytes: Buffer.from(der).toString('base64') });
+  const foreign = new VirtualAuthority({
+    name: 'x',
+    validFor: stack.validFor,
+    purpose: extKeyUsage.codeSigning,
+  });
+  const old = (ca: VirtualAuthority): JsonObject => {
+    const sample = stack.sign({ ca });
+    const leaf = at(sample.json, 'verificationMaterial.certificate');
+    return edit(sample.json, {
+      mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.1',
+      'verificationMaterial.certificate': undefined,
+      'verificationMaterial.x509CertificateChain': {
+        certificates: [leaf, rawBytes(ca.intermediate.certificate.der), rawBytes(ca.root.certificate.der)],
+      },
+    });
+  };
+  const judge = (bundle: JsonObject): string => {
+    const parsed = parseBundle(utf8(JSON.stringify(bundle)), { toleratesRoot: true });
+    assert.ok(parsed.ok);
+    const rest = { trustedRoot: stack.trust(), requirements: stack.requirements(), now: 0 };
+    return codeOf(verifyBundle({ artifact: base.artifact, bundle: parsed.value, ...rest }));
+  };
+  assert.equal(judge(old(stack.ca)), 'accepted');
+  assert.equal(judge(old(foreign)), 'WB-330');
+  assert.equal(codeOf(outcomeOf(setup(old(stack.ca)))), 'WB-163');
 });
