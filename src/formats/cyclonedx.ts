@@ -165,12 +165,18 @@ const languages: ReadonlyMap<string, string> = new Map([
   ['golang', 'go'],
 ]);
 
+const syftTypes: ReadonlyMap<string, string> = new Map([
+  ['golang', 'go-module'],
+  ['pypi', 'python'],
+  ['generic', 'binary'],
+]);
+
 /** Properties under the names Syft gave them, because scanners read those; our own for the rest. */
 function packageProperties(one: SbomPackage, moreCpes: readonly string[]): Property[] {
   const language = languages.get(one.type);
   const list: Property[] = [
     { name: 'syft:package:foundBy', value: one.foundBy },
-    { name: 'syft:package:type', value: one.type === 'golang' ? 'go-module' : one.type },
+    { name: 'syft:package:type', value: syftTypes.get(one.type) ?? one.type },
     ...(language === undefined ? [] : [{ name: 'syft:package:language', value: language }]),
     ...moreCpes.map((value) => ({ name: 'syft:cpe23', value })),
   ];

@@ -1,11 +1,16 @@
 /** What the registered package URL types ask for (purl-spec `types/*-definition.json`), as data. */
-import type { Purl } from './purl.ts';
+
+/** What a rule may look at. */
+interface NamedPurl {
+  readonly namespace: string | undefined;
+  readonly qualifiers: ReadonlyMap<string, string>;
+}
 
 export interface PurlRule {
   readonly namespace?: 'required' | 'prohibited';
   readonly lowerNamespace?: boolean;
   readonly lowerName?: boolean;
-  readonly lowerNameIf?: (purl: Purl) => boolean;
+  readonly lowerNameIf?: (purl: NamedPurl) => boolean;
   readonly lowerVersion?: boolean;
   readonly replaceName?: readonly [RegExp, string];
   readonly nameForm?: RegExp;

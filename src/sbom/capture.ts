@@ -43,7 +43,12 @@ export class Capture {
         return undefined;
       }
       if (wantedBy !== undefined) return this.#whole(changes, entry, path, layer, wantedBy);
-      return entry.isSparse ? undefined : this.#scan(changes, entry, path, layer);
+      if (!entry.isSparse) return this.#scan(changes, entry, path, layer);
+      if ((entry.mode & 0o111) !== 0) {
+        const reason = 'a sparse program; its content was not read';
+        changes.unknowns.push({ path, wantedBy: 'binary', reason });
+      }
+      return undefined;
     };
   }
 

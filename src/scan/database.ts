@@ -2,6 +2,7 @@
  * The advisory database: one SQLite file, written once, read by (ecosystem, name). Records keep what matching and
  * reports need; the identity of its content is a digest over all records, independent of source order.
  */
+import { existsSync } from 'node:fs';
 import type { Digest } from '#base/brand';
 import { utf8 } from '#base/bytes';
 import { hasher } from '#base/crypto';
@@ -143,6 +144,7 @@ function advisoryOf(record: OsvRecord): Advisory {
 
 /** Opens a database file for reading. WB-870 for anything else. */
 export function loadDatabase(path: string): AdvisoryDatabase {
+  if (!existsSync(path)) throw unusable(path, 'no such file');
   let database: Database;
   try {
     database = openDatabase(path, { readOnly: true });

@@ -137,3 +137,10 @@ test('os-release is found through its link', async () => {
   const { sbom } = await catalogueLayers(made.input, options);
   assert.deepEqual(sbom.distro, { id: 'alpine', versionId: '3.20.1', idLike: ['x', 'y'] });
 });
+
+test('devices, pipes and setuid programs are passed over, never opened', async () => {
+  const made = await image([{ path: 'bin/su', text: 'x'.repeat(100), mode: 0o4755 }, npm('a', 'a')]);
+  const { sbom, entries } = await catalogueLayers(made.input, options);
+  assert.equal(entries, 2);
+  assert.deepEqual(sbom.unknowns, []);
+});
