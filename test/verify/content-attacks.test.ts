@@ -1,12 +1,14 @@
 /** ATT: statements that say something else than they seem (attack corpus §2.9). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ed25519ph } from '@noble/curves/ed25519.js';
 import { toHex, utf8 } from '#base/bytes';
 import { generateKey, hash } from '#base/crypto';
 import { digestOf } from '#base/digest';
 import { unwrap } from '#base/result';
 import { COSIGN_SIGN_V1, predicateTypes, type Subject, statementBytes } from '#formats/intoto';
 import type { JsonValue } from '#formats/json';
+import { pemDecode } from '#formats/pem';
 import { identity, type Requirements, requireKey, requireKeyless } from '#verify';
 import { ISSUER, type SignOptions, SUBJECT, signStatement } from '../double/virtual-stack.ts';
 import { type Attack, at, codeOf, edit, outcomeOf, type Setup, shown, stack, testAttacks } from './attack.ts';
@@ -331,4 +333,22 @@ test('the verdict of an attestation carries signer, statement, times and evidenc
     at(stack.sign({ artifact }).json, 'mediaType'),
     'application/vnd.dev.sigstore.bundle.v0.3+json',
   );
+});
+
+test('Ed25519ph, as cosign signs with Ed25519 keys, is verified over bytes and over the SHA-512 digest', () => {
+  const key = generateKey('ed25519');
+  const seed = unwrap(pemDecode(key.exportPem()))[0].der.subarray(-32);
+  const replaceSignature = ed25519ph.sign(artifact, seed);
+  const requirements = unwrap(requireKey(key.publicKey));
+  for (const log of [stack.rekorV1, stack.rekorV2]) {
+    const sample = stack.sign({ artifact, key, replaceSignature, logs: [log] });
+    const judge = (input: Setup['artifact']) =>
+      codeOf(outcomeOf({ bundle: sample.bytes, artifact: input, requirements }));
+    assert.equal(judge(artifact), 'accepted');
+    assert.equal(judge(digestOf(artifact, 'sha512')), 'accepted');
+    assert.equal(judge(digestOf(artifact)), 'WB-304');
+    assert.equal(judge(utf8('other')), 'WB-303');
+  }
+  const forged = stack.sign({ artifact, key, replaceSignature: ed25519ph.sign(utf8('other'), seed) });
+  assert.equal(codeOf(outcomeOf({ bundle: forged.bytes, artifact, requirements })), 'WB-340');
 });
