@@ -15,6 +15,11 @@ export interface CheckResult {
   readonly status: CheckStatus;
   /** Empty exactly when the status is pass. */
   readonly reasons: readonly Reason[];
+  /**
+   * Checks the policy gave up by name, of a pass: requirements of the verifier, and `digest` when the image runs
+   * by a tag that may name something else by then.
+   */
+  readonly degraded: readonly string[];
   /** Names image, check, expected and actual; for a pass, who signed. */
   readonly message: string;
 }

@@ -97,8 +97,18 @@ function judgeCheck(
     ...(image.digest === undefined ? {} : { digest: image.digest }),
     status: outcome.status,
     reasons,
+    degraded: outcome.status === 'pass' ? degradedOf(outcome.found, image) : [],
     message: checkMessage(image.use.image, outcome.status, reasons, signers),
   };
+}
+
+function degradedOf(found: readonly Found[], image: JudgedImage): string[] {
+  const names = new Set(
+    found.flatMap(({ accepted }) => accepted.flatMap(({ degraded }) => degraded as string[])),
+  );
+  const name = parseImageName(image.use.image);
+  if (!name.ok || name.value.digest === '') names.add('digest');
+  return [...names].sort();
 }
 
 const signersOf = (found: Found): string[] =>

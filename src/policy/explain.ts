@@ -48,9 +48,12 @@ export const isBlocking = (result: CheckResult): boolean =>
 
 const yamlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Results of audit checks that did not pass, as `policy <policy>.<rule>: <message>`. */
+/** What people should know about a request that passes: audit checks that did not, images that run by a tag. */
 export function warningTexts(decision: Decision): string[] {
-  return decision.results
-    .filter((result) => result.status !== 'pass' && result.mode === 'audit')
-    .map((result) => `policy ${result.policy}.${result.rule}: ${result.message}`);
+  return decision.results.flatMap((result) => {
+    const { policy, rule, status, mode, message, image, digest } = result;
+    if (status !== 'pass') return mode === 'audit' ? [`policy ${policy}.${rule}: ${message}`] : [];
+    if (!result.degraded.includes('digest') || digest === undefined) return [];
+    return [`policy ${policy}.${rule}: image ${image} was verified as ${digest}, but runs by its tag`];
+  });
 }

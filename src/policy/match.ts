@@ -69,8 +69,12 @@ export function imageMatches(check: ImageCheck, image: string): boolean {
 
 function patternMatches(pattern: ImagePattern, image: string, spellings: readonly string[]): boolean {
   if (pattern.dialect === 'kyverno') return spellings.some((text) => wildcardMatch(pattern.text, text));
-  const matched = globMatch(pattern.text, image);
-  return !matched.ok || matched.value;
+  const tagged = image.replace(/@.*$/, '');
+  const texts = tagged !== image && /:[^/]*$/.test(tagged) ? [image, tagged] : [image];
+  return texts.some((text) => {
+    const matched = globMatch(pattern.text, text);
+    return !matched.ok || matched.value;
+  });
 }
 
 function selects(selector: ResourceSelector, request: AdmissionRequest): boolean {

@@ -21,10 +21,11 @@ import {
   matchingChecks,
   parsePolicies,
   questionsFor,
+  warningTexts,
 } from '#policy';
 import { legacyAnnotations, SIMPLE_SIGNING_MEDIA_TYPE } from '#verify';
 import { VirtualStack } from '../double/virtual-stack.ts';
-import { GITHUB, RELEASE } from './samples.ts';
+import { GITHUB, imagePolicy, RELEASE } from './samples.ts';
 
 const stack = new VirtualStack();
 const trust = stack.trust();
@@ -289,6 +290,14 @@ test('skipped images are left alone, in their exact spelling only', () => {
   assert.equal(decide(policy, [], request, `ghcr.io/acme/web@${digest}`).unmatched.length, 0);
 });
 
+test('a pattern with a tag still applies when the image is pinned beside its tag', () => {
+  const policy = policyOf({ attestors: entries(keyless()), images: '["ghcr.io/acme/api:v*"]' });
+  assert.equal(decide(policy, [], request, `ghcr.io/acme/api:v1@${digest}`).unmatched.length, 0);
+  assert.equal(decide(policy, [], request, `ghcr.io/acme/api:dev@${digest}`).unmatched.length, 1);
+  const glob = imagePolicy.replace('ghcr.io/acme/**', 'ghcr.io/acme/api:v*');
+  assert.equal(decide(glob, [], request, `ghcr.io/acme/api:v1@${digest}`).unmatched.length, 0);
+});
+
 test('every spelling of Docker Hub is one place', () => {
   const policy = policyOf({ attestors: entries(keyless()), images: '["docker.io/library/nginx*"]' });
   for (const name of ['nginx', 'docker.io/nginx', 'index.docker.io/library/nginx', 'library/nginx']) {
@@ -373,6 +382,24 @@ test('a threshold that could still be met by what is not known is unavailable, e
     only(evaluate(set, request, [judged(unknown)], { nowMs: now })).status;
   assert.equal(status([]), 'fail');
   assert.equal(status([second?.id ?? '']), 'unavailable');
+});
+
+test('what a policy gives up by name stands in its result', () => {
+  const key = generateKey('p256');
+  assert.deepEqual(only(decide(policyOf({ attestors: entries(keys(key)) }), [keyed(key)])).degraded, [
+    'tlog',
+  ]);
+  assert.deepEqual(only(decide(policyOf({ attestors: entries(keyless()) }), [bundle()])).degraded, []);
+  const byTag = policyOf({
+    attestors: entries(keyless()),
+    more: '          mutateDigest: false\n          verifyDigest: false\n',
+  });
+  const decision = decide(byTag, [bundle()], request, 'ghcr.io/acme/api:1');
+  assert.deepEqual([only(decision).status, only(decision).degraded], ['pass', ['digest']]);
+  assert.match(
+    warningTexts(decision)[0] ?? '',
+    /image ghcr\.io\/acme\/api:1 was verified as sha256:.*, but runs by its tag/,
+  );
 });
 
 test('Audit and Enforce judge alike and differ in effect alone', () => {

@@ -98,12 +98,22 @@ export function sigstoreText(name: ImageName): string {
   return `${registry}/${path}${name.digest === '' ? `:${name.tag}` : `@${name.digest}`}`;
 }
 
-/** Docker Hub has four spellings of the same image; a demand on one of them holds for all. */
+/**
+ * Every text a demand on this image may be written as: the four names of Docker Hub, and with its tag although
+ * there is a digest. Kyverno drops the tag then, and a pattern with a tag silently ends to apply as soon as the
+ * image is pinned; a demand that applies too often is the safer mistake.
+ */
 export function kyvernoSpellings(name: ImageName): string[] {
-  if (!/^(?:index\.|registry-1\.)?docker\.io$/.test(name.registry)) return [kyvernoText(name)];
+  const names = hubNames(name);
+  const isTaggedToo = name.digest !== '' && name.tag !== '';
+  return [...names.map(kyvernoText), ...(isTaggedToo ? names.map(kyvernoTextWithTag) : [])];
+}
+
+function hubNames(name: ImageName): ImageName[] {
+  if (!/^(?:index\.|registry-1\.)?docker\.io$/.test(name.registry)) return [name];
   const short = name.path.replace(/^library\/(?=[^/]+$)/, '');
   const paths = short.includes('/') ? [short] : [short, `library/${short}`];
   return ['docker.io', 'index.docker.io'].flatMap((registry) =>
-    paths.map((path) => kyvernoText({ ...name, registry, path })),
+    paths.map((path) => ({ ...name, registry, path })),
   );
 }

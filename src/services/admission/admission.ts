@@ -133,12 +133,13 @@ const AUDIT_CHARS_MAX = 4096;
 
 /** One annotation with the whole decision in it; the API server puts the webhook's name before the key. */
 function auditOf(decision: Decision): Record<string, string> {
-  const checks = decision.results.map(({ policy, rule, image, digest, status, message }) => ({
+  const checks = decision.results.map(({ policy, rule, image, digest, status, degraded, message }) => ({
     policy,
     rule,
     image,
     ...(digest === undefined ? {} : { digest }),
     status,
+    ...(degraded.length === 0 ? {} : { degraded }),
     message,
   }));
   return { decision: JSON.stringify(checks).slice(0, AUDIT_CHARS_MAX) };
