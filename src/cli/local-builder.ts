@@ -28,7 +28,7 @@ export interface LocalBuilder {
 
 const backends: ReadonlySet<string> = new Set(['auto', 'userns', 'bwrap', 'uid', 'none']);
 
-/** Throws WB-1119 when no back end isolates here, WB-1305 when no stack is named. */
+/** Throws WB-1119 when the back end that is named does not work here, WB-1305 when no stack is named. */
 export async function localBuilder(
   flags: LocalBuilderFlags,
   roots: {
@@ -58,6 +58,8 @@ export async function localBuilder(
         dataDir: join(resolve(context.cwd, stackDir), 'builder'),
         workDir: folder,
         backend: flags.backend as BackendName | 'auto',
+        // One person's machine: where nothing isolates, the build still runs and says so.
+        noneAllowed: true,
         sourceRoots: roots.source,
         inputRoots: roots.inputs,
         mirrors: roots.mirrors,

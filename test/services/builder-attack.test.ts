@@ -19,8 +19,22 @@ import { createServer as createSocket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { BackendName } from '#services/builder';
-import { definition, isRoot, nodeInput, readLayer, repository, workbench } from './builder-fixture.ts';
+import { systemRandom } from '#platform/system';
+import { attacks, type BackendName } from '#services/builder';
+import type { SandboxBackend } from '../../src/services/builder/sandbox.ts';
+import { bwrapBackend } from '../../src/services/builder/sandbox-bwrap.ts';
+import { usernsBackend } from '../../src/services/builder/sandbox-userns.ts';
+import { noneBackend, uidBackend } from '../../src/services/builder/sandbox-weak.ts';
+import { selfTest } from '../../src/services/builder/self-test.ts';
+import {
+  definition,
+  isRoot,
+  nodeInput,
+  openFolder,
+  readLayer,
+  repository,
+  workbench,
+} from './builder-fixture.ts';
 
 const outputs = ['registry.test/app:1'];
 
@@ -106,6 +120,12 @@ try {
 fs.writeFileSync(process.env.WAYBILL_OUTPUT + '/got.json', JSON.stringify(got));
 `;
 
+function emptyFolder(parent: string, name: string): string {
+  const path = join(parent, name);
+  mkdirSync(path, { mode: 0o711 });
+  return path;
+}
+
 interface Target {
   readonly server: Server;
   readonly port: number;
@@ -167,9 +187,6 @@ const reached = (got: Record<string, string | null>): string[] =>
     .sort();
 
 async function works(backend: BackendName): Promise<string | undefined> {
-  const { usernsBackend } = await import('../../src/services/builder/sandbox-userns.ts');
-  const { bwrapBackend } = await import('../../src/services/builder/sandbox-bwrap.ts');
-  const { uidBackend } = await import('../../src/services/builder/sandbox-weak.ts');
   const found = [usernsBackend, bwrapBackend, uidBackend].find(({ name }) => name === backend);
   const why = await found?.probe();
   if (why !== undefined)
@@ -223,6 +240,38 @@ test('none: nothing is closed, and it says so: level 1 under an id of its own', 
   assert.equal(report.level.level, 1);
   assert.match(report.level.notMore.join(), /the build can reach the signing identity/);
   assert.equal(report.builderId, 'https://builder.test/builders/none/v1');
+});
+
+test('a self-test that finds what a back end claims to close takes its name and its level away', async (t) => {
+  const folder = openFolder(t);
+  const place = { random: systemRandom, baseUri: 'https://b.test', hosted: true, secretFiles: [] };
+  const honest = await selfTest(noneBackend, { ...place, folder: emptyFolder(folder, 'a') });
+  const boasting = { ...noneBackend, name: 'userns' as const, closes: new Set(attacks) };
+  const report = await selfTest(boasting, { ...place, folder: emptyFolder(folder, 'b') });
+  assert.equal(honest.selfTest, 'passed');
+  assert.equal(report.selfTest, 'failed');
+  assert.equal(report.builderId, 'https://b.test/builders/userns-weakened/v1');
+  assert.equal(report.level.level, 1);
+  assert.deepEqual(report.open, honest.open);
+});
+
+test('a sandbox that runs nothing closes nothing: silence is no evidence', async (t) => {
+  const folder = openFolder(t);
+  const mute: SandboxBackend = {
+    ...noneBackend,
+    name: 'userns',
+    closes: new Set(attacks),
+    prepare: async (spec) => ({
+      ...(await noneBackend.prepare(spec)),
+      view: { source: spec.sourceDir, output: spec.outputDir, inputs: spec.scratchDir },
+      run: async () => ({ code: 0, timedOut: false }),
+      destroy: async () => {},
+    }),
+  };
+  const place = { random: systemRandom, baseUri: 'https://b.test', hosted: true, secretFiles: [] };
+  const report = await selfTest(mute, { ...place, folder: emptyFolder(folder, 'a') });
+  assert.deepEqual(report.open, [...attacks]);
+  assert.equal(report.level.level, 1);
 });
 
 test('the level is not 3 when the operator has not declared the builder hosted', async (t) => {

@@ -135,6 +135,7 @@ async function openBuilder(
   context.progress(
     `builder: back end ${backend}, self-test ${builder.report.selfTest}, SLSA Build L${level.level}`,
   );
+  if (backend === 'none') context.progress('  NO ISOLATION: the build can do whatever you can');
   for (const missing of level.notMore) context.progress(`  not more: ${missing}`);
   if (open.length > 0) context.progress(`  open: ${open.join(', ')}`);
   return { ...builder, isLocal: true };

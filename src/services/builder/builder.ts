@@ -39,7 +39,7 @@ export interface Builder {
   close(): Promise<void>;
 }
 
-/** Strongest first. `none` is not here: it is only ever taken by name. */
+/** Strongest first. `none` is not here: it is taken by name, or where the operator allowed it. */
 const automatic: readonly SandboxBackend[] = [usernsBackend, bwrapBackend, uidBackend];
 
 const byName: Readonly<Record<BackendName, SandboxBackend>> = {
@@ -66,7 +66,8 @@ async function chooseBackend(
   config: BuilderConfig,
   deps: BuilderDeps,
 ): Promise<{ backend: SandboxBackend; report: CapabilityReport }> {
-  const candidates = config.backend === 'auto' ? automatic : [byName[config.backend]];
+  const lastResort = config.noneAllowed === true ? [noneBackend] : [];
+  const candidates = config.backend === 'auto' ? [...automatic, ...lastResort] : [byName[config.backend]];
   const refused: string[] = [];
   for (const backend of candidates) {
     const why = await backend.probe();

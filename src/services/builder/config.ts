@@ -64,8 +64,10 @@ export interface BuilderConfig {
   readonly dataDir: string;
   /** Sources, outputs and layers under way. Its parents must be passable by the build's uid. */
   readonly workDir: string;
-  /** `auto` takes the strongest that passes its self-test; `none` is never taken by `auto`. */
+  /** `auto` takes the strongest that passes its self-test. */
   readonly backend: BackendName | 'auto';
+  /** Whether `auto` may end at `none` where nothing isolates. Default false; for development machines. */
+  readonly noneAllowed?: boolean;
   /** First of the 2^24 uids that builds run as when the control plane is root. Default 1900000000. */
   readonly uidBase?: number;
   /** Builds at the same time, default 1. */

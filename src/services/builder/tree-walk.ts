@@ -41,8 +41,22 @@ const refuse = (path: string, actual: string): Error =>
     actual: `${JSON.stringify(path)}: ${actual}`,
   });
 
-/** A name below an open folder. /proc gives what openat gives: lookup starts at the descriptor. */
-const below = (descriptor: number, name: string): string => `/proc/self/fd/${descriptor}/${name}`;
+/** A folder that is open; its path counts only where there is no /proc. */
+interface OpenFolder {
+  readonly descriptor: number;
+  readonly path: string;
+}
+
+const hasDescriptorPaths = process.platform === 'linux';
+
+/**
+ * An open folder as a path. On Linux lookup starts at the descriptor, as openat does it. Elsewhere it is the plain
+ * path: only the back end that isolates nothing runs there.
+ */
+const openPath = ({ descriptor, path }: OpenFolder): string =>
+  hasDescriptorPaths ? `/proc/self/fd/${descriptor}` : path;
+
+const below = (folder: OpenFolder, name: string): string => `${openPath(folder)}/${name}`;
 
 interface Count {
   files: number;
@@ -58,19 +72,19 @@ export function* walkTree(root: string, options: WalkOptions): Generator<TreeIte
     throw refuse(root, `not a folder (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }
   try {
-    yield* walkFolder(descriptor, '', options, { files: 0, bytes: 0 });
+    yield* walkFolder({ descriptor, path: root }, '', options, { files: 0, bytes: 0 });
   } finally {
     closeSync(descriptor);
   }
 }
 
 function* walkFolder(
-  folder: number,
+  folder: OpenFolder,
   prefix: string,
   options: WalkOptions,
   count: Count,
 ): Generator<TreeItem> {
-  const names = readdirSync(`/proc/self/fd/${folder}`, { encoding: 'buffer' }).sort(Buffer.compare);
+  const names = readdirSync(openPath(folder), { encoding: 'buffer' }).sort(Buffer.compare);
   for (const raw of names) {
     const name = raw.toString('utf8');
     const path = prefix === '' ? name : `${prefix}/${name}`;
@@ -92,7 +106,7 @@ function checkCounts(path: string, { limits }: WalkOptions, count: Count): void 
 }
 
 function* visit(
-  folder: number,
+  folder: OpenFolder,
   name: string,
   path: string,
   options: WalkOptions,
@@ -114,7 +128,7 @@ function* visit(
     }
     if (stat.isDirectory()) {
       yield { kind: 'folder', path, mode: stat.mode & 0o7777 };
-      yield* walkFolder(descriptor, path, options, count);
+      yield* walkFolder({ descriptor, path: below(folder, name) }, path, options, count);
       return;
     }
     if (!stat.isFile()) throw refuse(path, 'a device, pipe or socket');
@@ -132,7 +146,7 @@ function* visit(
 }
 
 /** A link is data: kept as it is written, never followed. */
-function linkItem(folder: number, name: string, path: string): TreeItem {
+function linkItem(folder: OpenFolder, name: string, path: string): TreeItem {
   const raw = readlinkSync(below(folder, name), { encoding: 'buffer' });
   const target = raw.toString('utf8');
   if (!Buffer.from(target, 'utf8').equals(raw)) throw refuse(path, 'a link target that is not UTF-8');
