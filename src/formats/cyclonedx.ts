@@ -171,13 +171,24 @@ const syftTypes: ReadonlyMap<string, string> = new Map([
   ['generic', 'binary'],
 ]);
 
+const syftMetadata: ReadonlyMap<string, string> = new Map([
+  ['deb', 'dpkg-db-entry'],
+  ['apk', 'apk-db-entry'],
+  ['npm', 'javascript-npm-package'],
+  ['pypi', 'python-package'],
+  ['golang', 'go-module-buildinfo-entry'],
+  ['generic', 'binary-signature'],
+]);
+
 /** Properties under the names Syft gave them, because scanners read those; our own for the rest. */
 function packageProperties(one: SbomPackage, moreCpes: readonly string[]): Property[] {
   const language = languages.get(one.type);
+  const metadata = syftMetadata.get(one.type);
   const list: Property[] = [
     { name: 'syft:package:foundBy', value: one.foundBy },
     { name: 'syft:package:type', value: syftTypes.get(one.type) ?? one.type },
     ...(language === undefined ? [] : [{ name: 'syft:package:language', value: language }]),
+    ...(metadata === undefined ? [] : [{ name: 'syft:package:metadataType', value: metadata }]),
     ...moreCpes.map((value) => ({ name: 'syft:cpe23', value })),
   ];
   one.locations.forEach(({ path, layer }, i) => {
