@@ -22,13 +22,13 @@ export const R = defineReasons({
     summary: 'A data directory belongs to a development trust domain, where anybody can be anybody.',
     hint: 'use a data directory of its own for a server that others rely on',
   },
-  notRunning: {
+  token: {
     code: 'WB-1204',
-    check: 'stack.running',
+    check: 'stack.token',
     side: 'environment',
-    summary: 'The stack of this data directory does not answer.',
-    hint: 'start it with waybill stack up --data DIR',
-    exit: 20,
+    summary: 'The development issuer of a stack did not give a token.',
+    hint: 'see the message of the issuer; start the stack with waybill stack up --data DIR',
+    exit: 31,
   },
   portBase: {
     code: 'WB-1205',

@@ -19,5 +19,5 @@ export async function fetchDevelopmentToken(
   const read = attempt(() => reader(unwrap(parseJson(answer.body))).text('id_token'));
   if (answer.status === 200 && read.ok) return new Secret(read.value);
   const actual = `status ${answer.status}: ${utf8Text(answer.body.subarray(0, 300))}`;
-  throw fail(R.notRunning, { expected: `a token from ${url}`, actual });
+  throw fail(R.token, { expected: `a token from ${url}`, actual });
 }

@@ -1,6 +1,6 @@
 /** Real cosign against the stack, in both directions, in both layouts, with both log versions, with keys. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { utf8 } from '#base/bytes';
@@ -174,4 +174,18 @@ test('cosign sees what is attached', async () => {
   await passes(waybill('sign', ...(await token()), image));
   const tree = await passes(cosign('tree', image));
   assert.match(tree.stdout, /https:\/\/sigstore\.dev\/cosign\/sign\/v1 artifacts via OCI referrer/);
+});
+
+test('cosign signs a person in through the page of the issuer', async () => {
+  // A browser that knows what to type, and that returns at once as real openers do.
+  const bin = join(home, 'bin');
+  const form = ['curl -fsSL --max-time 20 "$1"', `-d 'email=${ada}'`, '>/dev/null 2>&1 &'];
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, 'xdg-open'), `#!/bin/sh\n${form.join(' ')}\n`, { mode: 0o755 });
+  const [blob, bundle] = [join(home, 'page'), join(home, 'page.sigstore.json')];
+  await writeFile(blob, 'content');
+  const args = ['sign-blob', '--yes', '--fulcio-auth-flow', 'normal', ...trusted, ...configs[1]];
+  const env = { HOME: home, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+  await passes(runProgram(binary, [...args, '--bundle', bundle, blob], env));
+  await passes(cosign('verify-blob', ...trusted, ...who, '--bundle', bundle, blob));
 });

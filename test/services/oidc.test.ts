@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import {
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  discovery,
+  None,
+  randomPKCECodeVerifier,
+} from 'openid-client';
 import { WaybillError } from '#base/reason';
 import { createHttpServer, listen } from '#platform/http-server';
 import { systemClock, systemRandom } from '#platform/system';
@@ -144,4 +154,103 @@ test('a workflow that calls a reusable one is named by the reusable one', () => 
   });
   assert.equal(claims['job_workflow_ref'], 'acme/build/.github/workflows/slsa.yml@refs/tags/v2');
   assert.equal(claims['workflow_ref'], 'acme/shop/.github/workflows/release.yml@refs/heads/main');
+});
+
+/** What a client sends a browser to, and the secret it keeps. */
+function authorization(more: Record<string, string> = {}): { url: URL; verifier: string } {
+  const verifier = 'v'.repeat(43);
+  const url = new URL('/auth', origin);
+  const query = {
+    response_type: 'code',
+    client_id: 'sigstore',
+    redirect_uri: 'http://localhost:1/callback',
+    state: 'a state',
+    nonce: 'a nonce',
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    ...more,
+  };
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return { url, verifier };
+}
+
+const signIn = async (url: URL): Promise<Response> =>
+  fetch(url, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ email: 'ada@example.com' }) });
+
+async function exchange(code: string, more: Record<string, string> = {}): Promise<Response> {
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    client_id: 'sigstore',
+    redirect_uri: 'http://localhost:1/callback',
+    code_verifier: 'v'.repeat(43),
+    ...more,
+  };
+  return fetch(`${origin}/token`, { method: 'POST', body: new URLSearchParams(form) });
+}
+
+test('openid-client signs a person in through the page', async () => {
+  const config = await discovery(new URL(origin), 'sigstore', undefined, None(), {
+    execute: [allowInsecureRequests],
+  });
+  const verifier = randomPKCECodeVerifier();
+  const target = buildAuthorizationUrl(config, {
+    redirect_uri: 'http://localhost:1/callback',
+    scope: 'openid email',
+    code_challenge: await calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state: 'one',
+    nonce: 'two',
+  });
+  assert.match(await (await fetch(target)).text(), /believes everybody/);
+  const answer = await signIn(target);
+  assert.equal(answer.status, 303);
+  const callback = new URL(answer.headers.get('location') ?? '');
+  const tokens = await authorizationCodeGrant(config, callback, {
+    pkceCodeVerifier: verifier,
+    expectedState: 'one',
+    expectedNonce: 'two',
+  });
+  assert.equal(tokens.claims()?.['email'], 'ada@example.com');
+});
+
+test('a code serves once, and only with what it was asked with: WB-1074', async () => {
+  const code = async (): Promise<string> => {
+    const location = (await signIn(authorization().url)).headers.get('location') ?? '';
+    return new URL(location).searchParams.get('code') ?? '';
+  };
+  const once = await code();
+  assert.equal((await exchange(once)).status, 200);
+  for (const answer of [
+    await exchange(once),
+    await exchange('made up'),
+    await exchange(await code(), { code_verifier: 'w'.repeat(43) }),
+    await exchange(await code(), { redirect_uri: 'http://localhost:2/callback' }),
+    await exchange(await code(), { client_id: 'other' }),
+  ]) {
+    assert.equal(answer.status, 400);
+    assert.equal(((await answer.json()) as { code: string }).code, 'WB-1074');
+  }
+});
+
+test('requests without PKCE or with a redirect to another machine are refused: WB-1074', async () => {
+  for (const more of [
+    { redirect_uri: 'http://evil.example/callback' },
+    { redirect_uri: 'https://localhost.evil.example/' },
+    { code_challenge_method: 'plain' },
+    { response_type: 'token' },
+    { client_id: '' },
+  ]) {
+    const answer = await signIn(authorization(more).url);
+    assert.equal(answer.status, 400, JSON.stringify(more));
+    assert.equal(((await answer.json()) as { code: string }).code, 'WB-1074');
+  }
+});
+
+test('the page repeats what it is given as text, never as markup', async () => {
+  const hostile = '"><script>alert(1)</script>';
+  const { url } = authorization({ login_hint: hostile, client_id: hostile });
+  const page = await (await fetch(url)).text();
+  assert.doesNotMatch(page, /<script>/);
+  assert.match(page, /&lt;script&gt;/);
 });

@@ -189,3 +189,15 @@ test('only timestamp.json may change under its name', async () => {
   assert.equal(await caching('/timestamp.json'), 'no-cache');
   assert.match((await caching('/1.snapshot.json')) ?? '', /immutable/);
 });
+
+test('a target name that is no plain file name is WB-1063, and nothing is published', async () => {
+  const dir = await folder();
+  const tuf = await open(dir);
+  for (const name of ['../up', 'a/b', '', '.hidden', 'x'.repeat(201)]) {
+    await assert.rejects(
+      tuf.publish([{ name, bytes: utf8('x') }]),
+      (error) => error instanceof WaybillError && error.reason.code === 'WB-1063',
+    );
+  }
+  assert.equal(await tuf.status(), undefined);
+});

@@ -10,7 +10,7 @@ import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { systemClock } from '#platform/system';
-import { readState, refuseDevelopment, stackStatus } from '#stack';
+import { fetchDevelopmentToken, readState, refuseDevelopment, stackStatus } from '#stack';
 import { loadTrust } from '#trust';
 import { identity, requireKeyless, trustMaterial, type Verdict, verifyBundle } from '#verify';
 import {
@@ -187,6 +187,10 @@ test('status asks every station and shows what expires', async () => {
   assert.equal(status.isUp, true, JSON.stringify(status.stations));
   assert.ok((status.stations.find(({ name }) => name === 'log')?.entries ?? 0) > 0);
   assert.ok((status.trust?.expires.timestamp ?? 0) > systemClock.now());
+});
+
+test('a token request the issuer refuses is WB-1204', async () => {
+  await assert.rejects(fetchDevelopmentToken(stack.origins, {}, wire.transport), code('WB-1204'));
 });
 
 test('private files are readable by their owner only, public ones hold no key', async () => {

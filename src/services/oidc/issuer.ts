@@ -2,6 +2,7 @@
 import { importPKCS8, SignJWT } from 'jose';
 import { toBase64Url, toHex } from '#base/bytes';
 import { Secret } from '#base/secret';
+import { type Authorizer, createAuthorizer } from './authorize.ts';
 import { type OidcConfig, type Realm, realms } from './config.ts';
 import { openIssuerKey } from './store.ts';
 
@@ -23,6 +24,8 @@ export interface OidcIssuer {
   /** The issuer of a realm, for example `http://127.0.0.1:4000` or `…/github`. */
   issuer(realm?: Realm): string;
   readonly realms: readonly Realm[];
+  /** The authorization code flow of people. */
+  readonly authorizer: Authorizer;
   /** JSON Web Key Set (RFC 7517): public keys only. */
   jwks(): Promise<object>;
   mint(request: TokenRequest): Promise<Secret>;
@@ -37,7 +40,7 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
   const jwk = key.publicKey.handle.export({ format: 'jwk' });
   const issuer = (realm: Realm = ''): string =>
     realm === '' ? config.origin() : `${config.origin()}/${realm}`;
-  return {
+  const issued: Omit<OidcIssuer, 'authorizer'> = {
     issuer,
     realms,
     jwks: async () => ({ keys: [{ ...jwk, kid, alg: algorithm, use: 'sig' }] }),
@@ -62,4 +65,5 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
     },
     close: async () => {},
   };
+  return { ...issued, authorizer: createAuthorizer(issued.mint, config) };
 }

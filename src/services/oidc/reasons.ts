@@ -31,4 +31,11 @@ export const R = defineReasons({
     hint: 'leave realm out for e-mail identities, or use one the README of the service lists',
     status: 404,
   },
+  authorize: {
+    code: 'WB-1074',
+    check: 'oidc.authorize',
+    side: 'input',
+    summary: 'An authorization request or a code of the development issuer cannot be used.',
+    hint: 'start the sign-in of the client again; it needs PKCE (S256) and a redirect to this machine',
+  },
 });

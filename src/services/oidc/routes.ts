@@ -1,8 +1,10 @@
-/** Wire: OpenID Connect Discovery 1.0 and JWKS for every realm, and `POST /token`, which mints. */
+/** Wire: OpenID Connect Discovery 1.0 and JWKS for every realm; `/auth` asks a person; `POST /token` mints. */
+import { fromBase64, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { isJsonObject, type JsonObject, parseJson, reader } from '#formats/json';
 import { bodyBytes, type HttpApp, type HttpRequestIn } from '#platform/http-server';
+import { authorizePage } from './authorize.ts';
 import { isLoopback, type Realm, realms } from './config.ts';
 import { type GithubWorkflow, githubClaims } from './github.ts';
 import type { OidcIssuer, TokenRequest } from './issuer.ts';
@@ -16,12 +18,44 @@ export function registerOidc(app: HttpApp, oidc: OidcIssuer): void {
     app.get(`${prefix}/.well-known/openid-configuration`, async () => discovery(oidc, realm));
     app.get(`${prefix}/keys`, async () => oidc.jwks());
   }
+  app.get('/auth', async (request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .header('cache-control', 'no-store')
+      .send(authorizePage(oidc.authorizer.read(queryOf(request)))),
+  );
+  app.post('/auth', async (request, reply) => {
+    const email = formOf(request).get('email') ?? '';
+    const target = oidc.authorizer.grant(oidc.authorizer.read(queryOf(request)), email);
+    return reply.code(303).header('location', target).header('cache-control', 'no-store').send();
+  });
   app.post('/token', async (request, reply) => {
-    const minted = await oidc.mint(readTokenRequest(bodyBytes(request)));
+    const minted = isForm(request)
+      ? await oidc.authorizer.redeem(formOf(request), basicUser(request))
+      : await oidc.mint(readTokenRequest(bodyBytes(request)));
     reply.header('cache-control', 'no-store');
-    return { id_token: minted.reveal(), token_type: 'Bearer', issued_token_type: idTokenType };
+    const token = minted.reveal();
+    return { access_token: token, id_token: token, token_type: 'Bearer', issued_token_type: idTokenType };
   });
   app.get('/healthz', async () => ({ status: 'ok' }));
+}
+
+const queryOf = (request: HttpRequestIn): URLSearchParams => new URL(request.url, 'http://x').searchParams;
+const formOf = (request: HttpRequestIn): URLSearchParams => new URLSearchParams(utf8Text(bodyBytes(request)));
+const formType = 'application/x-www-form-urlencoded';
+
+/** `curl -d` calls JSON a form too: an exchange names its grant, a JSON object does not. */
+function isForm(request: HttpRequestIn): boolean {
+  const isSaid = (request.headers['content-type'] ?? '').startsWith(formType);
+  return isSaid && formOf(request).has('grant_type');
+}
+
+/** Some clients name themselves in a Basic header, with an empty password. */
+function basicUser(request: HttpRequestIn): string | undefined {
+  const basic = /^Basic ([A-Za-z0-9+/=]+)$/.exec(request.headers.authorization ?? '')?.[1];
+  if (basic === undefined) return undefined;
+  return decodeURIComponent(utf8Text(fromBase64(basic)).split(':')[0] ?? '');
 }
 
 const idTokenType = 'urn:ietf:params:oauth:token-type:id_token';
@@ -38,10 +72,11 @@ function discovery(oidc: OidcIssuer, realm: Realm): object {
   return {
     issuer,
     jwks_uri: `${issuer}/keys`,
-    // Nothing here is interactive; the fields are required by the specification.
-    authorization_endpoint: `${issuer}/auth`,
+    authorization_endpoint: `${oidc.issuer()}/auth`,
     token_endpoint: `${oidc.issuer()}/token`,
-    response_types_supported: ['id_token'],
+    response_types_supported: ['code'],
+    grant_types_supported: ['authorization_code'],
+    code_challenge_methods_supported: ['S256'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256', 'RS256'],
     scopes_supported: ['openid', 'email'],

@@ -16,7 +16,7 @@ import {
   timestampMetadata,
 } from './metadata.ts';
 import { R } from './reasons.ts';
-import { type Files, openTufStore, type TufStore } from './store.ts';
+import { type Files, openTufStore, type TufStore, targetName } from './store.ts';
 
 export interface TufStatus {
   readonly rootVersion: number;
@@ -124,6 +124,10 @@ class Repository implements Tuf {
   }
 
   async #publish(targets: readonly TufTarget[]): Promise<boolean> {
+    for (const { name } of targets) {
+      if (targetName.test(name)) continue;
+      throw fail(R.targetName, { expected: 'a plain file name', actual: JSON.stringify(name) });
+    }
     const now = await this.#current();
     if (now !== undefined && isSame(now.targets, targets)) return false;
     const at = this.#config.clock.now();

@@ -4,9 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '#base/reason';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
-import { R } from './reasons.ts';
 
 export type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -19,7 +17,8 @@ export interface TufStore {
 }
 
 const metadataName = /^(?:timestamp|(?:[1-9]\d{0,8}\.)(?:root|snapshot|targets))\.json$/;
-const targetPath = /^targets\/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
+export const targetName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+const targetPath = /^targets\/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 export function openTufStore(dir: string): TufStore {
   const fileOf = (path: string): string | undefined => {
@@ -34,9 +33,7 @@ export function openTufStore(dir: string): TufStore {
     write: async (files) => {
       for (const [path, bytes] of [...files].sort(([a], [b]) => order(a) - order(b))) {
         const file = fileOf(path);
-        if (file === undefined) {
-          throw fail(R.targetName, { expected: 'a plain file name', actual: JSON.stringify(path) });
-        }
+        if (file === undefined) throw new Error(`${path} is no path of this repository`);
         await writeFileDurable(file, bytes);
       }
     },
