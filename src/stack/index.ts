@@ -1,6 +1,13 @@
 /** A private stack: every station in one process, and what clients need to use it. */
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
+export {
+  type KubernetesWebhookOptions,
+  kubernetesWebhooks,
+  parseServiceAddress,
+  type WebhookAddress,
+  type WebhookConfiguration,
+} from './kubernetes.ts';
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
 export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';

@@ -1,10 +1,11 @@
-/** `waybill stack up|status|token`: a private stack for development on this machine. */
+/** `waybill stack up|status|token|connect`: a private stack for development on this machine. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '#base/reason';
 import type { Origins, Stack, StackStatus } from '#stack';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { registerConnect } from '../stack-connect.ts';
 
 export function register(program: Command, context: CliContext): void {
   const stack = program.command('stack').description('run a private stack for development');
@@ -30,6 +31,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--github <workflow>', 'a workflow, as owner/name@refs/heads/main')
     .option('--audience <name>', 'whom the token is for', 'sigstore')
     .action((options: TokenOptions) => token(options, context));
+  registerConnect(stack, context);
 }
 
 interface UpOptions {
