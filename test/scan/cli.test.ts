@@ -96,6 +96,18 @@ test('sbom writes several forms in one run and says what it did with --json', ()
   assert.match(readFileSync(join(folder, 'purls.txt'), 'utf8'), /^pkg:npm\/minimist@1\.2\.5$/m);
 });
 
+test('sbom --fail-on-unknown writes the document, names the gap and exits 2', async () => {
+  const gaps = join(folder, 'gaps');
+  await writeLayout(gaps, [...entries, { path: 'n/node_modules/b/package.json', text: '{"name":' }]);
+  const lenient = waybill('sbom', image_(gaps), '-o', 'purls', '--quiet');
+  assert.equal(lenient.code, 0);
+  assert.match(lenient.err, /not read: n\/node_modules\/b\/package\.json/);
+  const strict = waybill('sbom', image_(gaps), '-o', 'purls', '--quiet', '--fail-on-unknown');
+  assert.equal(strict.code, 2);
+  assert.equal(strict.out, lenient.out);
+  assert.match(strict.err, /WB-849/);
+});
+
 test('scanning an image and scanning its SBOM give the same findings', () => {
   waybill('sbom', image_(), '-o', 'cyclonedx-json=three.json', '--quiet');
   const direct = waybill('scan', image_(), '--json', '--quiet');
