@@ -3,7 +3,7 @@ import { utf8 } from '#base/bytes';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
-import { isJsonObject, type JsonObject, parseJson } from '#formats/json';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '#formats/json';
 import type { HttpRequest, Transport } from '#platform/http-client';
 import { R } from './build-reasons.ts';
 
@@ -74,12 +74,32 @@ export function httpBuilder(origin: string, transport: Transport, token?: Secret
 
 const states: ReadonlySet<unknown> = new Set(['queued', 'running', 'succeeded', 'failed']);
 
+/** A reason from elsewhere, field by field: a builder must not decide that a failure exits with 0. */
+function reasonOf(value: JsonValue | undefined): Reason | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const text = (name: string): string => String(value[name] ?? '').slice(0, 1000);
+  const exit = Number(value['exit']);
+  const isCode = /^WB-\d{3,4}$/.test(text('code'));
+  return {
+    code: (isCode ? text('code') : R.builderAnswer.code) as Reason['code'],
+    check: text('check'),
+    side: 'input',
+    expected: text('expected'),
+    actual: text('actual'),
+    hint: text('hint'),
+    exit: Number.isInteger(exit) && exit > 0 && exit < 64 ? exit : 1,
+    status: 400,
+  };
+}
+
 /** A record as the builder sent it; WB-922 when it is none. */
 export function readRecord(bytes: Uint8Array): BuildRecord {
   const parsed = attempt(() => unwrap(parseJson(bytes)));
   const value = parsed.ok ? parsed.value : null;
   if (isJsonObject(value) && states.has(value['state']) && /^[0-9a-f]{32}$/.test(String(value['id']))) {
-    return value as unknown as BuildRecord;
+    const { reason: _reason, ...rest } = value;
+    const why = reasonOf(value['reason']);
+    return { ...(rest as unknown as BuildRecord), ...(why === undefined ? {} : { reason: why }) };
   }
   throw fail(R.builderAnswer, {
     expected: 'a build record',

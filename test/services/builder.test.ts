@@ -3,11 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
+import { buildImage, httpBuilder, readRecord } from '#flows/build-image';
 import { parseStatement } from '#formats/intoto';
 import { isJsonObject } from '#formats/json';
-import { createHttpServer } from '#platform/http-server';
+import { httpTransport } from '#platform/http-client';
+import { createHttpServer, listen } from '#platform/http-server';
 import { createLogger } from '#platform/telemetry';
 import { checkProvenance, type ProvenanceSigner, readProvenance } from '#provenance';
 import { type BuildClaims, registerBuilder } from '#services/builder';
@@ -318,6 +321,53 @@ test('the API answers with a record, wants its token, and shows logs as text', a
   assert.equal((await get('..%2f..%2fetc')).json().code, 'WB-1113');
   const capabilities = await app.inject({ url: '/api/v1/capabilities', headers: { authorization } });
   assert.equal(capabilities.json().backend, bench.builder.report.backend);
+});
+
+test('the client of a builder elsewhere waits for the image, shows the log, and tells why a build failed', async (t) => {
+  const bench = await workbench(t, { callerToken: new Secret('let me in') });
+  const app = createHttpServer({ log: createLogger('test', 'silent'), bodyBytesMax: 1024 * 1024 });
+  registerBuilder(app, bench.builder);
+  const origin = await listen(app, '127.0.0.1', 0);
+  t.after(() => app.close());
+  const port = httpBuilder(origin, httpTransport(), new Secret('let me in'));
+  const heard: string[] = [];
+  const deps = { builder: port, onLog: (text: string) => void heard.push(text), pollMs: 50 };
+  const repo = repository(bench.folder, hello);
+  const record = await buildImage({ source: { uri: repo, ref: 'main' }, outputs }, deps);
+  assert.equal(record.state, 'succeeded');
+  assert.match(heard.join(''), /^\[waybill\] source .*\[waybill\] finished/s);
+  await assert.rejects(
+    buildImage({ source: { uri: repo, ref: 'nothing' }, outputs }, deps),
+    (error: WaybillError) => error.reason.code === 'WB-1115',
+  );
+  await assert.rejects(
+    buildImage(
+      { source: { uri: repo, ref: 'main' }, outputs },
+      { ...deps, builder: httpBuilder(origin, httpTransport()) },
+    ),
+    (error: WaybillError) => error.reason.code === 'WB-922' && error.reason.actual.startsWith('401'),
+  );
+});
+
+test('a builder elsewhere cannot make a failure look like a success', async () => {
+  const lying = (change: object) => {
+    const record = { id: 'a'.repeat(32), state: 'failed', reason: { code: 'WB-1120', exit: 0, ...change } };
+    return readRecord(Buffer.from(JSON.stringify(record)));
+  };
+  assert.equal(lying({}).reason?.exit, 1);
+  assert.equal(lying({ exit: 2 }).reason?.exit, 2);
+  assert.equal(lying({ code: 'fine' }).reason?.code, 'WB-922');
+  for (const text of [
+    '',
+    '[]',
+    '{"id":"x","state":"succeeded"}',
+    `{"id":"${'a'.repeat(32)}","state":"done"}`,
+  ]) {
+    assert.throws(
+      () => readRecord(Buffer.from(text)),
+      (error: WaybillError) => error.reason.code === 'WB-922',
+    );
+  }
 });
 
 test('a definition with an unknown field, an alias or a bad path is refused by field', async (t) => {
