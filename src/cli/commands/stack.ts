@@ -45,6 +45,8 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const { untilSignal } = await import('#platform/process');
   const started = context.clock.now();
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
+  // Listened for from the start: a signal right after the ready line still stops cleanly.
+  const signalled = untilSignal();
   const running = await composeStack({
     dataDir,
     portBase:
@@ -57,7 +59,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   context.result('waybill.dev/stack-up/v1', upJson(running, milliseconds), () =>
     upText(running, recipes(dataDir, running.origins), milliseconds),
   );
-  const signal = await untilSignal();
+  const signal = await signalled;
   context.progress(`waybill: ${signal}, stopping`);
   await running.close();
   context.progress('waybill: stopped; the next start on this directory continues');

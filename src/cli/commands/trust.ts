@@ -5,21 +5,14 @@ import { rfc3339 } from '#base/clock';
 import type { CaAuthority, LogAuthority, Validity } from '#formats/trusted-root';
 import type { Trust, TrustOptions } from '#trust';
 import type { CliContext } from '../context.ts';
+import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
 export function register(program: Command, context: CliContext): void {
   const trust = program.command('trust').description('show and pin trusted roots');
-  trust
+  const list = trust
     .command('list')
-    .description('show the authorities of the trusted root in use, and every expiry')
-    .option('--trusted-root <file>', 'a trusted_root.json')
-    .option('--trust-config <file>', 'a ClientTrustConfig')
-    .option('--tuf-mirror <url>', 'a TUF repository')
-    .option('--tuf-root <file>', 'the root to start from')
-    .option('--root-checksum <checksum>', 'sha256:… or sha512:… of that file')
-    .option('--stack <dir>', 'data directory of a stack')
-    .option('--cache-dir <dir>', 'where verified trust metadata is kept')
-    .option('--offline', 'open no connection; verify the cache again')
-    .action((options: TrustOptions) => list(options, context));
+    .description('show the authorities of the trusted root in use, and every expiry');
+  addTrustOptions(list).action((options: TrustFlags) => showTrust(options, context));
   trust
     .command('pin')
     .description('check a TUF repository from a root and remember that root')
@@ -30,9 +23,8 @@ export function register(program: Command, context: CliContext): void {
     .action((options: TrustOptions) => pin(options, context));
 }
 
-async function list(options: TrustOptions, context: CliContext): Promise<void> {
-  const { chooseTrust, loadTrust } = await import('#trust');
-  const trust = await loadTrust(chooseTrust(options, context.env), context);
+async function showTrust(options: TrustFlags, context: CliContext): Promise<void> {
+  const trust = await loadTrustFor(options, context);
   context.result('waybill.dev/trust/v1', json(trust), () => text(trust));
 }
 
