@@ -3,29 +3,37 @@ import { join, resolve } from 'node:path';
 import { stackTrustFiles } from '#trust';
 import type { Origins } from './layout.ts';
 
-/** Variables by name, for `eval "$(waybill stack status --env)"` and for scripts. */
+/** Variables by name, for `source public/env` and for scripts. */
 export function environmentOf(dataDir: string, origins: Origins): Readonly<Record<string, string>> {
-  const file = (name: string): string => join(resolve(dataDir), name);
   return {
     WAYBILL_STACK: resolve(dataDir),
     WAYBILL_REGISTRY: new URL(origins.registry).host,
+    WAYBILL_OIDC_ISSUER: origins.oidc,
+    // cosign 3 and sigstore-go start from these two.
     TUF_MIRROR: origins.tuf,
-    TUF_ROOT_JSON: file(stackTrustFiles.tufRoot),
-    SIGSTORE_TRUSTED_ROOT: file(stackTrustFiles.trustedRoot),
-    SIGSTORE_SIGNING_CONFIG: file(stackTrustFiles.signingConfig),
-    SIGSTORE_OIDC_ISSUER: origins.oidc,
-    SIGSTORE_REKOR_PUBLIC_KEY: file('public/rekor.pub'),
-    SIGSTORE_CT_LOG_PUBLIC_KEY_FILE: file('public/ctfe.pub'),
-    SIGSTORE_ROOT_FILE: file('public/fulcio_chain.pem'),
-    SIGSTORE_TSA_CERTIFICATE_FILE: file('public/tsa_chain.pem'),
+    TUF_ROOT_JSON: join(resolve(dataDir), stackTrustFiles.tufRoot),
+  };
+}
+
+/** Single key files for cosign 2; cosign 3 does not verify bundles while these are set. */
+export function oldEnvironmentOf(dataDir: string): Readonly<Record<string, string>> {
+  const file = (name: string): string => join(resolve(dataDir), 'public', name);
+  return {
+    SIGSTORE_REKOR_PUBLIC_KEY: file('rekor.pub'),
+    SIGSTORE_CT_LOG_PUBLIC_KEY_FILE: file('ctfe.pub'),
+    SIGSTORE_ROOT_FILE: file('fulcio_chain.pem'),
+    SIGSTORE_TSA_CERTIFICATE_FILE: file('tsa_chain.pem'),
   };
 }
 
 /** A file for `source`. */
-export function environmentText(dataDir: string, origins: Origins): string {
-  const lines = Object.entries(environmentOf(dataDir, origins)).map(
-    ([name, value]) => `export ${name}=${quoted(value)}`,
-  );
+export const environmentText = (dataDir: string, origins: Origins): string =>
+  exportLines(environmentOf(dataDir, origins));
+
+export const oldEnvironmentText = (dataDir: string): string => exportLines(oldEnvironmentOf(dataDir));
+
+function exportLines(variables: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`);
   return `${lines.join('\n')}\n`;
 }
 

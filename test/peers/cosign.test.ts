@@ -7,6 +7,7 @@ import { utf8 } from '#base/bytes';
 import { Secret } from '#base/secret';
 import { systemRandom } from '#platform/system';
 import { makeKeyPair } from '#sign';
+import { environmentOf } from '#stack';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
 import { pushImage, type Ran, runProgram } from './stack-image.ts';
@@ -128,6 +129,13 @@ test('cosign starts from our TUF repository alone', async () => {
   await passes(cosign('sign', '--yes', ...(await token()), image));
   await passes(cosign('verify', ...who, image));
   await passes(waybill('verify', ...who, image));
+});
+
+test('cosign works with the environment lines of the stack alone', async () => {
+  const image = await newImage();
+  const env = { HOME: await temporaryFolder(), ...environmentOf(stack.dataDir, origins) };
+  await passes(runProgram(binary, ['sign', '--yes', ...(await token()), image], env));
+  await passes(runProgram(binary, ['verify', ...who, image], env));
 });
 
 test('the legacy layout works both ways', async () => {
