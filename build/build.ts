@@ -87,6 +87,8 @@ function packageJson(): void {
     dependencies: manifest.dependencies,
   };
   writeFileSync('dist/package.json', `${JSON.stringify(published, null, 2)}\n`);
+  // The sample of advisories is looked for where the sources have it.
+  cpSync('demo/advisories', 'dist/demo/advisories', { recursive: true });
   for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md']) cpSync(file, `dist/${file}`);
 }
 
