@@ -1,11 +1,15 @@
 /** The options every command that talks to a registry has, and the client they make. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Secret } from '#base/secret';
+import type { MirrorMap } from '#facts';
 import { parseReference } from '#formats/reference';
 import type { Credential, CredentialSource, Registry } from '#oci';
 import type { CliContext } from './context.ts';
 
 export interface RegistryFlags {
+  /** Of the trust options, where a verb has them. */
+  readonly stack?: string;
   readonly allowHttpRegistry?: boolean;
   readonly registryUsername?: string;
   readonly registryPassword?: string;
@@ -29,13 +33,16 @@ export async function registryFrom(
   context: CliContext,
   images: readonly string[],
 ): Promise<Registry> {
-  const { keychain, Registry } = await import('#oci');
+  const { keychain } = await import('#oci');
+  const mirror = await simulatedMirror(flags, context);
   const files = keychain({ env: context.env });
   const given = givenCredential(flags, context.env);
   const hosts = new Set(
     images.map((text) => {
       const parsed = parseReference(text);
-      return parsed.ok ? parsed.value.registry : '';
+      if (!parsed.ok) return '';
+      const { registry, repository } = parsed.value;
+      return mirror === undefined ? registry : (mirror(`${registry}/${repository}`).split('/')[0] ?? '');
     }),
   );
   const credentials: CredentialSource = {
@@ -44,13 +51,28 @@ export async function registryFrom(
         ? Promise.resolve({ credential: given, origin: 'the command line' })
         : files.find(registry, repository),
   };
-  return new Registry({
+  const { clientOf } = await import('./mirrored-registry.ts');
+  const options = {
     transport: context.transport,
     credentials,
     random: context.random,
     allowHttp: flags.allowHttpRegistry === true,
     authHosts: flags.registryAuthHost ?? [],
-  });
+  };
+  return clientOf(options, mirror);
+}
+
+/** A stack that simulates keeps other registries' images in its own; any other stack changes no name. */
+async function simulatedMirror(flags: RegistryFlags, context: CliContext): Promise<MirrorMap | undefined> {
+  const folder = flags.stack ?? context.env['WAYBILL_STACK'];
+  if (folder === undefined) return undefined;
+  const { stackSimulation } = await import('#trust');
+  const simulation = await stackSimulation(resolve(context.cwd, folder));
+  if (simulation === undefined) return undefined;
+  const { mirrorMap } = await import('#facts');
+  const places = simulation.mirrors.map(({ from, to }) => `${from} is ${to}`).join(', ');
+  context.progress(`SIMULATED ${simulation.provider.toUpperCase()} (${folder}): ${places}`);
+  return mirrorMap(simulation.mirrors);
 }
 
 function givenCredential(flags: RegistryFlags, env: CliContext['env']): Credential | undefined {

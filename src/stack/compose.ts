@@ -13,11 +13,12 @@ import { lockFolder } from '#platform/folder-lock';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type LogLevel } from '#platform/telemetry';
 import { isLoopback, type TokenRequest } from '#services/oidc';
-import { clientTrustConfigBytes, stackTrustFiles } from '#trust';
-import { environmentText } from './environment.ts';
+import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackTrustFiles } from '#trust';
+import { environmentText, oldEnvironmentText } from './environment.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
 import { R } from './reasons.ts';
+import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
 import { type Closers, openStations, type Stations } from './stations.ts';
 
@@ -33,6 +34,10 @@ export interface StackConfig {
   readonly logLevel?: LogLevel;
   /** O of the certificates and operator of the services; default `waybill-dev`. */
   readonly organization?: string;
+  /** Play this issuer: a trust domain of its own that nothing outside may rely on (docs/guide.md). */
+  readonly simulate?: SimulatedProvider;
+  /** With `simulate`: further repositories that are read and written elsewhere. */
+  readonly mirrors?: Simulation['mirrors'];
 }
 
 export interface Stack {
@@ -61,7 +66,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
   try {
     const before = await readState(dataDir);
     const createdAt = before?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
-    const organization = config.organization ?? 'waybill-dev';
+    requireSameKind(before, config.simulate);
+    const organization = config.organization ?? organizationOf(config.simulate);
     const deps = {
       dataDir,
       host,
@@ -71,6 +77,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
       clock,
       random,
       logLevel: config.logLevel ?? 'warn',
+      ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
     };
     const stations = await openStations(deps, closers);
     const { origins } = stations;
@@ -80,19 +87,23 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     await stations.tuf.publish(published.targets);
     keepRenewed(stations, deps.logLevel, closers);
     await writePublic(dataDir, stations, published);
+    const registryHost = new URL(origins.registry).host;
     const state: StackState = {
       schema: STATE_SCHEMA,
       development: true,
       createdAt,
       origins,
       pid: process.pid,
+      ...(config.simulate === undefined
+        ? {}
+        : { simulate: simulationOf(config.simulate, registryHost, config.mirrors ?? []) }),
     };
     await writeState(dataDir, state);
     return {
       dataDir,
       state,
       origins,
-      registryHost: new URL(origins.registry).host,
+      registryHost,
       published,
       stations,
       mint: (request) => stations.oidc.mint(request),
@@ -143,6 +154,7 @@ async function writePublic(dataDir: string, stations: Stations, published: Publi
     'public/fulcio_chain.pem': chainPem([stations.ca.intermediate, stations.ca.root]),
     'public/tsa_chain.pem': chainPem(stations.tsa.chain),
     'public/env': environmentText(dataDir, stations.origins),
+    'public/env-cosign2': oldEnvironmentText(dataDir),
   };
   for (const name of ['rekor.pub', 'ctfe.pub']) {
     const target = published.targets.find((candidate) => candidate.name === name);

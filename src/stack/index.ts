@@ -10,6 +10,7 @@ export {
 } from './kubernetes.ts';
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
+export { redirected, SIMULATED_ISSUER } from './simulate.ts';
 export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';
 export { type StackStatus, type StationStatus, stackStatus } from './status.ts';
 export { fetchDevelopmentToken } from './token.ts';

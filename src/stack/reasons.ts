@@ -30,6 +30,14 @@ export const R = defineReasons({
     hint: 'see the message of the issuer; start the stack with waybill stack up --data DIR',
     exit: 31,
   },
+  simulate: {
+    code: 'WB-1206',
+    check: 'stack.simulate',
+    side: 'usage',
+    summary:
+      'A data directory of a stack that simulates an issuer was taken for another kind, or the reverse.',
+    hint: 'give --simulate as at the first start, or another data directory',
+  },
   portBase: {
     code: 'WB-1205',
     check: 'stack.ports',

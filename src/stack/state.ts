@@ -4,6 +4,7 @@ import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { type Simulation, simulationIn } from '#trust';
 import { type Origins, type StationName, stations } from './layout.ts';
 import { R } from './reasons.ts';
 
@@ -19,6 +20,8 @@ export interface StackState {
   /** Of the latest start. */
   readonly origins: Origins;
   readonly pid: number;
+  /** Set when certificates carry the issuer of somebody else; nothing outside may rely on such a stack. */
+  readonly simulate?: Simulation;
 }
 
 /** The state of a data directory, undefined when it holds no stack. Throws WB-1202. */
@@ -31,6 +34,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
     if (json.string('schema') !== STATE_SCHEMA)
       throw json.wrong('schema', STATE_SCHEMA, json.string('schema'));
     const origins = json.child('origins');
+    const simulate = simulationIn(json);
     const entries = stations.map(({ name }) => [name, origins.text(name)] as const);
     return {
       schema: STATE_SCHEMA,
@@ -38,6 +42,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       createdAt: json.integer('createdAt'),
       origins: Object.fromEntries(entries) as Record<StationName, string>,
       pid: json.integer('pid'),
+      ...(simulate === undefined ? {} : { simulate }),
     };
   });
   if (read.ok) return read.value;

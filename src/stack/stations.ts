@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
-import { httpTransport } from '#platform/http-client';
+import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
@@ -15,9 +15,11 @@ import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
 import { registerRegistry } from '#services/registry';
 import { createTsa, registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
+import type { SimulatedProvider } from '#trust';
 import { attachmentFeed } from './audit-feed.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
+import { issuerNamesOf, redirected, SIMULATED_ISSUER } from './simulate.ts';
 
 export interface StationDeps {
   readonly dataDir: string;
@@ -29,6 +31,7 @@ export interface StationDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logLevel: LogLevel;
+  readonly simulate?: SimulatedProvider;
 }
 
 export interface Stations {
@@ -109,8 +112,13 @@ function common({ dataDir, clock, random, organization }: StationDeps, name: str
   return { keys: fileKeyStore(join(dataDir, name, 'keys')), clock, random, organization };
 }
 
-function openOidc({ dataDir, clock, random }: StationDeps, origin: () => string): Promise<OidcIssuer> {
-  return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random });
+function openOidc(
+  { dataDir, clock, random, simulate }: StationDeps,
+  origin: () => string,
+): Promise<OidcIssuer> {
+  const issuerNames = issuerNamesOf(simulate);
+  const named = issuerNames === undefined ? {} : { issuerNames };
+  return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random, ...named });
 }
 
 async function openCt(deps: StationDeps): Promise<CtLog> {
@@ -131,9 +139,16 @@ function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {
     issuers: developmentIssuers(oidc),
     ct,
     ctKey: ct.publicKey,
-    transport: httpTransport(),
+    transport: issuerTransport(deps, oidc),
     log: loggerOf(deps, 'ca'),
   });
+}
+
+/** How the authority reaches issuers; one that is simulated is looked up here, never at its real address. */
+function issuerTransport({ simulate }: StationDeps, oidc: OidcIssuer): Transport {
+  const direct = httpTransport();
+  if (simulate === undefined) return direct;
+  return redirected(direct, SIMULATED_ISSUER, () => `${oidc.issuer()}/github`);
 }
 
 async function openLog(deps: StationDeps, name: 'log' | 'log2', api: 'v1' | 'v2'): Promise<LogService> {

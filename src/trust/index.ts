@@ -11,6 +11,16 @@ export {
   type TrustDeps,
   type TrustSource,
 } from './load.ts';
+export {
+  isSimulated,
+  refuseSimulated,
+  SIMULATED_ORGANIZATION,
+  type SimulatedProvider,
+  type Simulation,
+  simulationIn,
+  simulations,
+  stackSimulation,
+} from './simulated.ts';
 export { mirrorFolder } from './tuf-cache.ts';
 export {
   openRepository,

@@ -14,6 +14,7 @@ import { parseTrustedRoot, type TrustedRoot } from '#formats/trusted-root';
 import { readFileLimited, writeFileDurable } from '#platform/files';
 import type { Transport } from '#platform/http-client';
 import { R } from './reasons.ts';
+import { refuseSimulated } from './simulated.ts';
 import { mirrorSource, offlineSource } from './sources.ts';
 import { openTufCache, type TufCache } from './tuf-cache.ts';
 import { openRepository, type TufRepository, type TufRole } from './tuf-client.ts';
@@ -138,6 +139,7 @@ export async function pinRoot(
   deps: TrustDeps,
 ): Promise<Trust> {
   const trust = await loadTrust(source, deps);
+  refuseSimulated(trust.trustedRoot, source.mirror);
   if (source.root !== undefined) {
     const cache = await openTufCache(source.cacheDir, source.mirror);
     await writeFileDurable(join(cache.folder, PINNED), await readTrustFile(source.root), { mode: 0o600 });

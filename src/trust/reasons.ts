@@ -72,4 +72,11 @@ export const R = defineReasons({
     hint: 'try again later, or use --offline with a cache that is still valid',
     exit: 20,
   },
+  simulated: {
+    code: 'WB-610',
+    check: 'trust.simulated',
+    side: 'usage',
+    summary: 'A trusted root belongs to a stack that simulates the issuer of somebody else.',
+    hint: 'it proves nothing outside that stack; use the trusted root of a real instance',
+  },
 });

@@ -137,13 +137,21 @@ function tlsFrom(flags: Flags, host: string): TlsConfig {
   return { kind: 'selfMade', hosts, ...(flags.tlsDir === undefined ? {} : { dir: flags.tlsDir }) };
 }
 
-/** A file, never a TUF repository: a webhook must start and go on without any service. */
+/**
+ * A file, never a TUF repository: a webhook must start and go on without any service. The root of a simulation is
+ * refused (WB-610), however it is named: Pods of a real cluster would be admitted on play signatures.
+ */
 async function rootFileFrom(flags: Flags, context: CliContext): Promise<string> {
-  if (flags.trustedRoot !== undefined) return flags.trustedRoot;
+  const [{ join }, { loadTrust, refuseSimulated, stackTrustFiles }] = await Promise.all([
+    import('node:path'),
+    import('#trust'),
+  ]);
   const stack = flags.stack ?? context.env['WAYBILL_STACK'];
-  if (stack === undefined) {
+  if (flags.trustedRoot === undefined && stack === undefined) {
     throw fail(R.usage, { expected: '--trusted-root FILE or --stack DIR', actual: 'neither' });
   }
-  const [{ join }, { stackTrustFiles }] = await Promise.all([import('node:path'), import('#trust')]);
-  return join(stack, stackTrustFiles.trustedRoot);
+  const path = flags.trustedRoot ?? join(stack ?? '', stackTrustFiles.trustedRoot);
+  const { trustedRoot } = await loadTrust({ kind: 'file', trustedRoot: path }, context);
+  refuseSimulated(trustedRoot, path);
+  return path;
 }

@@ -1,11 +1,13 @@
-/** `waybill stack up|status|token|connect`: a private stack for development on this machine. */
+/** `waybill stack up|status|token|workflow|connect`: a private stack for development on this machine. */
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
-import type { Origins, Stack, StackStatus } from '#stack';
+import type { Origins, Stack, StackConfig, StackStatus } from '#stack';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { collect } from '../sign-options.ts';
 import { registerConnect } from '../stack-connect.ts';
+import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
 
 export function register(program: Command, context: CliContext): void {
   const stack = program.command('stack').description('run a private stack for development');
@@ -15,6 +17,18 @@ export function register(program: Command, context: CliContext): void {
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
     .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'warn')
+    .addOption(
+      new Option(
+        '--simulate <provider>',
+        'play the issuer of this CI provider: a marked trust domain of its own that proves nothing outside',
+      ).choices(['github']),
+    )
+    .option(
+      '--mirror <from=to>',
+      'with --simulate: a repository that lies elsewhere, as docker.io/acme/*=HOST/acme/* (repeatable)',
+      collect,
+      [],
+    )
     .action((options: UpOptions) => up(options, context));
   stack
     .command('status')
@@ -31,6 +45,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--github <workflow>', 'a workflow, as owner/name@refs/heads/main')
     .option('--audience <name>', 'whom the token is for', 'sigstore')
     .action((options: TokenOptions) => token(options, context));
+  registerWorkflow(stack, context);
   registerConnect(stack, context);
 }
 
@@ -38,6 +53,8 @@ interface UpOptions {
   readonly data?: string;
   readonly portBase?: string;
   readonly logLevel: string;
+  readonly simulate?: 'github';
+  readonly mirror: readonly string[];
 }
 
 async function up(options: UpOptions, context: CliContext): Promise<void> {
@@ -54,6 +71,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     clock: context.clock,
     random: context.random,
     logLevel: logLevel(options.logLevel),
+    ...(await simulationFlags(options)),
   });
   const milliseconds = context.clock.now() - started;
   context.result('waybill.dev/stack-up/v1', upJson(running, milliseconds), () =>
@@ -65,12 +83,23 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   context.progress('waybill: stopped; the next start on this directory continues');
 }
 
+async function simulationFlags({ simulate, mirror }: UpOptions): Promise<Partial<StackConfig>> {
+  const { mirrorMap, parseMirrorRule } = await import('#facts');
+  const mirrors = mirror.map(parseMirrorRule);
+  // Checked here, before a service is open.
+  mirrorMap(mirrors);
+  if (simulate !== undefined) return { simulate, mirrors };
+  if (mirrors.length === 0) return {};
+  throw fail(R.optionValue, { expected: '--mirror together with --simulate', actual: '--mirror alone' });
+}
+
 function upJson(running: Stack, milliseconds: number): object {
   return {
     ok: true,
     development: true,
     dataDir: running.dataDir,
     registry: running.registryHost,
+    simulate: running.state.simulate ?? null,
     origins: running.origins,
     milliseconds,
     pid: running.state.pid,
@@ -81,6 +110,7 @@ function upText(running: Stack, lines: readonly string[], milliseconds: number):
   return [
     `waybill: stack is up (${milliseconds} ms), data in ${running.dataDir}`,
     '',
+    ...simulationLines(running),
     'DEVELOPMENT: one trust domain on this machine. The issuer mints any identity for whoever reaches it;',
     'signatures made here prove nothing to anybody else.',
     '',
@@ -94,6 +124,18 @@ function upText(running: Stack, lines: readonly string[], milliseconds: number):
     '',
     'Ctrl-C stops it; the next start on this directory continues the same logs and keys.',
   ].join('\n');
+}
+
+function simulationLines({ state: { simulate } }: Stack): string[] {
+  if (simulate === undefined) return [];
+  const mirrors = simulate.mirrors.map(({ from, to }) => `  ${from} lies in ${to}`);
+  return [
+    `SIMULATED ${simulate.provider.toUpperCase()}: certificates made here name the real issuer of ${simulate.provider}`,
+    'although every token comes from this machine. Nothing signed here is what it says; waybill serve and',
+    'waybill trust pin refuse this trust domain.',
+    ...mirrors,
+    '',
+  ];
 }
 
 const originLines = (origins: Origins): string[] =>
@@ -130,7 +172,8 @@ function statusText(found: StackStatus, dataDir: string, now: number): string {
     ([role, ms]) => `  ${role.padEnd(9)} ${new Date(ms).toISOString()} (in ${days(ms)})`,
   );
   const trust = expires.length === 0 ? ['  (no answer)'] : expires;
-  return [`stack in ${dataDir} (development)`, ...lines, 'trust metadata expires:', ...trust].join('\n');
+  const kind = found.state.simulate === undefined ? 'development' : 'SIMULATED, development';
+  return [`stack in ${dataDir} (${kind})`, ...lines, 'trust metadata expires:', ...trust].join('\n');
 }
 
 interface TokenOptions {
@@ -156,16 +199,7 @@ function tokenRequest({ email, subject, github, audience: aud }: TokenOptions): 
   }
   if (email !== undefined) return { email, aud };
   if (subject !== undefined) return { realm: 'workload', sub: subject, aud };
-  const at = (github ?? '').indexOf('@');
-  const repository = (github ?? '').slice(0, Math.max(at, 0));
-  const ref = (github ?? '').slice(at + 1);
-  if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || !ref.startsWith('refs/')) {
-    throw fail(R.optionValue, {
-      expected: 'owner/name@refs/heads/BRANCH or …/tags/TAG',
-      actual: github ?? '',
-    });
-  }
-  return { github: { repository, ref, sha: '0'.repeat(40) }, aud };
+  return { github: { ...workflowOf(github ?? ''), sha: '0'.repeat(40) }, aud };
 }
 
 function stackDir(option: string | undefined, context: CliContext): string {

@@ -21,6 +21,11 @@ export interface OidcConfig {
   readonly random: Random;
   /** JWS algorithm of new keys; default RS256, the only one cosign recognises a token by. */
   readonly algorithm?: 'ES256' | 'RS256';
+  /**
+   * What tokens of a realm call their issuer instead of its address here. Only for a trust domain marked as a
+   * simulation: whoever believes the name must look its keys up at this issuer, by an explicit mapping.
+   */
+  readonly issuerNames?: Partial<Readonly<Record<Realm, string>>>;
   /** Lifetime of tokens in seconds when the request names none. */
   readonly lifetimeSeconds?: number;
 }

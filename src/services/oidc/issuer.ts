@@ -29,6 +29,8 @@ export interface OidcIssuer {
   /** JSON Web Key Set (RFC 7517): public keys only. */
   jwks(): Promise<object>;
   mint(request: TokenRequest): Promise<Secret>;
+  /** Milliseconds since the epoch, by the issuer's clock. */
+  now(): number;
   close(): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
   const signingKey = await importPKCS8(key.exportPem(), algorithm);
   const jwk = key.publicKey.handle.export({ format: 'jwk' });
   const issuer = (realm: Realm = ''): string =>
-    realm === '' ? config.origin() : `${config.origin()}/${realm}`;
+    config.issuerNames?.[realm] ?? (realm === '' ? config.origin() : `${config.origin()}/${realm}`);
   const issued: Omit<OidcIssuer, 'authorizer'> = {
     issuer,
     realms,
@@ -63,6 +65,7 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
         .sign(signingKey);
       return new Secret(token);
     },
+    now: () => config.clock.now(),
     close: async () => {},
   };
   return { ...issued, authorizer: createAuthorizer(issued.mint, config) };

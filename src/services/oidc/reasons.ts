@@ -38,4 +38,12 @@ export const R = defineReasons({
     summary: 'An authorization request or a code of the development issuer cannot be used.',
     hint: 'start the sign-in of the client again; it needs PKCE (S256) and a redirect to this machine',
   },
+  requestToken: {
+    code: 'WB-1075',
+    check: 'oidc.requestToken',
+    side: 'input',
+    summary: 'A job asked for an identity token with a request token that does not count here.',
+    hint: 'take ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN from waybill stack workflow of this stack',
+    status: 401,
+  },
 });

@@ -2,8 +2,10 @@
 import { fromBase64, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
+import { Secret } from '#base/secret';
 import { isJsonObject, type JsonObject, parseJson, reader } from '#formats/json';
 import { bodyBytes, type HttpApp, type HttpRequestIn } from '#platform/http-server';
+import { exchangeRequestToken } from './actions.ts';
 import { authorizePage } from './authorize.ts';
 import { isLoopback, type Realm, realms } from './config.ts';
 import { type GithubWorkflow, githubClaims } from './github.ts';
@@ -38,7 +40,14 @@ export function registerOidc(app: HttpApp, oidc: OidcIssuer): void {
     const token = minted.reveal();
     return { access_token: token, id_token: token, token_type: 'Bearer', issued_token_type: idTokenType };
   });
+  app.get('/actions/token', async (request) => ({ value: (await actionsToken(oidc, request)).reveal() }));
   app.get('/healthz', async () => ({ status: 'ok' }));
+}
+
+/** What a job of GitHub Actions asks its runner for: `?audience=` with the request token as bearer. */
+function actionsToken(oidc: OidcIssuer, request: HttpRequestIn): Promise<Secret> {
+  const bearer = /^bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  return exchangeRequestToken(oidc, new Secret(bearer), queryOf(request).get('audience') ?? 'sigstore');
 }
 
 const queryOf = (request: HttpRequestIn): URLSearchParams => new URL(request.url, 'http://x').searchParams;
