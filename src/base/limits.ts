@@ -41,6 +41,8 @@ export const limits = {
   osvRecordBytes: 4 * MiB,
   osvSourceBytes: 2 * GiB,
   policyBytes: 1 * MiB,
+  /** One workflow file of a CI system. */
+  workflowBytes: 1 * MiB,
   regexpChars: 1024,
   identityChars: 2048,
   tokenBytes: 16 * KiB,

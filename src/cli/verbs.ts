@@ -74,6 +74,12 @@ export const verbs: readonly Verb[] = [
   ),
   verb('Policy', 'policy', 'test and lint admission policies', () => import('./commands/policy.ts')),
   verb(
+    'Policy',
+    'doctor',
+    'examine CI workflows for SLSA Build level 3',
+    () => import('./commands/doctor.ts'),
+  ),
+  verb(
     'Services',
     'stack',
     'run a private stack: CA, logs, timestamps, TUF, registry',
