@@ -1,4 +1,10 @@
 /** Rekor entries: bodies, requests and promises of both generations. */
+import type { Digest } from '#base/brand';
+import { digestFromBytes } from '#base/digest';
+import { ok, type Result } from '#base/result';
+import { parseRekorV1Body } from './rekor-v1.ts';
+import { parseRekorV2Body } from './rekor-v2.ts';
+
 export {
   type DsseBodyV1,
   dsseV1Body,
@@ -29,3 +35,18 @@ export {
 
 /** Checkpoint origin of a Rekor v1 shard: `<host> - <tree id>`. Everything else is a v2 log's host name. */
 export const isRekorV1Origin = (origin: string): boolean => /^.* - [0-9]+$/.test(origin);
+
+/**
+ * The digests an entry's body records: of what was signed (hashedrekord; for DSSE in v2 its pre-authentication
+ * encoding), or of payload and envelope (dsse, intoto), in this order. Fails as the body's parser does.
+ */
+export function loggedHashes(kind: string, version: string, body: Uint8Array): Result<readonly Digest[]> {
+  const parsed =
+    kind === 'hashedrekord' && version === '0.0.2'
+      ? parseRekorV2Body(kind, version, body)
+      : parseRekorV1Body(kind, version, body);
+  if (!parsed.ok) return parsed;
+  const { value } = parsed;
+  const hashes = 'hash' in value ? [value.hash] : [value.payloadHash, value.envelopeHash];
+  return ok(hashes.flatMap((one) => (one === undefined ? [] : [digestFromBytes(one.algorithm, one.value)])));
+}

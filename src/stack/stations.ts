@@ -7,16 +7,16 @@ import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
-import { type Audit, createAudit, registerAudit } from '#services/audit';
+import { AuditIndex, Claims, registerAudit } from '#services/audit';
 import { type Ca, createCa, registerCa } from '#services/ca';
 import { type CtLog, createCt, registerCt } from '#services/ct';
-import { createLog, type LogService, registerLog } from '#services/log';
+import { createLog, type LogApi, type LogService, registerLog } from '#services/log';
 import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
 import { registerRegistry } from '#services/registry';
 import { createTsa, registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
 import type { SimulatedProvider } from '#trust';
-import { attachmentFeed } from './audit-feed.ts';
+import { AttachmentFeed, auditHooks } from './audit-feed.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { issuerNamesOf, redirected, SIMULATED_ISSUER } from './simulate.ts';
@@ -77,10 +77,12 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => ca.close());
   await up('ca', limits.caRequestBytes, (app, log) => registerCa(app, { ca, log }));
 
-  const log = await openLog(deps, 'log', 'v1');
+  const claims = new Claims({ dataDir: join(deps.dataDir, 'audit') }, deps.clock);
+  closers.push(() => claims.close());
+  const log = await openLog(deps, 'log', 'v1', claims);
   closers.push(() => log.close());
   await up('log', limits.logRequestBytes, (app, logger) => registerLog(app, log, logger));
-  const log2 = await openLog(deps, 'log2', 'v2');
+  const log2 = await openLog(deps, 'log2', 'v2', claims);
   closers.push(() => log2.close());
   await up('log2', limits.logRequestBytes, (app, logger) => registerLog(app, log2, logger));
 
@@ -92,16 +94,11 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
-  const audit = openAudit(deps, [log, log2]);
-  closers.push(() => audit.close());
-  await up('audit', 1024, (app) => registerAudit(app, audit.index));
+  const index = new AuditIndex({ claims, logs: [log, log2] });
+  await up('audit', 1024, (app) => registerAudit(app, index));
 
   await up('registry', limits.manifestBytes, async (app, logger) => {
-    const { clock, random } = deps;
-    const dataDir = join(deps.dataDir, 'registry');
-    const feed = attachmentFeed(audit.index, () => registry, logger);
-    const registry = await registerRegistry(app, { dataDir }, { clock, random, onManifest: feed });
-    closers.push(() => registry.close());
+    await openRegistry(deps, app, new AttachmentFeed(claims, logger), closers);
   });
   return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf };
 }
@@ -129,8 +126,20 @@ async function openCt(deps: StationDeps): Promise<CtLog> {
   return createCt({ ...options, key, clock, log: loggerOf(deps, 'ct') });
 }
 
-function openAudit({ dataDir, clock }: StationDeps, logs: readonly LogService[]): Audit {
-  return createAudit({ dataDir: join(dataDir, 'audit') }, { logs, clock });
+async function openRegistry(
+  { dataDir, clock, random }: StationDeps,
+  app: HttpApp,
+  feed: AttachmentFeed,
+  closers: Closers,
+): Promise<void> {
+  const onManifest = feed.listener(() => registry);
+  const config = { dataDir: join(dataDir, 'registry') };
+  const registry = await registerRegistry(app, config, { clock, random, onManifest });
+  feed.catchUp(registry);
+  closers.push(
+    () => registry.close(),
+    () => feed.stop(),
+  );
 }
 
 function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {
@@ -151,7 +160,12 @@ function issuerTransport({ simulate }: StationDeps, oidc: OidcIssuer): Transport
   return redirected(direct, SIMULATED_ISSUER, () => `${oidc.issuer()}/github`);
 }
 
-async function openLog(deps: StationDeps, name: 'log' | 'log2', api: 'v1' | 'v2'): Promise<LogService> {
+async function openLog(
+  deps: StationDeps,
+  name: 'log' | 'log2',
+  api: LogApi,
+  claims: Claims,
+): Promise<LogService> {
   const { dataDir, clock, host } = deps;
   const key = await fileKeyStore(join(dataDir, name, 'keys')).openKey(
     'log',
@@ -165,5 +179,6 @@ async function openLog(deps: StationDeps, name: 'log' | 'log2', api: 'v1' | 'v2'
     dataDir: join(dataDir, name, 'tree'),
     clock,
     log: loggerOf(deps, name),
+    ...auditHooks(claims, `transparency log, API ${api}`),
   });
 }

@@ -28,6 +28,6 @@ export {
 } from './requirements.ts';
 export { verifyHashSignature } from './signature.ts';
 export { parseSimpleSigning, SIMPLE_SIGNING_TYPE, type SimpleSigning } from './simple-signing.ts';
-export { type LoggedEntry, verifyLogEntry } from './tlog.ts';
+export { type LoggedEntry, verifyLogEntry, verifyLogHead } from './tlog.ts';
 export type { Accepted, Evidence, ObservedTime, Verdict, VerifiedSigner } from './verdict.ts';
 export { type VerifyInput, verifyBundle, verifyEntity } from './verifier.ts';

@@ -54,6 +54,18 @@ export function verifyLogEntry(
   return err(reason(R.entryUnproven, { expected: 'an inclusion proof', actual: 'a promise only' }));
 }
 
+/**
+ * The size and root a trusted log signed in a checkpoint, for readers of the log. Undefined when no trusted log
+ * signed it; which log that is, its origin says.
+ */
+export function verifyLogHead(checkpoint: string, trust: TrustMaterial): Checkpoint | undefined {
+  for (const log of [...trust.tlogs.values()].flat()) {
+    const head = checkCheckpoint({ checkpoint }, log);
+    if (head.ok) return head.value;
+  }
+  return undefined;
+}
+
 function logOf(entry: TransparencyLogEntry, trust: TrustMaterial): TrustedLog | undefined {
   const logs = trust.tlogs.get(toHex(entry.logId));
   const time = entry.integratedTime === 0 ? undefined : entry.integratedTime * 1000;
@@ -128,7 +140,7 @@ function checkProof(entry: TransparencyLogEntry, log: TrustedLog): Result<boolea
 }
 
 /** Signed by the log of the entry under its own name (design facts 0.6; c2sp.org/tlog-checkpoint). */
-function checkCheckpoint(proof: InclusionProof, log: TrustedLog): Result<Checkpoint> {
+function checkCheckpoint(proof: Pick<InclusionProof, 'checkpoint'>, log: TrustedLog): Result<Checkpoint> {
   const refuse = (why: Reason): Result<never> => err(reason(R.entryCheckpoint, why));
   const note = parseNote(proof.checkpoint);
   if (!note.ok) return refuse(note.error);

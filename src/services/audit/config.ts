@@ -1,16 +1,17 @@
 /** What the audit service is given. The logs arrive as interfaces: this folder knows no other service. */
-import type { Clock } from '#base/clock';
 import type { TransparencyLogEntry } from '#formats/bundle';
+import type { Claims } from './claims.ts';
 
 /** One transparency log, as the auditor sees it. */
 export interface AuditedLog {
   /** Checkpoint origin: which log this is. */
   readonly origin: string;
   /**
-   * Leaf indices of entries whose own body, or the statement that was submitted with it, carries one of these
-   * hashes (`sha256:<hex>`). In the order of the log.
+   * Leaf indices of entries with any of these keys, in the order of the log: `sha256:<hex>` (also sha384, sha512)
+   * of what the entry itself, or the statement that was submitted with it, speaks about; `subject:<identity>` in
+   * lower case and `issuer:<url>` of the certificate, whoever issued it.
    */
-  find(digests: readonly string[]): Promise<readonly number[]>;
+  find(keys: readonly string[]): Promise<readonly number[]>;
   /** The entry with an inclusion proof against the newest checkpoint. */
   entry(index: number): Promise<TransparencyLogEntry>;
   /** Entries 0…treeSize−1 are covered by every answer of `find`. */
@@ -18,14 +19,22 @@ export interface AuditedLog {
 }
 
 export interface AuditConfig {
-  /** Folder of the statement index; `undefined` keeps it in memory. */
+  /** Folder of the claim store; `undefined` keeps it in memory. */
   readonly dataDir?: string;
 }
 
 export interface AuditDeps {
+  readonly claims: Claims;
   readonly logs: readonly AuditedLog[];
-  readonly clock: Clock;
 }
 
-/** Most entries one answer holds; more are named by `truncated`. */
+/** Most entries one answer holds; `next` leads to more. */
 export const ANSWER_ENTRIES_MAX = 200;
+/** Signed bytes one answer holds; an answer has at least one entry. */
+export const ANSWER_PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
+/** Hashes `joins` gives at most. */
+export const JOINED_HASHES_MAX = 20_000;
+/** How long a search waits for what an earlier run left unread, in milliseconds. */
+export const READING_WAIT_MS = 10_000;
+/** Longest identity or issuer in a query, in characters. */
+export const NAME_CHARS_MAX = 2048;

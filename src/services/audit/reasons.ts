@@ -6,7 +6,7 @@ export const R = defineReasons({
     check: 'audit.query',
     side: 'input',
     summary: 'An audit query names nothing that can be searched for.',
-    hint: 'give digest=sha256:<64 hex digits>',
+    hint: 'give digest=sha256:<64 hex digits>, identity=NAME or issuer=URL',
     status: 400,
   },
 });

@@ -1,27 +1,48 @@
 /**
- * Answers "which log entries speak about this digest". Every entry comes with its inclusion proof and, where
- * the log holds only a hash, with the signed bytes that hash to it; the answer also says how much of each log
- * it covers, so that "nothing found" has a meaning.
+ * Answers "which log entries speak about this digest" and "which are by this identity". Every entry comes with
+ * its inclusion proof and, where the log holds only a hash, with the signed bytes that hash to it; the answer
+ * also says how much of each log it covers, so that "nothing found" has a meaning.
  */
 import { toBase64 } from '#base/bytes';
-import type { Clock } from '#base/clock';
 import { type TransparencyLogEntry, tlogEntryJson } from '#formats/bundle';
-import { ANSWER_ENTRIES_MAX, type AuditedLog } from './config.ts';
-import { claimOf, type SignedClaim } from './statements.ts';
-import type { ClaimStore, StoredClaim } from './store.ts';
+import { loggedHashes } from '#formats/rekor';
+import type { Claims } from './claims.ts';
+import { ANSWER_ENTRIES_MAX, ANSWER_PAYLOAD_BYTES_MAX, type AuditDeps, type AuditedLog } from './config.ts';
+import type { StoredClaim } from './store.ts';
+
+/** What is asked for; at least one of the three, and an entry must meet all that are given. */
+export interface AuditQuery {
+  /** `sha256:<hex>` */
+  readonly digest?: string;
+  /** A name in the certificate, whatever its kind, without regard to case. */
+  readonly identity?: string;
+  /** The OIDC issuer in the certificate. */
+  readonly issuer?: string;
+}
+
+/** Where an answer ended: continue after this entry of this log. */
+export interface Position {
+  /** Place of the log in the configuration. */
+  readonly log: number;
+  readonly index: number;
+}
 
 export interface FoundEntry {
   readonly origin: string;
   readonly index: number;
   readonly entry: TransparencyLogEntry;
-  /** The signed bytes that tie the entry to the digest; absent when the entry itself holds the digest. */
+  /** The signed bytes behind the entry; absent when they were never seen. */
   readonly claim?: StoredClaim;
 }
 
 export interface SearchAnswer {
-  readonly digest: string;
+  readonly query: AuditQuery;
+  /** In the order of the logs. */
   readonly entries: readonly FoundEntry[];
-  readonly truncated: boolean;
+  /** Present when there is more. */
+  readonly next?: Position;
+  /** False while attachments pushed before the start are still being read. */
+  readonly isSettled: boolean;
   readonly coverage: readonly {
     readonly origin: string;
     readonly treeSize: number;
@@ -30,72 +51,77 @@ export interface SearchAnswer {
 }
 
 export class AuditIndex {
-  readonly #store: ClaimStore;
+  readonly #claims: Claims;
   readonly #logs: readonly AuditedLog[];
-  readonly #clock: Clock;
-  readonly #pending = new Set<Promise<void>>();
 
-  constructor(store: ClaimStore, logs: readonly AuditedLog[], clock: Clock) {
-    this.#store = store;
+  constructor({ claims, logs }: AuditDeps) {
+    this.#claims = claims;
     this.#logs = logs;
-    this.#clock = clock;
   }
 
-  /** Takes in a blob that was attached to an image. Blobs of other kinds are ignored. */
-  recordBlob(mediaType: string, blob: Uint8Array, seenIn: string): void {
-    const claim = claimOf(mediaType, blob);
-    if (claim !== undefined) this.record(claim, seenIn);
-  }
-
-  record(claim: SignedClaim, seenIn: string): void {
-    this.#store.add(claim, seenIn, this.#clock.now());
-  }
-
-  /** Work that will record something: a search waits for what was announced before it. */
-  announce(work: Promise<void>): void {
-    this.#pending.add(work);
-    void work.finally(() => this.#pending.delete(work)).catch(() => {});
-  }
-
-  async search(digest: string): Promise<SearchAnswer> {
-    await Promise.allSettled(this.#pending);
+  /** One page of the answer, after `after`. */
+  async search(query: AuditQuery, after: Position = { log: 0, index: -1 }): Promise<SearchAnswer> {
+    const isSettled = await this.#claims.settledForSearch();
     // Coverage first: entries that come in while the search runs may be found, but are not promised.
     const coverage = await Promise.all(
       this.#logs.map(async (log) => ({ origin: log.origin, ...(await log.coverage()) })),
     );
-    const claims = this.#store.about(digest);
-    const wanted: { readonly log: AuditedLog; readonly index: number; readonly claim?: StoredClaim }[] = [];
-    for (const log of this.#logs) {
-      const found = new Map<number, StoredClaim | undefined>();
-      // An entry that both routes find keeps the bytes that explain it.
-      for (const index of await log.find([digest])) found.set(index, undefined);
-      for (const claim of claims) for (const index of await log.find(claim.loggedAs)) found.set(index, claim);
-      for (const [index, claim] of found)
-        wanted.push({ log, index, ...(claim === undefined ? {} : { claim }) });
+    const entries: FoundEntry[] = [];
+    let bytes = 0;
+    let end: Position | undefined;
+    for (const [place, log] of this.#logs.entries()) {
+      if (place < after.log) continue;
+      const first = place === after.log ? after.index + 1 : 0;
+      for (const index of await this.#indexesOf(log, query)) {
+        if (index < first) continue;
+        if (end !== undefined && (entries.length >= ANSWER_ENTRIES_MAX || bytes > ANSWER_PAYLOAD_BYTES_MAX)) {
+          return { query, entries, next: end, isSettled, coverage };
+        }
+        const found = await this.#found(log, index, query);
+        bytes += found.claim?.payload.length ?? 0;
+        entries.push(found);
+        end = { log: place, index };
+      }
     }
-    const entries = await Promise.all(
-      wanted.slice(0, ANSWER_ENTRIES_MAX).map(async ({ log, index, claim }) => ({
-        origin: log.origin,
-        index,
-        entry: await log.entry(index),
-        ...(claim === undefined ? {} : { claim }),
-      })),
-    );
-    return { digest, entries, truncated: wanted.length > ANSWER_ENTRIES_MAX, coverage };
+    return { query, entries, isSettled, coverage };
   }
 
-  /** When everything announced so far is recorded. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#pending);
+  async #found(log: AuditedLog, index: number, query: AuditQuery): Promise<FoundEntry> {
+    const entry = await log.entry(index);
+    const hashes = loggedHashes(entry.kind, entry.version, entry.canonicalizedBody);
+    const claim = hashes.ok ? this.#claims.behind(hashes.value, query.digest) : undefined;
+    return { origin: log.origin, index, entry, ...(claim === undefined ? {} : { claim }) };
+  }
+
+  /** Ascending. */
+  async #indexesOf(log: AuditedLog, query: AuditQuery): Promise<readonly number[]> {
+    const { digest, identity, issuer } = query;
+    const sets: ReadonlySet<number>[] = [];
+    if (digest !== undefined) sets.push(await this.#about(log, digest));
+    if (identity !== undefined) sets.push(new Set(await log.find([`subject:${identity.toLowerCase()}`])));
+    if (issuer !== undefined) sets.push(new Set(await log.find([`issuer:${issuer}`])));
+    const [first = new Set<number>(), ...others] = sets;
+    return [...first].filter((index) => others.every((set) => set.has(index))).sort((a, b) => a - b);
+  }
+
+  async #about(log: AuditedLog, digest: string): Promise<Set<number>> {
+    const found = new Set(await log.find([digest]));
+    for await (const hashes of this.#claims.hashesAbout(digest)) {
+      for (const index of await log.find(hashes)) found.add(index);
+    }
+    return found;
   }
 }
 
+export const positionText = ({ log, index }: Position): string => `${log}.${index}`;
+
 /** The answer on the wire: schema `waybill.dev/audit-search/v1`. */
 export function answerJson(answer: SearchAnswer): object {
+  const { query, entries, next, isSettled, coverage } = answer;
   return {
     schema: 'waybill.dev/audit-search/v1',
-    digest: answer.digest,
-    entries: answer.entries.map((found) => ({
+    ...query,
+    entries: entries.map((found) => ({
       origin: found.origin,
       tlogEntry: tlogEntryJson(found.entry),
       ...(found.claim === undefined
@@ -108,7 +134,9 @@ export function answerJson(answer: SearchAnswer): object {
             },
           }),
     })),
-    truncated: answer.truncated,
-    coverage: answer.coverage,
+    truncated: next !== undefined,
+    ...(next === undefined ? {} : { next: positionText(next) }),
+    settled: isSettled,
+    coverage,
   };
 }

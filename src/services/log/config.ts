@@ -2,6 +2,7 @@
 import type { Clock } from '#base/clock';
 import type { Signer } from '#base/crypto';
 import { fail } from '#base/reason';
+import type { Envelope } from '#formats/dsse';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 import { R } from './reasons.ts';
@@ -27,6 +28,16 @@ export interface LogConfig {
   readonly create?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
+  /**
+   * Further digests under which this log may hold something about a digest, for v1's search by hash. Known from
+   * signed bytes that others keep; every hit is an entry of this log all the same.
+   */
+  readonly joins?: (digest: string) => Promise<readonly string[]>;
+  /**
+   * Told of every envelope whose signatures were checked, before it is logged: the log keeps no payload. A
+   * failure is written to the log file and does not stop the entry.
+   */
+  readonly onEnvelope?: (envelope: Envelope) => Promise<void>;
 }
 
 /** Entries one `retrieve` names. */

@@ -65,7 +65,7 @@ function acceptDsse(request: RekorRequestV1 & { kind: 'dsse' }): AcceptedEntry {
     payloadHash: { algorithm: 'sha256', value: sha256(envelope.payload) },
     signatures,
   });
-  return { body, payloadKeys: payloadKeys(envelope) };
+  return { body, payloadKeys: payloadKeys(envelope), envelope };
 }
 
 interface PairedSignature {
@@ -117,7 +117,7 @@ function acceptIntoto(value: JsonValue): AcceptedEntry {
     payloadType,
     signatures: signatures.map(({ sig, verifier }) => ({ signature: sig, verifier: verifier.pem })),
   });
-  return { body, payloadKeys: payloadKeys(envelope) };
+  return { body, payloadKeys: payloadKeys(envelope), envelope };
 }
 
 const SIGNATURES_MAX = 16;

@@ -89,5 +89,5 @@ function acceptDsse(request: RekorRequestV2 & { kind: 'dsse' }): AcceptedEntry {
     signature: signature.sig,
     verifier,
   });
-  return { body, payloadKeys: payloadKeys(envelope) };
+  return { body, payloadKeys: payloadKeys(envelope), envelope };
 }

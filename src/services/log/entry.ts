@@ -1,4 +1,5 @@
 /** What a log appends: the canonical body, checked, with the keys it is searched by. */
+import type { Envelope } from '#formats/dsse';
 import type { SearchKey } from './search-keys.ts';
 
 export interface AcceptedEntry {
@@ -6,4 +7,6 @@ export interface AcceptedEntry {
   readonly body: Uint8Array;
   /** Keys that cannot be derived from the body. */
   readonly payloadKeys: readonly SearchKey[];
+  /** What was submitted with its payload, signatures checked; the log itself keeps none of it. */
+  readonly envelope?: Envelope;
 }

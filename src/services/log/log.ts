@@ -4,6 +4,7 @@ import { readUint, toHex } from '#base/bytes';
 import { type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
+import type { Envelope } from '#formats/dsse';
 import { parseJson, reader } from '#formats/json';
 import { setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
@@ -32,7 +33,7 @@ export async function createLog(config: LogConfig): Promise<LogService> {
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
   const bodyKeys = api === 'v1' ? keysOfV1 : bodyKeysV2;
   const search = new SearchIndex(log, openSearchStore(searchFile), bodyKeys);
-  return new LogService(api, treeId, key, log, search);
+  return new LogService({ treeId, log, search }, config);
 }
 
 /** A positive 63-bit number from the key: stable, and different for each key. */
@@ -78,13 +79,18 @@ export class LogService implements LogReader {
   readonly log: Log;
   readonly #key: Signer;
   readonly #search: SearchIndex;
+  readonly #config: Pick<LogConfig, 'joins' | 'onEnvelope' | 'log'>;
 
-  constructor(api: LogApi, treeId: string, key: Signer, log: Log, search: SearchIndex) {
-    this.api = api;
-    this.treeId = treeId;
-    this.log = log;
-    this.#key = key;
-    this.#search = search;
+  constructor(
+    parts: { readonly treeId: string; readonly log: Log; readonly search: SearchIndex },
+    config: Pick<LogConfig, 'api' | 'key' | 'joins' | 'onEnvelope' | 'log'>,
+  ) {
+    this.api = config.api;
+    this.treeId = parts.treeId;
+    this.log = parts.log;
+    this.#key = config.key;
+    this.#search = parts.search;
+    this.#config = config;
   }
 
   get origin(): string {
@@ -103,9 +109,24 @@ export class LogService implements LogReader {
   async submit(
     accepted: AcceptedEntry,
   ): Promise<{ readonly entry: TransparencyLogEntry; readonly duplicate: boolean }> {
+    // Before the append, a duplicate's too: what is known of a logged entry then survives a crash between the two.
+    if (accepted.envelope !== undefined) await this.#tell(accepted.envelope);
     const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
     this.#search.follow();
     return { entry: this.#tlogEntry(logged), duplicate };
+  }
+
+  async #tell(envelope: Envelope): Promise<void> {
+    try {
+      await this.#config.onEnvelope?.(envelope);
+    } catch (error) {
+      this.#config.log.error({ origin: this.origin, err: error }, 'payload of an envelope not kept');
+    }
+  }
+
+  /** The digest and what it is joined with. */
+  async joined(digest: string): Promise<readonly string[]> {
+    return [digest, ...((await this.#config.joins?.(digest)) ?? [])];
   }
 
   async entry(index: number): Promise<TransparencyLogEntry> {

@@ -12,32 +12,36 @@ import { readPemVerifier } from './verifier.ts';
 
 const SUBJECT_CHARS_MAX = 512;
 
-/** `email`, `subject`, `hash`, `publicKey`, joined by `operator` (default `or`). Throws WB-1034. */
+/**
+ * `email`, `subject`, `hash`, `publicKey`, joined by `operator` (default `or`). A hash also finds what is logged
+ * under the digests it is joined with, such as plain signatures by the image's digest. Throws WB-1034.
+ */
 export async function searchV1(service: LogService, query: JsonReader): Promise<readonly number[]> {
-  const keys = keysOf(query);
-  if (keys.length === 0) {
-    throw fail(R.query, { expected: 'email, subject, hash or publicKey', actual: 'none of them' });
-  }
   const operator = query.optionalString('operator') ?? 'or';
   if (operator !== 'or' && operator !== 'and') throw query.wrong('operator', 'or, and', operator);
-  if (operator === 'or') return service.find(keys, SEARCH_ENTRIES_MAX);
-  const each = await Promise.all(keys.map((key) => service.find([key])));
+  const asked = await keysOf(service, query);
+  if (asked.length === 0) {
+    throw fail(R.query, { expected: 'email, subject, hash or publicKey', actual: 'none of them' });
+  }
+  if (operator === 'or') return service.find(asked.flat(), SEARCH_ENTRIES_MAX);
+  const each = await Promise.all(asked.map((keys) => service.find(keys)));
   const [first = [], ...others] = each.map((list) => new Set(list));
   return [...first].filter((index) => others.every((set) => set.has(index))).slice(0, SEARCH_ENTRIES_MAX);
 }
 
-function keysOf(query: JsonReader): SearchKey[] {
-  const keys: SearchKey[] = [];
+/** For each field of the query the keys that answer it, any of them. */
+async function keysOf(service: LogService, query: JsonReader): Promise<(readonly SearchKey[])[]> {
+  const keys: (readonly SearchKey[])[] = [];
   for (const field of ['email', 'subject']) {
     const subject = query.optionalString(field) ?? '';
     if (subject.length > SUBJECT_CHARS_MAX)
       throw query.wrong(field, `at most ${SUBJECT_CHARS_MAX} characters`, '…');
-    if (subject !== '') keys.push(subjectKey(subject));
+    if (subject !== '') keys.push([subjectKey(subject)]);
   }
   const hash = query.optionalString('hash') ?? '';
-  if (hash !== '') keys.push(hashKey(hash));
+  if (hash !== '') keys.push(await service.joined(hashKey(hash)));
   const publicKey = query.optionalChild('publicKey');
-  if (publicKey !== undefined) keys.push(publicKeyKey(publicKey));
+  if (publicKey !== undefined) keys.push([publicKeyKey(publicKey)]);
   return keys;
 }
 

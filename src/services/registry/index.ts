@@ -5,11 +5,13 @@ import { concat } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
+import { unwrap } from '#base/result';
+import { type Manifest, parseManifest } from '#formats/oci';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type Logger } from '#platform/telemetry';
 import { access } from './access.ts';
-import { GRACE_MS, REQUEST_TIMEOUT_MS_DEFAULT, type RegistryConfig } from './config.ts';
+import { GRACE_MS, PAGE_ENTRIES_MAX, REQUEST_TIMEOUT_MS_DEFAULT, type RegistryConfig } from './config.ts';
 import { type OnManifest, RegistryCore } from './registry.ts';
 import { registryRoutes } from './routes.ts';
 
@@ -29,6 +31,10 @@ export interface RegistryService {
   sweep(): Promise<{ readonly removed: number }>;
   /** A stored blob in memory, for stations beside the registry. The caller has bounded its size. */
   blob(content: { readonly digest: Digest; readonly size: number }): Promise<Uint8Array>;
+  /** Every manifest there is, for stations beside the registry; one that comes meanwhile may be left out. */
+  manifests(): Iterable<{ readonly repository: string; readonly digest: Digest }>;
+  /** A stored manifest. Throws WB-1084 and the reasons of its parser. */
+  manifest(repository: string, digest: Digest): Manifest;
   close(): void;
 }
 
@@ -53,11 +59,26 @@ export async function registerRegistry(
       for await (const chunk of await core.store.readBlob(digest, 0, size - 1)) chunks.push(chunk);
       return concat(...chunks);
     },
+    manifests: () => allManifests(core),
+    manifest: (repository, digest) => {
+      const stored = core.manifest(repository, { digest });
+      return unwrap(parseManifest(stored.bytes, { mediaType: stored.mediaType, digest }));
+    },
     close: () => core.store.close(),
   };
 }
 
-export interface RunningRegistry extends Omit<RegistryService, 'close' | 'blob'> {
+function* allManifests(core: RegistryCore): Generator<{ repository: string; digest: Digest }> {
+  for (let last = { repo: '', digest: '' }; ; ) {
+    const names = core.store.manifestNames(last, PAGE_ENTRIES_MAX);
+    for (const { repo, digest } of names) yield { repository: repo, digest };
+    const end = names.at(-1);
+    if (end === undefined) return;
+    last = end;
+  }
+}
+
+export interface RunningRegistry extends Omit<RegistryService, 'close' | 'blob' | 'manifests' | 'manifest'> {
   /** `http://127.0.0.1:5000` */
   readonly origin: string;
   /** `127.0.0.1:5000`: what stands before the first slash of a reference. */

@@ -155,6 +155,19 @@ export class RegistryStore {
     return row === undefined ? undefined : intactManifest(row);
   }
 
+  /** Names of all manifests after `last`, in the order of repository and digest. */
+  manifestNames(
+    last: { readonly repo: string; readonly digest: string },
+    count: number,
+  ): readonly { readonly repo: string; readonly digest: Digest }[] {
+    return this.#db
+      .prepare(
+        'SELECT repo, digest FROM manifests WHERE (repo, digest) > (?, ?) ORDER BY repo, digest LIMIT ?',
+      )
+      .all(last.repo, last.digest, count)
+      .map((row) => ({ repo: String(row['repo']), digest: row['digest'] as Digest }));
+  }
+
   tagged(repo: string, tag: string): Digest | undefined {
     const row = this.#db.prepare('SELECT digest FROM tags WHERE repo = ? AND tag = ?').get(repo, tag);
     return row?.['digest'] as Digest | undefined;
