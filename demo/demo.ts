@@ -53,7 +53,8 @@ async function openWorld(walk: Walk): Promise<World> {
   });
 }
 
-async function walkBuiltImage(world: World, walk: Walk): Promise<void> {
+/** Returns `registry/repository@digest`. */
+async function walkBuiltImage(world: World, walk: Walk): Promise<string> {
   walk.heading('Build, describe, sign');
   const image = await buildImage(world, walk);
   await signAndAttest(world, walk, image);
@@ -67,9 +68,10 @@ async function walkBuiltImage(world: World, walk: Walk): Promise<void> {
   walk.heading('Audit');
   const expected = ['signature', 'signature (plain)', 'SBOM (CycloneDX)', 'provenance (SLSA v1)'];
   await searchLog(world, walk, image.digest, expected);
+  return image.pinned;
 }
 
-function report(walk: Walk): void {
+function report(walk: Walk, image: string | undefined): void {
   const { passed, failed } = walk.counts;
   const mib = (bytes: number): string =>
     bytes === 0 ? 'not measured' : `${Math.round(bytes / 2 ** 20)} MiB`;
@@ -92,6 +94,10 @@ function report(walk: Walk): void {
       peakBytes: peak,
       steps: walk.records,
       leftOut: walk.skipped,
+      ...(image === undefined ? {} : { image }),
+      ...(flags.keep && world !== undefined
+        ? { kept: { stackDir: world.stackDir, pid: world.stack.pid } }
+        : {}),
     };
     writeFileSync(flags.json, `${JSON.stringify(record, null, 2)}\n`);
   }
@@ -108,6 +114,7 @@ function keepRunning(world: World): void {
 
 const walk = new Walk();
 let world: World | undefined;
+let image: string | undefined;
 const stop = async (): Promise<void> => {
   await world?.stack.stop();
   if (world !== undefined) rmSync(world.work, { recursive: true, force: true });
@@ -116,7 +123,7 @@ process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
 try {
   walk.heading('A private stack');
   world = await openWorld(walk);
-  if (flags.image === undefined) await walkBuiltImage(world, walk);
+  if (flags.image === undefined) image = await walkBuiltImage(world, walk);
   else {
     const digest = await walkUserImage(world, walk, flags.image);
     walk.heading('Admit');
@@ -131,9 +138,9 @@ try {
 process.exitCode = walk.counts.failed === 0 && walk.counts.passed > 0 ? 0 : 1;
 if (flags.keep && world !== undefined) {
   keepRunning(world);
-  report(walk);
+  report(walk, image);
   process.exit();
 } else {
   await stop();
-  report(walk);
+  report(walk, image);
 }

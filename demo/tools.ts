@@ -136,8 +136,10 @@ export function serve(
       const end = out.indexOf('\n');
       if (isReady || end < 0) return;
       isReady = true;
+      const ready = JSON.parse(out.slice(0, end)) as Record<string, unknown>;
+      if (ready['ok'] === false) return;
       done({
-        ready: JSON.parse(out.slice(0, end)) as Record<string, unknown>,
+        ready,
         pid: child.pid ?? 0,
         stop: async () => {
           watchPeak(child.pid, kind);
@@ -149,7 +151,7 @@ export function serve(
     });
     child.on('close', (code) => {
       clearInterval(watch);
-      if (!isReady) failed(new Error(`waybill ${args.join(' ')} ended with ${code}\n${out}${errors}`));
+      failed(new Error(`waybill ${args.join(' ')} ended with ${code}\n${out}${errors}`));
     });
   });
 }

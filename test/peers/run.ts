@@ -5,13 +5,18 @@
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { peers } from './catalogue.ts';
 
 const wanted = process.argv.slice(2);
 const every = globSync('test/peers/*.test.ts').sort();
-const nameOf = (file: string): string => /([^/\\]+)\.test\.ts$/.exec(file)?.[1] ?? '';
+/** `cosign-storage.test.ts` belongs to the peer cosign. */
+const nameOf = (file: string): string =>
+  peers.find(({ name }) => /([^/\\]+)\.test\.ts$/.exec(file)?.[1]?.startsWith(name))?.name ?? file;
 const unknown = wanted.filter((name) => !every.some((file) => nameOf(file) === name));
 if (unknown.length > 0) {
-  console.error(`no peer test named ${unknown.join(', ')}; there are: ${every.map(nameOf).join(', ')}`);
+  console.error(
+    `no peer test named ${unknown.join(', ')}; there are: ${[...new Set(every.map(nameOf))].join(', ')}`,
+  );
   process.exit(3);
 }
 const files = wanted.length === 0 ? every : every.filter((file) => wanted.includes(nameOf(file)));

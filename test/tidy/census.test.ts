@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { renderCliDocs } from '../../build/cli-docs.ts';
+import { completeLock } from '../../build/complete-lock.ts';
 import { readCatalogue, renderCatalogue } from '../../build/errors.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 
@@ -53,4 +54,13 @@ test('every service has routes, a configuration and a README', () => {
     }
   }
   assert.deepEqual(missing, []);
+});
+
+test('the lock file names every platform package, so that npm ci works on every machine', () => {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Parameters<typeof completeLock>[0];
+  assert.deepEqual(completeLock(lock), [], 'run: node build/complete-lock.ts');
+});
+
+test('the lock file holds no address of a registry', () => {
+  assert.equal(readFileSync('package-lock.json', 'utf8').includes('"resolved"'), false);
 });
