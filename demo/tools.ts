@@ -1,8 +1,8 @@
 /** How the demo talks to waybill: child processes of bin/waybill and HTTP requests. Nothing of src is imported. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export interface Outcome {
   readonly code: number;
@@ -29,11 +29,15 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-function start(args: readonly string[], options: RunOptions): ChildProcess {
+function start(
+  args: readonly string[],
+  options: RunOptions,
+  errorsTo: 'pipe' | number = 'pipe',
+): ChildProcess {
   return spawn(binary, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', errorsTo],
   });
 }
 
@@ -121,16 +125,16 @@ export function serve(
   options: RunOptions,
 ): Promise<Server> {
   return new Promise((done, failed) => {
-    const child = start([...args, '--json'], options);
+    // Its log goes to a file: a server that outlives the demo must not write into a closed pipe.
+    const logFile = join(options.cwd, `${kind}.log`);
+    const logTo = openSync(logFile, 'a');
+    const child = start([...args, '--json'], options, logTo);
+    closeSync(logTo);
     const watch = setInterval(() => watchPeak(child.pid, kind), 100);
     watch.unref();
     let out = '';
-    let errors = '';
     let isReady = false;
     const ended = new Promise<void>((resolved) => child.on('close', () => resolved()));
-    child.stderr?.on('data', (chunk: Buffer) => {
-      errors = (errors + chunk.toString()).slice(-4000);
-    });
     child.stdout?.on('data', (chunk: Buffer) => {
       out += chunk.toString();
       const end = out.indexOf('\n');
@@ -151,7 +155,11 @@ export function serve(
     });
     child.on('close', (code) => {
       clearInterval(watch);
-      failed(new Error(`waybill ${args.join(' ')} ended with ${code}\n${out}${errors}`));
+      failed(
+        new Error(
+          `waybill ${args.join(' ')} ended with ${code}\n${out}${readFileSync(logFile, 'utf8').slice(-4000)}`,
+        ),
+      );
     });
   });
 }
