@@ -95,7 +95,7 @@ export async function admitBuilt(world: World, walk: Walk, image: BuiltImage): P
         denied(webhook, `ghcr.io/acme/unsigned:${TAG}`, [
           'ghcr.io/acme/unsigned',
           'expected',
-          release.subject,
+          'no signature is attached',
         ]),
     );
     await walk.refusal('a Pod with another workflow’s image', 'signed by a workflow of mallory/api', () =>
