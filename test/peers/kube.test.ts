@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { ada } from '../stack/helper.ts';
+import { requirePeer } from './cache.ts';
 import {
   eve,
   inForce,
@@ -16,6 +17,7 @@ import {
   WebhookCa,
 } from './kube-world.ts';
 
+requirePeer('kube');
 const world = await kubeWorld();
 after(() => world.close());
 const { kube, webhook, digests } = world;

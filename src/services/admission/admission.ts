@@ -5,6 +5,7 @@
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
 import { type Reason, reason, reasonText } from '#base/reason';
+import { ok, type Result } from '#base/result';
 import type { Judge } from '#facts';
 import { digestOfUse, judgeRequest, pinnedImage, type TagSource } from '#flows/judge-request';
 import {
@@ -45,7 +46,7 @@ export async function mutate(review: Review, deadlineMs: number, deps: Admission
   const { request } = review;
   const skipped = leftAlone(review, deps);
   if (skipped !== undefined) return skipped;
-  const uses = imageUses(request.object);
+  const uses = broughtUses(review);
   // An object that cannot be read is refused by validate, which says why.
   if (!uses.ok) return { answer: { allowed: true }, kind: 'nothing' };
   const wanted = uses.value.filter((use) =>
@@ -79,14 +80,23 @@ export async function validate(review: Review, deadlineMs: number, deps: Admissi
   const { request } = review;
   const skipped = leftAlone(review, deps);
   if (skipped !== undefined) return skipped;
-  const uses = imageUses(request.object);
+  const uses = broughtUses(review);
   if (!uses.ok) return denied(request, uses.error);
-  const before = review.request.operation === 'UPDATE' ? imageUses(review.oldObject) : undefined;
-  const brought = before?.ok === true ? changedUses(uses.value, before.value) : uses.value;
-  if (brought.length === 0) return { answer: { allowed: true }, kind: 'nothing' };
+  if (uses.value.length === 0) return { answer: { allowed: true }, kind: 'nothing' };
   const policies = deps.policies();
-  const decision = await judgeRequest(policies, request, brought, { ...deps, deadlineMs });
+  const decision = await judgeRequest(policies, request, uses.value, { ...deps, deadlineMs });
   return answerOf(request, decision, deps.unmatched);
+}
+
+/**
+ * The images this request brings in. Of an update those that change: an image that runs already is neither
+ * judged again nor pinned, which would restart its container, or make the API server refuse the whole update.
+ */
+function broughtUses({ request, oldObject }: Review): Result<readonly ImageUse[]> {
+  const uses = imageUses(request.object);
+  if (!uses.ok || request.operation !== 'UPDATE') return uses;
+  const before = imageUses(oldObject);
+  return before.ok ? ok(changedUses(uses.value, before.value)) : uses;
 }
 
 function leftAlone(review: Review, deps: AdmissionDeps): Outcome | undefined {

@@ -135,8 +135,16 @@ function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
   const tls = { key: keyPem, cert: certPem };
   const app = createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls });
   useCertificate(app, certificates);
+  app.server.keepAliveTimeout = IDLE_MS_MAX;
+  app.server.timeout = IDLE_MS_MAX;
   return app;
 }
+
+/**
+ * An API server keeps idle connections for 90 s. It must be the one that ends them: a review sent into a
+ * connection that is closing is a failed call, and its Pod is refused.
+ */
+const IDLE_MS_MAX = 120_000;
 
 /** TLS 1.2 with forward secrecy and authenticated encryption, or TLS 1.3. */
 const CIPHERS = [
