@@ -72,6 +72,12 @@ export const verbs: readonly Verb[] = [
     'show and verify who built an image from what',
     () => import('./commands/provenance.ts'),
   ),
+  verb(
+    'Policy',
+    'promote',
+    'verify an image, copy it, and sign that it was verified',
+    () => import('./commands/promote.ts'),
+  ),
   verb('Policy', 'policy', 'test and lint admission policies', () => import('./commands/policy.ts')),
   verb(
     'Policy',

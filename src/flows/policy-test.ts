@@ -124,7 +124,7 @@ const map = (value: Json | undefined): JsonMap =>
 const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
 /** The creation of the object, by nobody in particular. */
-function requestFor(object: Json, namespace: string): AdmissionRequest {
+export function requestFor(object: Json, namespace: string): AdmissionRequest {
   const { apiVersion, kind, metadata } = map(object);
   const [group, version] = text(apiVersion).includes('/')
     ? text(apiVersion).split('/')

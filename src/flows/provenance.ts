@@ -112,7 +112,7 @@ function checkOne(
   };
 }
 
-function signerOf({ signer }: Accepted): ProvenanceSigner {
+export function signerOf({ signer }: Accepted): ProvenanceSigner {
   if (signer.kind === 'key') return { kind: 'key' };
   return { kind: 'certificate', issuer: signer.issuer, san: signer.san.value, claims: signer.claims };
 }

@@ -138,7 +138,9 @@ function expectationsOf(flags: VerifyFlags): import('#flows/provenance').VerifyP
 }
 
 /** `--max-level` is a trust policy of one row, for the builder that is named. */
-async function policyOf(flags: VerifyFlags): Promise<readonly TrustedBuilder[] | undefined> {
+export async function policyOf(
+  flags: Pick<VerifyFlags, 'maxLevel' | 'builderId' | 'certificateOidcIssuer' | 'buildType'>,
+): Promise<readonly TrustedBuilder[] | undefined> {
   const { maxLevel, builderId, certificateOidcIssuer } = flags;
   if (maxLevel === undefined) return undefined;
   if (builderId === undefined || certificateOidcIssuer === undefined) {
