@@ -93,4 +93,25 @@ export const verbs: readonly Verb[] = [
   ),
   verb('Services', 'serve', 'run one station as a server', () => import('./commands/serve.ts')),
   verb('Audit', 'audit', 'search the log and prove the answer', () => import('./commands/audit.ts')),
+  verb(
+    'In other words',
+    'cosign',
+    'cosign’s command line for sign, attest, verify',
+    () => import('./commands/cosign.ts'),
+  ),
+  verb('In other words', 'syft', 'syft’s command line for sbom', () => import('./commands/syft.ts')),
+  verb('In other words', 'grype', 'grype’s command line for scan', () => import('./commands/grype.ts')),
+  verb('In other words', 'trivy', 'trivy’s command line for scan', () => import('./commands/trivy.ts')),
+  verb(
+    'In other words',
+    'slsa-verifier',
+    'slsa-verifier’s command line for provenance verify',
+    () => import('./commands/slsa-verifier.ts'),
+  ),
+  verb(
+    'In other words',
+    'rekor-cli',
+    'rekor-cli’s command line: search and get',
+    () => import('./commands/rekor-cli.ts'),
+  ),
 ];
