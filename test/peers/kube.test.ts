@@ -22,10 +22,13 @@ const world = await kubeWorld();
 after(() => world.close());
 const { kube, webhook, digests } = world;
 const byUrl = ['--webhook-url', webhook.origin, '--exclude-namespace', leftAlone];
+const signed = 'ghcr.io/acme/api:latest';
+const volumes = [{ name: 'v', image: { reference: signed, pullPolicy: 'IfNotPresent' } }];
+const containers = ['app', 'helper'].map((name) => ({ name, image: signed }));
+must(await kube.apply(pod('older', signed, { containers, volumes })));
 await world.connect(world.ca.pem, ...byUrl);
 await inForce(kube);
 
-const signed = 'ghcr.io/acme/api:latest';
 const pinned = `${signed}@${digests.get('acme/api')}`;
 const rogue = 'ghcr.io/acme/rogue:latest';
 const denial = 'admission webhook "verify.waybill.dev" denied the request: ';
@@ -109,6 +112,16 @@ test('an ephemeral container is judged: a signed one is pinned, an unsigned one 
   must(await debug(signed));
   const path = 'jsonpath={.spec.ephemeralContainers[*].image}';
   assert.equal(must(await kube.kubectl('get', 'pod', 'good', '-n', shop, '-o', path)).stdout, pinned);
+});
+
+test('a Pod from before the webhook can be debugged and changed, and what runs in it is left as it is', async () => {
+  const older = ['older', '-n', shop];
+  must(await kube.kubectl('debug', ...older, `--image=${signed}`, '--attach=false', '--profile=general'));
+  assert.equal(await imagesOf('older'), `${signed} ${signed}`);
+  const other = 'docker.io/library/other:1';
+  must(await kube.kubectl('set', 'image', 'pod/older', '-n', shop, `helper=${other}`));
+  must(await kube.kubectl('set', 'image', 'pod/older', '-n', shop, `helper=${signed}`));
+  assert.equal(await imagesOf('older'), `${signed} ${pinned}`);
 });
 
 test('a dry run gets the same decision and stores nothing', async () => {
