@@ -1,43 +1,50 @@
 /**
- * Use case: who built, signed and attested this digest, according to the logs? The audit service is only asked;
- * every entry is proven against the trusted root, every signed statement is judged by the one verifier with the
- * entry as its witness, and what cannot be proven is never shown as lineage.
+ * Use case: what do the logs say about this digest, or by this identity? The audit service is only asked; every
+ * entry is proven against the trusted root, every signed statement is judged by the one verifier with the entry
+ * as its witness, and what cannot be proven is never shown as lineage.
  */
 import type { Digest } from '#base/brand';
-import { type PublicKey, publicKeyFromPem, publicKeyFromSpki } from '#base/crypto';
-import { fail, type Reason, WaybillError } from '#base/reason';
-import { unwrap } from '#base/result';
+import type { PublicKey } from '#base/crypto';
+import { fail, type Reason, reason, type WaybillError } from '#base/reason';
+import { isNonEmpty } from '#base/result';
 import type { TransparencyLogEntry } from '#formats/bundle';
-import { INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
-import { pemDecode } from '#formats/pem';
-import { parseRekorV1Body, parseRekorV2Body } from '#formats/rekor';
-import { type Certificate, parseCertificate } from '#formats/x509';
-import { type AuditAnswer, type AuditedEntry, askAudit, type WireDeps } from '#sign';
+import { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit, type WireDeps } from '#sign';
+import { type Accepted, type TrustMaterial, verifyLogHead } from '#verify';
+import { coverageText } from './coverage-text.ts';
 import {
-  type Accepted,
-  type Requirements,
-  requireKey,
-  type SignedEntity,
-  type TrustMaterial,
-  verifyEntity,
-  verifyLogEntry,
-  withoutIdentityUnsafe,
-} from '#verify';
+  isPromised,
+  type Joined,
+  proveSignature,
+  requireJoined,
+  requireLogged,
+  requireNamed,
+  type SignedPart,
+  signedPart,
+} from './lineage-entry.ts';
 import { R } from './reasons.ts';
 
-/** One proven step in the life of a digest. */
+export type { AuditQuery } from '#sign';
+export { R as lineageReasons } from './reasons.ts';
+
+/** One proven step. */
 export interface LineageStep {
   readonly origin: string;
   readonly logIndex: number;
   readonly verdict: Accepted;
-  /** Milliseconds: the log's promised time, else the certificate's start (Rekor v2 gives no time). */
+  /** What it is about: the digests the signed bytes name, else the digest that was signed. */
+  readonly digests: readonly Digest[];
+  /** Milliseconds. */
   readonly at: number;
-  readonly timeFrom: 'log' | 'certificate';
+  /**
+   * Where `at` comes from: the log's promised time; else the certificate's start (Rekor v2 gives no time), so the
+   * signature is not older; else, for a key in such a log, the moment of this search, so it is not younger.
+   */
+  readonly timeFrom: 'log' | 'certificate' | 'search';
   readonly entry: TransparencyLogEntry;
 }
 
 export interface Lineage {
-  readonly digest: Digest;
+  readonly query: AuditQuery;
   /** Oldest first. */
   readonly steps: readonly LineageStep[];
   /** Entries in the log whose signature or signer cannot be proven: kept apart, with the reason. */
@@ -46,139 +53,186 @@ export interface Lineage {
     readonly logIndex: number;
     readonly reason: Reason;
   }[];
+  /** Entries 0…treeSize−1 were searched, as the audit service says; the checkpoint is the log's own, verified. */
   readonly coverage: AuditAnswer['coverage'];
+  /** Logs of the trusted root that were not searched. */
+  readonly uncovered: readonly string[];
+  /** There is more than is read of one search (10,000 entries). */
   readonly truncated: boolean;
+  /** False while the service still reads what was attached before its start. */
+  readonly settled: boolean;
 }
 
 export interface LineageDeps extends WireDeps {
   /** Base URL of the audit service. */
   readonly auditUrl: string;
   readonly trustedRoot: TrustMaterial;
+  /** Bare keys that are believed; signatures by others are kept apart. Default none. */
+  readonly keys?: readonly PublicKey[];
 }
 
-/** Throws WB-906 when an entry is not in the log it claims, WB-907 when nothing speaks about the digest. */
-export async function lineageOf(digest: Digest, deps: LineageDeps): Promise<Lineage> {
-  const answer = await askAudit(deps.auditUrl, digest, deps);
-  const steps: LineageStep[] = [];
-  const unproven: { origin: string; logIndex: number; reason: Reason }[] = [];
-  for (const found of answer.entries) {
-    requireLogged(found, deps.trustedRoot);
-    const step = prove(digest, found, deps);
-    if ('step' in step) steps.push(step.step);
-    else unproven.push({ origin: found.origin, logIndex: found.entry.logIndex, reason: step.reason });
+/** Pages of one search that are read. */
+const PAGES_MAX = 50;
+
+/** What the logs say about a digest. Errors: those of `searchLogs`. */
+export function lineageOf(digest: Digest, deps: LineageDeps): Promise<Lineage> {
+  return searchLogs({ digest }, deps);
+}
+
+/**
+ * Asks for entries and proves them. Throws WB-906 when the answer does not prove itself, WB-907 when there is no
+ * entry, and what asking throws.
+ */
+export async function searchLogs(query: AuditQuery, deps: LineageDeps): Promise<Lineage> {
+  const found = new Findings(query, deps);
+  const first = await askAudit(deps.auditUrl, query, deps);
+  const { coverage, settled } = first;
+  requireHeads(coverage, deps.trustedRoot);
+  let page = first;
+  for (let pages = 1; ; pages++) {
+    found.take(page);
+    if (page.next === undefined || pages === PAGES_MAX) break;
+    page = await askAudit(deps.auditUrl, query, deps, page.next);
   }
-  if (answer.entries.length === 0) {
-    const covered = answer.coverage
-      .map(({ origin, treeSize }) => `${treeSize} entries of ${origin}`)
-      .join(', ');
-    throw fail(R.auditNothing, {
-      expected: `an entry about ${digest}`,
-      actual: `none in ${covered || 'no log'}`,
-    });
-  }
-  steps.sort((a, b) => a.at - b.at || a.logIndex - b.logIndex);
-  return { digest, steps, unproven, coverage: answer.coverage, truncated: answer.truncated };
-}
-
-/** An answer that names an entry the log does not hold is a lie, not a finding. */
-function requireLogged(found: AuditedEntry, trust: TrustMaterial): void {
-  const logged = verifyLogEntry(found.entry, trust);
-  if (logged?.ok === true) return;
-  const actual = logged === undefined ? `a log that is not trusted (${found.origin})` : logged.error.actual;
-  throw fail(R.auditAnswer, {
-    expected: `a proven entry of a trusted log at ${found.entry.logIndex}`,
-    actual,
-  });
-}
-
-function prove(
-  digest: Digest,
-  found: AuditedEntry,
-  deps: LineageDeps,
-): { readonly step: LineageStep } | { readonly reason: Reason } {
-  const signed = signedPart(found.entry);
-  const entity = entityOf(found, signed);
-  const promised = found.entry.inclusionPromise !== undefined && found.entry.integratedTime !== 0;
-  const start = signed.certificate?.notBefore ?? deps.clock.now();
-  const verdict = verifyEntity({
-    artifact: digest,
-    entity,
-    trustedRoot: deps.trustedRoot,
-    requirements: requirementsFor(signed, promised, deps.trustedRoot),
-    // Without a promised time the certificate is judged at its own start: the log proves the order, not the hour.
-    now: promised ? deps.clock.now() : start,
-  });
-  if (verdict.outcome === 'unavailable') throw new WaybillError(verdict.cause);
-  if (verdict.outcome === 'rejected') return { reason: verdict.reason };
+  const uncovered = uncoveredOf(coverage, deps.trustedRoot);
+  if (found.count === 0) throw nothing(query, first, uncovered);
+  found.steps.sort((a, b) => a.at - b.at || a.logIndex - b.logIndex);
   return {
-    step: {
-      origin: found.origin,
-      logIndex: found.entry.logIndex,
-      verdict,
-      at: promised ? found.entry.integratedTime * 1000 : start,
-      timeFrom: promised ? 'log' : 'certificate',
-      entry: found.entry,
-    },
+    query,
+    steps: found.steps,
+    unproven: found.unproven,
+    coverage,
+    uncovered,
+    truncated: page.truncated,
+    settled,
   };
 }
 
-interface SignedPart {
-  readonly signature: Uint8Array;
-  readonly certificate?: Certificate;
-  readonly key?: PublicKey;
-}
+/** What the pages of one answer come to. */
+class Findings {
+  readonly steps: LineageStep[] = [];
+  readonly unproven: { origin: string; logIndex: number; reason: Reason }[] = [];
+  readonly #seen = new Set<string>();
+  readonly #query: AuditQuery;
+  readonly #deps: LineageDeps;
 
-/** Signature and verifier as the entry's own body records them. */
-function signedPart(entry: TransparencyLogEntry): SignedPart {
-  if (entry.kind === 'hashedrekord' && entry.version === '0.0.2') {
-    const body = unwrap(parseRekorV2Body(entry.kind, entry.version, entry.canonicalizedBody));
-    const { kind, rawBytes } = body.verifier;
-    return kind === 'x509Certificate'
-      ? { signature: body.signature, certificate: unwrap(parseCertificate(rawBytes)) }
-      : { signature: body.signature, key: unwrap(publicKeyFromSpki(rawBytes)) };
+  constructor(query: AuditQuery, deps: LineageDeps) {
+    this.#query = query;
+    this.#deps = deps;
   }
-  const body = unwrap(parseRekorV1Body(entry.kind, entry.version, entry.canonicalizedBody));
-  const [first] = 'signatures' in body ? body.signatures : [body];
-  if (first === undefined) {
-    throw fail(R.auditAnswer, {
-      expected: 'an entry that records a signature',
-      actual: `${entry.kind} without one`,
-    });
+
+  get count(): number {
+    return this.#seen.size;
   }
-  return { signature: first.signature, ...verifierOf(first.verifier) };
+
+  take(page: AuditAnswer): void {
+    requireSameQuestion(page, this.#query);
+    const covered = new Set(page.coverage.map(({ origin }) => origin));
+    for (const found of page.entries) {
+      if (!covered.has(found.origin)) {
+        const expected = 'entries of the logs the answer covers';
+        throw fail(R.auditAnswer, { expected, actual: `one of ${found.origin}` });
+      }
+      this.#takeEntry(found);
+    }
+  }
+
+  #takeEntry(found: AuditedEntry): void {
+    const { origin, entry } = found;
+    const { logIndex } = entry;
+    requireLogged(found, this.#deps.trustedRoot);
+    const at = `${origin} #${logIndex}`;
+    if (this.#seen.has(at))
+      throw fail(R.auditAnswer, { expected: 'every entry once', actual: `${at} twice` });
+    this.#seen.add(at);
+    const joined = requireJoined(found, this.#query.digest);
+    const signed = signedPart(entry);
+    requireNamed(found, signed, this.#query);
+    const judged = this.#judge(found, joined, signed);
+    if ('reason' in judged) this.unproven.push({ origin, logIndex, reason: judged.reason });
+    else this.steps.push(judged.step);
+  }
+
+  #judge(
+    found: AuditedEntry,
+    joined: Joined,
+    signed: SignedPart | undefined,
+  ): { readonly step: LineageStep } | { readonly reason: Reason } {
+    const artifact = this.#query.digest ?? joined.digests[0];
+    if (signed === undefined || artifact === undefined || !joined.isTied) {
+      const expected = joined.isTied
+        ? 'a signature over something known'
+        : 'signed bytes that name the digest';
+      return { reason: reason(R.auditUntied, { expected, actual: `${found.entry.kind} without them` }) };
+    }
+    const { trustedRoot, keys = [], clock } = this.#deps;
+    const judged = proveSignature(artifact, found, signed, { trustedRoot, keys, now: clock.now() });
+    if ('reason' in judged) return judged;
+    const { origin, entry } = found;
+    const { digests } = joined;
+    const { verdict } = judged;
+    return {
+      step: {
+        origin,
+        logIndex: entry.logIndex,
+        verdict,
+        digests,
+        ...timeOf(entry, signed, clock.now()),
+        entry,
+      },
+    };
+  }
 }
 
-function verifierOf(pem: string): { readonly certificate: Certificate } | { readonly key: PublicKey } {
-  const [block] = unwrap(pemDecode(pem));
-  if (block?.label === 'CERTIFICATE') return { certificate: unwrap(parseCertificate(block.der)) };
-  return { key: unwrap(publicKeyFromPem(pem)) };
+function timeOf(
+  entry: TransparencyLogEntry,
+  { certificate }: SignedPart,
+  now: number,
+): Pick<LineageStep, 'at' | 'timeFrom'> {
+  if (isPromised(entry)) return { at: entry.integratedTime * 1000, timeFrom: 'log' };
+  if (certificate !== undefined) return { at: certificate.notBefore, timeFrom: 'certificate' };
+  return { at: now, timeFrom: 'search' };
 }
 
-function entityOf(found: AuditedEntry, signed: SignedPart): SignedEntity {
-  const common = {
-    entries: [found.entry],
-    timestamps: [],
-    signature: signed.signature,
-    material:
-      signed.certificate === undefined
-        ? ({ kind: 'publicKey', hint: '' } as const)
-        : ({ kind: 'certificate', certificate: signed.certificate } as const),
-  };
-  const { statement } = found;
-  if (statement === undefined) return { ...common, content: { kind: 'message' } };
-  const { payloadType, payload } = statement;
-  if (payloadType !== INTOTO_PAYLOAD_TYPE) return { ...common, content: { kind: 'simpleSigning', payload } };
-  const envelope = { payloadType, payload, signatures: [{ sig: signed.signature }] };
-  return { ...common, content: { kind: 'dsse', envelope } };
+function requireSameQuestion(page: AuditAnswer, query: AuditQuery): void {
+  for (const field of ['digest', 'identity', 'issuer'] as const) {
+    if (page.query[field] === query[field]) continue;
+    const expected = `an answer about ${field} ${query[field] ?? '(not asked)'}`;
+    throw fail(R.auditAnswer, { expected, actual: page.query[field] ?? 'one without it' });
+  }
 }
 
-/** Anybody may have signed: the question is who it was, so any identity of the trusted root is admitted. */
-function requirementsFor(signed: SignedPart, promised: boolean, trust: TrustMaterial): Requirements {
-  if (signed.key !== undefined) return unwrap(requireKey(signed.key));
-  return unwrap(
-    withoutIdentityUnsafe({
-      time: promised ? { kind: 'integrated', atLeast: 1 } : { kind: 'current' },
-      ...(trust.ctlogs.size === 0 ? { sct: 'notRequiredUnsafe' as const } : {}),
-    }),
-  );
+/** What was searched is said by the audit service; that such a tree exists is said by the log. */
+function requireHeads(coverage: AuditAnswer['coverage'], trust: TrustMaterial): void {
+  for (const { origin, treeSize, checkpoint } of coverage) {
+    const head = verifyLogHead(checkpoint, trust);
+    const expected = `a checkpoint of ${origin} over ${treeSize} entries, signed by a trusted log`;
+    if (head === undefined) throw fail(R.auditAnswer, { expected, actual: 'none that verifies' });
+    if (head.origin === origin && head.size === treeSize) continue;
+    throw fail(R.auditAnswer, { expected, actual: `${head.size} entries of ${head.origin}` });
+  }
+}
+
+/** Trusted logs are told apart by their key: several may share a host name. */
+function uncoveredOf(coverage: AuditAnswer['coverage'], trust: TrustMaterial): readonly string[] {
+  return [...trust.tlogs].flatMap(([id, logs]) => {
+    const only: TrustMaterial = { ...trust, tlogs: new Map([[id, logs]]) };
+    const isCovered = coverage.some(({ checkpoint }) => verifyLogHead(checkpoint, only) !== undefined);
+    return isCovered || !isNonEmpty(logs) ? [] : [`${logs[0].host} (${id.slice(0, 16)}…)`];
+  });
+}
+
+function nothing(
+  query: AuditQuery,
+  { coverage, settled }: AuditAnswer,
+  uncovered: readonly string[],
+): WaybillError {
+  const asked = Object.entries(query).map(([field, value]) => `${field} ${value}`);
+  const searched = coverage.map(coverageText).join('; ');
+  const missing = uncovered.length === 0 ? '' : `; not searched: ${uncovered.join(', ')}`;
+  const reading = settled ? '' : '; attachments pushed before the start are still being read';
+  return fail(R.auditNothing, {
+    expected: `an entry with ${asked.join(' and ')}`,
+    actual: `none; searched: ${searched || 'no log'}${missing}${reading}`,
+  });
 }

@@ -1,17 +1,25 @@
 /** Client of the audit service: the answer parsed, nothing in it believed yet. */
-
 import type { Digest } from '#base/brand';
 import { fromBase64 } from '#base/bytes';
-import { attempt, unwrap } from '#base/result';
+import { unwrap } from '#base/result';
 import { type TransparencyLogEntry, tlogEntryFromJson } from '#formats/bundle';
-import { parseJson, reader } from '#formats/json';
-import { ask, joinUrl, refused, type WireDeps } from './http.ts';
+import { type JsonReader, parseJson, reader } from '#formats/json';
+import { ask, joinUrl, readAnswer, refused, type WireDeps } from './http.ts';
 import { R } from './reasons.ts';
+
+/** What is asked for: an entry must meet all that is given. */
+export interface AuditQuery {
+  readonly digest?: Digest;
+  /** A name in the certificate, without regard to case. */
+  readonly identity?: string;
+  /** The OIDC issuer in the certificate. */
+  readonly issuer?: string;
+}
 
 export interface AuditedEntry {
   readonly origin: string;
   readonly entry: TransparencyLogEntry;
-  /** The signed bytes that are said to tie the entry to the digest. */
+  /** The signed bytes that are said to lie behind the entry. */
   readonly statement?: {
     readonly payloadType: string;
     readonly payload: Uint8Array;
@@ -19,9 +27,16 @@ export interface AuditedEntry {
   };
 }
 
+/** One page of an answer. */
 export interface AuditAnswer {
+  /** What it says it answers. */
+  readonly query: { readonly [K in keyof AuditQuery]?: string };
   readonly entries: readonly AuditedEntry[];
   readonly truncated: boolean;
+  /** Where to go on; present when there is more. */
+  readonly next?: string;
+  /** False while the service still reads what was attached before its start. */
+  readonly settled: boolean;
   readonly coverage: readonly {
     readonly origin: string;
     readonly treeSize: number;
@@ -29,43 +44,59 @@ export interface AuditAnswer {
   }[];
 }
 
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+const ANSWER_BYTES_MAX = 128 * 1024 * 1024;
+const ANSWER_ENTRIES_MAX = 10_000;
 
-/** Asks one audit service about one digest. Throws WB-813, WB-814 or network reasons. */
-export async function askAudit(base: string, digest: Digest, deps: WireDeps): Promise<AuditAnswer> {
-  const url = `${joinUrl(base, '/api/v1/audit/search')}?digest=${encodeURIComponent(digest)}`;
+/** Asks one audit service for one page. Throws WB-813, WB-814 or network reasons. */
+export async function askAudit(
+  base: string,
+  query: AuditQuery,
+  deps: WireDeps,
+  after?: string,
+): Promise<AuditAnswer> {
+  const given = Object.entries({ ...query, after }).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined,
+  );
+  const url = `${joinUrl(base, '/api/v1/audit/search')}?${new URLSearchParams(given)}`;
   const answer = await ask(deps, { url, maxBytes: ANSWER_BYTES_MAX });
   if (answer.status !== 200) throw refused(R.answer, url, answer);
-  return unwrap(
-    attempt(() => {
-      const json = reader(unwrap(parseJson(answer.body, { maxBytes: ANSWER_BYTES_MAX })), '$', {
-        as: R.answer,
-      });
-      return {
-        entries: json.children('entries', 100_000).map((item): AuditedEntry => {
-          const entry = unwrap(tlogEntryFromJson(item.child('tlogEntry').object));
-          const statement = item.optionalChild('statement');
-          return {
-            origin: item.text('origin'),
-            entry,
-            ...(statement === undefined
-              ? {}
-              : {
-                  statement: {
-                    payloadType: statement.text('payloadType'),
-                    payload: fromBase64(statement.text('payload')),
-                    seenIn: statement.optionalString('seenIn') ?? '',
-                  },
-                }),
-          };
-        }),
-        truncated: json.boolean('truncated'),
-        coverage: json.children('coverage', 64).map((item) => ({
-          origin: item.text('origin'),
-          treeSize: item.integer('treeSize'),
-          checkpoint: item.text('checkpoint'),
-        })),
-      };
-    }),
+  return readAnswer(url, () =>
+    readPage(reader(unwrap(parseJson(answer.body, { maxBytes: ANSWER_BYTES_MAX })), '$', { as: R.answer })),
   );
+}
+
+function readPage(json: JsonReader): AuditAnswer {
+  const next = json.optionalString('next');
+  return {
+    query: Object.fromEntries(
+      (['digest', 'identity', 'issuer'] as const).flatMap((field) => {
+        const value = json.optionalString(field);
+        return value === undefined ? [] : [[field, value]];
+      }),
+    ),
+    entries: json.children('entries', ANSWER_ENTRIES_MAX).map(readEntry),
+    truncated: json.boolean('truncated'),
+    ...(next === undefined ? {} : { next }),
+    settled: json.boolean('settled'),
+    coverage: json.children('coverage', 64).map((item) => ({
+      origin: item.text('origin'),
+      treeSize: item.integer('treeSize'),
+      checkpoint: item.text('checkpoint'),
+    })),
+  };
+}
+
+function readEntry(item: JsonReader): AuditedEntry {
+  const entry = unwrap(tlogEntryFromJson(item.child('tlogEntry').object));
+  const statement = item.optionalChild('statement');
+  if (statement === undefined) return { origin: item.text('origin'), entry };
+  return {
+    origin: item.text('origin'),
+    entry,
+    statement: {
+      payloadType: statement.text('payloadType'),
+      payload: fromBase64(statement.text('payload')),
+      seenIn: statement.optionalString('seenIn') ?? '',
+    },
+  };
 }

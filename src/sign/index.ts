@@ -1,5 +1,5 @@
 /** Signing: keys, the clients of CA, log and timestamp authority, and the pipeline that verifies what it made. */
-export { type AuditAnswer, type AuditedEntry, askAudit } from './audit-client.ts';
+export { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit } from './audit-client.ts';
 export { type CaClient, caClient } from './ca-client.ts';
 export type { SignContent } from './content.ts';
 export { ephemeralKey, type TokenSource } from './credential.ts';

@@ -1,14 +1,16 @@
 /** Lineage for people and machines. */
 import { toBase64 } from '#base/bytes';
+import { coverageText, rootOf } from '#flows/coverage-text';
 import type { Lineage, LineageStep } from '#flows/lineage';
 import { COSIGN_SIGN_V1 } from '#formats/intoto';
 import { acceptedJson } from './verified.ts';
 
 export const lineageJson = (lineage: Lineage): object => ({
-  digest: lineage.digest,
+  ...lineage.query,
   steps: lineage.steps.map((step) => ({
     origin: step.origin,
     logIndex: step.logIndex,
+    digests: step.digests,
     at: new Date(step.at).toISOString(),
     timeFrom: step.timeFrom,
     what: whatOf(step),
@@ -16,8 +18,10 @@ export const lineageJson = (lineage: Lineage): object => ({
     ...acceptedJson(step.verdict),
   })),
   unproven: lineage.unproven,
-  coverage: lineage.coverage,
+  coverage: lineage.coverage.map((one) => ({ ...one, rootHash: rootOf(one.checkpoint) ?? null })),
+  uncovered: lineage.uncovered,
   truncated: lineage.truncated,
+  settled: lineage.settled,
 });
 
 const names: Readonly<Record<string, string>> = {
@@ -37,32 +41,47 @@ function whatOf(step: LineageStep): string {
 }
 
 export function renderLineage(lineage: Lineage): string {
-  const lines = [`lineage of ${lineage.digest}`];
-  for (const step of lineage.steps) {
-    const { signer } = step.verdict;
-    const at = new Date(step.at).toISOString().replace('.000Z', 'Z');
-    lines.push(`  ${at}${step.timeFrom === 'log' ? '' : ' or after'}  ${whatOf(step)}`);
-    lines.push(
-      signer.kind === 'certificate'
-        ? `    by     ${signer.san.value}  (${signer.issuer})`
-        : '    by     a key, not an identity',
-    );
-    if (signer.kind === 'certificate' && signer.claims.sourceRepositoryUri !== undefined) {
-      const { sourceRepositoryUri, sourceRepositoryRef, sourceRepositoryDigest } = signer.claims;
-      lines.push(
-        `    from   ${sourceRepositoryUri}@${sourceRepositoryRef ?? ''} ${sourceRepositoryDigest ?? ''}`,
-      );
-    }
-    lines.push(`    logged ${step.origin} #${step.logIndex}, inclusion proven`);
-  }
+  const { digest, identity, issuer } = lineage.query;
+  const lines = [`lineage of ${digest ?? identity ?? issuer}`];
+  if (digest !== undefined && identity !== undefined) lines.push(`  only by ${identity}`);
+  if (issuer !== undefined && (digest ?? identity) !== undefined) lines.push(`  only of issuer ${issuer}`);
+  for (const step of lineage.steps) lines.push(...stepLines(step, digest));
   for (const entry of lineage.unproven) {
     lines.push(
       `  NOT PROVEN ${entry.origin} #${entry.logIndex}: ${entry.reason.check}: ${entry.reason.actual}`,
     );
   }
-  for (const { origin, treeSize } of lineage.coverage) {
-    lines.push(`  covered: entries 0…${treeSize - 1} of ${origin}`);
-  }
-  if (lineage.truncated) lines.push('  there are more entries than one answer holds');
+  for (const covered of lineage.coverage) lines.push(`  covered: ${coverageText(covered)}`);
+  for (const log of lineage.uncovered) lines.push(`  NOT COVERED: the trusted log ${log}`);
+  if (lineage.truncated) lines.push('  there are more entries than one search reads');
+  if (!lineage.settled) lines.push('  the audit service still reads older attachments: ask again');
   return lines.join('\n');
+}
+
+const SHOWN_DIGESTS_MAX = 3;
+
+function stepLines(step: LineageStep, asked: string | undefined): string[] {
+  const { signer } = step.verdict;
+  const at = new Date(step.at).toISOString().replace('.000Z', 'Z');
+  const lines = [
+    `  ${{ log: at, certificate: `${at} or after`, search: `before ${at}` }[step.timeFrom]}  ${whatOf(step)}`,
+  ];
+  if (asked === undefined) {
+    const more = step.digests.length - SHOWN_DIGESTS_MAX;
+    const shown = step.digests.slice(0, SHOWN_DIGESTS_MAX).join(', ');
+    lines.push(`    about  ${shown}${more > 0 ? ` and ${more} more` : ''}`);
+  }
+  lines.push(
+    signer.kind === 'certificate'
+      ? `    by     ${signer.san.value}  (${signer.issuer})`
+      : '    by     a key you named, not an identity',
+  );
+  if (signer.kind === 'certificate' && signer.claims.sourceRepositoryUri !== undefined) {
+    const { sourceRepositoryUri, sourceRepositoryRef, sourceRepositoryDigest } = signer.claims;
+    lines.push(
+      `    from   ${sourceRepositoryUri}@${sourceRepositoryRef ?? ''} ${sourceRepositoryDigest ?? ''}`,
+    );
+  }
+  lines.push(`    logged ${step.origin} #${step.logIndex}, inclusion proven`);
+  return lines;
 }
