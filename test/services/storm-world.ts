@@ -66,9 +66,12 @@ export async function stormWorld(digests: number): Promise<StormWorld> {
   };
   try {
     const stack = await composeStack({ dataDir: join(folder, 'stack'), logLevel: 'silent' });
-    const images = await signedImages(stack, digests).finally(async () => {
+    let images: StormImage[];
+    try {
+      images = await signedImages(stack, digests);
+    } finally {
       await stack.close();
-    });
+    }
     const requests: string[] = [];
     closers.push(await countingRegistry(stack, requests));
     const guards = await guardPorts(stack);
