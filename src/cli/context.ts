@@ -1,8 +1,10 @@
 /** What a command gets from the edge: streams, environment, time, network. Built once in main. */
+import { homedir } from 'node:os';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { systemClock, systemRandom } from '#platform/system';
+import { plainText } from './render/plain.ts';
 
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,7 +44,7 @@ export function processContext(options: ContextOptions): CliContext {
     process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
   };
   return {
-    env: process.env,
+    env: environment(),
     cwd: process.cwd(),
     transport: httpTransport({ userAgent: `waybill/${options.version}` }),
     clock: systemClock,
@@ -53,13 +55,25 @@ export function processContext(options: ContextOptions): CliContext {
     stdout,
     stderr,
     progress: (text) => {
-      if (!options.quiet) stderr(text);
+      if (!options.quiet) stderr(plainText(text));
     },
     result: (schema, value, text) => {
-      stdout(options.json ? JSON.stringify({ schema, ...value }) : text());
+      stdout(options.json ? JSON.stringify({ schema, ...value }) : plainText(text()));
     },
     exit: (code) => {
       process.exitCode = code;
     },
   };
+}
+
+/** The environment; a HOME that is not set is the one of the user's account, never the current folder. */
+function environment(): CliContext['env'] {
+  if (process.env['HOME'] || process.platform === 'win32') return process.env;
+  try {
+    // An empty HOME would be taken at its word.
+    delete process.env['HOME'];
+    return { ...process.env, HOME: homedir() };
+  } catch {
+    return process.env;
+  }
 }

@@ -1,11 +1,12 @@
 /** Entry of the CLI: finds the verb, loads its module, runs it, maps the outcome to an exit code. */
 import { Command, CommanderError } from 'commander';
+import { nearestWord } from '#base/nearest';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { normaliseArgv } from './argv.ts';
 import { type CliContext, processContext } from './context.ts';
 import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
-import { nearest } from './suggest.ts';
+import { commandOf, refuseRepeats, usageError } from './usage.ts';
 import { type Verb, verbs } from './verbs.ts';
 import { packageVersion } from './version.ts';
 
@@ -14,41 +15,66 @@ const EXIT_USAGE = 3;
 
 async function main(argv: readonly string[]): Promise<void> {
   const version = packageVersion();
-  const json = argv.includes('--json');
-  const context = processContext({ json, quiet: argv.includes('--quiet'), version });
-  // A reader that left (`waybill … | head`) is not an error of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-  });
+  const context = processContext({ json: hasFlag(argv, 'json'), quiet: hasFlag(argv, 'quiet'), version });
+  watchOutput(context);
   try {
     await runVerb(argv, context, version);
   } catch (error) {
-    process.exitCode = report(error, context);
+    process.exitCode = await report(error, context);
   }
 }
 
+/** Known before the command line is parsed: how to report that it cannot be. */
+function hasFlag(argv: readonly string[], name: string): boolean {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.some((word) => new RegExp(`^--${name}(?:=(?:true|1|t))?$`, 'i').test(word));
+}
+
+/**
+ * A reader that left (`waybill … | head`) is no error, and it changes no verdict: the work goes on and its exit
+ * code stands. A result that cannot be written is an error.
+ */
+function watchOutput(context: CliContext): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || process.exitCode !== undefined) return;
+    const actual = error.code ?? error.message;
+    const { reason } = fail(R.output, { expected: 'the result on standard output', actual });
+    context.stderr(renderReason(reason, context.useColor));
+    process.exitCode = reason.exit;
+  });
+  process.stderr.on('error', () => {});
+}
+
 async function runVerb(argv: readonly string[], context: CliContext, version: string): Promise<void> {
-  const name = argv.find((word) => !word.startsWith('-'));
-  const first = argv[0];
-  if (name === undefined || name === 'help' || first === '--help' || first === '-h') {
-    if (first === '--version' || first === '-V') return context.stdout(version);
-    return help(argv, context, version);
+  const [first, ...rest] = argv;
+  if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
+    return help(rest, context, version);
   }
-  if (name === 'version') return context.result('waybill.dev/version/v1', { version }, () => version);
+  if (first === 'version' || first === '--version' || first === '-V') {
+    const extra = rest.find((word) => word !== '--json' && word !== '--quiet');
+    if (extra === undefined) return context.result('waybill.dev/version/v1', { version }, () => version);
+    throw fail(R.usage, { expected: `nothing after ${first}`, actual: JSON.stringify(extra) });
+  }
+  const program = await programFor([verbNamed(first)], context, version);
+  try {
+    await program.parseAsync(normaliseArgv(argv, program), { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode !== 0) throw usageError(error, argv, program);
+    throw error;
+  }
+}
+
+function verbNamed(name: string): Verb {
   const verb = verbs.find((candidate) => candidate.name === name);
-  if (verb === undefined) {
-    const close = nearest(
-      name,
-      verbs.map((candidate) => candidate.name),
-    );
-    throw fail(R.unknownVerb, {
-      expected: 'a command of waybill',
-      actual: JSON.stringify(name),
-      ...(close === undefined ? {} : { hint: `did you mean 'waybill ${close}'? See waybill help` }),
-    });
-  }
-  const program = await programFor([verb], context, version);
-  await program.parseAsync(normaliseArgv(argv, program), { from: 'user' });
+  if (verb !== undefined) return verb;
+  const names = verbs.map((candidate) => candidate.name);
+  const close = name.startsWith('-') ? undefined : nearestWord(name, names);
+  throw fail(R.unknownVerb, {
+    expected: name.startsWith('-') ? 'a command of waybill before its options' : 'a command of waybill',
+    actual: JSON.stringify(name),
+    ...(close === undefined ? {} : { hint: `did you mean 'waybill ${close}'? See waybill help` }),
+  });
 }
 
 async function programFor(some: readonly Verb[], context: CliContext, version: string): Promise<Command> {
@@ -75,14 +101,14 @@ function withCommonOptions(command: Command): void {
   const has = (flag: string): boolean => command.options.some((option) => option.long === flag);
   if (!has('--json')) command.option('--json', 'print the result as one JSON object');
   if (!has('--quiet')) command.option('--quiet', 'print no progress');
+  refuseRepeats(command);
 }
 
-async function help(argv: readonly string[], context: CliContext, version: string): Promise<void> {
-  const topic = argv[0] === 'help' ? argv[1] : undefined;
-  const verb = verbs.find((candidate) => candidate.name === topic);
-  if (verb !== undefined) {
-    const program = await programFor([verb], context, version);
-    return context.stdout((program.commands[0] as Command).helpInformation());
+async function help(words: readonly string[], context: CliContext, version: string): Promise<void> {
+  const topic = words.find((word) => !word.startsWith('-'));
+  if (topic !== undefined) {
+    const program = await programFor([verbNamed(topic)], context, version);
+    return context.stdout(commandOf(words, program).helpInformation());
   }
   const groups = Map.groupBy(verbs, (candidate) => candidate.group);
   const lines = [
@@ -101,13 +127,13 @@ async function help(argv: readonly string[], context: CliContext, version: strin
 }
 
 /** Prints what went wrong and returns the exit code. */
-function report(error: unknown, context: CliContext): number {
+async function report(error: unknown, context: CliContext): Promise<number> {
   if (error instanceof WaybillError) return reportReason(error.reason, context);
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    const actual = error.message.replace(/^error: /, '');
-    return reportReason(fail(R.usage, { expected: 'a valid command line', actual }).reason, context);
-  }
+  // Help that was asked for ends in this class too.
+  if (error instanceof CommanderError) return error.exitCode;
+  const { asFileError } = await import('#platform/files');
+  const file = asFileError(error);
+  if (file !== undefined) return reportReason(file.reason, context);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   context.stderr(`waybill: internal error (please report it)\n${text}`);
   if (context.json) {

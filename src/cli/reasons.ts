@@ -36,6 +36,14 @@ export const R = defineReasons({
     summary: 'An option has a value that cannot be used.',
     hint: 'see --help of the command',
   },
+  output: {
+    code: 'WB-1306',
+    check: 'cli.output',
+    side: 'environment',
+    summary: 'The result cannot be written to standard output.',
+    hint: 'make room where the output goes; the work itself may be done',
+    exit: 3,
+  },
   compat: {
     code: 'WB-1306',
     check: 'cli.compat',

@@ -102,6 +102,7 @@ async function indexTar(file: string): Promise<ReadonlyMap<string, TarEntry>> {
     throw fail(R.archive, { expected: `a tar archive at ${file}`, actual: error.code ?? 'no file' }, error);
   });
   try {
+    if ((await handle.stat()).isDirectory()) throw notTar(file, 'a folder');
     const header = Buffer.alloc(TAR_BLOCK);
     for (let at = 0, count = 0; ; count++) {
       const { bytesRead } = await handle.read(header, 0, TAR_BLOCK, at);

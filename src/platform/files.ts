@@ -5,7 +5,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail } from '#base/reason';
+import { fail, type WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
 
 let counter = 0;
@@ -17,7 +17,9 @@ export async function writeFileDurable(
   options: { readonly mode?: number } = {},
 ): Promise<void> {
   const folder = dirname(path);
-  const made = await mkdir(folder, { recursive: true });
+  const made = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileError(path, error);
+  });
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${counter++}.tmp`);
   try {
     const handle = await open(temporary, 'wx', options.mode ?? 0o644);
@@ -73,14 +75,24 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Reads a file of at most `maxBytes`; throws WB-209 naming the path. */
 export async function readFileLimited(path: string, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (actual: string): Error =>
+    fail(R.file, { expected: `${path} of at most ${maxBytes} bytes`, actual });
   try {
     const handle = await open(path, 'r');
     try {
-      const { size } = await handle.stat();
-      if (size > maxBytes) {
-        throw fail(R.file, { expected: `${path} of at most ${maxBytes} bytes`, actual: `${size} bytes` });
+      const stat = await handle.stat();
+      if (stat.size > maxBytes) throw tooLarge(`${stat.size} bytes`);
+      if (stat.isFile() || stat.isDirectory()) return new Uint8Array(await handle.readFile());
+      // A pipe or a device has no size: what comes is counted.
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      const stream = handle.createReadStream({ autoClose: false, end: maxBytes });
+      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+        length += chunk.length;
+        if (length > maxBytes) throw tooLarge('more');
+        chunks.push(chunk);
       }
-      return new Uint8Array(await handle.readFile());
+      return new Uint8Array(Buffer.concat(chunks));
     } finally {
       await handle.close();
     }
@@ -99,8 +111,32 @@ export async function readFileIfThere(path: string): Promise<Uint8Array | undefi
   }
 }
 
+const words: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EEXIST: 'a file is in the way',
+  EISDIR: 'a folder',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space left',
+  ENOTDIR: 'a file is in the way',
+  EROFS: 'a read-only file system',
+};
+
 function fileError(path: string, error: unknown): Error {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) return error as Error;
-  return fail(R.file, { expected: `access to ${path}`, actual: code }, error);
+  return code === undefined ? (error as Error) : accessError(path, code, error);
+}
+
+function accessError(path: string, code: string, error: unknown): WaybillError {
+  const word = words[code];
+  const actual = word === undefined ? code : `${word} (${code})`;
+  return fail(R.file, { expected: `access to ${path === '' ? 'a file' : path}`, actual }, error);
+}
+
+/** WB-209 for an error of the file system that names its path; undefined for every other error. */
+export function asFileError(error: unknown): WaybillError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || path === undefined || syscall === undefined || syscall === 'connect')
+    return undefined;
+  return accessError(path, code, error);
 }

@@ -90,7 +90,11 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     await app.listen({ host, port });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw fail(R.listen, { expected: `${host}:${port} to be free`, actual: code }, error);
+    throw fail(
+      R.listen,
+      { expected: `${host}:${port} to be a free address of this machine`, actual: code },
+      error,
+    );
   }
   const address = app.server.address();
   const actual = typeof address === 'object' && address !== null ? address.port : port;

@@ -85,7 +85,7 @@ export const R = defineReasons({
     check: 'server.listen',
     side: 'environment',
     summary: 'A server cannot listen on its address.',
-    hint: 'choose another port with --port, or stop what uses it',
+    hint: 'choose another address or port, or stop what uses it',
     exit: 3,
   },
   keyFile: {

@@ -12,7 +12,7 @@ export interface SqliteOptions {
 }
 
 export function openDatabase(path: string, options: SqliteOptions = {}): DatabaseSync {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+  if (path !== ':memory:' && options.readOnly !== true) mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
   if (options.readOnly !== true) {
     database.exec('PRAGMA journal_mode = WAL');

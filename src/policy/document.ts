@@ -15,8 +15,8 @@ import {
   type Scalar,
 } from 'yaml';
 import { limits } from '#base/limits';
+import { nearestWord } from '#base/nearest';
 import { fail, type ReasonSpec } from '#base/reason';
-import { nearestWord } from './nearest.ts';
 import { R } from './reasons.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };

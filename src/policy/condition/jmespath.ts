@@ -1,7 +1,7 @@
 /** Evaluates a JMESPath tree. A missing field is null; a wrong type in a function is an error (WB-745). */
+import { nearestWord } from '#base/nearest';
 import { fail } from '#base/reason';
 import type { Json } from '../document.ts';
-import { nearestWord } from '../nearest.ts';
 import { R } from '../reasons.ts';
 import { type FunctionTable, type Reference, type Surroundings, typeName } from './functions.ts';
 import { arithmeticFunctions } from './functions-arithmetic.ts';

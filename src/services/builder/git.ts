@@ -74,7 +74,9 @@ export function tryGit(place: GitPlace, cwd: string, args: readonly string[]): P
 export async function git(place: GitPlace, cwd: string, args: readonly string[]): Promise<string> {
   const result = await tryGit(place, cwd, args);
   if (result.code === 0) return result.stdout;
-  const said = result.stderr.trim().split('\n').at(-1) ?? '';
+  // git puts the cause first and advice ("… and the repository exists.") below it.
+  const lines = result.stderr.trim().split('\n');
+  const said = lines.find((line) => /^(?:fatal|error): /.test(line)) ?? lines.at(-1) ?? '';
   throw fail(R.source, {
     expected: `git ${args[0] ?? ''} to succeed`,
     actual: result.timedOut ? 'no answer in time' : said || `exit code ${result.code}`,
