@@ -340,6 +340,18 @@ test('all pages of an answer are read', async () => {
   assert.equal(lineage.truncated, false);
 });
 
+test('fifty pages are read of one search, and what is left is said', async () => {
+  const pages = Array.from({ length: 50 }, (_, i) => ({
+    ...answer([attested(provenance(image, `page ${i}`))]),
+    truncated: true,
+    next: `0.${i}`,
+  }));
+  const lineage = await ask(pages);
+  assert.deepEqual([lineage.steps.length, lineage.truncated], [50, true]);
+  const ended = await ask([...pages.slice(0, 49), answer([])]);
+  assert.deepEqual([ended.steps.length, ended.truncated], [49, false]);
+});
+
 test('an answer that is none of its kind is WB-814', async () => {
   await refused({ ...answer([]), entries: 'none' } as unknown as Answer, /entries/, 'WB-814');
 });

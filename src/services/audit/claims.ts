@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '#base/clock';
-import { type AuditConfig, JOINED_HASHES_MAX, READING_WAIT_MS } from './config.ts';
+import { type AuditConfig, JOINED_HASHES_MAX, READING_WAIT_MS_DEFAULT } from './config.ts';
 import type { SignedClaim } from './statements.ts';
 import {
   type ClaimBatch,
@@ -21,6 +21,7 @@ const FIRST: ClaimHash = { claim: 0, hash: '' };
 export class Claims {
   readonly #store: ClaimStore;
   readonly #clock: Clock;
+  readonly #readingWaitMs: number;
   readonly #announced = new Set<Promise<void>>();
   #reading: Promise<void> | undefined;
   #waiting: ClaimBatch[] = [];
@@ -29,6 +30,7 @@ export class Claims {
   constructor(config: AuditConfig, clock: Clock) {
     this.#store = openClaimStore(config.dataDir);
     this.#clock = clock;
+    this.#readingWaitMs = config.readingWaitMs ?? READING_WAIT_MS_DEFAULT;
   }
 
   /** Durable when it resolves. What comes in one turn of the event loop shares one commit. */
@@ -83,7 +85,7 @@ export class Claims {
     if (reading !== undefined) {
       const stop = new AbortController();
       const { signal } = stop;
-      await Promise.race([reading, sleep(READING_WAIT_MS, undefined, { signal }).catch(() => {})]);
+      await Promise.race([reading, sleep(this.#readingWaitMs, undefined, { signal }).catch(() => {})]);
       stop.abort();
     }
     await Promise.allSettled(this.#announced);

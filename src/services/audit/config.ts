@@ -21,6 +21,8 @@ export interface AuditedLog {
 export interface AuditConfig {
   /** Folder of the claim store; `undefined` keeps it in memory. */
   readonly dataDir?: string;
+  /** How long a search waits for what an earlier run left unread, in milliseconds. Default 10 s. */
+  readonly readingWaitMs?: number;
 }
 
 export interface AuditDeps {
@@ -34,7 +36,6 @@ export const ANSWER_ENTRIES_MAX = 200;
 export const ANSWER_PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
 /** Hashes `joins` gives at most. */
 export const JOINED_HASHES_MAX = 20_000;
-/** How long a search waits for what an earlier run left unread, in milliseconds. */
-export const READING_WAIT_MS = 10_000;
+export const READING_WAIT_MS_DEFAULT = 10_000;
 /** Longest identity or issuer in a query, in characters. */
 export const NAME_CHARS_MAX = 2048;
