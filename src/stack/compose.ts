@@ -17,6 +17,7 @@ import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackT
 import { environmentText, oldEnvironmentText } from './environment.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
+import { stackView } from './page-view.ts';
 import { R } from './reasons.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
@@ -99,6 +100,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         : { simulate: simulationOf(config.simulate, registryHost, config.mirrors ?? []) }),
     };
     await writeState(dataDir, state);
+    const { trustedRoot } = published;
+    stations.page.open({ clock, view: stackView({ state, stations, trustedRoot, clock, random }) });
     return {
       dataDir,
       state,

@@ -11,7 +11,7 @@ export const stations = [
   { name: 'tsa', title: 'timestamp authority' },
   { name: 'tuf', title: 'TUF repository' },
   { name: 'registry', title: 'OCI registry' },
-  { name: 'audit', title: 'lineage through the logs' },
+  { name: 'audit', title: 'page, and lineage through the logs' },
 ] as const;
 export type StationName = (typeof stations)[number]['name'];
 

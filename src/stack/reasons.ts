@@ -45,4 +45,12 @@ export const R = defineReasons({
     summary: 'The base port cannot be used.',
     hint: 'give a number between 1024 and 65500, or 0 for free ports',
   },
+  elsewhere: {
+    code: 'WB-1207',
+    check: 'stack.registry',
+    side: 'input',
+    summary: 'The page of a stack was asked for an image of another registry.',
+    hint: 'give a name in the registry of the stack, or the digest: the logs are searched for any digest',
+    status: 404,
+  },
 });

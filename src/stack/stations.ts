@@ -7,16 +7,17 @@ import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
-import { AuditIndex, Claims, registerAudit } from '#services/audit';
+import { AuditIndex, Claims, ImageRecords, Page, registerAudit, registerPage } from '#services/audit';
 import { type Ca, createCa, registerCa } from '#services/ca';
 import { type CtLog, createCt, registerCt } from '#services/ct';
 import { createLog, type LogApi, type LogService, registerLog } from '#services/log';
 import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
-import { registerRegistry } from '#services/registry';
+import { type OnManifest, type RegistryService, registerRegistry } from '#services/registry';
 import { createTsa, registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
 import type { SimulatedProvider } from '#trust';
 import { AttachmentFeed, auditHooks } from './audit-feed.ts';
+import { imageListener, noteOldImages } from './image-records.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { issuerNamesOf, redirected, SIMULATED_ISSUER } from './simulate.ts';
@@ -43,6 +44,11 @@ export interface Stations {
   readonly log2: LogService;
   readonly tsa: Tsa;
   readonly tuf: Tuf;
+  readonly registry: RegistryService;
+  /** Images that were pushed, and when first. */
+  readonly images: ImageRecords;
+  /** Shows nothing before it is opened. */
+  readonly page: Page;
 }
 
 /** Something to be closed when the stack stops, in reverse order of opening. */
@@ -51,18 +57,17 @@ export type Closers = (() => Promise<void> | void)[];
 /** Opens all stations; what was opened is in `closers` also when a later one fails. */
 export async function openStations(deps: StationDeps, closers: Closers): Promise<Stations> {
   const origins: Partial<Record<StationName, string>> = {};
-  const up = async (
+  const up = async <T>(
     name: StationName,
     bodyBytesMax: number,
-    register: (app: HttpApp, log: Logger) => void | Promise<void>,
-  ): Promise<string> => {
+    register: (app: HttpApp, log: Logger) => T | Promise<T>,
+  ): Promise<T> => {
     const log = loggerOf(deps, name);
     const app = createHttpServer({ log, bodyBytesMax });
-    await register(app, log);
+    const registered = await register(app, log);
     closers.push(() => app.close());
-    const origin = await listen(app, deps.host, portOf(name, deps.portBase, deps.before));
-    origins[name] = origin;
-    return origin;
+    origins[name] = await listen(app, deps.host, portOf(name, deps.portBase, deps.before));
+    return registered;
   };
 
   const oidc = await openOidc(deps, () => origins.oidc ?? '');
@@ -95,12 +100,18 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
   const index = new AuditIndex({ claims, logs: [log, log2] });
-  await up('audit', 1024, (app) => registerAudit(app, index));
-
-  await up('registry', limits.manifestBytes, async (app, logger) => {
-    await openRegistry(deps, app, new AttachmentFeed(claims, logger), closers);
+  const page = new Page();
+  await up('audit', 1024, (app) => {
+    registerAudit(app, index);
+    registerPage(app, page);
   });
-  return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf };
+
+  const images = new ImageRecords(join(deps.dataDir, 'audit'), deps.clock);
+  closers.push(() => images.close());
+  const registry = await up('registry', limits.manifestBytes, (app, logger) =>
+    openRegistry(deps, { app, feed: new AttachmentFeed(claims, logger), images, logger }, closers),
+  );
+  return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf, registry, images, page };
 }
 
 const loggerOf = (deps: StationDeps, name: string): Logger => createLogger(name, deps.logLevel);
@@ -126,20 +137,33 @@ async function openCt(deps: StationDeps): Promise<CtLog> {
   return createCt({ ...options, key, clock, log: loggerOf(deps, 'ct') });
 }
 
+interface RegistryParts {
+  readonly app: HttpApp;
+  readonly feed: AttachmentFeed;
+  readonly images: ImageRecords;
+  readonly logger: Logger;
+}
+
 async function openRegistry(
   { dataDir, clock, random }: StationDeps,
-  app: HttpApp,
-  feed: AttachmentFeed,
+  { app, feed, images, logger }: RegistryParts,
   closers: Closers,
-): Promise<void> {
-  const onManifest = feed.listener(() => registry);
+): Promise<RegistryService> {
+  const attachments = feed.listener(() => registry);
+  const pushed = imageListener(images, logger);
+  const onManifest: OnManifest = (...manifest) => {
+    attachments(...manifest);
+    pushed(...manifest);
+  };
   const config = { dataDir: join(dataDir, 'registry') };
   const registry = await registerRegistry(app, config, { clock, random, onManifest });
   feed.catchUp(registry);
+  noteOldImages(images, registry);
   closers.push(
     () => registry.close(),
     () => feed.stop(),
   );
+  return registry;
 }
 
 function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {

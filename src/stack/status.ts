@@ -8,7 +8,7 @@ import { parseJson, reader } from '#formats/json';
 import { parseCheckpoint, parseNote } from '#formats/note';
 import type { Transport } from '#platform/http-client';
 import { loadTrust, stackTrustFiles, type Trust } from '#trust';
-import { type StationName, stations } from './layout.ts';
+import { type Origins, type StationName, stations } from './layout.ts';
 import { requireState, type StackState } from './state.ts';
 
 export interface StationStatus {
@@ -37,11 +37,10 @@ export async function stackStatus(
 ): Promise<StackStatus> {
   const state = await requireState(dataDir);
   const each = await Promise.all(
-    stations.map(async ({ name, title }): Promise<StationStatus> => {
-      const url = state.origins[name];
-      const isUp = await answers(deps.transport, `${url}${healthPath[name] ?? '/healthz'}`);
+    (await stationStates(state.origins, deps.transport)).map(async (station): Promise<StationStatus> => {
+      const { name, url, isUp } = station;
       const entries = isUp ? await entriesOf(deps.transport, name, url) : undefined;
-      return { name, title, url, isUp, ...(entries === undefined ? {} : { entries }) };
+      return { ...station, ...(entries === undefined ? {} : { entries }) };
     }),
   );
   const trust = await tufOf(dataDir, state, deps);
@@ -51,6 +50,19 @@ export async function stackStatus(
     isUp: each.every((station) => station.isUp),
     ...(trust === undefined ? {} : { trust }),
   };
+}
+
+/** Which stations answer. */
+export function stationStates(
+  origins: Origins,
+  transport: Transport,
+): Promise<readonly Omit<StationStatus, 'entries'>[]> {
+  return Promise.all(
+    stations.map(async ({ name, title }) => {
+      const url = origins[name];
+      return { name, title, url, isUp: await answers(transport, `${url}${healthPath[name] ?? '/healthz'}`) };
+    }),
+  );
 }
 
 const healthPath: Partial<Record<StationName, string>> = { registry: '/v2/' };

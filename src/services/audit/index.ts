@@ -1,6 +1,7 @@
 /** The audit service: what the logs say about a digest or an identity, from evidence that survives the registry. */
 export { Claims } from './claims.ts';
 export type { AuditConfig, AuditDeps, AuditedLog } from './config.ts';
+export * from './page/index.ts';
 export { registerAudit } from './routes.ts';
 export { AuditIndex, type AuditQuery, answerJson, type SearchAnswer } from './search.ts';
 export { claimOf, fromEnvelope, isClaimType, type SignedClaim } from './statements.ts';

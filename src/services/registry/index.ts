@@ -35,6 +35,9 @@ export interface RegistryService {
   manifests(): Iterable<{ readonly repository: string; readonly digest: Digest }>;
   /** A stored manifest. Throws WB-1084 and the reasons of its parser. */
   manifest(repository: string, digest: Digest): Manifest;
+  holds(repository: string, digest: Digest): boolean;
+  /** Tags of a repository, at most 10,000, in order; [] for one that is not there. */
+  tags(repository: string): readonly { readonly tag: string; readonly digest: Digest }[];
   close(): void;
 }
 
@@ -64,9 +67,17 @@ export async function registerRegistry(
       const stored = core.manifest(repository, { digest });
       return unwrap(parseManifest(stored.bytes, { mediaType: stored.mediaType, digest }));
     },
+    holds: (repository, digest) => core.store.hasManifest(repository, digest),
+    tags: (repository) =>
+      core.store.tags(repository, '', TAGS_MAX).flatMap((tag) => {
+        const digest = core.store.tagged(repository, tag);
+        return digest === undefined ? [] : [{ tag, digest }];
+      }),
     close: () => core.store.close(),
   };
 }
+
+const TAGS_MAX = 10_000;
 
 function* allManifests(core: RegistryCore): Generator<{ repository: string; digest: Digest }> {
   for (let last = { repo: '', digest: '' }; ; ) {
@@ -78,7 +89,7 @@ function* allManifests(core: RegistryCore): Generator<{ repository: string; dige
   }
 }
 
-export interface RunningRegistry extends Omit<RegistryService, 'close' | 'blob' | 'manifests' | 'manifest'> {
+export interface RunningRegistry extends Pick<RegistryService, 'sweep'> {
   /** `http://127.0.0.1:5000` */
   readonly origin: string;
   /** `127.0.0.1:5000`: what stands before the first slash of a reference. */

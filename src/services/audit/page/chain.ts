@@ -1,0 +1,192 @@
+/** The chain of one image as boxes: source → build → image → attached → log entry → admission. */
+import type { Fact, ImageReport, LogFact } from './model.ts';
+import { counted, shortDigest, timeText } from './words.ts';
+
+/** `absent`: nothing there. `plain`: a fact that needs no proof. */
+export type BoxState = 'verified' | 'refused' | 'unproven' | 'absent' | 'plain';
+
+export interface Box {
+  readonly kind: 'source' | 'build' | 'image' | 'attached' | 'log' | 'admission';
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly state: BoxState;
+  /** The state in words, shown beside its mark. */
+  readonly word: string;
+  /** Anchor that tells more. */
+  readonly href: string;
+}
+
+export interface ChainRow {
+  readonly attached: Box;
+  readonly log: Box;
+}
+
+export interface Chain {
+  readonly source: Box;
+  readonly build: Box;
+  readonly image: Box;
+  readonly rows: readonly ChainRow[];
+  readonly admission: Box;
+  /** Rows that were left out of the picture; the lists have them. */
+  readonly more: number;
+}
+
+export const CHAIN_ROWS_MAX = 16;
+
+export const stateWords: Readonly<Record<Fact['state'], string>> = {
+  verified: 'Verified',
+  refused: 'Refused',
+  unproven: 'Not proven',
+};
+
+export function chainOf(report: ImageReport): Chain {
+  const all = rowsOf(report);
+  return {
+    source: sourceBox(report),
+    build: buildBox(report),
+    image: imageBox(report),
+    rows: all.slice(0, CHAIN_ROWS_MAX),
+    more: Math.max(0, all.length - CHAIN_ROWS_MAX),
+    admission: admissionBox(report),
+  };
+}
+
+const withoutScheme = (uri: string): string => uri.replace(/^(?:git\+)?https?:\/\//, '');
+
+function sourceBox({ origins }: ImageReport): Box {
+  const [origin] = origins;
+  const from = origin?.provenance.source ?? origin?.provenance.trigger;
+  const common = { kind: 'source', title: 'Source' } as const;
+  if (origin === undefined || from === undefined) {
+    return {
+      ...common,
+      lines: ['no provenance names one'],
+      state: 'absent',
+      word: 'Not stated',
+      href: '#origin',
+    };
+  }
+  const lines = [
+    withoutScheme(from.uri),
+    ...(from.commit === undefined ? [] : [`commit ${from.commit.slice(0, 12)}`]),
+    ...(from.ref === undefined ? [] : [from.ref]),
+  ];
+  return {
+    ...common,
+    lines,
+    state: origin.isByBuilder ? 'verified' : 'unproven',
+    word: origin.isByBuilder ? 'Signed statement' : 'Not proven',
+    href: `#${origin.id}`,
+  };
+}
+
+function buildBox({ origins }: ImageReport): Box {
+  const [origin] = origins;
+  const common = { kind: 'build', title: 'Build' } as const;
+  if (origin === undefined) {
+    const lines = ['no provenance is attached'];
+    return { ...common, lines, state: 'absent', word: 'Not stated', href: '#origin' };
+  }
+  const { builderId, statedLevel, finishedOn } = origin.provenance;
+  return {
+    ...common,
+    lines: [
+      withoutScheme(builderId),
+      ...(statedLevel === undefined ? [] : [`states SLSA level ${statedLevel}`]),
+      ...(finishedOn === undefined ? [] : [finishedOn.slice(0, 16).replace('T', ' ')]),
+    ],
+    state: origin.isByBuilder ? 'verified' : 'unproven',
+    word: origin.isByBuilder ? 'Signed by the builder' : 'Not signed by it',
+    href: `#${origin.id}`,
+  };
+}
+
+function imageBox({ digest, places }: ImageReport): Box {
+  const [first] = places;
+  const names = places.length > 1 ? [`${counted(places.length, 'repository', 'repositories')}`] : [];
+  const tags = [...new Set(places.flatMap((place) => place.tags))];
+  return {
+    kind: 'image',
+    title: first?.kind === 'index' ? 'Image index' : 'Image',
+    lines: [
+      shortDigest(digest),
+      ...(names.length > 0 ? names : first === undefined ? [] : [first.repository]),
+      ...(tags.length === 0 ? [] : [tags.join(', ')]),
+    ],
+    state: places.some((place) => place.isHere) ? 'plain' : 'absent',
+    word: places.some((place) => place.isHere) ? 'In the registry' : 'Not in the registry',
+    href: '#image',
+  };
+}
+
+function rowsOf({ facts, log }: ImageReport): readonly ChainRow[] {
+  const attached = facts.map((fact): ChainRow => {
+    const entry = log.find((one) => one.factId === fact.id);
+    return { attached: factBox(fact), log: entry === undefined ? unlogged(fact) : entryBox(entry) };
+  });
+  const gone = log
+    .filter((entry) => entry.factId === undefined)
+    .map((entry): ChainRow => ({ attached: goneBox(entry), log: entryBox(entry) }));
+  return [...attached, ...gone];
+}
+
+const titleOf = ({ naming }: Pick<Fact, 'naming'>): string =>
+  naming.form === undefined ? naming.what : `${naming.what} · ${naming.form}`;
+
+function factBox(fact: Fact): Box {
+  const said = fact.reason === undefined ? fact.summary.slice(0, 1) : [fact.reason.check];
+  const when = fact.at === undefined ? '' : ` · ${timeText(fact.at).slice(0, 16)}`;
+  return {
+    kind: 'attached',
+    title: titleOf(fact),
+    lines: [...(fact.signer === undefined ? said : [`by ${withoutScheme(fact.signer.name)}`])],
+    state: fact.state,
+    word: `${stateWords[fact.state]}${fact.reason === undefined ? when : ` · ${fact.reason.code}`}`,
+    href: `#${fact.id}`,
+  };
+}
+
+const entryBox = (entry: LogFact): Box => ({
+  kind: 'log',
+  title: `Entry ${entry.logIndex}`,
+  lines: [entry.origin],
+  state: entry.reason === undefined ? 'verified' : 'unproven',
+  word: entry.reason === undefined ? 'In the log' : 'Not proven',
+  href: `#${entry.id}`,
+});
+
+function unlogged(fact: Fact): Box {
+  const isForeign = fact.state === 'verified' && fact.entries.length > 0;
+  return {
+    kind: 'log',
+    title: isForeign ? 'Another log' : 'No entry',
+    lines: [isForeign ? 'not one of this stack' : 'in these logs'],
+    state: 'absent',
+    word: isForeign ? 'Not searched' : 'None found',
+    href: '#logs',
+  };
+}
+
+/** The log remembers what the registry does not hold (any more). */
+const goneBox = (entry: LogFact): Box => ({
+  kind: 'attached',
+  title: titleOf(entry),
+  lines: [entry.signer === undefined ? 'signer not proven' : `by ${withoutScheme(entry.signer.name)}`],
+  state: 'absent',
+  word: 'In the log only',
+  href: `#${entry.id}`,
+});
+
+function admissionBox({ admissions }: ImageReport): Box {
+  const common = { kind: 'admission', title: 'Admission', href: '#admissions' } as const;
+  const [last] = admissions ?? [];
+  if (admissions === undefined || last === undefined) {
+    return { ...common, lines: ['no webhook has reported one'], state: 'absent', word: 'None reported' };
+  }
+  return {
+    ...common,
+    lines: [last.object, timeText(last.at)],
+    state: last.isAllowed ? 'verified' : 'refused',
+    word: `${last.isAllowed ? 'Admitted' : 'Denied'} (${counted(admissions.length, 'decision')})`,
+  };
+}

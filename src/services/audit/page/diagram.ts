@@ -1,0 +1,219 @@
+/**
+ * Draws a chain as SVG with a layout of its own: columns from left to right where there is room, one column with
+ * a trunk at its side where there is not. Coordinates are CSS pixels at the natural width. Text is cut to its
+ * box by estimate, and each box clips what the estimate missed.
+ */
+import type { Box, BoxState, Chain, ChainRow } from './chain.ts';
+import { type Html, html, visible } from './html.ts';
+import { stateMark } from './marks.ts';
+
+interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Placed extends Rect {
+  readonly box: Box;
+}
+
+/** A line through points, with an arrow at its end. */
+interface Arrow {
+  readonly points: readonly (readonly [number, number])[];
+  readonly state: BoxState;
+  readonly hasHead: boolean;
+}
+
+interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  readonly boxes: readonly Placed[];
+  readonly arrows: readonly Arrow[];
+}
+
+const ROW = 76;
+const ROW_GAP = 12;
+const WIDE = {
+  width: 1160,
+  source: { x: 0, width: 152 },
+  build: { x: 180, width: 164 },
+  image: { x: 372, width: 168 },
+  attached: { x: 584, width: 244 },
+  log: { x: 852, width: 128 },
+  admission: { x: 1020, width: 140 },
+} as const;
+const TALL = 118;
+
+/** Source, build and image stand at the top, the rows beside them run down. */
+export function wideDrawing(chain: Chain): Drawing {
+  const top = (box: Box, column: { readonly x: number; readonly width: number }): Placed => ({
+    box,
+    ...column,
+    y: 0,
+    height: TALL,
+  });
+  const source = top(chain.source, WIDE.source);
+  const build = top(chain.build, WIDE.build);
+  const image = top(chain.image, WIDE.image);
+  const admission = top(chain.admission, WIDE.admission);
+  const rows = chain.rows.map((row, i) => ({ row, y: i * (ROW + ROW_GAP) }));
+  const boxes = rows.flatMap(({ row, y }): Placed[] => [
+    { box: row.attached, ...WIDE.attached, y, height: ROW },
+    { box: row.log, ...WIDE.log, y, height: ROW },
+  ]);
+  const across = ROW / 2;
+  const arrows: Arrow[] = [
+    arrow(chain.build.state, [right(source), across], [build.x, across]),
+    arrow(chain.build.state, [right(build), across], [image.x, across]),
+    ...rows.flatMap(({ row, y }) => wideRowArrows(row, y + ROW / 2, right(image), across)),
+    ...(rows.length === 0
+      ? [arrow('absent', [right(image), across], [admission.x, across])]
+      : [arrow(chain.admission.state, [WIDE.admission.x - BUS, across], [admission.x, across])]),
+  ];
+  const height = Math.max(TALL, rows.length * (ROW + ROW_GAP) - ROW_GAP);
+  return { width: WIDE.width, height, boxes: [source, build, image, ...boxes, admission], arrows };
+}
+
+const BUS = 20;
+const right = (rect: Rect): number => rect.x + rect.width;
+
+const arrow = (state: BoxState, ...points: Arrow['points']): Arrow => ({ points, state, hasHead: true });
+const line = (state: BoxState, ...points: Arrow['points']): Arrow => ({ points, state, hasHead: false });
+
+/** From the image along the trunk to the row, to its entry, and back up to where admission looks. */
+function wideRowArrows(row: ChainRow, y: number, from: number, top: number): Arrow[] {
+  const trunk = WIDE.attached.x - BUS;
+  const bus = WIDE.admission.x - BUS;
+  const { attached, log } = row;
+  return [
+    arrow(attached.state, [from, top], [trunk, top], [trunk, y], [WIDE.attached.x, y]),
+    arrow(log.state, [right({ ...WIDE.attached, y, height: 0 }), y], [WIDE.log.x, y]),
+    line(log.state, [right({ ...WIDE.log, y, height: 0 }), y], [bus, y], [bus, top]),
+  ];
+}
+
+const NARROW = { width: 360, indent: 26, attached: 212, log: 104, gap: 24, trunk: 10 } as const;
+const NARROW_TOP = 96;
+
+/** One column: the trunk runs down the left side, from the image to the admission. */
+export function narrowDrawing(chain: Chain): Drawing {
+  const boxes: Placed[] = [];
+  const arrows: Arrow[] = [];
+  let y = 0;
+  const full = (box: Box): Placed => {
+    const placed = { box, x: 0, y, width: NARROW.width, height: NARROW_TOP };
+    boxes.push(placed);
+    y += NARROW_TOP;
+    return placed;
+  };
+  const middle = NARROW.width / 2;
+  for (const box of [chain.source, chain.build]) {
+    full(box);
+    arrows.push(arrow(chain.build.state, [middle, y], [middle, y + NARROW.gap]));
+    y += NARROW.gap;
+  }
+  full(chain.image);
+  const start = y;
+  y += NARROW.gap;
+  for (const row of chain.rows) {
+    const at = { y, height: ROW };
+    const attached = { box: row.attached, x: NARROW.indent, width: NARROW.attached, ...at };
+    const log = { box: row.log, x: NARROW.width - NARROW.log, width: NARROW.log, ...at };
+    const across = y + ROW / 2;
+    boxes.push(attached, log);
+    arrows.push(
+      arrow(row.attached.state, [NARROW.trunk, start], [NARROW.trunk, across], [attached.x, across]),
+      arrow(row.log.state, [right(attached), across], [log.x, across]),
+    );
+    y += ROW + ROW_GAP;
+  }
+  y += NARROW.gap - (chain.rows.length === 0 ? 0 : ROW_GAP);
+  arrows.push(arrow(chain.admission.state, [NARROW.trunk, start], [NARROW.trunk, y]));
+  full(chain.admission);
+  return { width: NARROW.width, height: y, boxes, arrows };
+}
+
+/** Both pictures; the style sheet shows the one that fits. */
+export function chainSvg(chain: Chain, label: string): Html {
+  return html`<div class="chain">${svg(wideDrawing(chain), 'wide', label)}${svg(narrowDrawing(chain), 'narrow', label)}</div>`;
+}
+
+function svg(drawing: Drawing, form: 'wide' | 'narrow', label: string): Html {
+  const { width, height, boxes, arrows } = drawing;
+  // Two pixels around, so that borders are not cut.
+  return html`<svg class="${form}" viewBox="-2 -2 ${width + 4} ${height + 4}" width="${width + 4}" height="${height + 4}" role="group" aria-label="${label}">
+<defs><marker id="head-${form}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="head" d="M0 0L8 4L0 8z"/></marker></defs>
+${arrows.map((one) => arrowSvg(one, form))}
+${boxes.map(boxSvg)}
+</svg>`;
+}
+
+function arrowSvg({ points, state, hasHead }: Arrow, form: string): Html {
+  const path = points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${x} ${y}`).join('');
+  return hasHead
+    ? html`<path class="arrow ${state}" d="${path}" marker-end="url(#head-${form})"/>\n`
+    : html`<path class="arrow ${state}" d="${path}"/>\n`;
+}
+
+const PAD = 12;
+const LINE = 17;
+
+function boxSvg({ box, x, y, width, height }: Placed): Html {
+  const columns = Math.floor((width - 2 * PAD) / CHARACTER);
+  const room = Math.max(1, Math.floor((height - 46) / LINE));
+  const lines = fitted(box.lines.map(visible), columns, room);
+  const whole = [box.title, ...box.lines, box.word].join('\n');
+  // The inner svg clips; the link makes the box reachable by keyboard.
+  return html`<a class="box ${box.state} ${box.kind}" href="${box.href}"><title>${whole}</title>
+<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>
+<svg x="${x}" y="${y}" width="${width}" height="${height}">
+<text class="name" x="${PAD}" y="23">${cut(visible(box.title), columns - 1)}</text>
+${lines.map((text, i) => html`<text class="line" x="${PAD}" y="${41 + i * LINE}">${text}</text>\n`)}<svg x="${PAD}" y="${height - 23}" width="14" height="14" viewBox="0 0 16 16">${stateMark(box.state)}</svg>
+<text class="word" x="${PAD + 20}" y="${height - 11}">${cut(visible(box.word), columns - 3)}</text>
+</svg></a>\n`;
+}
+
+/** Average width of a character at the size of a line, in pixels. */
+const CHARACTER = 6.7;
+const WIDE_FROM = 0x1100;
+
+const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) >= WIDE_FROM;
+const widthOf = (text: string): number => [...text].reduce((sum, one) => sum + (isWide(one) ? 2 : 1), 0);
+
+/** As many characters from the front as fit in `columns`. */
+function front(text: string, columns: number): string {
+  let width = 0;
+  let taken = '';
+  for (const one of text) {
+    width += isWide(one) ? 2 : 1;
+    if (width > columns) break;
+    taken += one;
+  }
+  return taken;
+}
+
+/** The middle gives way: both ends of a name matter. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  const head = front(text, Math.ceil((columns - 1) / 2));
+  const tail = [...front([...text].reverse().join(''), Math.floor((columns - 1) / 2))].reverse().join('');
+  return `${head}…${tail}`;
+}
+
+/** Lines of at most `columns`, at most `room` of them: the first text takes what the others leave. */
+export function fitted(texts: readonly string[], columns: number, room: number): readonly string[] {
+  const [first = '', ...others] = texts;
+  const kept = others.slice(0, room - 1);
+  const free = room - kept.length;
+  const lines: string[] = [];
+  let rest = first;
+  while (lines.length < free - 1 && widthOf(rest) > columns) {
+    const taken = front(rest, columns);
+    const at = Math.max(taken.lastIndexOf('/'), taken.lastIndexOf(' '), taken.lastIndexOf('@'));
+    const head = at > columns / 2 ? taken.slice(0, at + 1) : taken;
+    lines.push(head);
+    rest = rest.slice(head.length);
+  }
+  return [...lines, cut(rest, columns), ...kept.map((text) => cut(text, columns))].filter(Boolean);
+}
