@@ -66,6 +66,11 @@ export async function policyTest(
   namespace: string,
   deps: PolicyTestDeps,
 ): Promise<ObjectVerdict[]> {
+  // An answer about nothing would read as a pass.
+  if (objects.every((object) => unwrap(imageUses(object)).length === 0)) {
+    const actual = [...new Set(objects.map((object) => text(map(object)['kind'])))].join(', ');
+    throw fail(R.resource, { expected: 'at least one object that names an image', actual });
+  }
   const source = mirroredRegistry(deps.registry, deps.mirror);
   const judge = createJudge({ source, trust: () => deps.trust, clock: deps.clock });
   const verdicts: ObjectVerdict[] = [];

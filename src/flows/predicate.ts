@@ -17,6 +17,9 @@ export interface Predicate {
 export function predicateFrom(alias: string, bytes: Uint8Array, nowMs: number): Result<Predicate> {
   return attempt(() => {
     const type = unwrap(resolvePredicateType(alias));
+    if (bytes.length === 0) {
+      throw fail(R.predicate, { expected: `a predicate of ${type}`, actual: 'an empty file' });
+    }
     if (type === predicateTypes.custom) {
       return { type, value: { Data: utf8Text(bytes), Timestamp: rfc3339(nowMs) } };
     }

@@ -90,7 +90,13 @@ async function fromGithub({ env, transport, audience }: DetectOptions): Promise<
       actual: 'a workflow without permissions: id-token: write',
     });
   }
-  const target = new URL(url);
+  const target = URL.parse(url);
+  if (target === null) {
+    throw fail(R.provider, {
+      expected: 'ACTIONS_ID_TOKEN_REQUEST_URL as a URL',
+      actual: JSON.stringify(url),
+    });
+  }
   target.searchParams.set('audience', audience ?? 'sigstore');
   const answer = await transport.request({
     url: target.href,

@@ -10,7 +10,7 @@ import { parseJson } from '#formats/json';
 import { type HttpRequest, type HttpResponse, safeUrl, type Transport } from '#platform/http-client';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import { isLoopback, isTrustedRealm } from './hosts.ts';
+import { isLoopback, isReachableFrom, isTrustedRealm } from './hosts.ts';
 import { R } from './reasons.ts';
 
 /** What a request is about, so that the token asked for covers it. */
@@ -84,7 +84,7 @@ async function fetchToken(
   credential: Credential | undefined,
   options: AuthOptions,
 ): Promise<string> {
-  const realm = parseRealm(challenge, registry);
+  const realm = parseRealm(challenge, registry, options.authHosts);
   if (credential !== undefined && !isTrustedRealm(realm, registry, options.authHosts)) {
     throw fail(R.tokenServer, {
       expected: `a token server on the host of ${registry}`,
@@ -104,14 +104,14 @@ async function fetchToken(
   return readToken(response);
 }
 
-function parseRealm(challenge: Challenge, registry: string): URL {
+function parseRealm(challenge: Challenge, registry: string, authHosts: readonly string[]): URL {
   const text = challenge.parameters.get('realm') ?? '';
   const realm = URL.parse(text);
   const isAllowed =
     realm !== null &&
     (realm.protocol === 'https:' || (realm.protocol === 'http:' && isLoopback(realm.host))) &&
     realm.username === '' &&
-    (isLoopback(registry) || !isLoopback(realm.host));
+    (isReachableFrom(registry, realm.host) || authHosts.includes(realm.host));
   if (isAllowed) return realm;
   throw fail(R.tokenServer, { expected: 'an https address of a token server', actual: safeUrl(text) });
 }

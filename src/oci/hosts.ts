@@ -42,6 +42,10 @@ export function isPrivate(host: string): boolean {
 export const endpointHost = (registry: string): string =>
   registry === 'docker.io' ? 'registry-1.docker.io' : registry;
 
+/** Whether a registry may send us to another host: never to link-local, to private ones only from within. */
+export const isReachableFrom = (registry: string, host: string): boolean =>
+  !isLinkLocal(host) && (isPrivate(endpointHost(registry)) || !isPrivate(host));
+
 /**
  * Whether a token server may get the registry's credentials: the same host, a parent domain of it
  * (`gitlab.example` for `registry.gitlab.example`), Docker Hub's own, or a host that was listed. The realm

@@ -3,6 +3,7 @@ import { fail } from '#base/reason';
 import type { HttpResponse } from '#platform/http-client';
 import { R } from './reasons.ts';
 import type { RepositoryApi } from './repository-api.ts';
+import { remoteUrl } from './wire.ts';
 
 /** Every page's answer. Stops with WB-509 at `pagesMax`, at a loop, and at a link to another host. */
 export async function* followPages(
@@ -14,7 +15,7 @@ export async function* followPages(
   const origin = await repository.wire.origin();
   const seen = new Set<string>();
   for (let path: string | undefined = first; path !== undefined; ) {
-    const url: URL = new URL(path, origin);
+    const url: URL = remoteUrl(path, origin);
     if (url.origin !== origin || seen.has(url.href) || seen.size >= pagesMax) {
       throw fail(R.referrersLimit, {
         expected: `a list of at most ${pagesMax} pages on ${repository.registry}`,
@@ -30,5 +31,5 @@ export async function* followPages(
 
 function nextLink(header: string | undefined, base: URL): string | undefined {
   const match = /<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next"?/i.exec(header ?? '');
-  return match?.[1] === undefined ? undefined : new URL(match[1], base).href;
+  return match?.[1] === undefined ? undefined : remoteUrl(match[1], base).href;
 }

@@ -4,7 +4,7 @@ import { R } from './reasons.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import type { Content } from './source.ts';
 import { verified } from './verified-stream.ts';
-import { messageOf } from './wire.ts';
+import { messageOf, remoteUrl } from './wire.ts';
 
 /** Bytes in a millisecond below which an upload is given up. */
 const UPLOAD_RATE_MIN = 32;
@@ -17,7 +17,7 @@ export async function uploadBlob(
 ): Promise<void> {
   const location = await startUpload(repository, content, mountFrom);
   if (location === undefined) return;
-  const url = new URL(location, await repository.wire.origin());
+  const url = remoteUrl(location, await repository.wire.origin());
   url.searchParams.set('digest', content.digest);
   // What we send is checked like what we receive; the reason it failed must survive the HTTP client.
   let sourceError: unknown;

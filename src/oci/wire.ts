@@ -20,7 +20,7 @@ import {
 import { R as Platform } from '#platform/reasons';
 import { type HostAuth, hostAuth, type Scope } from './auth.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
-import { endpointHost, isLinkLocal, isLoopback, isPrivate } from './hosts.ts';
+import { endpointHost, isLoopback, isReachableFrom } from './hosts.ts';
 import { R } from './reasons.ts';
 
 export interface RegistryOptions {
@@ -182,7 +182,7 @@ export class Wire {
           actual: 'another one',
         });
       }
-      url = new URL(location, url);
+      url = remoteUrl(location, url);
       this.#checkTarget(url);
       if (response.status === 303 && method !== 'HEAD') method = 'GET';
     }
@@ -221,7 +221,7 @@ export class Wire {
     const isAllowed =
       (url.protocol === 'https:' || (url.protocol === 'http:' && isHttpAllowed)) &&
       url.username === '' &&
-      (isSameHost || (!isLinkLocal(url.host) && (isPrivate(home) || !isPrivate(url.host))));
+      (isSameHost || isReachableFrom(this.registry, url.host));
     if (isAllowed) return;
     throw fail(R.redirect, {
       expected: `an https address that ${this.registry} may send us to`,
@@ -301,4 +301,11 @@ async function firstBytes(body: Uint8Array | AsyncIterable<Uint8Array>): Promise
     if (length >= limits.httpErrorBodyBytes) break;
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** A URL a registry named. Throws WB-505 when it is none. */
+export function remoteUrl(text: string, base: URL | string): URL {
+  const url = URL.parse(text, String(base));
+  if (url !== null) return url;
+  throw fail(R.redirect, { expected: 'a URL from the registry', actual: JSON.stringify(text) });
 }

@@ -117,7 +117,10 @@ async function follow(request: HttpRequest, agent: string, signal: AbortSignal):
     const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
     if (!isRedirect || budget === 0) return response;
     await response.body?.cancel();
-    const next = new URL(location, url);
+    const next = URL.parse(location, url);
+    if (next === null) {
+      throw fail(R.redirect, { expected: 'a redirect to a URL', actual: JSON.stringify(location) });
+    }
     if (hop >= budget || (next.protocol !== 'https:' && new URL(url).protocol === 'https:')) {
       throw fail(R.redirect, {
         expected: `at most ${budget} redirects, none to plain http`,
@@ -141,6 +144,7 @@ async function send(
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Response> {
+  if (!URL.canParse(url)) throw fail(R.url, { expected: 'an absolute URL', actual: JSON.stringify(url) });
   const init: RequestInit = { method: request.method ?? 'GET', headers, redirect: 'manual', signal };
   if (request.body instanceof Uint8Array) init.body = request.body as Uint8Array<ArrayBuffer>;
   else if (request.body !== undefined) {
@@ -171,11 +175,22 @@ function timeoutError(url: string, timeoutMs: number): WaybillError {
   });
 }
 
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was broken off',
+  ENOTFOUND: 'no such host',
+  ETIMEDOUT: 'no connection in time',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_SOCKET: 'the connection was broken off',
+};
+
 function networkError(url: string, error: unknown): WaybillError {
   if (error instanceof WaybillError) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const actual =
-    cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+  const word = code === undefined ? undefined : words[code];
+  const text = code ?? (cause instanceof Error ? cause.message : String(cause));
+  const actual = word === undefined ? text : `${word} (${text})`;
   return fail(R.network, { expected: `an answer from ${safeUrl(url)}`, actual }, error);
 }
 

@@ -88,6 +88,13 @@ export const R = defineReasons({
     hint: 'choose another address or port, or stop what uses it',
     exit: 3,
   },
+  url: {
+    code: 'WB-212',
+    check: 'http.url',
+    side: 'usage',
+    summary: 'Something that should be a URL is none.',
+    hint: 'write an absolute address such as https://service.example:8443',
+  },
   keyFile: {
     code: 'WB-219',
     check: 'key.file',

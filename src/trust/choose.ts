@@ -82,6 +82,9 @@ function stackSource(folder: string, signingConfig: string | undefined): TrustSo
 }
 
 function tufSource(mirror: string, root: string | undefined, options: TrustOptions, env: Env): TrustSource {
+  if (!URL.canParse(mirror)) {
+    throw fail(R.source, { expected: 'a TUF mirror as URL', actual: JSON.stringify(mirror) });
+  }
   return {
     kind: 'tuf',
     mirror,

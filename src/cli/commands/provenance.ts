@@ -81,6 +81,7 @@ async function showImage(image: string, flags: RegistryFlags, context: CliContex
 }
 
 async function verifyOne(image: string, flags: VerifyFlags, context: CliContext): Promise<void> {
+  await requireSourceUri(flags.sourceUri);
   const [{ verifyProvenance }, { trustMaterial }, { resolvePredicateType }, trust, registry] =
     await Promise.all([
       import('#flows/provenance'),
@@ -115,6 +116,15 @@ function depsOf(
     clock: context.clock,
     ...(cosignRepository === undefined ? {} : { cosignRepository }),
   };
+}
+
+/** Refused before anything is fetched: with an image without provenance nobody would notice. */
+async function requireSourceUri(text: string): Promise<void> {
+  const { parseSourceUri } = await import('#provenance');
+  const parsed = parseSourceUri(text);
+  if (parsed.ok) return;
+  const { expected, actual, hint } = parsed.error;
+  throw fail(R.optionValue, { expected: `--source-uri as ${expected}`, actual, hint });
 }
 
 function expectationsOf(flags: VerifyFlags): import('#flows/provenance').VerifyProvenanceOptions['expected'] {
