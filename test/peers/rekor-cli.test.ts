@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -155,11 +155,13 @@ test('rekor-cli refuses an entry whose body was changed on the way', async () =>
     /"body":"(.{40})(.)/,
     (_all, start: string, next: string) => `"body":"${start}${next === 'A' ? 'B' : 'A'}`,
   );
-  const proxy = createServer(async (request, response) => {
-    const isEntry = request.url?.startsWith('/api/v1/log/entries') === true;
-    const answer = await fetch(`${stack.origins.log}${request.url ?? ''}`);
-    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-    response.end(isEntry ? forged : await answer.text());
+  const answer = async (url: string, response: ServerResponse): Promise<void> => {
+    const given = await fetch(`${stack.origins.log}${url}`);
+    response.writeHead(given.status, { 'content-type': given.headers.get('content-type') ?? '' });
+    response.end(url.startsWith('/api/v1/log/entries') ? forged : await given.text());
+  };
+  const proxy = createServer((request, response) => {
+    answer(request.url ?? '', response).catch(() => response.destroy());
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');

@@ -1,6 +1,5 @@
 /** What the audit service is given. The logs arrive as interfaces: this folder knows no other service. */
 import type { TransparencyLogEntry } from '#formats/bundle';
-import type { Claims } from './claims.ts';
 
 /** One transparency log, as the auditor sees it. */
 export interface AuditedLog {
@@ -23,11 +22,6 @@ export interface AuditConfig {
   readonly dataDir?: string;
   /** How long a search waits for what an earlier run left unread, in milliseconds. Default 10 s. */
   readonly readingWaitMs?: number;
-}
-
-export interface AuditDeps {
-  readonly claims: Claims;
-  readonly logs: readonly AuditedLog[];
 }
 
 /** Most entries one answer holds; `next` leads to more. */

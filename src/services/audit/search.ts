@@ -7,7 +7,7 @@ import { toBase64 } from '#base/bytes';
 import { type TransparencyLogEntry, tlogEntryJson } from '#formats/bundle';
 import { loggedHashes } from '#formats/rekor';
 import type { Claims } from './claims.ts';
-import { ANSWER_ENTRIES_MAX, ANSWER_PAYLOAD_BYTES_MAX, type AuditDeps, type AuditedLog } from './config.ts';
+import { ANSWER_ENTRIES_MAX, ANSWER_PAYLOAD_BYTES_MAX, type AuditedLog } from './config.ts';
 import type { StoredClaim } from './store.ts';
 
 /** What is asked for; at least one of the three, and an entry must meet all that are given. */
@@ -48,6 +48,11 @@ export interface SearchAnswer {
     readonly treeSize: number;
     readonly checkpoint: string;
   }[];
+}
+
+export interface AuditDeps {
+  readonly claims: Claims;
+  readonly logs: readonly AuditedLog[];
 }
 
 export class AuditIndex {
