@@ -59,6 +59,7 @@ export const verbs: readonly Verb[] = [
     'verify the attestations of an image',
     () => import('./commands/verify-attestation.ts'),
   ),
+  verb('Verifying', 'check', 'ask the whole checklist about an image', () => import('./commands/check.ts')),
   verb('Verifying', 'trust', 'show and pin trusted roots', () => import('./commands/trust.ts')),
   verb(
     'Building',
@@ -77,6 +78,12 @@ export const verbs: readonly Verb[] = [
     'promote',
     'verify an image, copy it, and sign that it was verified',
     () => import('./commands/promote.ts'),
+  ),
+  verb(
+    'Policy',
+    'exception',
+    'let one image in for a time, by two people',
+    () => import('./commands/exception.ts'),
   ),
   verb('Policy', 'policy', 'test and lint admission policies', () => import('./commands/policy.ts')),
   verb(

@@ -130,7 +130,7 @@ function reasonsOf(findings: readonly WorkflowFinding[]): string[] {
     findings.filter(({ effect }) => effect === 'level'),
     ({ code }) => code,
   );
-  return [...groups].sort().map(([code, [first, ...more]]) => {
+  return [...groups].map(([code, [first, ...more]]) => {
     const places = more.length === 0 ? '' : ` (and ${more.length} more)`;
     return first === undefined ? code : `${code} ${positionText(first.position)}: ${first.message}${places}`;
   });
