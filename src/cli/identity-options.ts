@@ -130,6 +130,8 @@ function refuseTogether(flags: IdentityFlags): void {
     flags.certificateIdentityGlob,
     flags.certificateOidcIssuer,
     flags.certificateOidcIssuerRegexp,
+    // A key has no certificate: a claim that was asked for would go unchecked.
+    ...Object.values(claimFlags(flags)),
   ];
   if (identityFlags.every((value) => value === undefined)) return;
   throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });
