@@ -1,5 +1,4 @@
 /** Use case: attach a signed in-toto statement about an image, in one layout or both. */
-import { digestHex } from '#base/digest';
 import { STATEMENT_V1, statementBytes } from '#formats/intoto';
 import type { Descriptor } from '#formats/oci';
 import { repositoryText } from '#formats/reference';
@@ -7,6 +6,7 @@ import { attachBundle, attachLegacyAttestation, attachmentPlaces } from '#oci';
 import type { SignResult } from '#sign';
 import type { Predicate } from './predicate.ts';
 import {
+  digestSet,
   legacyMaterial,
   registryReference,
   requirePromise,
@@ -35,7 +35,7 @@ export async function attestImage(
   const repository = repositoryText(reference);
   const statement = statementBytes({
     type: STATEMENT_V1,
-    subject: [{ name: repository, digest: { sha256: digestHex(descriptor.digest) } }],
+    subject: [{ name: repository, digest: digestSet(descriptor.digest) }],
     predicateType: predicate.type,
     predicate: predicate.value,
   });

@@ -3,10 +3,11 @@
  * works with the digest. Nothing is attached that our own verifier does not accept for that digest.
  */
 
+import type { Digest } from '#base/brand';
 import { utf8 } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { publicKeyFromSpki } from '#base/crypto';
-import { digestHex } from '#base/digest';
+import { digestAlgorithm, digestHex } from '#base/digest';
 import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
@@ -87,30 +88,34 @@ async function signOne(
 ): Promise<SignedImage> {
   const repository = repositoryText(reference);
   const place = attachmentPlaces(deps.registry, reference, deps.cosignRepository).write;
+  const payload = simpleSigning(repository, target, options.annotations);
+  // Everything is signed before anything is attached: what cannot be had in both layouts is in neither.
+  const legacy = options.format === 'bundle' ? undefined : await signLegacy(payload, deps);
+  const bundled =
+    options.format === 'legacy'
+      ? undefined
+      : await signStatement(signatureStatement(target, options.annotations), target, deps);
   const attached: string[] = [];
-  const results: SignResult[] = [];
-  if (options.format !== 'legacy') {
-    const result = await signStatement(signatureStatement(target, options.annotations), target, deps);
-    const written = await attachBundle(place, target, result.bundle, {
+  if (bundled !== undefined) {
+    const written = await attachBundle(place, target, bundled.bundle, {
       predicateType: COSIGN_SIGN_V1,
       createdMs: deps.clock.now(),
     });
     attached.push(`${place.name}@${written.manifest.digest}`);
-    results.push(result);
   }
-  if (options.format !== 'bundle') {
-    const payload = simpleSigning(repository, target, options.annotations);
-    const result = await deps.signer.sign({ kind: 'message', bytes: payload });
-    requirePromise(result);
-    const { legacy } = result;
-    const written = await attachLegacySignature(place, target.digest, payload, {
-      signature: legacy.signature,
-      ...legacyMaterial(legacy),
-    });
+  if (legacy !== undefined) {
+    const material = { signature: legacy.legacy.signature, ...legacyMaterial(legacy.legacy) };
+    const written = await attachLegacySignature(place, target.digest, payload, material);
     attached.push(`${place.name}:${written.tag ?? ''}`);
-    results.push(result);
   }
+  const results = [bundled, legacy].filter((result) => result !== undefined);
   return { given, pinned: `${repository}@${target.digest}`, attached, results };
+}
+
+async function signLegacy(payload: Uint8Array, { signer }: SignImageDeps): Promise<SignResult> {
+  const result = await signer.sign({ kind: 'message', bytes: payload });
+  requirePromise(result);
+  return result;
 }
 
 /** The pieces of the legacy layout under the names `#oci` gives them. */
@@ -167,11 +172,16 @@ function keyOf(result: SignResult): Parameters<typeof requireKey>[0] {
   return unwrap(publicKeyFromSpki(signer.spki));
 }
 
+/** The digest as a statement names it, under its own algorithm. */
+export const digestSet = (digest: Digest): Readonly<Record<string, string>> => ({
+  [digestAlgorithm(digest)]: digestHex(digest),
+});
+
 function signatureStatement(target: Descriptor, annotations: Readonly<Record<string, string>>): Uint8Array {
   const named = Object.keys(annotations).length === 0 ? {} : { annotations };
   return statementBytes({
     type: STATEMENT_V1,
-    subject: [{ digest: { sha256: digestHex(target.digest) }, ...named }],
+    subject: [{ digest: digestSet(target.digest), ...named }],
     predicateType: COSIGN_SIGN_V1,
     predicate: {},
   });
