@@ -39,8 +39,11 @@ export async function openTufCache(cacheDir: string, mirror: string): Promise<Tu
 async function requireOwnFolder(path: string): Promise<void> {
   const stat = await lstat(path);
   const isWritableByOthers = process.platform !== 'win32' && (stat.mode & 0o022) !== 0;
-  if (stat.isDirectory() && !isWritableByOthers) return;
-  const actual = stat.isDirectory() ? `mode ${(stat.mode & 0o777).toString(8)}` : 'not a folder';
+  // Its owner could write it again whatever its mode says, and a pinned root may lie in it.
+  const isOurs = process.getuid === undefined || stat.uid === process.getuid();
+  if (stat.isDirectory() && !isWritableByOthers && isOurs) return;
+  const mode = `mode ${(stat.mode & 0o777).toString(8)}, owner ${stat.uid}`;
+  const actual = stat.isDirectory() ? mode : 'not a folder';
   throw fail(R.cache, { expected: `${path} to be a folder only its owner can write`, actual });
 }
 

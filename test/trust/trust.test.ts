@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -234,6 +234,18 @@ test('a cache others can write, or that is a link, is WB-606', async () => {
   await symlink(join(base, 'elsewhere'), join(base, 'link', mirrorFolder(from.url)));
   await assert.rejects(load(source(from, 'link')), code('WB-606'));
 });
+
+// Only root can give a folder away.
+if (process.getuid?.() !== 0) console.log('note: not root; the test of a foreign cache folder did not run');
+else {
+  test('a cache that belongs to another user is WB-606, whatever its mode', async () => {
+    const from = await mirror();
+    const foreign = join(base, 'foreign', mirrorFolder(from.url));
+    await mkdir(join(foreign, 'targets'), { recursive: true, mode: 0o700 });
+    await chown(foreign, 65_534, 65_534);
+    await assert.rejects(load(source(from, 'foreign')), code('WB-606'));
+  });
+}
 
 test('a file gives the same trust; one that is no trusted root is WB-604', async () => {
   const path = join(base, 'trusted_root.json');
