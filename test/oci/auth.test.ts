@@ -142,6 +142,23 @@ for (const realm of ['https://thief.example/token', 'http://thief.example/token'
   });
 }
 
+for (const realm of ['https://169.254.169.254/token', 'https://10.0.0.1/token', 'https://[::1]/token']) {
+  test(`a public registry cannot send us to ${realm}, with credentials or without`, async () => {
+    const sent: string[] = [];
+    const headers = new Map([['www-authenticate', `Bearer realm="${realm}"`]]);
+    const transport: Transport = {
+      request: async ({ url }) => {
+        sent.push(url);
+        return { status: 401, headers, body: new Uint8Array(), url };
+      },
+      stream: () => assert.fail('nothing is streamed'),
+    };
+    const why = await reasonOf(resolveAt('registry.example', undefined, transport));
+    assert.equal(why.code, 'WB-506');
+    assert.ok(sent.every((url) => url.startsWith('https://registry.example/')));
+  });
+}
+
 test('token servers are trusted by host, parent domain and list, only over https', () => {
   const trusted: readonly (readonly [string, string, boolean])[] = [
     ['https://auth.docker.io/token', 'docker.io', true],
