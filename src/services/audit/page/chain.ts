@@ -1,6 +1,7 @@
 /** The chain of one image as boxes: source → build → image → attached → log entry → admission. */
 import type { Fact, ImageReport, LogFact } from './model.ts';
-import { counted, shortDigest, timeText } from './words.ts';
+import { sentence } from './reason-words.ts';
+import { counted, dateText, shortDigest, timeText } from './words.ts';
 
 /** `absent`: nothing there. `plain`: a fact that needs no proof. */
 export type BoxState = 'verified' | 'refused' | 'unproven' | 'absent' | 'plain';
@@ -8,6 +9,8 @@ export type BoxState = 'verified' | 'refused' | 'unproven' | 'absent' | 'plain';
 export interface Box {
   readonly kind: 'source' | 'build' | 'image' | 'attached' | 'log' | 'admission';
   readonly title: string;
+  /** After the title, where there is room. */
+  readonly form?: string;
   readonly lines: readonly string[];
   readonly state: BoxState;
   /** The state in words, shown beside its mark. */
@@ -68,14 +71,14 @@ function sourceBox({ origins }: ImageReport): Box {
   }
   const lines = [
     withoutScheme(from.uri),
-    ...(from.commit === undefined ? [] : [`commit ${from.commit.slice(0, 12)}`]),
+    ...(from.commit === undefined ? [] : [`at ${from.commit.slice(0, 12)}`]),
     ...(from.ref === undefined ? [] : [from.ref]),
   ];
   return {
     ...common,
     lines,
     state: origin.isByBuilder ? 'verified' : 'unproven',
-    word: origin.isByBuilder ? 'Signed statement' : 'Not proven',
+    word: stateWords[origin.isByBuilder ? 'verified' : 'unproven'],
     href: `#${origin.id}`,
   };
 }
@@ -92,11 +95,11 @@ function buildBox({ origins }: ImageReport): Box {
     ...common,
     lines: [
       withoutScheme(builderId),
-      ...(statedLevel === undefined ? [] : [`states SLSA level ${statedLevel}`]),
+      ...(statedLevel === undefined ? [] : [`states SLSA L${statedLevel}`]),
       ...(finishedOn === undefined ? [] : [finishedOn.slice(0, 16).replace('T', ' ')]),
     ],
     state: origin.isByBuilder ? 'verified' : 'unproven',
-    word: origin.isByBuilder ? 'Signed by the builder' : 'Not signed by it',
+    word: stateWords[origin.isByBuilder ? 'verified' : 'unproven'],
     href: `#${origin.id}`,
   };
 }
@@ -109,7 +112,7 @@ function imageBox({ digest, places }: ImageReport): Box {
     kind: 'image',
     title: first?.kind === 'index' ? 'Image index' : 'Image',
     lines: [
-      shortDigest(digest),
+      shortDigest(digest).replace(/^sha256:/, ''),
       ...(names.length > 0 ? names : first === undefined ? [] : [first.repository]),
       ...(tags.length === 0 ? [] : [tags.join(', ')]),
     ],
@@ -121,27 +124,34 @@ function imageBox({ digest, places }: ImageReport): Box {
 
 function rowsOf({ facts, log }: ImageReport): readonly ChainRow[] {
   const attached = facts.map((fact): ChainRow => {
-    const entry = log.find((one) => one.factId === fact.id);
+    const entry = log.find((one) => one.factIds.includes(fact.id));
     return { attached: factBox(fact), log: entry === undefined ? unlogged(fact) : entryBox(entry) };
   });
   const gone = log
-    .filter((entry) => entry.factId === undefined)
+    .filter((entry) => entry.factIds.length === 0)
     .map((entry): ChainRow => ({ attached: goneBox(entry), log: entryBox(entry) }));
   return [...attached, ...gone];
 }
 
-const titleOf = ({ naming }: Pick<Fact, 'naming'>): string =>
-  naming.form === undefined ? naming.what : `${naming.what} · ${naming.form}`;
+const titleOf = ({ naming }: Pick<Fact, 'naming'>): Pick<Box, 'title' | 'form'> => ({
+  title: naming.what,
+  ...(naming.form === undefined ? {} : { form: naming.form }),
+});
 
 function factBox(fact: Fact): Box {
-  const said = fact.reason === undefined ? fact.summary.slice(0, 1) : [fact.reason.check];
-  const when = fact.at === undefined ? '' : ` · ${timeText(fact.at).slice(0, 16)}`;
+  const { reason, signer, at, summary, state } = fact;
+  const said = reason === undefined ? summary.slice(0, 1) : [sentence(reason)];
+  const told = at === undefined || state !== 'verified' ? '' : ` · ${dateText(at)}`;
   return {
     kind: 'attached',
-    title: titleOf(fact),
-    lines: [...(fact.signer === undefined ? said : [`by ${withoutScheme(fact.signer.name)}`])],
-    state: fact.state,
-    word: `${stateWords[fact.state]}${fact.reason === undefined ? when : ` · ${fact.reason.code}`}`,
+    ...titleOf(fact),
+    // Provenance begins with its builder, who is in the box before.
+    lines: [
+      ...(signer === undefined ? [] : [`by ${withoutScheme(signer.name)}`]),
+      ...(fact.naming.topic === 'provenance' && reason === undefined ? [] : said),
+    ],
+    state,
+    word: `${stateWords[state]}${reason === undefined ? told : ` · ${reason.code}`}`,
     href: `#${fact.id}`,
   };
 }
@@ -151,7 +161,7 @@ const entryBox = (entry: LogFact): Box => ({
   title: `Entry ${entry.logIndex}`,
   lines: [entry.origin],
   state: entry.reason === undefined ? 'verified' : 'unproven',
-  word: entry.reason === undefined ? 'In the log' : 'Not proven',
+  word: entry.reason === undefined ? 'Logged' : 'Not proven',
   href: `#${entry.id}`,
 });
 
@@ -170,10 +180,10 @@ function unlogged(fact: Fact): Box {
 /** The log remembers what the registry does not hold (any more). */
 const goneBox = (entry: LogFact): Box => ({
   kind: 'attached',
-  title: titleOf(entry),
+  ...titleOf(entry),
   lines: [entry.signer === undefined ? 'signer not proven' : `by ${withoutScheme(entry.signer.name)}`],
   state: 'absent',
-  word: 'In the log only',
+  word: 'Not attached here',
   href: `#${entry.id}`,
 });
 

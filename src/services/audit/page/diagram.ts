@@ -32,18 +32,18 @@ interface Drawing {
   readonly arrows: readonly Arrow[];
 }
 
-const ROW = 76;
+const ROW = 92;
 const ROW_GAP = 12;
 const WIDE = {
   width: 1160,
-  source: { x: 0, width: 152 },
-  build: { x: 180, width: 164 },
-  image: { x: 372, width: 168 },
-  attached: { x: 584, width: 244 },
-  log: { x: 852, width: 128 },
+  source: { x: 0, width: 160 },
+  build: { x: 184, width: 160 },
+  image: { x: 368, width: 160 },
+  attached: { x: 568, width: 272 },
+  log: { x: 862, width: 122 },
   admission: { x: 1020, width: 140 },
 } as const;
-const TALL = 118;
+const TALL = 128;
 
 /** Source, build and image stand at the top, the rows beside them run down. */
 export function wideDrawing(chain: Chain): Drawing {
@@ -63,13 +63,20 @@ export function wideDrawing(chain: Chain): Drawing {
     { box: row.log, ...WIDE.log, y, height: ROW },
   ]);
   const across = ROW / 2;
+  const trunk = WIDE.attached.x - BUS;
+  const bus = WIDE.admission.x - BUS;
+  const last = across + Math.max(0, rows.length - 1) * (ROW + ROW_GAP);
   const arrows: Arrow[] = [
     arrow(chain.build.state, [right(source), across], [build.x, across]),
     arrow(chain.build.state, [right(build), across], [image.x, across]),
-    ...rows.flatMap(({ row, y }) => wideRowArrows(row, y + ROW / 2, right(image), across)),
     ...(rows.length === 0
       ? [arrow('absent', [right(image), across], [admission.x, across])]
-      : [arrow(chain.admission.state, [WIDE.admission.x - BUS, across], [admission.x, across])]),
+      : [
+          line('plain', [right(image), across], [trunk, across], [trunk, last]),
+          line('plain', [bus, last], [bus, across]),
+          arrow(chain.admission.state, [bus, across], [admission.x, across]),
+        ]),
+    ...rows.flatMap(({ row, y }) => rowArrows(row, y + across, trunk, bus)),
   ];
   const height = Math.max(TALL, rows.length * (ROW + ROW_GAP) - ROW_GAP);
   return { width: WIDE.width, height, boxes: [source, build, image, ...boxes, admission], arrows };
@@ -81,20 +88,17 @@ const right = (rect: Rect): number => rect.x + rect.width;
 const arrow = (state: BoxState, ...points: Arrow['points']): Arrow => ({ points, state, hasHead: true });
 const line = (state: BoxState, ...points: Arrow['points']): Arrow => ({ points, state, hasHead: false });
 
-/** From the image along the trunk to the row, to its entry, and back up to where admission looks. */
-function wideRowArrows(row: ChainRow, y: number, from: number, top: number): Arrow[] {
-  const trunk = WIDE.attached.x - BUS;
-  const bus = WIDE.admission.x - BUS;
-  const { attached, log } = row;
+/** From the trunk to what is attached, to its entry, to the line that leads to admission. */
+function rowArrows({ attached, log }: ChainRow, y: number, trunk: number, bus: number): Arrow[] {
   return [
-    arrow(attached.state, [from, top], [trunk, top], [trunk, y], [WIDE.attached.x, y]),
-    arrow(log.state, [right({ ...WIDE.attached, y, height: 0 }), y], [WIDE.log.x, y]),
-    line(log.state, [right({ ...WIDE.log, y, height: 0 }), y], [bus, y], [bus, top]),
+    arrow(attached.state, [trunk, y], [WIDE.attached.x, y]),
+    arrow(log.state, [WIDE.attached.x + WIDE.attached.width, y], [WIDE.log.x, y]),
+    line(log.state, [WIDE.log.x + WIDE.log.width, y], [bus, y]),
   ];
 }
 
-const NARROW = { width: 360, indent: 26, attached: 212, log: 104, gap: 24, trunk: 10 } as const;
-const NARROW_TOP = 96;
+const NARROW = { width: 360, indent: 26, attached: 200, log: 118, gap: 24, trunk: 10 } as const;
+const NARROW_TOP = 104;
 
 /** One column: the trunk runs down the left side, from the image to the admission. */
 export function narrowDrawing(chain: Chain): Drawing {
@@ -114,7 +118,11 @@ export function narrowDrawing(chain: Chain): Drawing {
     y += NARROW.gap;
   }
   full(chain.image);
-  const start = y;
+  let joint = y;
+  const trunkTo = (to: number): Arrow['points'] => [
+    [NARROW.trunk, joint],
+    [NARROW.trunk, to],
+  ];
   y += NARROW.gap;
   for (const row of chain.rows) {
     const at = { y, height: ROW };
@@ -123,13 +131,15 @@ export function narrowDrawing(chain: Chain): Drawing {
     const across = y + ROW / 2;
     boxes.push(attached, log);
     arrows.push(
-      arrow(row.attached.state, [NARROW.trunk, start], [NARROW.trunk, across], [attached.x, across]),
+      line('plain', ...trunkTo(across)),
+      arrow(row.attached.state, [NARROW.trunk, across], [attached.x, across]),
       arrow(row.log.state, [right(attached), across], [log.x, across]),
     );
+    joint = across;
     y += ROW + ROW_GAP;
   }
   y += NARROW.gap - (chain.rows.length === 0 ? 0 : ROW_GAP);
-  arrows.push(arrow(chain.admission.state, [NARROW.trunk, start], [NARROW.trunk, y]));
+  arrows.push(arrow(chain.admission.state, ...trunkTo(y)));
   full(chain.admission);
   return { width: NARROW.width, height: y, boxes, arrows };
 }
@@ -158,24 +168,36 @@ function arrowSvg({ points, state, hasHead }: Arrow, form: string): Html {
 
 const PAD = 12;
 const LINE = 17;
+const MARK = 20;
 
 function boxSvg({ box, x, y, width, height }: Placed): Html {
   const columns = Math.floor((width - 2 * PAD) / CHARACTER);
   const room = Math.max(1, Math.floor((height - 46) / LINE));
   const lines = fitted(box.lines.map(visible), columns, room);
-  const whole = [box.title, ...box.lines, box.word].join('\n');
+  const whole = [
+    box.form === undefined ? box.title : `${box.title} · ${box.form}`,
+    ...box.lines,
+    box.word,
+  ].join('\n');
   // The inner svg clips; the link makes the box reachable by keyboard.
   return html`<a class="box ${box.state} ${box.kind}" href="${box.href}"><title>${whole}</title>
 <rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>
 <svg x="${x}" y="${y}" width="${width}" height="${height}">
-<text class="name" x="${PAD}" y="23">${cut(visible(box.title), columns - 1)}</text>
+<text class="name" x="${PAD}" y="23">${heading(box, Math.floor((width - 2 * PAD) / BOLD_CHARACTER))}</text>
 ${lines.map((text, i) => html`<text class="line" x="${PAD}" y="${41 + i * LINE}">${text}</text>\n`)}<svg x="${PAD}" y="${height - 23}" width="14" height="14" viewBox="0 0 16 16">${stateMark(box.state)}</svg>
-<text class="word" x="${PAD + 20}" y="${height - 11}">${cut(visible(box.word), columns - 3)}</text>
+<text class="word" x="${PAD + MARK}" y="${height - 11}">${cut(visible(box.word), Math.floor((width - 2 * PAD - MARK) / CHARACTER))}</text>
 </svg></a>\n`;
 }
 
-/** Average width of a character at the size of a line, in pixels. */
-const CHARACTER = 6.7;
+/** The form goes first when there is no room for both. */
+function heading({ title, form }: Box, columns: number): string {
+  const both = form === undefined ? title : `${title} · ${form}`;
+  return cut(visible(widthOf(both) <= columns ? both : title), columns);
+}
+
+/** Width of a character of a line and of a heading, in pixels, in the widest of the usual fonts. */
+const CHARACTER = 7.3;
+const BOLD_CHARACTER = 8.6;
 const WIDE_FROM = 0x1100;
 
 const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) >= WIDE_FROM;

@@ -109,7 +109,8 @@ function buildCard({ origins }: ImageReport): Card {
   }
   const { builderId, statedLevel } = origin.provenance;
   const level = statedLevel === undefined ? '' : `, states SLSA Build level ${statedLevel}`;
-  const more = origin.isByBuilder ? `signed by this builder${level}` : `but signed by ${origin.signer.name}`;
+  const by = origin.isByBuilder ? `signed by this builder${level}` : `but signed by ${origin.signer.name}`;
+  const more = origin.isAttached ? by : `${by}; known from the log, not attached here`;
   return { question, answer: builderId, more, ...originState(origin.isByBuilder) };
 }
 

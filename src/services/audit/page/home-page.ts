@@ -1,8 +1,8 @@
 /** The first page: is the stack well, what ends when, how large are the logs, which images came by. */
 import type { Clock } from '#base/clock';
+import { rootOf } from '#flows/coverage-text';
 import { type Html, html } from './html.ts';
 import { imageUrl } from './image-page.ts';
-import { rootOf } from './log-section.ts';
 import { stateBadge } from './marks.ts';
 import type { ExpiryView, LogView, Overview, SeenImage, StationView } from './view.ts';
 import { counted, DAY_MS, dateText, shortDigest, spanText, timeText } from './words.ts';
@@ -101,10 +101,10 @@ function expiryRow(expiry: ExpiryView, now: number): Html {
     fine: stateBadge('verified', renewsItself ? 'Renews itself' : 'Fine'),
   }[urgency];
   const left = at === undefined ? '' : at > now ? `in ${spanText(at - now)}` : `${spanText(at - now)} ago`;
-  return html`<tr><th scope="row">${what} <span class="hint">${detail}</span></th><td>${
+  return html`<tr><th scope="row">${what} <span class="hint line">${detail}</span></th><td>${
     at === undefined
       ? html`<span class="hint">no end</span>`
-      : html`<span class="date">${dateText(at)}</span> <span class="hint">${left}</span>`
+      : html`<span class="date">${dateText(at)}</span> <span class="hint line">${left}</span>`
   }</td><td>${badge}</td></tr>
 `;
 }
@@ -114,7 +114,7 @@ function logsSection(logs: readonly LogView[]): Html {
     ({ title, origin, size, checkpoint }) =>
       html`<li><strong>${title}</strong>: ${counted(size, 'entry', 'entries')} <span class="hint">${origin}</span>${
         checkpoint !== undefined &&
-        html`<br>Root <code>${rootOf(checkpoint)}</code> <details><summary>Signed checkpoint</summary><pre>${checkpoint}</pre></details>`
+        html`<br>Root <code>${rootOf(checkpoint) ?? 'not readable'}</code> <details><summary>Signed checkpoint</summary><pre>${checkpoint}</pre></details>`
       }</li>`,
   )}</ul></section>`;
 }

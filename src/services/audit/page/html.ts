@@ -58,6 +58,12 @@ export function html(parts: TemplateStringsArray, ...values: readonly Content[])
   return new Html(text);
 }
 
+/** Long names break after their separators, not inside words. */
+export function breakable(text: string): Html {
+  const parts = text.split(/(?<=[/@:?&=])(?![/@:?&=])/);
+  return new Html(parts.map(escaped).join('<wbr>'));
+}
+
 export interface PageParts {
   readonly title: string;
   readonly body: Html;

@@ -1,12 +1,12 @@
 /** The page of one image: the verdict in words, the chain as a picture, and the evidence behind each part. */
-import { type Reason, reasonText } from '#base/reason';
 import { chainOf, stateWords } from './chain.ts';
 import { chainSvg } from './diagram.ts';
 import { cards, verdictOf } from './headline.ts';
-import { type Html, html } from './html.ts';
+import { breakable, type Html, html } from './html.ts';
 import { logSection } from './log-section.ts';
 import { stateBadge } from './marks.ts';
 import type { Fact, ImageReport, Signer } from './model.ts';
+import { reasonHtml } from './reason-words.ts';
 import type { SeenImage } from './view.ts';
 import { counted, timeText } from './words.ts';
 
@@ -70,14 +70,10 @@ function verdictSection(report: ImageReport): Html {
 ${report.troubles.map(({ what, reason }) => html`<p class="trouble">Could not read ${what}. ${reasonHtml(reason)}</p>`)}
 <dl class="cards">${cards(report).map(
     (card) =>
-      html`<div class="card ${card.state}"><dt>${card.question}</dt><dd>${card.answer}</dd>${card.more !== undefined && html`<dd class="hint">${card.more}</dd>`}<dd class="state">${stateBadge(card.state, card.word)}</dd></div>`,
+      html`<div class="card ${card.state}"><dt>${card.question}</dt><dd>${breakable(card.answer)}</dd>${card.more !== undefined && html`<dd class="hint">${breakable(card.more)}</dd>`}<dd class="state">${stateBadge(card.state, card.word)}</dd></div>`,
   )}</dl>
 </section>`;
 }
-
-/** Words first, the code beside. */
-export const reasonHtml = (why: Reason): Html =>
-  html`Expected ${why.expected}; found ${why.actual}. To do: ${why.hint}. <code class="code" title="${reasonText(why)}">${why.code} ${why.check}</code>`;
 
 function attachedSection(report: ImageReport): Html {
   const { facts, places, digest } = report;
@@ -92,7 +88,7 @@ function attachedSection(report: ImageReport): Html {
 }
 
 export const signerHtml = (signer: Signer): Html =>
-  html`<span class="identity">${signer.name}</span>${signer.issuer !== undefined && html` <span class="hint">vouched for by ${signer.issuer}</span>`}`;
+  html`<span class="identity">${breakable(signer.name)}</span>${signer.issuer !== undefined && html` <span class="hint">vouched for by ${breakable(signer.issuer)}</span>`}`;
 
 function factHtml(fact: Fact): Html {
   const { naming, reason, signer, at, summary, doubt, statement } = fact;
@@ -101,11 +97,11 @@ function factHtml(fact: Fact): Html {
 <p class="state">${stateBadge(fact.state, stateWords[fact.state])}</p>
 ${reason !== undefined && html`<p class="reason">${reasonHtml(reason)}</p>`}
 ${doubt !== undefined && html`<p class="reason">${doubt}</p>`}
-${summary.length > 0 && html`<ul class="says">${summary.map((one) => html`<li>${one}</li>`)}</ul>`}
+${summary.length > 0 && html`<ul class="says">${summary.map((one) => html`<li>${breakable(one)}</li>`)}</ul>`}
 <dl class="rows">
 ${signer !== undefined && html`<div><dt>Signed by</dt><dd>${signerHtml(signer)}</dd></div>`}
 ${at !== undefined && html`<div><dt>Signed at</dt><dd>${timeText(at)}, by a trusted clock</dd></div>`}
-<div><dt>Found as</dt><dd>${fact.layout} <code class="path">${fact.from}</code></dd></div>
+<div><dt>Found as</dt><dd>${fact.layout} <code class="path">${breakable(fact.from)}</code></dd></div>
 ${statement !== undefined && html`<div><dt>Type</dt><dd><code>${statement.predicateType}</code></dd></div>`}
 </dl>
 ${evidenceHtml(fact)}

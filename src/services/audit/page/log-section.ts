@@ -1,11 +1,10 @@
 /** Log entries about an image, and how far the logs were searched. */
 
-import { toBase64 } from '#base/bytes';
-import { attempt, unwrap } from '#base/result';
-import { parseCheckpoint, parseNote } from '#formats/note';
-import { type Html, html } from './html.ts';
+import { rootOf } from '#flows/coverage-text';
+import { breakable, type Html, html } from './html.ts';
 import { stateBadge } from './marks.ts';
 import type { ImageReport, LogFact } from './model.ts';
+import { sentence } from './reason-words.ts';
 import { timeText } from './words.ts';
 
 export function logSection(report: ImageReport): Html {
@@ -17,36 +16,32 @@ export function logSection(report: ImageReport): Html {
   return html`<section aria-labelledby="logs"><h2 id="logs">Log entries <span class="count">${log.length}</span></h2>
 ${body}
 ${isTruncated && html`<p class="note">There are more entries than one answer holds.</p>`}
-${coverageHtml(report.coverage)}
+${!report.isSettled && html`<p class="note">What was attached before the last start is still being read; look again in a moment.</p>`}
+${coverageHtml(report)}
 </section>`;
 }
 
 function entryRow(entry: LogFact): Html {
-  const { naming, signer, at, reason, factId } = entry;
+  const { naming, signer, at, reason, factIds } = entry;
+  const [factId] = factIds;
   const what = html`${naming.what}${naming.form !== undefined && html` <span class="form">${naming.form}</span>`}`;
   return html`<tr id="${entry.id}"><th scope="row"><span class="index">#${entry.logIndex}</span> <span class="hint">${entry.origin}</span></th>
 <td>${factId === undefined ? html`${what} <span class="hint">not attached here</span>` : html`<a href="#${factId}">${what}</a>`}</td>
-<td>${signer === undefined ? 'not proven' : html`<span class="identity">${signer.name}</span>`}</td>
-<td>${at === undefined ? '' : html`${timeText(at)}${entry.timeFrom === 'certificate' && html` <span class="hint">or after</span>`}`}</td>
-<td>${reason === undefined ? stateBadge('verified', 'Included') : html`${stateBadge('unproven', 'Not proven')} <span class="hint">${reason.actual}</span> <code class="code">${reason.code}</code>`}</td></tr>
+<td>${signer === undefined ? 'not proven' : html`<span class="identity">${breakable(signer.name)}</span>`}</td>
+<td>${at === undefined ? '' : html`${timeText(at)}${entry.timeFrom === 'certificate' && html` <span class="hint">or after</span>`}${entry.timeFrom === 'search' && html` <span class="hint">or before</span>`}`}</td>
+<td>${reason === undefined ? stateBadge('verified', 'Included') : html`${stateBadge('unproven', 'Not proven')} <span class="hint">${sentence(reason)}</span> <code class="code">${reason.code}</code>`}</td></tr>
 `;
 }
 
 /** "Nothing found" means something only together with this. */
-export function coverageHtml(coverage: ImageReport['coverage']): Html {
+function coverageHtml({ coverage, uncovered }: ImageReport): Html {
   if (coverage.length === 0) return html`<p class="note">The logs could not be searched.</p>`;
   return html`<h3>How far was searched</h3><ul class="coverage">${coverage.map(
     ({ origin, treeSize, checkpoint }) =>
       html`<li>${
         treeSize === 0
           ? html`<strong>${origin}</strong> is empty.`
-          : html`Covered: entries 0…${treeSize - 1} of <strong>${origin}</strong>, checkpoint <code>${rootOf(checkpoint)}</code>.`
+          : html`Covered: entries 0…${treeSize - 1} of <strong>${origin}</strong>, checkpoint <code>${rootOf(checkpoint) ?? 'not readable'}</code>.`
       } <details><summary>Signed checkpoint</summary><pre>${checkpoint}</pre></details></li>`,
-  )}</ul>`;
-}
-
-/** The root hash a checkpoint signs. */
-export function rootOf(checkpoint: string): string {
-  const read = attempt(() => toBase64(unwrap(parseCheckpoint(unwrap(parseNote(checkpoint)).text)).rootHash));
-  return read.ok ? read.value : 'not readable';
+  )}${uncovered.map((log) => html`<li>Not searched: <strong>${log}</strong>, which the trusted root names.</li>`)}</ul>`;
 }

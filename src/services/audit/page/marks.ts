@@ -7,7 +7,7 @@ const shapes: Readonly<Record<BoxState, string>> = {
   refused: '<path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z"/><path d="M5.3 5.3l5.4 5.4M10.7 5.3l-5.4 5.4"/>',
   unproven: '<path d="M8 1.2L15 14.5H1z"/><path d="M8 6v4M8 12.1v.4"/>',
   absent: '<rect x="1.5" y="1.5" width="13" height="13" rx="2" stroke-dasharray="2.5 2"/><path d="M5 8h6"/>',
-  plain: '<rect x="1.5" y="1.5" width="13" height="13" rx="2"/>',
+  plain: '<path d="M8 1.5l6 3v7l-6 3-6-3v-7zM2 4.5l6 3 6-3M8 7.5v7"/>',
 };
 
 export const stateMark = (state: BoxState): Html => new Html(`<g class="mark ${state}">${shapes[state]}</g>`);

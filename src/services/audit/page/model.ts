@@ -53,8 +53,8 @@ export interface LogFact {
   readonly timeFrom?: LineageStep['timeFrom'];
   /** Why the entry proves nothing about the image. */
   readonly reason?: Reason;
-  /** The fact that carries this entry; absent: the registry does not hold what was logged. */
-  readonly factId?: string;
+  /** Facts that carry this entry; empty: what was logged is not attached here. */
+  readonly factIds: readonly string[];
 }
 
 /** Where it came from and who made it, as a statement whose signature holds tells. */
@@ -63,6 +63,8 @@ export interface Origin {
   readonly signer: Signer;
   /** The certificate proves the builder the statement names. */
   readonly isByBuilder: boolean;
+  /** False: only the log has it, here. */
+  readonly isAttached: boolean;
   /** Anchor of the statement. */
   readonly id: string;
 }
@@ -76,7 +78,11 @@ export interface ImageReport {
   readonly log: readonly LogFact[];
   readonly origins: readonly Origin[];
   readonly coverage: Lineage['coverage'];
+  /** Logs of the trusted root that were not searched. */
+  readonly uncovered: readonly string[];
   readonly isTruncated: boolean;
+  /** False while older attachments are still being read. */
+  readonly isSettled: boolean;
   /** Undefined: no webhook reports here. */
   readonly admissions: readonly AdmissionView[] | undefined;
   /** What could not be asked, in words. */

@@ -7,19 +7,19 @@ import { namingOf } from './words.ts';
 type Said = Pick<Fact, 'statement' | 'signer' | 'verifiedSigner'>;
 
 /** Undefined for everything that is no readable provenance with a signature that holds. */
-export function builtBy(said: Said, id: string): Origin | undefined {
+export function builtBy(said: Said, id: string, isAttached: boolean): Origin | undefined {
   const { statement, signer, verifiedSigner } = said;
   if (statement === undefined || signer === undefined || verifiedSigner === undefined) return undefined;
   if (namingOf(statement.predicateType).topic !== 'provenance') return undefined;
   const provenance = readProvenance(statement);
   if (!provenance.ok) return undefined;
   const isByBuilder = provesBuilder(provenance.value, verifiedSigner);
-  return { provenance: provenance.value, signer, isByBuilder, id };
+  return { provenance: provenance.value, signer, isByBuilder, isAttached, id };
 }
 
 /** Words for provenance that names a builder who did not sign it. */
 export function builderDoubt(said: Said): string | undefined {
-  const origin = builtBy(said, '');
+  const origin = builtBy(said, '', true);
   if (origin === undefined || origin.isByBuilder) return undefined;
   return 'Its signature holds, but the builder it names did not sign it: who signed could write anything here.';
 }

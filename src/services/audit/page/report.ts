@@ -47,7 +47,9 @@ export async function reportOn(
     log,
     origins: originsOf(facts, lineage?.steps ?? [], log),
     coverage: lineage?.coverage ?? [],
+    uncovered: lineage?.uncovered ?? [],
     isTruncated: lineage?.truncated ?? false,
+    isSettled: lineage?.settled ?? true,
     admissions,
     troubles,
   };
@@ -76,7 +78,7 @@ async function attachedIn(
   return judgeAttached(repository, digest, items, view.trust(), clock.now());
 }
 
-type Searched = Pick<Lineage, 'steps' | 'unproven' | 'coverage' | 'truncated'>;
+type Searched = Omit<Lineage, 'query'>;
 
 /** That no entry speaks about a digest is an answer too, with the reach of the logs as they were before. */
 async function lineageOf(view: StackView, digest: Digest): Promise<Searched> {
@@ -88,7 +90,7 @@ async function lineageOf(view: StackView, digest: Digest): Promise<Searched> {
     const coverage = logs.flatMap(({ origin, size, checkpoint }) =>
       checkpoint === undefined ? [] : [{ origin, treeSize: size, checkpoint }],
     );
-    return { steps: [], unproven: [], coverage, truncated: false };
+    return { steps: [], unproven: [], coverage, uncovered: [], truncated: false, settled: true };
   }
 }
 
@@ -110,7 +112,6 @@ function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readon
   const proven = steps.map((step): Omit<LogFact, 'id'> => {
     const key = entryKey(step.entry);
     const { naming, signer } = saidBy(step.verdict);
-    const fact = facts.find((one) => one.entries.includes(key));
     return {
       origin: step.origin,
       logIndex: step.logIndex,
@@ -118,7 +119,7 @@ function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readon
       at: step.at,
       timeFrom: step.timeFrom,
       ...(signer === undefined ? {} : { signer }),
-      ...(fact === undefined ? {} : { factId: fact.id }),
+      factIds: facts.filter((fact) => fact.entries.includes(key)).map((fact) => fact.id),
     };
   });
   const others = unproven.map(
@@ -127,6 +128,7 @@ function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readon
       logIndex,
       reason,
       naming: { topic: 'other', what: 'Entry' },
+      factIds: [],
     }),
   );
   return [...proven, ...others].map((one, i) => ({ ...one, id: `entry-${i + 1}` }));
@@ -138,10 +140,12 @@ function originsOf(
   steps: readonly LineageStep[],
   log: readonly LogFact[],
 ): readonly Origin[] {
-  const attached = facts.flatMap((fact) => builtBy(fact, fact.id) ?? []);
+  const attached = facts.flatMap((fact) => builtBy(fact, fact.id, true) ?? []);
   const logged = steps.flatMap((step, i) => {
     const at = log[i];
-    return at === undefined || at.factId !== undefined ? [] : (builtBy(saidBy(step.verdict), at.id) ?? []);
+    return at === undefined || at.factIds.length > 0
+      ? []
+      : (builtBy(saidBy(step.verdict), at.id, false) ?? []);
   });
   return [...attached, ...logged].toSorted((a, b) => Number(b.isByBuilder) - Number(a.isByBuilder));
 }

@@ -34,7 +34,9 @@ h3 { font-size: 15px; margin: 14px 0 6px; overflow-wrap: anywhere; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin: 16px 0; min-width: 0; }
 .crumbs { font-size: 13px; color: var(--dim); }
 .digest { margin: 0 0 6px; color: var(--dim); }
+.detail { color: var(--dim); font-size: 14px; }
 .hint, .form { color: var(--dim); font-size: 13px; font-weight: 400; overflow-wrap: anywhere; }
+.hint.line { display: block; }
 .count { display: inline-block; min-width: 22px; padding: 0 7px; border-radius: 11px; background: var(--none-bg); color: var(--none); font-size: 13px; font-weight: 500; text-align: center; }
 .note, .trouble { padding: 8px 12px; background: var(--odd-bg); color: var(--odd); border-left: 4px solid var(--odd); border-radius: 4px; overflow-wrap: anywhere; }
 .empty { padding: 6px 14px; border: 1px dashed var(--line); border-radius: 8px; color: var(--dim); overflow-wrap: anywhere; }
@@ -76,7 +78,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .box.absent .mark { color: var(--none); } .box.plain .mark { color: var(--text); }
 .box:hover rect, .box:focus-visible rect { stroke-width: 3; }
 .box:focus-visible { outline: none; } .box:focus-visible rect { stroke: var(--focus); stroke-dasharray: none; stroke-width: 4; }
-.arrow { fill: none; stroke: var(--dim); stroke-width: 1.5; }
+.arrow { shape-rendering: crispEdges; fill: none; stroke: var(--dim); stroke-width: 1.5; }
 .arrow.absent, .arrow.refused, .arrow.unproven { stroke-dasharray: 4 4; }
 .head { fill: var(--dim); }
 .facts { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 12px; align-items: start; }
