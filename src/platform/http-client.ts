@@ -20,7 +20,7 @@ export interface HttpRequest {
   readonly timeoutMs?: number;
   /** Largest answer body kept, in bytes; default 16 MiB. */
   readonly maxBytes?: number;
-  /** Redirects followed, to the same host only; default 0. Authorization never crosses hosts. */
+  /** Redirects followed, never from https to http; default 0. Authorization and cookies never cross hosts. */
   readonly redirects?: number;
   readonly signal?: AbortSignal;
 }
@@ -71,7 +71,7 @@ async function requestOnce(request: HttpRequest, agent: string): Promise<HttpRes
       length += chunk.length;
       if (length > max) {
         throw fail(R.bodyTooLarge, {
-          expected: `at most ${max} bytes from ${request.url}`,
+          expected: `at most ${max} bytes from ${safeUrl(request.url)}`,
           actual: `more than ${max} bytes`,
         });
       }
@@ -96,7 +96,10 @@ async function openStream(
 ): Promise<HttpStream> {
   const timeoutMs = request.timeoutMs ?? limits.httpTimeoutMs;
   const timer = setTimeout(() => control.abort(timeoutError(request.url, timeoutMs)), timeoutMs);
-  request.signal?.addEventListener('abort', () => control.abort(request.signal?.reason), { once: true });
+  const onAbort = (): void => control.abort(request.signal?.reason);
+  request.signal?.addEventListener('abort', onAbort, { once: true });
+  // One that was given up before sends no event any more.
+  if (request.signal?.aborted === true) onAbort();
   try {
     const response = await follow(request, agent, control.signal);
     const headers = new Map<string, string>();

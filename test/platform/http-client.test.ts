@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { fail } from '#base/reason';
+import { httpTransport } from '#platform/http-client';
+import { R } from '#platform/reasons';
+import { reasonOf } from '../oci/helpers.ts';
+
+async function serve(listener: RequestListener) {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: (): Promise<void> => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+const transport = httpTransport();
+
+test('an answer of the size of its cap is kept, one byte more is refused, without the query of its URL', async () => {
+  await using server = await serve((_, response) => void response.end('12345'));
+  const url = `${server.origin}/blob?X-Signature=secret`;
+  assert.equal((await transport.request({ url, maxBytes: 5 })).body.length, 5);
+  const why = await reasonOf(transport.request({ url, maxBytes: 4 }));
+  assert.equal(why.code, R.bodyTooLarge.code);
+  assert.ok(!JSON.stringify(why).includes('secret'));
+});
+
+test('a request that was given up before it began is not sent', async () => {
+  let requests = 0;
+  await using server = await serve((_, response) => {
+    requests++;
+    response.end();
+  });
+  const why = fail(R.timeout, { expected: 'an answer', actual: 'none' });
+  const signal = AbortSignal.abort(why);
+  for (const send of [transport.request, transport.stream]) {
+    assert.equal((await reasonOf(send({ url: server.origin, signal }))).code, R.timeout.code);
+  }
+  assert.equal(requests, 0);
+});
+
+test('no redirect is followed unasked; asked, it reaches another host without authorization and cookies', async () => {
+  const seen: (readonly (string | undefined)[])[] = [];
+  await using other = await serve(({ headers }, response) => {
+    seen.push([headers.authorization, headers.cookie, headers['x-kept']]);
+    response.end('other');
+  });
+  await using first = await serve((_, response) => {
+    response.writeHead(307, { location: `${other.origin}/next` }).end();
+  });
+  const headers = { authorization: 'Bearer t', cookie: 'c=1', 'x-kept': 'yes' };
+  assert.equal((await transport.request({ url: first.origin, headers })).status, 307);
+  assert.deepEqual(seen, []);
+  const followed = await transport.request({ url: first.origin, headers, redirects: 1 });
+  assert.equal(Buffer.from(followed.body).toString(), 'other');
+  assert.deepEqual(seen, [[undefined, undefined, 'yes']]);
+});
+
+test('redirects end at the number asked for', async () => {
+  await using server = await serve((_, response) => void response.writeHead(302, { location: '/' }).end());
+  const why = await reasonOf(transport.request({ url: server.origin, redirects: 2 }));
+  assert.equal(why.code, R.redirect.code);
+});
