@@ -53,6 +53,24 @@ test('a build that can write its source is found out, and nothing is pushed', as
   assert.deepEqual(bench.store.events, []);
 });
 
+test('a record that cannot be written is told to who waits for it, and the builder goes on', async (t) => {
+  const bench = await workbench(t, { backend: 'none' });
+  const { store } = bench;
+  const request = { source: { uri: repository(bench.folder, simple), ref: 'main' }, outputs };
+  const records = join(bench.folder, 'data', 'builds');
+  const putManifest = store.putManifest.bind(store);
+  store.putManifest = (...args) => {
+    rmSync(records, { recursive: true });
+    writeFileSync(records, 'a file where the folder was');
+    store.putManifest = putManifest;
+    return putManifest(...args);
+  };
+  await assert.rejects(bench.build(request), hasCode('WB-209'));
+  rmSync(records);
+  mkdirSync(records);
+  assert.equal((await bench.build(request)).state, 'succeeded');
+});
+
 test('a build that can write an input is found out', async (t) => {
   const bench = await workbench(t, { backend: 'none' });
   const input = join(bench.folder, 'deps');

@@ -31,7 +31,7 @@ export interface Builder {
   /** WB-1113 for an unknown id. */
   status(id: string): Promise<BuildStatus>;
   log(id: string): Promise<Uint8Array>;
-  /** Settles when the build has ended. */
+  /** Settles when the build has ended; rejects when its record cannot be kept. */
   finished(id: string): Promise<BuildStatus>;
   /** Whether a request with this Authorization header may build. */
   mayCall(authorization: string | undefined): boolean;
@@ -208,6 +208,21 @@ class BuilderService implements Builder {
   }
 
   async #run(id: string): Promise<void> {
+    const end = this.#ends.get(id);
+    // Not everybody who submits waits for the end.
+    end?.promise.catch(() => {});
+    try {
+      end?.resolve(await this.#runRecorded(id));
+    } catch (error) {
+      // The record cannot be kept; the builder goes on, and its next start tells of the build as failed.
+      this.#shop.deps.log.error({ err: error, build: id }, 'the record of a build cannot be kept');
+      end?.reject(error);
+    } finally {
+      this.#ends.delete(id);
+    }
+  }
+
+  async #runRecorded(id: string): Promise<BuildStatus> {
     const queued = await this.status(id);
     const started: BuildStatus = { ...queued, state: 'running', startedOn: this.#now() };
     await this.#store.put(started);
@@ -230,8 +245,7 @@ class BuilderService implements Builder {
       log.close();
     }
     await this.#store.put(ended);
-    this.#ends.get(id)?.resolve(ended);
-    this.#ends.delete(id);
+    return ended;
   }
 
   #reasonOf(error: unknown): Reason {

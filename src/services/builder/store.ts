@@ -57,7 +57,10 @@ export class BuildStore {
     return idForm.test(id) ? readFileIfThere(this.logPath(id)) : Promise.resolve(undefined);
   }
 
-  /** Builds a former process left unfinished did not succeed: nothing was signed without being recorded. */
+  /**
+   * Builds a former process left unfinished are told as failed. It may have ended between the last step and the
+   * record: then the image is there with its provenance, although the record says that the build failed.
+   */
   async failUnfinished(finishedOn: string): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       if (!name.endsWith('.json')) continue;
