@@ -57,18 +57,20 @@ async function fromApi(
 ): Promise<readonly Descriptor[] | undefined> {
   if (repository.referrersApi === false) return undefined;
   const entries: Descriptor[] = [];
+  let pages = 0;
   const first = repository.path(`referrers/${digest}`);
   const accept = { accept: mediaType.ociIndex };
   for await (const page of followPages(repository, first, limits.referrersPages, accept)) {
     if (!isApiAnswer(page)) {
-      if (page.status !== 200 && !API_MISSING.has(page.status)) {
-        throw await repository.unexpected('the list of referrers', page);
-      }
+      // Whoever gave a first page has the API: a later one that fails is not the end of the list.
+      const isMissing = pages === 0 && (page.status === 200 || API_MISSING.has(page.status));
+      if (!isMissing) throw await repository.unexpected('the list of referrers', page);
       repository.referrersApi = false;
       return undefined;
     }
     const index = unwrap(parseManifest(page.body, { mediaType: mediaType.ociIndex }));
     if (index.kind === 'index') entries.push(...index.manifests);
+    pages++;
   }
   repository.referrersApi = true;
   return entries;

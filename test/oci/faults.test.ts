@@ -216,6 +216,20 @@ test('referrers without end stop at the page limit', async () => {
   assert.equal(faulty.seen.filter((request) => /referrers/.test(request.path)).length, 20);
 });
 
+test('a later page of referrers that fails is a failure, never a shorter list', async () => {
+  const repository = repositoryAt(faulty.host, 'pages/app');
+  const subject = descriptorOf(await putImage(repository, 'pages'));
+  await attachBundle(repository, subject, utf8('{"a":1}'), { createdMs: 0 });
+  const path = `/v2/pages/app/referrers/${subject.digest}`;
+  const link = `<${path}?page=2>; rel="next"`;
+  faulty.misbehave(
+    { path: /referrers\/[^?]*\?page=2/, fault: { kind: 'answer', status: 404 } },
+    { path: /referrers/, fault: { kind: 'headers', set: { link } } },
+  );
+  const fresh = repositoryAt(faulty.host, 'pages/app');
+  assert.equal((await reasonOf(fresh.referrers(subject.digest))).side, 'environment');
+});
+
 test('a referrers list that names a manifest about something else is a problem, not an attachment', async () => {
   const repository = repositoryAt(faulty.host, 'lists/wrong');
   const mine = await putImage(repository, 'mine');
