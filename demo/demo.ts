@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { admitBuilt, admitUserImage } from './admission.ts';
 import { searchLog } from './audit.ts';
 import { buildImage, signAndAttest, verifyChain } from './chain.ts';
+import { afterTheFire, lintAndDoctor, otherWords, promote } from './mission.ts';
 import { attestationRefusals, signatureRefusals } from './refusals.ts';
 import { RawRegistry } from './registry.ts';
 import { must, peak, serve } from './tools.ts';
@@ -29,27 +30,29 @@ const { values: flags } = parseArgs({
   },
 });
 
-async function openWorld(walk: Walk): Promise<World> {
-  const work = mkdtempSync(join(tmpdir(), 'waybill-demo-'));
+async function startWorld(work: string): Promise<World> {
   const stackDir = join(work, 'stack');
+  const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error'];
+  const stack = await serve(args, 'stack', { cwd: work });
+  const origins = stack.ready['origins'] as Record<string, string>;
+  must(typeof origins?.['registry'] === 'string', 'the stack names no registry');
+  return {
+    work,
+    stackDir,
+    stack,
+    origins,
+    registryHost: new URL(origins['registry']).host,
+    raw: new RawRegistry(origins['registry']),
+    run: { cwd: work, env: { WAYBILL_STACK: stackDir, WAYBILL_CACHE: join(work, 'cache') } },
+  };
+}
+
+function openWorld(walk: Walk): Promise<World> {
+  const work = mkdtempSync(join(tmpdir(), 'waybill-demo-'));
   return walk.step('stack up: CA, CT log, two logs, timestamps, TUF, OIDC, registry, audit', async () => {
-    const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error'];
-    const stack = await serve(args, 'stack', { cwd: work });
-    const origins = stack.ready['origins'] as Record<string, string>;
-    must(typeof origins?.['registry'] === 'string', 'the stack names no registry');
-    const value: World = {
-      work,
-      stackDir,
-      stack,
-      origins,
-      registryHost: new URL(origins['registry']).host,
-      raw: new RawRegistry(origins['registry']),
-      run: { cwd: work, env: { WAYBILL_STACK: stackDir, WAYBILL_CACHE: join(work, 'cache') } },
-    };
-    return {
-      detail: `${Object.keys(origins).length} services ready in ${stack.ready['milliseconds']} ms`,
-      value,
-    };
+    const value = await startWorld(work);
+    const services = Object.keys(value.origins).length;
+    return { detail: `${services} services ready in ${value.stack.ready['milliseconds']} ms`, value };
   });
 }
 
@@ -68,7 +71,21 @@ async function walkBuiltImage(world: World, walk: Walk): Promise<string> {
   walk.heading('Audit');
   const expected = ['signature', 'signature (plain)', 'SBOM (CycloneDX)', 'provenance (SLSA v1)'];
   await searchLog(world, walk, image.digest, expected);
+  walk.heading('The rest of the mission');
+  await lintAndDoctor(world, walk);
+  await promote(world, walk, image);
+  await otherWords(world, walk, image);
+  // With --keep the images stay, for whoever wants to look.
+  if (!flags.keep) await afterTheFire(world, walk, image.digest, (wipe) => restarted(world, wipe));
   return image.pinned;
+}
+
+/** Stops the stack, lets something happen to its data, starts it on the same directory. */
+async function restarted(before: World, between: () => void): Promise<World> {
+  await before.stack.stop();
+  between();
+  world = await startWorld(before.work);
+  return world;
 }
 
 function report(walk: Walk, image: string | undefined): void {

@@ -32,6 +32,7 @@ spec:
       match: { any: [{ resources: { kinds: [Pod] } }] }
       verifyImages:
         - imageReferences: [${JSON.stringify(images)}]
+          type: SigstoreBundle
           failureAction: Enforce
           attestors:
 ${attestor(release, ' '.repeat(12))}

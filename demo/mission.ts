@@ -1,0 +1,154 @@
+/** The rest of the mission: checklist, lint, doctor, promotion, other tools' words, and a wiped registry. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BuiltImage } from './chain.ts';
+import { clusterPolicy, type Signer } from './policies.ts';
+import { TAG } from './prepare.ts';
+import { isRefused, must, passes, reasonText, waybill } from './tools.ts';
+import type { Walk } from './walk.ts';
+import { isolatedWorkflow, selfMadeWorkflow } from './workflows.ts';
+import { file, githubIssuer, RELEASE_WORKFLOW, ref, SOURCE, type World, workloadIssuer } from './world.ts';
+
+export async function lintAndDoctor(world: World, walk: Walk): Promise<void> {
+  await walk.step(
+    'policy lint: the corrected policy of the guide is clean, its own text is not',
+    async () => {
+      const signer: Signer = {
+        subject: `${SOURCE}/.github/workflows/release.yml@refs/tags/*`,
+        issuer: githubIssuer(world),
+      };
+      const good = file(world, 'lint-good.yaml');
+      writeFileSync(good, clusterPolicy('ghcr.io/acme/*', signer));
+      await passes(['policy', 'lint', good], world.run);
+      // The guide's condition: predicate fields are at the root, element.predicate is nothing.
+      const bad = file(world, 'lint-bad.yaml');
+      const text = clusterPolicy('ghcr.io/acme/*', signer, signer);
+      writeFileSync(
+        bad,
+        text.replace('buildDefinition.external', 'element.predicate.buildDefinition.external'),
+      );
+      const { code, stdout } = await waybill(['policy', 'lint', bad, '--json'], world.run);
+      must(code === 2, `exit ${code}`);
+      must(stdout.includes('element.predicate'), stdout);
+      return { detail: 'element.predicate is found (exit 2)', value: undefined };
+    },
+  );
+  await walk.step(
+    'doctor workflow: provenance in a job of its own is L3-ready, in the build job it is not',
+    async () => {
+      const good = file(world, 'release.yml');
+      writeFileSync(good, isolatedWorkflow);
+      const ready = await waybill(['doctor', 'workflow', good], world.run);
+      must(ready.code === 0 && ready.stdout.includes('L3-ready'), `exit ${ready.code}\n${ready.stdout}`);
+      const bad = file(world, 'self-made.yml');
+      writeFileSync(bad, selfMadeWorkflow);
+      const lesser = await waybill(['doctor', 'workflow', bad], world.run);
+      must(
+        lesser.code === 2 && lesser.stdout.includes('L2 because'),
+        `exit ${lesser.code}\n${lesser.stdout}`,
+      );
+      return { detail: 'L3-ready; L2 because …', value: undefined };
+    },
+  );
+}
+
+export async function promote(world: World, walk: Walk, image: BuiltImage): Promise<void> {
+  const policy = file(world, 'cluster-policy.yaml');
+  const mirror = `ghcr.io/acme/*=${world.registryHost}/acme/*`;
+  const args = ['promote', '--policy', policy, '--mirror', mirror, '--identity-token', image.token];
+  const production = `${ref(world, 'production/api')}:${TAG}`;
+  await walk.step(
+    'promote: verified, copied with everything attached, verified again, VSA signed',
+    async () => {
+      await passes([...args, `ghcr.io/acme/api:${TAG}`, production], world.run);
+      const identity = [
+        '--certificate-identity',
+        RELEASE_WORKFLOW,
+        '--certificate-oidc-issuer',
+        githubIssuer(world),
+      ];
+      const target = `${ref(world, 'production/api')}@${image.digest}`;
+      await passes(['verify-attestation', '--type', 'vsa', ...identity, target], world.run);
+      await passes(['verify', ...identity, target], world.run);
+      return { detail: `${production} with a verification summary`, value: undefined };
+    },
+  );
+  await walk.refusal('promotion of an unsigned image', 'the same image without its signatures', async () => {
+    const outcome = await waybill(
+      [...args, `ghcr.io/acme/unsigned:${TAG}`, `${ref(world, 'production/rogue')}:${TAG}`, '--json'],
+      world.run,
+    );
+    must(outcome.code === 2, `exit ${outcome.code}`);
+    const left = await waybill(['digest', `${ref(world, 'production/rogue')}:${TAG}`], world.run);
+    must(left.code === 11, 'something was copied');
+    return 'denied by the policy (exit 2); nothing was copied';
+  });
+  await walk.step('promote: a target tag that holds another digest stays as it is', async () => {
+    const held = `${ref(world, 'production/held')}:${TAG}`;
+    await passes(['copy', '--without-attachments', `${ref(world, 'mallory/api')}:${TAG}`, held], world.run);
+    const outcome = await waybill([...args, `ghcr.io/acme/api:${TAG}`, held, '--json'], world.run);
+    must(outcome.code !== 0, 'the tag was moved');
+    const { reason } = JSON.parse(outcome.stdout.trim().split('\n').at(-1) ?? '') as {
+      reason: Parameters<typeof reasonText>[0];
+    };
+    return { detail: reasonText(reason), value: undefined };
+  });
+}
+
+/** The words of other tools, on the same verifier. */
+export async function otherWords(world: World, walk: Walk, image: BuiltImage): Promise<void> {
+  await walk.step('compat: cosign verify, slsa-verifier and rekor-cli say the same', async () => {
+    const verify = ['cosign', 'verify', '--certificate-identity', RELEASE_WORKFLOW];
+    const cosign = await waybill(
+      [...verify, '--certificate-oidc-issuer', githubIssuer(world), image.pinned],
+      world.run,
+    );
+    must(cosign.code === 0, `cosign: exit ${cosign.code}\n${cosign.stderr}`);
+    const rekor = ['rekor-cli', 'search', '--sha', image.digest.slice('sha256:'.length)];
+    const search = await waybill([...rekor, '--rekor_server', world.origins['log'] ?? ''], world.run);
+    const found = search.stdout.split('\n').filter((line) => /^[0-9a-f]{64,80}$/.test(line.trim())).length;
+    must(
+      search.code === 0 && found >= 5,
+      `rekor-cli: exit ${search.code}, ${found} entries\n${search.stderr}`,
+    );
+    return { detail: `cosign verified, rekor-cli found ${found} entries`, value: undefined };
+  });
+}
+
+/** The registry is lost and the stack starts again: the answer of the log is the same. */
+export async function afterTheFire(
+  world: World,
+  walk: Walk,
+  digest: string,
+  restart: (wipe: () => void) => Promise<World>,
+): Promise<World> {
+  interface Lineage {
+    readonly steps: readonly { readonly what: string; readonly logIndex: number; readonly origin: string }[];
+  }
+  const ask = async (at: World): Promise<string> => {
+    const { steps } = await passes<Lineage>(['audit', 'search', digest], at.run);
+    return steps.map(({ what, logIndex, origin }) => `${origin} #${logIndex} ${what}`).join('\n');
+  };
+  const before = await ask(world);
+  return walk.step('audit: the registry wiped, the stack started again, the same answer', async () => {
+    const again = await restart(() =>
+      rmSync(join(world.stackDir, 'registry'), { recursive: true, force: true }),
+    );
+    const after = await ask(again);
+    must(after === before, `before:\n${before}\nafter:\n${after}`);
+    const gone = await isRefused(
+      ['digest', `${ref(again, 'acme/api')}:${TAG}`],
+      { exit: 11, code: 'WB-502' },
+      again.run,
+    );
+    return {
+      detail: `${before.split('\n').length} entries as before; the image itself is gone (${gone.code})`,
+      value: again,
+    };
+  });
+}
+
+export const builderSigner = (world: World, image: BuiltImage): Signer => ({
+  subject: image.builderId,
+  issuer: workloadIssuer(world),
+});
