@@ -379,7 +379,7 @@ mirror: ["ghcr.io/acme/*=${stack.registryHost}/acme/*"]
     [['--policy', 'elsewhere.yaml'], 2, 'admitted WB-943'],
     [['--audit-url', 'http://127.0.0.1:9'], 20, 'logged WB-201'],
   ];
-  for (const [args, exit, wanted] of options) {
+  const runs = options.map(async ([args, exit, wanted]) => {
     const ran = await waybill(pinned, '--json', ...args);
     const { items, ok } = JSON.parse(ran.stdout);
     const open = (items as CheckedImage['items']).filter(({ answer }) => answer !== 'yes');
@@ -388,7 +388,8 @@ mirror: ["ghcr.io/acme/*=${stack.registryHost}/acme/*"]
       [exit, false, [wanted]],
       ran.stdout,
     );
-  }
+  });
+  await Promise.all(runs);
 });
 
 test('the command refuses what it cannot use, before anything is asked', async () => {
@@ -405,9 +406,10 @@ test('the command refuses what it cannot use, before anything is asked', async (
       /WB-361/,
     ],
   ];
-  for (const [args, exit, pattern] of cases) {
+  const runs = cases.map(async ([args, exit, pattern]) => {
     const refused = await waybill(...args, '--quiet');
     assert.match(refused.stderr, pattern, args.join(' '));
     assert.equal(refused.code, exit, args.join(' '));
-  }
+  });
+  await Promise.all(runs);
 });
