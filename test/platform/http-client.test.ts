@@ -47,7 +47,7 @@ test('a request that was given up before it began is not sent', async () => {
 test('no redirect is followed unasked; asked, it reaches another host without authorization and cookies', async () => {
   const seen: (readonly (string | undefined)[])[] = [];
   await using other = await serve(({ headers }, response) => {
-    seen.push([headers.authorization, headers.cookie, headers['x-kept']]);
+    seen.push([headers.authorization, headers.cookie, headers['x-kept']?.toString()]);
     response.end('other');
   });
   await using first = await serve((_, response) => {
