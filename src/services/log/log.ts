@@ -1,5 +1,6 @@
 /** A transparency log for signatures: one engine, two personalities. Knows no HTTP. */
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readUint, toHex } from '#base/bytes';
 import { type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
@@ -16,6 +17,8 @@ import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
 import { bodyKeysV1, bodyKeysV2, encodeExtra, type SearchKey } from './search-keys.ts';
 import { openSearchStore } from './store.ts';
+
+const KEYS_PER_TURN = 256;
 
 /** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1036 and those of `openLog`. */
 export async function createLog(config: LogConfig): Promise<LogService> {
@@ -142,7 +145,11 @@ export class LogService implements LogReader {
 
   async find(keys: readonly SearchKey[], max = Number.MAX_SAFE_INTEGER): Promise<readonly number[]> {
     const found = new Set<number>();
-    for (const key of keys) for (const index of await this.#search.find(key, max)) found.add(index);
+    for (const [i, key] of keys.entries()) {
+      // A join may bring thousands of keys: others get their turn in between.
+      if (i % KEYS_PER_TURN === KEYS_PER_TURN - 1) await nextTurn();
+      for (const index of await this.#search.find(key, max)) found.add(index);
+    }
     return [...found].sort((a, b) => a - b).slice(0, max);
   }
 
