@@ -18,6 +18,14 @@ export function usageError(error: CommanderError, argv: readonly string[], progr
       ...hint(path, close === undefined ? undefined : `${path} ${close}`),
     });
   }
+  // A misspelt option that is required is misspelt first and missing second.
+  const unknown =
+    error.code === 'commander.missingMandatoryOptionValue' ? unknownOption(argv, command) : undefined;
+  if (unknown !== undefined) {
+    const close = nearestWord(unknown, optionNames(command));
+    const actual = `unknown option '${unknown}'`;
+    return fail(R.usage, { expected: `a command line ${path} understands`, actual, ...hint(path, close) });
+  }
   const [first = '', second = ''] = error.message.replace(/^error: /, '').split('\n');
   const close = /^\(Did you mean (.*)\?\)$/.exec(second)?.[1];
   return fail(R.usage, {
@@ -32,6 +40,17 @@ function hint(path: string, close: string | undefined): { readonly hint: string 
   return {
     hint: close === undefined ? help : `did you mean ${close}? ${help[0]?.toUpperCase()}${help.slice(1)}`,
   };
+}
+
+const optionNames = (command: Command): string[] =>
+  command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
+
+function unknownOption(argv: readonly string[], command: Command): string | undefined {
+  const known = optionNames(command);
+  const given = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
+  return given
+    .map((word) => word.replace(/=.*$/s, ''))
+    .find((word) => word.startsWith('--') && !known.includes(word) && word !== '--help');
 }
 
 /** The innermost command the words name. */
