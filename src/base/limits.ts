@@ -43,6 +43,9 @@ export const limits = {
   policyBytes: 1 * MiB,
   /** One workflow file of a CI system. */
   workflowBytes: 1 * MiB,
+  /** One file of an exception, a revocation or approvers, and how many a folder may hold. */
+  exceptionBytes: 256 * KiB,
+  exceptionFiles: 512,
   regexpChars: 1024,
   identityChars: 2048,
   tokenBytes: 16 * KiB,

@@ -1,6 +1,7 @@
 /** What evaluation says: one result for each check of each image, and whether the request may pass. */
 import type { Digest } from '#base/brand';
 import type { Reason } from '#base/reason';
+import type { ApprovedException } from './exception/approval.ts';
 import type { Mode } from './ir.ts';
 import type { ImageUse } from './workload.ts';
 
@@ -22,6 +23,8 @@ export interface CheckResult {
   readonly degraded: readonly string[];
   /** Names image, check, expected and actual; for a pass, who signed. */
   readonly message: string;
+  /** Set when the check did not pass and an exception excuses that. */
+  readonly exception?: ApprovedException;
 }
 
 export interface Decision {

@@ -44,7 +44,7 @@ export function denialText(kind: string, namespace: string, name: string, decisi
 }
 
 export const isBlocking = (result: CheckResult): boolean =>
-  result.status !== 'pass' && result.mode === 'enforce';
+  result.status !== 'pass' && result.mode === 'enforce' && result.exception === undefined;
 
 const yamlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 

@@ -84,7 +84,8 @@ function sharedFields(options: KubernetesWebhookOptions): object {
     admissionReviewVersions: ['v1'],
     failurePolicy: 'Fail',
     matchPolicy: 'Equivalent',
-    sideEffects: 'None',
+    // The use of an exception is recorded, but not that of a dry run.
+    sideEffects: 'NoneOnDryRun',
     timeoutSeconds: timeoutSeconds(options.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
     // The API server sets this label itself; labels that a user can set must not open a way around.
     namespaceSelector: {

@@ -60,7 +60,7 @@ test('both webhooks fail closed, have no side effects, and only the one that pat
   const [pin, verify] = webhooksOf();
   for (const webhook of [pin, verify]) {
     assert.equal(webhook?.failurePolicy, 'Fail');
-    assert.equal(webhook.sideEffects, 'None');
+    assert.equal(webhook.sideEffects, 'NoneOnDryRun');
     assert.equal(webhook.timeoutSeconds, 10);
     assert.deepEqual(
       webhook.rules.flatMap(({ resources }) => resources),

@@ -20,6 +20,9 @@ interface Flags extends RegistryFlags {
   readonly ownNamespace?: string;
   readonly unmatched: Unmatched;
   readonly mirror: readonly string[];
+  readonly exceptions?: string;
+  readonly approvers?: string;
+  readonly outbox?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -56,6 +59,9 @@ export function register(program: Command, context: CliContext): void {
       collect,
       [],
     )
+    .option('--exceptions <dir>', 'folder of exceptions to honour, read again and again')
+    .option('--approvers <file>', 'who may approve exceptions, read again when it changes')
+    .option('--outbox <file>', 'where uses of exceptions are recorded, for `waybill exception drain`')
     .addOption(
       new Option('--unmatched <action>', 'images no policy covers')
         .choices(['allow', 'warn', 'deny'])
@@ -113,7 +119,19 @@ async function configFrom(flags: Flags, context: CliContext): Promise<AdmissionC
     ...(flags.ownNamespace === undefined ? {} : { ownNamespace: flags.ownNamespace }),
     unmatched: flags.unmatched,
     mirrors: flags.mirror.map(parseMirrorRule),
+    ...exceptionsFrom(flags),
   };
+}
+
+/** All three or none: nothing is let in by an exception that is not approved and recorded. */
+function exceptionsFrom({ exceptions, approvers, outbox }: Flags): Pick<AdmissionConfig, 'exceptions'> {
+  if (exceptions !== undefined && approvers !== undefined && outbox !== undefined) {
+    return { exceptions: { dir: exceptions, approversFile: approvers, outboxFile: outbox } };
+  }
+  const given = [exceptions, approvers, outbox].filter((value) => value !== undefined);
+  if (given.length === 0) return {};
+  const expected = '--exceptions DIR, --approvers FILE and --outbox FILE together';
+  throw fail(R.optionValue, { expected, actual: `${given.length} of them` });
 }
 
 function addressOf(text: string): { host: string; port: number } {

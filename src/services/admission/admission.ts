@@ -13,6 +13,7 @@ import {
   changedUses,
   type Decision,
   denialText,
+  type ExceptionUse,
   type ImageUse,
   imageUses,
   isBlocking,
@@ -21,6 +22,7 @@ import {
   warningTexts,
 } from '#policy';
 import type { Unmatched } from './config.ts';
+import type { ExceptionDesk } from './exceptions.ts';
 import { R } from './reasons.ts';
 import type { PatchStep, Review, ReviewAnswer } from './review.ts';
 
@@ -32,6 +34,8 @@ export interface AdmissionDeps {
   /** Whether objects of a namespace are left alone. */
   readonly isExcluded: (namespace: string) => boolean;
   readonly unmatched: Unmatched;
+  /** Absent: nothing is excused. */
+  readonly exceptions?: Pick<ExceptionDesk, 'excuse'>;
 }
 
 export interface Outcome {
@@ -39,6 +43,8 @@ export interface Outcome {
   /** For the log and the counters; absent when nothing was judged. */
   readonly decision?: Decision;
   readonly kind: 'allowed' | 'denied' | 'unavailable' | 'excluded' | 'nothing';
+  /** Images that came in by an exception; recorded in the outbox. */
+  readonly uses?: readonly ExceptionUse[];
 }
 
 /** Pins every tag a policy wants pinned. Idempotent: a second call on the patched object has no patch. */
@@ -84,8 +90,12 @@ export async function validate(review: Review, deadlineMs: number, deps: Admissi
   if (!uses.ok) return denied(request, uses.error);
   if (uses.value.length === 0) return { answer: { allowed: true }, kind: 'nothing' };
   const policies = deps.policies();
-  const decision = await judgeRequest(policies, request, uses.value, { ...deps, deadlineMs });
-  return answerOf(request, decision, deps.unmatched);
+  const judged = await judgeRequest(policies, request, uses.value, { ...deps, deadlineMs });
+  const isRefusedAnyway = deps.unmatched === 'deny' && judged.unmatched.length > 0;
+  // An exception that cannot let the object in is not used, and not recorded.
+  const excused = isRefusedAnyway ? undefined : deps.exceptions?.excuse(judged, review);
+  const outcome = answerOf(request, excused?.decision ?? judged, deps.unmatched, excused?.warnings ?? []);
+  return excused === undefined ? outcome : { ...outcome, uses: excused.uses };
 }
 
 /**
@@ -113,10 +123,19 @@ function denied(request: AdmissionRequest, why: Reason): Outcome {
   return { answer: { allowed: false, status: { code: 403, reason: 'Forbidden', message } }, kind: 'denied' };
 }
 
-function answerOf(request: AdmissionRequest, decision: Decision, unmatched: Unmatched): Outcome {
+function answerOf(
+  request: AdmissionRequest,
+  decision: Decision,
+  unmatched: Unmatched,
+  aboutExceptions: readonly string[],
+): Outcome {
   const auditAnnotations = auditOf(decision);
   const uncovered = decision.unmatched.map((use) => `no policy covers image ${use.image}`);
-  const warnings = [...warningTexts(decision), ...(unmatched === 'warn' ? uncovered : [])];
+  const warnings = [
+    ...aboutExceptions,
+    ...warningTexts(decision),
+    ...(unmatched === 'warn' ? uncovered : []),
+  ];
   const blocking = decision.results.filter(isBlocking);
   if (decision.isAllowed && (unmatched !== 'deny' || uncovered.length === 0)) {
     return { answer: { allowed: true, warnings, auditAnnotations }, decision, kind: 'allowed' };
@@ -143,14 +162,17 @@ const AUDIT_CHARS_MAX = 4096;
 
 /** One annotation with the whole decision in it; the API server puts the webhook's name before the key. */
 function auditOf(decision: Decision): Record<string, string> {
-  const checks = decision.results.map(({ policy, rule, image, digest, status, degraded, message }) => ({
-    policy,
-    rule,
-    image,
-    ...(digest === undefined ? {} : { digest }),
-    status,
-    ...(degraded.length === 0 ? {} : { degraded }),
-    message,
-  }));
+  const checks = decision.results.map(
+    ({ policy, rule, image, digest, status, degraded, exception, message }) => ({
+      policy,
+      rule,
+      image,
+      ...(digest === undefined ? {} : { digest }),
+      status,
+      ...(degraded.length === 0 ? {} : { degraded }),
+      ...(exception === undefined ? {} : { exception: { name: exception.name, id: exception.id } }),
+      message,
+    }),
+  );
   return { decision: JSON.stringify(checks).slice(0, AUDIT_CHARS_MAX) };
 }

@@ -21,10 +21,21 @@ export interface AdmissionConfig {
   /** What happens to images no policy covers. Default warn. */
   readonly unmatched?: Unmatched;
   readonly mirrors?: readonly MirrorRule[];
+  /** Absent: no exception is honoured. */
+  readonly exceptions?: ExceptionsConfig;
   /** Milliseconds between looks at the certificate, policy and root files. Default 10 000. */
   readonly reloadMs?: number;
   /** Milliseconds a tag stays resolved. Default 30 000. */
   readonly tagTtlMs?: number;
+}
+
+export interface ExceptionsConfig {
+  /** Exceptions and revocations, `*.json`; read again at each reload. */
+  readonly dir: string;
+  /** Who may approve. */
+  readonly approversFile: string;
+  /** Where each use is recorded before the answer; on a disk that can be written. */
+  readonly outboxFile: string;
 }
 
 export type Unmatched = 'allow' | 'warn' | 'deny';

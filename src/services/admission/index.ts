@@ -25,6 +25,7 @@ import type { PolicySet } from '#policy';
 import { trustMaterial } from '#verify';
 import { type CertificateSource, certificateSource } from './certificates.ts';
 import { type AdmissionConfig, RELOAD_MS_DEFAULT, TAG_TTL_MS_DEFAULT } from './config.ts';
+import { openExceptions } from './exceptions.ts';
 import { createMetrics } from './metrics.ts';
 import { excludes } from './namespaces.ts';
 import { R } from './reasons.ts';
@@ -33,7 +34,7 @@ import { registerAdmission } from './routes.ts';
 
 export type { TagSource } from '#flows/judge-request';
 export type { AdmissionDeps, Outcome } from './admission.ts';
-export type { AdmissionConfig, TlsConfig, Unmatched } from './config.ts';
+export type { AdmissionConfig, ExceptionsConfig, TlsConfig, Unmatched } from './config.ts';
 export { R as admissionReasons } from './reasons.ts';
 export { type AdmissionRoutesDeps, registerAdmission } from './routes.ts';
 
@@ -66,6 +67,8 @@ export async function createAdmission(
   const certificates = await certificateSource(config.tls, clock, random);
   const source = evidenceOf(config, surroundings);
   const judge = createJudge({ source, trust: () => loaded.trust, clock });
+  const exceptions =
+    config.exceptions && (await openExceptions(config.exceptions, loaded.trust.material, surroundings));
   const app = serverFor(certificates, log);
   registerAdmission(app, {
     policies: () => loaded.policies,
@@ -74,8 +77,9 @@ export async function createAdmission(
     clock,
     isExcluded: excludes(config.excludedNamespaces ?? [], config.ownNamespace),
     unmatched: config.unmatched ?? 'warn',
+    ...(exceptions === undefined ? {} : { exceptions }),
     log,
-    metrics: createMetrics(judge, () => certificates.current().notAfter),
+    metrics: createMetrics(judge, () => certificates.current().notAfter, exceptions?.counts),
     unready: () =>
       certificates.current().notAfter <= clock.now() ? 'the certificate has expired' : undefined,
   });
@@ -83,6 +87,7 @@ export async function createAdmission(
   const reload = async (): Promise<void> => {
     loaded.policies = await kept('policies', loaded.policies, () => loadPolicies(config), log);
     loaded.trust = await kept('trusted root', loaded.trust, () => loadTrust(config), log);
+    await exceptions?.refresh(loaded.trust.material);
     const isNew = await kept('certificate', false, () => certificates.refresh(), log);
     if (isNew) useCertificate(app, certificates);
   };
@@ -96,6 +101,7 @@ export async function createAdmission(
     async close() {
       clearInterval(timer);
       await app.close();
+      exceptions?.close();
     },
   };
 }

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Judge } from '#facts';
 import type { Outcome } from './admission.ts';
+import type { ExceptionCounts } from './exceptions.ts';
 
 export interface AdmissionMetrics {
   record(path: 'mutate' | 'validate', outcome: Outcome, seconds: number): void;
@@ -13,7 +14,11 @@ export interface AdmissionMetrics {
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function createMetrics(judge: Judge, certificateExpiry: () => number): AdmissionMetrics {
+export function createMetrics(
+  judge: Judge,
+  certificateExpiry: () => number,
+  exceptionCounts?: () => ExceptionCounts,
+): AdmissionMetrics {
   const registry = new Registry();
   const registers = [registry];
   const reviews = new Counter({
@@ -41,6 +46,7 @@ export function createMetrics(judge: Judge, certificateExpiry: () => number): Ad
     registers,
   });
   gauges(judge, certificateExpiry, registers);
+  const exceptions = exceptionCounts && exceptionMetrics(exceptionCounts, registers);
   return {
     record(path, outcome, seconds) {
       reviews.inc({ path, outcome: outcome.kind });
@@ -48,11 +54,40 @@ export function createMetrics(judge: Judge, certificateExpiry: () => number): Ad
       for (const { policy, rule, mode, status } of outcome.decision?.results ?? []) {
         checks.inc({ policy, rule, mode, status });
       }
+      for (const { exception } of outcome.uses ?? []) exceptions?.inc({ exception: exception.name });
     },
     defect: () => defects.inc(),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+/** Names of exceptions are as few as the files of the folder. */
+function exceptionMetrics(counts: () => ExceptionCounts, registers: Registry[]): Counter<'exception'> {
+  new Gauge({
+    name: 'waybill_admission_exceptions',
+    help: 'Exceptions in the folder: active, approved outside their time, refused.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { active, inactive, refused } = counts();
+      for (const [state, value] of Object.entries({ active, inactive, refused })) this.set({ state }, value);
+    },
+  });
+  new Gauge({
+    name: 'waybill_admission_exception_uses_pending',
+    help: 'Recorded uses of exceptions that are in no transparency log yet.',
+    registers,
+    collect() {
+      this.set(counts().pendingUses);
+    },
+  });
+  return new Counter({
+    name: 'waybill_admission_exception_uses_total',
+    help: 'Images admitted by an exception.',
+    labelNames: ['exception'],
+    registers,
+  });
 }
 
 function gauges(judge: Judge, certificateExpiry: () => number, registers: Registry[]): void {

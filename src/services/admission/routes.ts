@@ -102,6 +102,10 @@ function logDecision(path: string, review: Review, outcome: Outcome, log: Logger
       codes: reasons.map(({ code }) => code),
     })),
   };
-  if (outcome.kind === 'allowed' || outcome.kind === 'nothing') log.debug(line, 'review');
+  const uses = outcome.uses ?? [];
+  if (uses.length > 0) {
+    const exceptions = uses.map(({ exception, image }) => ({ name: exception.name, image }));
+    log.warn({ ...line, exceptions }, 'admitted by exception');
+  } else if (outcome.kind === 'allowed' || outcome.kind === 'nothing') log.debug(line, 'review');
   else log.info(line, 'review');
 }
