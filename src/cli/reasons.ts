@@ -45,7 +45,7 @@ export const R = defineReasons({
     exit: 3,
   },
   compat: {
-    code: 'WB-1306',
+    code: 'WB-1310',
     check: 'cli.compat',
     side: 'input',
     summary: 'A compatibility mode was given words of the other tool that it does not translate.',

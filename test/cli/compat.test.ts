@@ -343,7 +343,7 @@ for (const words of [
     ) ?? '';
   test(`${words.slice(0, 2).join(' ')} refuses ${flag} by name`, async () => {
     const run = await tell(world, words);
-    assert.equal(run.reason?.code, 'WB-1306');
+    assert.equal(run.reason?.code, 'WB-1310');
     assert.equal(run.reason?.exit, 1);
     assert.match(run.reason?.actual ?? '', new RegExp(flag.split('=')[0] ?? ''));
   });

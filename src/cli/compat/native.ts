@@ -6,7 +6,11 @@ import { Command } from 'commander';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
-import type { VerbModule } from '../verbs.ts';
+
+/** The module of a verb; the table of verbs names the modes too, so it is not imported here. */
+interface VerbModule {
+  register(program: Command, context: CliContext): void;
+}
 
 export interface NativeRun {
   /** Exit code of the native verb. */
