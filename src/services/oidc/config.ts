@@ -2,8 +2,6 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
-import { fail } from '#base/reason';
-import { R } from './reasons.ts';
 
 /**
  * An issuer below the same origin, so that a CA can treat kinds of identity differently: people by e-mail
@@ -28,12 +26,6 @@ export interface OidcConfig {
   readonly issuerNames?: Partial<Readonly<Record<Realm, string>>>;
   /** Lifetime of tokens in seconds when the request names none. */
   readonly lifetimeSeconds?: number;
-}
-
-/** Throws WB-1070 unless `host` names this machine only. */
-export function requireLoopback(host: string): void {
-  if (isLoopback(host)) return;
-  throw fail(R.loopback, { expected: 'a loopback address', actual: JSON.stringify(host) });
 }
 
 export function isLoopback(host: string): boolean {

@@ -3,10 +3,11 @@ import { defineReasons } from '#base/reason';
 export const R = defineReasons({
   loopback: {
     code: 'WB-1070',
-    check: 'oidc.bind',
+    check: 'oidc.loopback',
     side: 'usage',
-    summary: 'The development issuer was asked to listen beyond this machine.',
+    summary: 'The development issuer is reached from beyond this machine.',
     hint: 'bind it to 127.0.0.1 or ::1; it mints any identity for anybody who reaches it',
+    status: 403,
   },
   host: {
     code: 'WB-1071',

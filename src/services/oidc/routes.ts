@@ -14,7 +14,10 @@ import { R } from './reasons.ts';
 
 export function registerOidc(app: HttpApp, oidc: OidcIssuer): void {
   // A page in a browser can reach loopback under a name it controls; the Host header gives that away.
-  app.addHook('onRequest', async (request) => refuseForeignHost(request));
+  app.addHook('onRequest', async (request) => {
+    refuseOtherMachines(request);
+    refuseForeignHost(request);
+  });
   for (const realm of realms) {
     const prefix = realm === '' ? '' : `/${realm}`;
     app.get(`${prefix}/.well-known/openid-configuration`, async () => discovery(oidc, realm));
@@ -69,6 +72,13 @@ function basicUser(request: HttpRequestIn): string | undefined {
 
 const idTokenType = 'urn:ietf:params:oauth:token-type:id_token';
 
+/** Whatever address it was bound to: it serves this machine only. */
+function refuseOtherMachines(request: HttpRequestIn): void {
+  const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  if (isLoopback(address)) return;
+  throw fail(R.loopback, { expected: 'a request from this machine', actual: `one from ${address}` });
+}
+
 function refuseForeignHost(request: HttpRequestIn): void {
   const host = request.headers.host ?? '';
   const name = host.replace(/:\d+$/, '');
@@ -96,7 +106,7 @@ function discovery(oidc: OidcIssuer, realm: Realm): object {
 const fields = new Set(['realm', 'sub', 'email', 'aud', 'expiresIn', 'claims', 'github']);
 
 /** Body of `POST /token`. Unknown fields are refused: a misspelt one would mint another identity. */
-export function readTokenRequest(body: Uint8Array): TokenRequest {
+function readTokenRequest(body: Uint8Array): TokenRequest {
   const json = reader(unwrap(parseJson(body, { maxBytes: 64 * 1024 })), '$', { as: R.tokenRequest });
   for (const key of Object.keys(json.object)) {
     if (!fields.has(key)) throw json.wrong(key, `one of ${[...fields].join(', ')}`, key);
