@@ -1,21 +1,12 @@
-/** signing_config.v0.2.json: where to sign, and the choice among several services; and ClientTrustConfig. */
+/** signing_config.v0.2.json: where to sign, and the choice among several services. */
 import { limits } from '#base/limits';
 import { fail, reason } from '#base/reason';
 import { attempt, err, isNonEmpty, type NonEmpty, ok, type Result, unwrap } from '#base/result';
 import { type JsonObject, type JsonReader, type JsonValue, parseJson, protoReader } from './json.ts';
 import { R } from './sigstore-reasons.ts';
-import {
-  isValidAt,
-  type TrustedRoot,
-  type TrustedRootInput,
-  trustedRootFromJson,
-  trustedRootValue,
-  type Validity,
-  validityValue,
-} from './trusted-root.ts';
+import { isValidAt, type Validity, validityValue } from './trusted-root.ts';
 
 export const SIGNING_CONFIG_V02 = 'application/vnd.dev.sigstore.signingconfig.v0.2+json';
-export const CLIENT_TRUST_CONFIG_V01 = 'application/vnd.dev.sigstore.clienttrustconfig.v0.1+json';
 
 export interface Service {
   /** A base URL; for time stamping the full request URL. */
@@ -150,34 +141,4 @@ export function selectServices(selection: Selection): Result<NonEmpty<Service>> 
   if (selector.selector === 'ANY') return ok([candidates[pick(candidates.length)] ?? candidates[0]]);
   if (selector.selector === 'ALL') return ok(candidates);
   return ok(candidates.slice(0, wanted) as unknown as NonEmpty<Service>);
-}
-
-export interface ClientTrustConfig {
-  readonly trustedRoot: TrustedRoot;
-  readonly signingConfig: SigningConfig;
-}
-
-/** Parses a ClientTrustConfig: trusted root and signing configuration in one file. */
-export function parseClientTrustConfig(input: Uint8Array | string): Result<ClientTrustConfig> {
-  return attempt(() => {
-    const value = unwrap(parseJson(input, { maxBytes: limits.trustedRootBytes }));
-    const json = protoReader(value, 'clientTrustConfig', { as: R.signingConfig });
-    const mediaType = json.string('mediaType');
-    if (mediaType !== CLIENT_TRUST_CONFIG_V01)
-      throw json.wrong('mediaType', CLIENT_TRUST_CONFIG_V01, mediaType);
-    return {
-      trustedRoot: trustedRootFromJson(json.value('trustedRoot') ?? null),
-      signingConfig: signingConfigFromJson(json.value('signingConfig') ?? null),
-    };
-  });
-}
-
-/** The text of a ClientTrustConfig. */
-export function clientTrustConfigJson(root: TrustedRootInput, config: SigningConfig): string {
-  const value = {
-    mediaType: CLIENT_TRUST_CONFIG_V01,
-    trustedRoot: trustedRootValue(root),
-    signingConfig: signingConfigValue(config),
-  };
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -66,7 +66,7 @@ export function parseTrustedRoot(input: Uint8Array | string): Result<TrustedRoot
 }
 
 /** Throws `WaybillError`; for documents that embed a trusted root. */
-export function trustedRootFromJson(value: JsonValue): TrustedRoot {
+function trustedRootFromJson(value: JsonValue): TrustedRoot {
   const json = protoReader(value, 'trustedRoot', { as: R.trustedRoot });
   const mediaType = json.string('mediaType');
   if (!mediaTypes.includes(mediaType)) {
