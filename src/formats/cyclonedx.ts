@@ -12,8 +12,6 @@ import { classifyLicense } from './licenses.ts';
 import { buildPurl } from './purl.ts';
 import type { Sbom, SbomPackage, SbomSubject } from './sbom.ts';
 
-export const CYCLONEDX_MEDIA_TYPE = 'application/vnd.cyclonedx+json';
-
 export interface CycloneDxOptions {
   /** Milliseconds; goes into metadata.timestamp. */
   readonly createdMs: number;

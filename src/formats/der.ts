@@ -5,7 +5,6 @@
  *
  * Not checked: the order inside SET OF, which real timestamp tokens do not keep.
  */
-import type { Der } from '#base/brand';
 import { utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
@@ -91,7 +90,7 @@ export class DerNode {
 }
 
 /** Walks the elements of one constructed node in order. `what` names the structure in refusals. */
-export class DerCursor {
+class DerCursor {
   readonly #source: Uint8Array;
   readonly #end: number;
   readonly #what: string;
@@ -365,6 +364,3 @@ export function timeMs(node: DerNode, options: { readonly fraction?: boolean } =
   if (hour > 23 || minute > 59) throw malformed('a time that exists', JSON.stringify(text));
   return date.getTime() + (fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0')));
 }
-
-/** Marks bytes that were parsed as DER. */
-export const asDer = (bytes: Uint8Array): Der => bytes as Der;

@@ -8,7 +8,7 @@ import { attempt } from '#base/result';
 import { R } from './crypto-reasons.ts';
 import { der, readDer, stringText, tags, utf8Value } from './der.ts';
 
-export const FULCIO_ARC = '1.3.6.1.4.1.57264.1';
+const FULCIO_ARC = '1.3.6.1.4.1.57264.1';
 /** Type of the OtherName SAN that carries a user name. */
 export const OTHER_NAME_OID = `${FULCIO_ARC}.7`;
 export const ISSUER_V1_OID = `${FULCIO_ARC}.1`;

@@ -103,7 +103,7 @@ export function signNote(text: string, ...signers: NonEmpty<NoteSigner>): string
 }
 
 /** One signature line with its newline. */
-export function signatureLine(name: string, keyId: Uint8Array, signature: Uint8Array): string {
+function signatureLine(name: string, keyId: Uint8Array, signature: Uint8Array): string {
   return `— ${name} ${toBase64(concat(keyId.subarray(0, 4), signature))}\n`;
 }
 

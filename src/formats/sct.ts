@@ -78,7 +78,7 @@ function readSct(bytes: Uint8Array): Sct {
 }
 
 /** TLS DigitallySigned (RFC 5246 §4.7): hash, algorithm, 16-bit length, signature. Throws WB-131. */
-export function readDigitallySigned(bytes: Uint8Array): Pick<Sct, 'algorithm' | 'signature'> {
+function readDigitallySigned(bytes: Uint8Array): Pick<Sct, 'algorithm' | 'signature'> {
   const reader = new TlsReader(bytes);
   const hash = reader.uint(1);
   const kind = reader.uint(1);

@@ -101,7 +101,7 @@ function readImprint(node: DerNode): Pick<TimeStampRequest, 'hashName' | 'hashOi
 }
 
 /** Numbers of PKIStatus (RFC 3161 §2.4.2). */
-export const pkiStatus = { granted: 0, grantedWithMods: 1, rejection: 2, waiting: 3 } as const;
+const pkiStatus = { granted: 0, grantedWithMods: 1, rejection: 2, waiting: 3 } as const;
 
 /** Bit numbers of PKIFailureInfo (RFC 3161 §2.4.2). */
 export const pkiFailure = {

@@ -331,7 +331,7 @@ export function verifyCertificateSignature(certificate: Certificate, issuer: Cer
 }
 
 /** Whether `certificate` is signed by `key`. */
-export function verifyCertificateWithKey(certificate: Certificate, key: PublicKey): boolean {
+function verifyCertificateWithKey(certificate: Certificate, key: PublicKey): boolean {
   const { family, hash } = certificate.signatureAlgorithm;
   return familyOf(key.kind) === family && verifySignature(key, certificate.tbs, certificate.signature, hash);
 }

@@ -9,12 +9,6 @@ export const legacySuffixes: readonly LegacySuffix[] = ['sig', 'att', 'sbom'];
 export const legacyTag = (digest: Digest, suffix: LegacySuffix, prefix = ''): string =>
   `${prefix}${fallbackTag(digest)}.${suffix}`;
 
-/** artifactTypes of the legacy layout when it was stored as OCI 1.1 referrers. */
-export const legacyArtifactTypes = {
-  sig: 'application/vnd.dev.cosign.artifact.sig.v1+json',
-  sbom: 'application/vnd.dev.cosign.artifact.sbom.v1+json',
-} as const;
-
 /** Layer types of SBOMs that cosign attached without a signature. */
 export const legacySbomTypes: ReadonlySet<string> = new Set([
   'application/vnd.cyclonedx+json',

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 
 /** Host part of `host[:port]`, without brackets. */
-export function hostName(registry: string): string {
+function hostName(registry: string): string {
   const host = registry.startsWith('[')
     ? registry.slice(1, registry.indexOf(']'))
     : registry.replace(/:\d+$/, '');
@@ -19,7 +19,7 @@ const isLinkLocalName = (name: string): boolean =>
 export const isLoopback = (host: string): boolean => isLoopbackName(hostName(host));
 
 /** Link-local addresses, where clouds keep their metadata services. */
-export const isLinkLocal = (host: string): boolean => isLinkLocalName(hostName(host));
+const isLinkLocal = (host: string): boolean => isLinkLocalName(hostName(host));
 
 /** Loopback, link-local and private ranges (RFC 1918, 4193, 6598), as literals; names are not resolved. */
 export function isPrivate(host: string): boolean {

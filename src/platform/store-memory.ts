@@ -1,5 +1,5 @@
 /** A `LogStore` in memory: for tests and for a stack that is thrown away. Durable as long as the process. */
-import { equalBytes, toHex } from '#base/bytes';
+import { toHex } from '#base/bytes';
 import type { CheckpointLock, LogStore, StagedBatch } from './store.ts';
 
 const batchKey = (to: number, root: Uint8Array): string => `${to}-${toHex(root)}`;
@@ -45,15 +45,4 @@ export function memoryLogStore(lock: CheckpointLock = memoryCheckpointLock()): L
     find: async (name) => names.get(toHex(name)),
     close: async () => {},
   };
-}
-
-/** True when two batches are the same bytes. */
-export function sameBatch(a: StagedBatch, b: StagedBatch): boolean {
-  return (
-    a.from === b.from &&
-    a.to === b.to &&
-    equalBytes(a.fromRoot, b.fromRoot) &&
-    equalBytes(a.root, b.root) &&
-    equalBytes(a.payload, b.payload)
-  );
 }

@@ -58,7 +58,7 @@ export function matchingChecks(set: PolicySet, request: AdmissionRequest, image:
 }
 
 /** An image that does not parse matches every check, which then refuses it. */
-export function imageMatches(check: ImageCheck, image: string): boolean {
+function imageMatches(check: ImageCheck, image: string): boolean {
   const name = parseImageName(image);
   if (!name.ok) return true;
   const spellings = kyvernoSpellings(name.value);

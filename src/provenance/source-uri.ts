@@ -53,8 +53,6 @@ export function parseSourceUri(text: string): Result<SourceUri> {
   return ok(ref === undefined ? { repository } : { repository, ref });
 }
 
-export const isGitHub = (repository: string): boolean => repository.startsWith('https://github.com/');
-
 const ambiguous = /^refs\/(?:heads|tags)\/refs\//;
 
 /** `refs/heads/…` or `refs/tags/…`; a branch that is named like a ref (`refs/heads/refs/tags/v1`) is neither. */

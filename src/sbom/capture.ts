@@ -11,7 +11,7 @@ import type { Cataloguer, ImageFile, StreamScan, StreamScanner } from './types.t
 const HEAD_BYTES = 64;
 
 /** Bytes kept over all layers of one image. */
-export class CaptureBudget {
+class CaptureBudget {
   #left: number = limits.capturedBytes;
 
   spend(bytes: number): void {

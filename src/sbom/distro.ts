@@ -24,7 +24,7 @@ export function detectDistro(image: ImageFiles): Distro | undefined {
 const text = (file: ImageFile): string => new TextDecoder().decode(file.bytes.subarray(0, 64 * 1024));
 
 /** Parses os-release; undefined without an ID of the allowed form. */
-export function parseOsRelease(content: string): Distro | undefined {
+function parseOsRelease(content: string): Distro | undefined {
   const fields = new Map<string, string>();
   for (const line of content.split('\n')) {
     const match = /^\s*([A-Z][A-Z0-9_]*)=(.*)$/.exec(line);

@@ -194,7 +194,7 @@ export class LayerChanges {
 }
 
 /** Follows symbolic links in every part of `path`, never leaving the root; undefined after too many hops. */
-export function resolvePath(path: string, linkAt: (path: string) => string | undefined): string | undefined {
+function resolvePath(path: string, linkAt: (path: string) => string | undefined): string | undefined {
   const pending = path.split('/').reverse();
   let real = '';
   let hops = 0;

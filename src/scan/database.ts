@@ -14,7 +14,7 @@ import { type Database, openDatabase, transaction } from '#platform/sqlite';
 import { R } from './reasons.ts';
 import { type Rating, rate } from './severity.ts';
 
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 const APPLICATION_ID = 0x77_62_61_64; // 'wbad'
 
 export interface DatabaseInfo {

@@ -35,7 +35,7 @@ const bitnamiNames: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The OSV ecosystem of a distribution release; undefined for one OSV has no name for. */
-export function distroEcosystem(distro: Distro): string | undefined {
+function distroEcosystem(distro: Distro): string | undefined {
   const version = distro.versionId ?? '';
   const [major = '', minor] = version.split('.');
   switch (distro.id) {

@@ -69,7 +69,7 @@ function ratingOf(scores: readonly OsvSeverity[], database: JsonObject, ecosyste
 }
 
 /** CVSS v3.1 §5, qualitative severity rating scale. */
-export function ofScore(score: number): Severity {
+function ofScore(score: number): Severity {
   if (score === 0) return 'none';
   if (score < 4) return 'low';
   if (score < 7) return 'medium';

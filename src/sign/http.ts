@@ -17,7 +17,7 @@ export interface WireDeps {
 }
 
 /** Milliseconds one call may take with all its retries. */
-export const RETRY_BUDGET_MS = 90_000;
+const RETRY_BUDGET_MS = 90_000;
 const FIRST_PAUSE_MS = 250;
 
 /**

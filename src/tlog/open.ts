@@ -115,7 +115,7 @@ async function stateAtBoundary(store: LogStore, head: TreeHead, start: number): 
 }
 
 /** The edge of a tree whose size is a multiple of 256: each hash in it is the root of a full tile below. */
-export async function edgeFromTiles(store: LogStore, size: number): Promise<TreeEdge> {
+async function edgeFromTiles(store: LogStore, size: number): Promise<TreeEdge> {
   const reader = new TileReader(store);
   const tiles: TileNodes[] = [new TileNodes()];
   let count = size / TILE_WIDTH;

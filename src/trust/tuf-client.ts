@@ -13,7 +13,6 @@ import { Readable } from 'node:stream';
 import { type TargetFile, Updater } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
-import { utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
@@ -41,7 +40,7 @@ export interface TufRepository {
   target(name: string): Promise<Uint8Array | undefined>;
 }
 
-export const tufRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const;
+const tufRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const;
 export type TufRole = (typeof tufRoles)[number];
 
 const forgetful: TufMemory = { recall: async () => undefined, keep: async () => {} };
@@ -201,11 +200,4 @@ async function matches(info: TargetFile, bytes: Uint8Array): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Version and expiry of a root file, unverified: for messages and for choosing names. */
-export function readRootVersion(root: Uint8Array): number {
-  return reader(unwrap(parseJson(utf8Text(root))), 'root.json')
-    .child('signed')
-    .integer('version');
 }

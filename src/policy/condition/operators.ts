@@ -40,7 +40,7 @@ export interface Origin {
   readonly isValueData: boolean;
 }
 
-export const literalOrigin: Origin = { isKeyData: false, isValueData: false };
+const literalOrigin: Origin = { isKeyData: false, isValueData: false };
 
 export function applyOperator(operator: Operator, key: Json, value: Json, origin = literalOrigin): boolean {
   switch (operator) {

@@ -124,8 +124,3 @@ export function quantityText(quantity: Quantity): string {
   if (quantity.format === 'exponent') return `${sign}${units}${power === 0 ? '' : `e${power}`}`;
   return `${sign}${units}${suffix}`;
 }
-
-/** The value as the nearest double. */
-export function quantityNumber(quantity: Quantity): number {
-  return Number(quantity.nano / NANO) + Number(quantity.nano % NANO) / 1e9;
-}

@@ -21,7 +21,7 @@ const authorityFields = [
   'signatureFormat',
 ];
 /** Variables of the policy of one attestation. */
-export const attestationVariables = ['predicate', 'predicateType', 'subject', 'image'] as const;
+const attestationVariables = ['predicate', 'predicateType', 'subject', 'image'] as const;
 
 export function readAuthority(node: YamlNode, index: number): Demand {
   const fields = node.fields(authorityFields);

@@ -21,7 +21,7 @@ const resources = [
 ] as const;
 
 /** Variables of a policy over everything the authorities found. */
-export const overallVariables = ['authorityMatches', 'spec', 'metadata', 'image'] as const;
+const overallVariables = ['authorityMatches', 'spec', 'metadata', 'image'] as const;
 
 export function readClusterImagePolicy(document: YamlNode): Policy {
   const top = document.fields(['apiVersion', 'kind', 'metadata', 'spec', 'status']);

@@ -139,7 +139,3 @@ function resolve(names: readonly string[], provides: ReadonlyMap<string, number>
   }
   return [...found];
 }
-
-/** Whether an image of this distribution has to have a dpkg database. */
-export const isDebianLike = (distro: Distro): boolean =>
-  [distro.id, ...distro.idLike].some((id) => id === 'debian' || id === 'ubuntu');

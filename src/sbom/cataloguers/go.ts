@@ -96,7 +96,7 @@ function inlineString(
 }
 
 /** Parses the block at the magic; a text says why it cannot be. */
-export function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
+function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
   if (((bytes[15] ?? 0) & 2) === 0) return 'a Go program made before Go 1.18: its module list was not read';
   const version = inlineString(bytes, HEADER_BYTES);
   const info = version === undefined ? undefined : inlineString(bytes, version.end);

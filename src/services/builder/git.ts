@@ -61,7 +61,7 @@ export function gitArguments(place: GitPlace, args: readonly string[]): string[]
 }
 
 /** Runs git; the exit code is data. */
-export function tryGit(place: GitPlace, cwd: string, args: readonly string[]): Promise<RunResult> {
+function tryGit(place: GitPlace, cwd: string, args: readonly string[]): Promise<RunResult> {
   return run('git', gitArguments(place, args), {
     cwd,
     env: gitEnvironment(place),

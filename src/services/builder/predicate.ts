@@ -19,7 +19,7 @@ import { DEFINITION_PATH } from './definition.ts';
 import type { CapabilityReport } from './self-test.ts';
 import type { ResolvedSource } from './source.ts';
 
-export const TRIGGER = 'api';
+const TRIGGER = 'api';
 
 export interface BuildRecord {
   readonly id: string;
@@ -105,7 +105,7 @@ const versions = (record: BuildRecord): Record<string, string> => ({
   selfTest: record.report.selfTestDigest,
 });
 
-export function provenanceV1(record: BuildRecord): ProvenanceV1 {
+function provenanceV1(record: BuildRecord): ProvenanceV1 {
   return {
     buildDefinition: {
       buildType: WAYBILL_BUILD_TYPE,
@@ -126,7 +126,7 @@ export function provenanceV1(record: BuildRecord): ProvenanceV1 {
 }
 
 /** The same build for readers of v0.2: nothing is invented for fields of other systems. */
-export function provenanceV02(record: BuildRecord): ProvenanceV02 {
+function provenanceV02(record: BuildRecord): ProvenanceV02 {
   const { source, definition } = record;
   return {
     builder: { id: record.report.builderId },

@@ -80,7 +80,7 @@ export async function selfTest(backend: SandboxBackend, place: SelfTestPlace): P
 }
 
 /** An isolating back end that does not isolate here gets another id: a policy for the first never matches. */
-export const builderIdOf = (baseUri: string, name: BackendName, isWeakened = false): string =>
+const builderIdOf = (baseUri: string, name: BackendName, isWeakened = false): string =>
   `${baseUri}/builders/${name}${isWeakened ? '-weakened' : ''}/v1`;
 
 async function measure(backend: SandboxBackend, place: SelfTestPlace): Promise<Measurement[]> {
