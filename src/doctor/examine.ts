@@ -130,10 +130,14 @@ function reasonsOf(findings: readonly WorkflowFinding[]): string[] {
     findings.filter(({ effect }) => effect === 'level'),
     ({ code }) => code,
   );
-  return [...groups].map(([code, [first, ...more]]) => {
-    const places = more.length === 0 ? '' : ` (and ${more.length} more)`;
-    return first === undefined ? code : `${code} ${positionText(first.position)}: ${first.message}${places}`;
-  });
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([code, [first, ...more]]) => {
+      const places = more.length === 0 ? '' : ` (and ${more.length} more)`;
+      return first === undefined
+        ? code
+        : `${code} ${positionText(first.position)}: ${first.message}${places}`;
+    });
 }
 
 /** Who may push the tags that start a release is a setting of the repository. */

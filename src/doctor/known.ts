@@ -45,7 +45,7 @@ const buildActions: ReadonlySet<string> = new Set([
   'mr-smithers-excellent/docker-build-push',
 ]);
 
-const checksOut = (step: Step): boolean => /(?:^|\/)checkout$/.test(repositoryOf(step));
+export const checksOut = (step: Step): boolean => /(?:^|\/)checkout$/.test(repositoryOf(step));
 
 /** The steps that run code of the repository or of its dependencies: builds, tests, scripts. */
 export function codeSteps(steps: readonly Step[]): readonly Step[] {
@@ -55,8 +55,6 @@ export function codeSteps(steps: readonly Step[]): readonly Step[] {
     return hasSources && repositoryCommand.test(commandsOf(step));
   });
 }
-
-export { checksOut };
 
 const tokenCommand =
   /\b(?:cosign|waybill|gitsign|sigstore)\b|ACTIONS_ID_TOKEN_REQUEST|\bnpm\s+publish\b|--provenance\b|assume-role-with-web-identity|\buv\s+publish\b|\btwine\b/;

@@ -74,7 +74,7 @@ function pinHit({ at, text, ref }: Uses): Hit[] {
 function pinFix({ repository, ref }: ActionRef & { kind: 'repository' }): string {
   const wanted = ref === '' ? 'v1' : ref.replace(/^refs\/(?:tags|heads)\//, '');
   const ask = `git ls-remote https://github.com/${repository} '${wanted}' '${wanted}^{}'`;
-  return `ask '${ask}' (a line with ^{} counts), and write @<commit> # ${wanted}`;
+  return `write @<commit> # ${wanted}; the commit (of the line with ^{}, where there is one): ${ask}`;
 }
 
 const imageDigest: WorkflowRule = {

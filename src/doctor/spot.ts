@@ -70,6 +70,7 @@ export class Spot {
     this.#source = source;
     this.#written = node;
     this.#node = node === null ? null : (source.resolve(node) ?? null);
+    if (isAlias(node) && this.#node === null) throw this.refusal('an anchor of that name before it');
   }
 
   get position(): Position {
@@ -115,6 +116,8 @@ export class Spot {
     return this.#node.items.flatMap((pair: Pair) => {
       const key = new Spot(this.#source, pair.key as Node | null);
       const name = key.text;
+      // GitHub takes no merge keys: what they would bring in must not be overlooked here.
+      if (name === '<<') throw key.refusal('fields written out, or an alias for the whole value');
       return name === undefined
         ? []
         : [{ name, key, value: new Spot(this.#source, pair.value as Node | null) }];

@@ -8,7 +8,7 @@ import { parsePinned, parseReference, pinnedText, repositoryText } from '#format
 import { type ImageSource, imageConfig, type Registry, selectImage } from '#oci';
 import type { Provenance } from '#provenance';
 import type { CheckExpectations } from './check-expectations.ts';
-import { CheckFailure, type Found, notAsked, signedText } from './check-item.ts';
+import { CheckFailure, countText, type Found, notAsked, signedText } from './check-item.ts';
 import { R } from './check-reasons.ts';
 import { type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
@@ -122,7 +122,8 @@ async function requireLayers(
   const base = await selectImage(below, { digest: reference.value.digest }, config.platform);
   const { diffIds } = await imageConfig(below, base.manifest);
   const differs = diffIds.findIndex((layer, i) => layer !== config.diffIds[i]);
-  if (differs < 0 && diffIds.length > 0) return `its ${diffIds.length} layers come first in the image`;
+  if (differs < 0 && diffIds.length > 0)
+    return `${countText(diffIds.length, 'layer')} of it, first in the image`;
   throw fail(R.baseLayers, {
     expected: `layer ${differs + 1} to be ${diffIds[differs] ?? 'one of the base'}`,
     actual: config.diffIds[differs] ?? 'none',

@@ -244,7 +244,8 @@ class ImageCheck {
   async #admitted(): Promise<Found> {
     const { policies, namespace } = this.#expected;
     if (policies === undefined) throw notAsked('a policy');
-    if (isFile(this.#given)) throw notAsked('an image in a registry: policies match its name');
+    if (isFile(this.#given))
+      throw notAsked('an image in a registry', 'policies match the name of an image: check it where it lies');
     const { registry, mirror, trust, clock } = this.#deps;
     const pod = podOf(this.pinned, namespace);
     const [verdict] = await policyTest(policies, [pod], namespace, { registry, mirror, trust, clock });
@@ -267,7 +268,7 @@ class ImageCheck {
     const failed = verdict.results.find(({ status }) => status !== 'pass');
     if (verdict.outcome === 'allowed' && failed === undefined) return { evidence, value: undefined };
     const actual =
-      failed === undefined ? verdict.outcome : `${failed.policy}/${failed.rule}: ${failed.message}`;
+      failed === undefined ? verdict.outcome : `${failed.status} of ${failed.policy}/${failed.rule}`;
     throw new CheckFailure(fail(R.notAdmitted, { expected: 'every rule to pass', actual }), evidence);
   }
 }

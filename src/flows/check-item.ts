@@ -36,7 +36,8 @@ export class CheckFailure extends Error {
 }
 
 /** The question is asked; nothing in the profile says what the answer has to be. */
-export const notAsked = (expected: string): WaybillError => fail(R.notAsked, { expected, actual: 'nothing' });
+export const notAsked = (expected: string, hint?: string): WaybillError =>
+  fail(R.notAsked, { expected, actual: 'nothing', ...(hint === undefined ? {} : { hint }) });
 
 /** What another question found; its failure is told where it was asked, but trouble is trouble for both. */
 export interface Settled<T> {
@@ -92,3 +93,5 @@ export function signedText({ signer, times }: Accepted): string {
   const [time] = times;
   return `by ${who}${time === undefined ? '' : `, ${new Date(time.at).toISOString()}`}`;
 }
+
+export const countText = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -30,7 +30,11 @@ export interface LogQuestion {
 export async function checkLog(question: LogQuestion): Promise<Found> {
   const groups = question.groups.filter(({ accepted }) => accepted.length > 0);
   const trouble = question.groups.find((group) => group.trouble !== undefined)?.trouble;
-  if (groups.length === 0) throw trouble ?? notAsked('a signature or attestation that is accepted');
+  if (groups.length === 0)
+    throw (
+      trouble ??
+      notAsked('something that is accepted', 'see the other answers: the log is asked for what they accept')
+    );
   const proven = await provenEntries(question);
   const found: LoggedEntry[] = [];
   const evidence: string[] = [];
@@ -94,8 +98,8 @@ async function searchAudit(
       const expected = `entry ${missing.entry.logIndex} of ${missing.log.host}`;
       throw fail(R.notIndexed, { expected, actual: `${steps.length} other entries` });
     }
-    const covered = coverage.map(({ origin, treeSize }) => `0…${treeSize - 1} of ${origin}`).join(', ');
-    return [`the audit service proves ${steps.length} entries about it, of entries ${covered}`];
+    const covered = coverage.map(({ origin, treeSize }) => `${treeSize} of ${origin}`).join(', ');
+    return [`the audit service proves ${steps.length} entries about it, and covers ${covered}`];
   } catch (error) {
     if (error instanceof WaybillError) throw new CheckFailure(error, seen);
     throw error;

@@ -8,7 +8,7 @@ import type { Sbom, SbomPackage } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
 import { type AdvisoryDatabase, judge, matchPackages, type Severity, severities, severityRank } from '#scan';
 import type { Accepted } from '#verify';
-import { CheckFailure, type Found, signedText } from './check-item.ts';
+import { CheckFailure, countText, type Found, signedText } from './check-item.ts';
 import { R } from './check-reasons.ts';
 
 const DAY_MS = 86_400_000;
@@ -73,7 +73,7 @@ export function currentSbom(attested: readonly Accepted[], found: Sbom): Found<C
       const evidence = sbomEvidence(read.value, accepted, difference, real);
       return { evidence, value: { sbom: read.value }, accepted: [accepted] };
     }
-    const expected = `the ${real.packages.length} packages of the image`;
+    const expected = `the ${countText(real.packages.length, 'package')} of the image`;
     const why = fail(R.sbomStale, { expected, actual: differenceText(difference) });
     const failure = new CheckFailure(why, [signedText(accepted), ...differenceLines(difference)]);
     refused.push({ failure, distance });
@@ -92,7 +92,7 @@ function sbomEvidence(
     real.unknowns.length === 0 ? [] : [`${real.unknowns.length} parts of the image cannot be read`];
   const others = uncompared.length === 0 ? [] : [`not compared: ${listText(uncompared)}`];
   return [
-    `${sbom.packages.length} packages, written by ${sbom.tool.name}, the same as in the image`,
+    `${countText(sbom.packages.length, 'package')}, written by ${sbom.tool.name}, the same as in the image`,
     signedText(accepted),
     ...others,
     ...gaps,
@@ -105,7 +105,7 @@ function listText(list: readonly string[]): string {
 }
 
 const differenceText = ({ missing, extra }: SbomDifference): string =>
-  `${missing.length} packages missing from it, ${extra.length} that are not in the image`;
+  `${countText(missing.length, 'package')} missing from it, ${extra.length} that are not in the image`;
 
 function differenceLines({ missing, extra }: SbomDifference): string[] {
   return [

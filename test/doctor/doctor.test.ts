@@ -42,6 +42,11 @@ test('what does not parse is refused with its place', () => {
   assert.deepEqual(refusal('jobs: [a]\n'), ['WB-771', 'w.yml:1:7: a list']);
   assert.deepEqual(refusal('jobs:\n  a:\n    steps: run\n'), ['WB-771', 'w.yml:3:12: "run"']);
   assert.deepEqual(refusal('permissions: all\njobs: {}\n'), ['WB-771', 'w.yml:1:14: "all"']);
+  assert.deepEqual(refusal('jobs: *none\n'), ['WB-771', 'w.yml:1:7: null']);
+  assert.deepEqual(refusal('jobs:\n  a: &a { steps: [] }\n  b:\n    <<: *a\n'), [
+    'WB-771',
+    'w.yml:4:5: "<<"',
+  ]);
   assert.equal(refusal(`${'['.repeat(50_000)}`)[0], 'WB-770');
 });
 
