@@ -163,7 +163,7 @@ test('cosign verify prints payloads, verify-attestation envelopes, download what
   const flags = ['--certificate-identity', RELEASE, '--certificate-oidc-issuer', ISSUER, world.image];
   const verified = await tell(world, ['cosign', 'verify', ...flags]);
   const [payload] = JSON.parse(verified.stdout);
-  assert.equal(payload.critical.identity['docker-reference'], 'ghcr.io/acme/api');
+  assert.equal(payload.critical.identity['docker-reference'], world.image);
   assert.equal(`ghcr.io/acme/api@${payload.critical.image['docker-manifest-digest']}`, world.image);
   assert.match(verified.stderr, /The cosign claims were validated/);
   const attested = await tell(world, ['cosign', 'verify-attestation', '--type', 'cyclonedx', ...flags]);
@@ -306,7 +306,7 @@ test('rekor-cli finds what waybill audit search finds, and proves the entry it s
   for (const uuid of uuids) {
     const got = await tell(world, ['rekor-cli', 'get', '--uuid', uuid, '--format', 'json']);
     const { Body, UUID } = JSON.parse(got.stdout);
-    assert.equal(uuid.endsWith(UUID), true);
+    assert.equal(UUID, uuid);
     signers.add(Buffer.from(Body.DSSEObj.signatures[0].verifier, 'base64').toString().split('\n')[0] ?? '');
   }
   assert.deepEqual([...signers], ['-----BEGIN CERTIFICATE-----']);

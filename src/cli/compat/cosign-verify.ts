@@ -124,13 +124,14 @@ function simpleSignings(image: JudgedImage): object[] {
   const reference = image.image.slice(0, image.image.lastIndexOf('@'));
   return image.accepted.map(({ predicateType, annotations, signer }) => ({
     critical: {
-      identity: { 'docker-reference': reference },
+      // In a bundle nothing says a name: cosign shows the one it was given.
+      identity: { 'docker-reference': predicateType === null ? reference : image.given },
       image: { 'docker-manifest-digest': image.digest },
       type: predicateType ?? 'cosign container image signature',
     },
     optional:
       predicateType !== null
-        ? null
+        ? {}
         : {
             ...annotations,
             ...(signer.kind === 'key' ? {} : { Issuer: signer.issuer, Subject: signer.identity }),

@@ -138,7 +138,7 @@ async function get(flags: GetFlags, context: CliContext): Promise<void> {
     Body: await bodyOf(entry),
     LogIndex: entry.logIndex,
     IntegratedTime: entry.integratedTime,
-    UUID: id.slice(-64),
+    UUID: id,
     LogID: toHex(entry.logId),
   };
   context.stdout(flags.format === 'json' ? JSON.stringify(shown) : entryText(shown));
@@ -220,7 +220,6 @@ async function bodyOf(entry: TransparencyLogEntry): Promise<JsonObject> {
 function entryText(shown: Readonly<Record<string, JsonValue>>): string {
   return [
     `LogID: ${shown['LogID']}`,
-    'Attestation: ',
     `Index: ${shown['LogIndex']}`,
     `IntegratedTime: ${new Date(Number(shown['IntegratedTime']) * 1000).toISOString().replace('.000Z', 'Z')}`,
     `UUID: ${shown['UUID']}`,
