@@ -55,14 +55,19 @@ const machine: WorkflowRule = {
   look: (workflow, around) =>
     around.buildersIn(workflow).flatMap((job): Hit[] => {
       const at = job.field.value.get('runs-on');
-      const labels = at?.isMap === true ? (at.get('labels')?.texts ?? []) : (at?.texts ?? []);
-      const isOwn =
-        labels.some((label) => /(?:^|-)self-hosted$/i.test(label)) || at?.get('group') !== undefined;
-      return at !== undefined && isOwn
-        ? [{ at, message: `the job ${job.id} builds on a machine that outlives it` }]
-        : [];
+      if (at === undefined) return [];
+      const labels = at.isMap ? (at.get('labels')?.texts ?? []) : at.texts;
+      if (labels.some((label) => /(?:^|-)self-hosted$/i.test(label))) {
+        return [{ at, message: `the job ${job.id} builds on a machine that outlives it` }];
+      }
+      if (at.get('group') === undefined && labels.every(isHosted)) return [];
+      const message = `whether the machine of the job ${job.id} outlives it is not in the file`;
+      return [{ at, message, effect: 'advice' }];
     }),
 };
+
+/** Labels of GitHub's own machines; an expression chooses among labels that are not judged here. */
+const isHosted = (label: string): boolean => /^(?:ubuntu|windows|macos)-|\$\{\{/.test(label);
 
 const secrets: WorkflowRule = {
   code: 'WFD033',

@@ -29,7 +29,7 @@ export interface Hit {
 export interface Surroundings {
   /** Whether a reusable workflow is a trusted builder: provenance it signs is not signed by its caller. */
   isBuilder(job: Job): boolean;
-  /** Whether a job of it makes provenance, or calls what does. */
+  /** Whether a job of it makes provenance, or calls a workflow that does. */
   isRelease(workflow: Workflow): boolean;
   /** Jobs that make what the provenance of this workflow is about. */
   buildersIn(workflow: Workflow): readonly Job[];

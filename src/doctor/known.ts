@@ -75,21 +75,22 @@ export function usesToken(step: Step): boolean {
   return makesProvenance(step) || /^actions\/attest/.test(repositoryOf(step));
 }
 
-const cacheInputs: Readonly<Record<string, readonly string[]>> = {
-  'docker/build-push-action': ['cache-from', 'cache-to'],
-  'docker/bake-action': ['cache-from', 'cache-to'],
-};
+const cacheInputs: readonly string[] = ['cache', 'cache-from', 'cache-to', 'enable-cache', 'bundler-cache'];
 
 /** What a step takes from a cache that other runs have filled; undefined when it takes nothing. */
 export function cacheOf(step: Step): string | undefined {
   const repository = repositoryOf(step);
-  if (repository === 'actions/cache' || repository === 'actions/cache/restore') return step.uses?.text;
-  const isSetup = /^[\w-]+\/setup-[\w-]+$/.test(repository);
-  for (const name of cacheInputs[repository] ?? (isSetup ? ['cache'] : [])) {
+  const isSave = step.uses?.ref.kind === 'repository' && step.uses.ref.path === 'save';
+  if (/(?:^|[/-])cache$/.test(repository) && !isSave) return step.uses?.text;
+  if (!/^docker\/(?:build-push|bake)-action$|\/setup-[\w-]+$/.test(repository)) return undefined;
+  for (const name of cacheInputs) {
     const value = step.with?.get(name)?.text ?? '';
     if (value !== '' && value !== 'false') return `${name}: ${value.split('\n')[0]}`;
   }
-  return undefined;
+  // This one has to be told not to.
+  return repository === 'actions/setup-go' && step.with?.get('cache')?.text !== 'false'
+    ? step.uses?.text
+    : undefined;
 }
 
 /** The commits and branches of whoever opened a pull request. */

@@ -30,6 +30,13 @@ export function surroundingsOf(workflows: readonly Workflow[], builders: readonl
   const isMaker = (workflow: Workflow, job: Job): boolean =>
     isBuilder(job) || stepsOf(workflow, job).some(makesProvenance);
 
+  const leadsToProvenance = (workflow: Workflow, depth: number): boolean =>
+    workflow.jobs.some((job) => {
+      if (isMaker(workflow, job)) return true;
+      const called = calledBy(workflow, job);
+      return called !== undefined && depth < NESTING_MAX && leadsToProvenance(called, depth + 1);
+    });
+
   const building = new Map<Workflow, Set<Job>>();
   const addBuilder = (workflow: Workflow, job: Job, depth: number): void => {
     const called = calledBy(workflow, job);
@@ -47,7 +54,7 @@ export function surroundingsOf(workflows: readonly Workflow[], builders: readonl
   return {
     isBuilder,
     stepsOf,
-    isRelease: (workflow) => workflow.jobs.some((job) => isMaker(workflow, job)),
+    isRelease: (workflow) => leadsToProvenance(workflow, 0),
     buildersIn: (workflow) => [...(building.get(workflow) ?? [])],
   };
 }

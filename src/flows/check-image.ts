@@ -184,6 +184,8 @@ class ImageCheck {
     const { source, tag, branch, builder } = this.#expected;
     if (source === undefined) throw notAsked('the source repository');
     if (tag === undefined && branch === undefined) throw notAsked('the tag or the branch of the source');
+    const isOwn = builder?.id !== undefined && !builder.id.startsWith('https://github.com/');
+    if (isOwn && builder?.issuer === undefined) throw notAsked(`the issuer of the builder ${builder?.id}`);
     const policy = policyFor(builder);
     const { checked } = await verifyProvenance(
       this.#place,

@@ -70,7 +70,7 @@ export function itemOf(
   // A defect of ours is no answer.
   if (!(why instanceof WaybillError) || why.reason.side === 'defect') throw why;
   const { reason } = why;
-  const isOpen = reason.side === 'environment' || reason.code === R.notAsked.code;
+  const isOpen = reason.side === 'environment' || reason.side === 'usage';
   return { id, question, answer: isOpen ? 'unknown' : 'no', evidence: seen, reason };
 }
 

@@ -187,9 +187,9 @@ function readScan(accepted: Accepted, threshold: Severity): AttestedScan {
     }
   }
   const isSample = field(result, 'waybill', 'database', 'isSampleOnly') === true;
-  // A scan cannot have ended after it was signed: the trusted time bounds what the report says of itself.
-  const signed = Math.max(...accepted.times.map(({ at }) => at), Number.NEGATIVE_INFINITY);
-  const finishedMs = accepted.times.length === 0 ? stated : Math.min(stated, signed + SKEW_MS);
+  // A scan cannot have ended after it was signed: trusted times bound what the report says of itself.
+  const bounds = accepted.times.map(({ at }) => at + SKEW_MS);
+  const finishedMs = Math.min(stated, ...bounds);
   return { accepted, finishedMs, counts, bad, isSample };
 }
 

@@ -219,6 +219,8 @@ const cases: readonly Case[] = [
     bad: {
       'actions/cache': withStep(`      - uses: actions/cache@${SHA}\n        with: { path: dist, key: x }\n`),
       'a setup action': withStep(`      - uses: actions/setup-node@${SHA}\n        with: { cache: npm }\n`),
+      'a setup action that has to be told not to': withStep(`      - uses: actions/setup-go@${SHA}\n`),
+      'a cache of somebody else': withStep(`      - uses: Swatinem/rust-cache@${SHA}\n`),
       buildkit: changed('          push: true', '          cache-from: type=gha\n          push: true'),
     },
     good: {
@@ -239,9 +241,11 @@ const cases: readonly Case[] = [
     bad: {
       word: changed('runs-on: ubuntu-24.04', 'runs-on: self-hosted'),
       list: changed('runs-on: ubuntu-24.04', 'runs-on: [self-hosted, linux]'),
-      group: changed('runs-on: ubuntu-24.04', 'runs-on:\n      group: big'),
     },
-    good: { hosted: changed('ubuntu-24.04', 'ubuntu-latest') },
+    good: {
+      hosted: changed('ubuntu-24.04', 'ubuntu-latest'),
+      'chosen by a matrix': changed('ubuntu-24.04', '${{ matrix.os }}'),
+    },
   },
   {
     code: 'WFD033',
@@ -313,6 +317,34 @@ for (const { code, bad, good: right } of cases) {
     });
   }
 }
+
+test('a machine of which the file does not say whose it is: advice, not a verdict', () => {
+  for (const to of ['runs-on:\n      group: big', 'runs-on: fast-builder']) {
+    const { findings, verdict } = examine(changed('runs-on: ubuntu-24.04', to));
+    assert.deepEqual(
+      findings.map(({ code, effect }) => [code, effect]),
+      [['WFD032', 'advice']],
+    );
+    assert.equal(verdict.level, 'L3-ready');
+  }
+});
+
+test('a workflow that calls the release of its repository is held to the triggers of a release', () => {
+  const files = [
+    { file: FILE, text: changed("push:\n    tags: ['v*']", 'workflow_call:') },
+    {
+      file: '.github/workflows/main.yml',
+      text: `on: { push: { branches: [main] } }
+permissions: {}
+jobs:
+  release:
+    uses: ./.github/workflows/release.yml
+`,
+    },
+  ];
+  const found = unwrap(examineWorkflows(files)).findings.map(({ code, position }) => [code, position.file]);
+  assert.deepEqual(found, [['WFD040', '.github/workflows/main.yml']]);
+});
 
 test('a finding names its line and column', () => {
   const [finding] = examine(changed(checkout, 'uses: actions/checkout@v4')).findings;

@@ -197,6 +197,7 @@ const ofProfile: Readonly<Record<string, readonly [() => Partial<Profile>, strin
     'no',
     'WB-351',
   ],
+  'a builder without its issuer': [() => ({ builder: { id: BUILDER } }), 'provenance', 'unknown', 'WB-931'],
   'a level the builder is not trusted with': [
     () => ({
       builder: { id: BUILDER, issuer: world.workloadIssuer, buildType: 'https://other.test/v1', level: 3 },
