@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type RunResult, run } from '#platform/process';
+import { EXCEPTION_USE_V1, EXCEPTION_V1 } from '#policy';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { podReview } from '../services/admission-fixture.ts';
 import { startStack } from '../stack/helper.ts';
@@ -169,6 +170,16 @@ spec: {images: [{glob: "${stack.registryHost}/**"}], authorities: [{name: none, 
   };
   const { logged, pending, entries } = await drain();
   assert.deepEqual([logged, pending, (entries[0]?.treeSize ?? 0) > 0], [1, 0, true]);
+  // Who asks the log about the image later finds that it came in by an exception.
+  const found = await waybill('audit', 'search', digest);
+  assert.equal(found.code, 0, found.stderr);
+  const { steps } = JSON.parse(found.stdout) as { steps: { what: string; predicate: { uses?: object[] } }[] };
+  assert.deepEqual(
+    steps.map(({ what }) => what).sort(),
+    [EXCEPTION_USE_V1, ...Array.from({ length: 4 }, () => EXCEPTION_V1)].sort(),
+    'used; created, approved, and the two signatures that did not count',
+  );
+  assert.equal(steps.find(({ what }) => what === EXCEPTION_USE_V1)?.predicate.uses?.length, 1);
   assert.equal((await waybill('exception', 'drain', ...outbox)).code, 0, 'nothing to log needs no identity');
 
   const revoked = await waybill(
