@@ -76,6 +76,10 @@ function placeOf(text: string, { mirror }: Pick<CheckImageDeps, 'mirror'>): stri
   return `${mirror(repositoryText(reference))}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
+/** `oci:DIR` of `oci:DIR:tag` and `oci:DIR@digest`. */
+const folderOf = (text: string): string =>
+  text.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=:.+):[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '');
+
 const isFile = (text: string): boolean => /^(?:oci|oci-archive|docker-archive):/.test(text);
 
 class ImageCheck {
@@ -95,7 +99,7 @@ class ImageCheck {
     this.#expected = expected;
     this.#deps = deps;
     this.#resolved = resolved;
-    const layout = `${given.replace(/@sha256:[0-9a-f]{64}$/, '')}@${resolved.digest}`;
+    const layout = `${folderOf(given)}@${resolved.digest}`;
     this.#place = resolved.pinned ?? layout;
     this.pinned = isFile(given) ? layout : pinnedText(unwrap(parseReference(given)), resolved.digest);
   }

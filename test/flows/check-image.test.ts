@@ -8,6 +8,7 @@ import { expectationsOf } from '#flows/check-expectations';
 import { type CheckedImage, type CheckImageDeps, checkImage } from '#flows/check-image';
 import { checkExit } from '#flows/check-item';
 import type { Profile } from '#flows/check-profile';
+import { copyImage } from '#flows/copy-image';
 import type { JsonObject } from '#formats/json';
 import type { Transport } from '#platform/http-client';
 import { run } from '#platform/process';
@@ -271,6 +272,28 @@ test('an image named by its tag is answered for its digest, and pinned is no', a
   const checked = await check(tagged);
   assertOnly(checked, { pinned: ['no', 'WB-932'] });
   assert.equal(checked.pinned, pinned);
+});
+
+test('an image in a folder is asked everything but the policies, which match names', async () => {
+  const place = join(folder, 'layout');
+  const from = `${stack.registryHost}/acme/api@${api.digest}`;
+  await copyImage(world.registry, from, `oci:${place}:v1`);
+  const wanted = { admitted: ['unknown', 'WB-931'] } as const;
+  assertOnly(await check(`oci:${place}@${api.digest}`), wanted);
+  assertOnly(await check(`oci:${place}:v1`), { pinned: ['no', 'WB-932'], ...wanted });
+});
+
+test('an index: the signature is over the index, the contents are those of one platform', async () => {
+  const { pinned, digest } = await world.publish('index', { asIndex: true });
+  const checked = await check(pinned);
+  assertOnly(checked, {});
+  assert.equal(checked.digest, digest);
+  const other = await check(pinned, {}, { platform: { os: 'linux', architecture: 'arm64' } });
+  assert.deepEqual(
+    other.items.filter(({ answer }) => answer !== 'yes').map(({ id, reason }) => `${id} ${reason?.code}`),
+    ['base WB-511', 'sbom WB-511'],
+    shown(other),
+  );
 });
 
 test('an answer of an audit service that another stack signed is no answer: WB-906', async () => {

@@ -10,7 +10,7 @@ import { predicateFrom } from '#flows/predicate';
 import { sbomDocument, sbomImage } from '#flows/sbom-image';
 import { type SignatureFormat, signImage } from '#flows/sign-image';
 import type { JsonObject, JsonValue } from '#formats/json';
-import { buildManifest, type ImageManifest } from '#formats/oci';
+import { buildIndex, buildManifest, descriptorOf, type ImageManifest } from '#formats/oci';
 import { parseOsv } from '#formats/osv';
 import { systemClock } from '#platform/system';
 import { WAYBILL_BUILD_TYPE } from '#provenance';
@@ -68,6 +68,8 @@ export interface Changes {
   readonly statedLevel?: number;
   /** The base layer is another one than the base image has. */
   readonly otherLayer?: boolean;
+  /** Wrapped into an index of one platform, which is what is signed and attested. */
+  readonly asIndex?: boolean;
   /** False: neither provenance nor annotations name the base. */
   readonly baseClaims?: boolean;
   /** Changes the SBOM before it is attested. */
@@ -135,11 +137,8 @@ export class CheckWorld {
       ['org.opencontainers.image.base.name', 'ghcr.io/acme/base:12'],
       ['org.opencontainers.image.base.digest', this.base.slice(this.base.indexOf('@') + 1)],
     ]);
-    const { digest } = await this.#push(
-      name,
-      fixture,
-      changes.baseClaims === false ? new Map() : annotations,
-    );
+    const image = await this.#push(name, fixture, changes.baseClaims === false ? new Map() : annotations);
+    const digest = changes.asIndex === true ? await this.#pushIndex(name, image) : image.digest;
     const release = { kind: 'token', token: () => this.#releaseToken() } as const;
     if (changes.signature !== 'none') await this.#sign(name, digest, release, changes.signature ?? 'bundle');
     await this.#attestContents(name, digest, release, changes);
@@ -159,6 +158,13 @@ export class CheckWorld {
     }
     await repository.putManifest(whole, { tag: TAG });
     return whole;
+  }
+
+  async #pushIndex(name: string, image: ImageManifest): Promise<Digest> {
+    const platform = { os: 'linux', architecture: 'amd64' };
+    const index = buildIndex({ manifests: [{ ...descriptorOf(image), platform }] });
+    await repositoryAt(this.stack.registryHost, `acme/${name}`).putManifest(index, { tag: TAG });
+    return index.digest;
   }
 
   #releaseToken() {
