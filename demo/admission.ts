@@ -11,6 +11,7 @@ interface Answer {
   readonly allowed: boolean;
   readonly patch?: string;
   readonly status?: { readonly message?: string };
+  readonly warnings?: readonly string[];
 }
 
 class Webhook {
@@ -22,11 +23,27 @@ class Webhook {
     this.#ca = Buffer.from(String(server.ready['caBundle']), 'base64').toString();
   }
 
-  async ask(path: '/mutate' | '/validate', image: string): Promise<Answer> {
-    const answer = await postJson(`${this.#server.ready['origin']}${path}`, review(image), this.#ca);
+  async ask(path: '/mutate' | '/validate', image: string, namespace = 'shop'): Promise<Answer> {
+    const url = `${this.#server.ready['origin']}${path}`;
+    const answer = await postJson(url, review(image, namespace), this.#ca);
     const response = answer['response'] as (Answer & { uid?: string }) | undefined;
     must(response?.uid === '7f0b2891-916f-4ed6-b7cd-27bff1815a8c', 'the answer is for another request');
     return response;
+  }
+
+  /** Both hooks: the mutating one pins, the validating one judges what was pinned. */
+  async judge(
+    image: string,
+    namespace = 'shop',
+  ): Promise<{ readonly allowed: boolean; readonly message: string; readonly warnings: readonly string[] }> {
+    const mutated = await this.ask('/mutate', image, namespace);
+    const pinned = pinnedBy(mutated.patch ?? '');
+    const answer = mutated.allowed ? await this.ask('/validate', pinned, namespace) : mutated;
+    return {
+      allowed: answer.allowed,
+      message: answer.status?.message ?? '',
+      warnings: answer.warnings ?? [],
+    };
   }
 
   stop(): Promise<void> {
@@ -34,9 +51,14 @@ class Webhook {
   }
 }
 
-async function openWebhook(world: World, policy: string, mirror: string): Promise<Webhook> {
+export async function openWebhook(
+  world: World,
+  policy: string,
+  mirror: string,
+  extra: readonly string[] = [],
+): Promise<Webhook> {
   const args = ['serve', 'admission', '--policy', policy, '--listen', '127.0.0.1:0', '--mirror', mirror];
-  return new Webhook(await serve([...args, '--log-level', 'error'], 'webhook', world.run));
+  return new Webhook(await serve([...args, ...extra, '--log-level', 'error'], 'webhook', world.run));
 }
 
 /** Asks both hooks: the mutating one pins, the validating one judges what was pinned. */
@@ -61,10 +83,8 @@ function pinnedBy(patch: string): string {
 
 /** The denial of the webhook, which must name the image and each of `parts`. */
 async function denied(webhook: Webhook, image: string, parts: readonly string[]): Promise<string> {
-  const mutated = await webhook.ask('/mutate', image);
-  const answer = mutated.allowed ? await webhook.ask('/validate', pinnedBy(mutated.patch ?? '')) : mutated;
-  const message = answer.status?.message ?? '';
-  must(!answer.allowed, 'the Pod was admitted');
+  const { allowed, message } = await webhook.judge(image);
+  must(!allowed, 'the Pod was admitted');
   for (const part of parts) must(message.includes(part), `the message does not say ${part}: ${message}`);
   return message;
 }

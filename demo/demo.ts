@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
 import { admitBuilt, admitUserImage } from './admission.ts';
 import { searchLog } from './audit.ts';
 import { buildImage, signAndAttest, verifyChain } from './chain.ts';
-import { afterTheFire, lintAndDoctor, otherWords, promote } from './mission.ts';
+import { breakGlass, drainUses } from './exceptions.ts';
+import { afterTheFire, checklist, lintAndDoctor, otherWords, page, promote } from './mission.ts';
 import { attestationRefusals, signatureRefusals } from './refusals.ts';
 import { RawRegistry } from './registry.ts';
 import { must, peak, serve } from './tools.ts';
@@ -72,9 +73,13 @@ async function walkBuiltImage(world: World, walk: Walk): Promise<string> {
   const expected = ['signature', 'signature (plain)', 'SBOM (CycloneDX)', 'provenance (SLSA v1)'];
   await searchLog(world, walk, image.digest, expected);
   walk.heading('The rest of the mission');
+  await checklist(world, walk, image);
   await lintAndDoctor(world, walk);
   await promote(world, walk, image);
+  await breakGlass(world, walk);
+  await drainUses(world, walk);
   await otherWords(world, walk, image);
+  await page(world, walk, image);
   // With --keep the images stay, for whoever wants to look.
   if (!flags.keep) await afterTheFire(world, walk, image.digest, (wipe) => restarted(world, wipe));
   return image.pinned;

@@ -95,6 +95,62 @@ export async function promote(world: World, walk: Walk, image: BuiltImage): Prom
   });
 }
 
+/** The guide's whole checklist on one image, against a profile. */
+export async function checklist(world: World, walk: Walk, image: BuiltImage): Promise<void> {
+  const profile = file(world, 'waybill.yaml');
+  const builder = builderSigner(world, image);
+  writeFileSync(
+    profile,
+    [
+      'schema: waybill.dev/profile/v1',
+      `identity: { glob: ${JSON.stringify(`${SOURCE}/.github/workflows/release.yml@refs/tags/*`)} }`,
+      `issuer: ${githubIssuer(world)}`,
+      'source: github.com/acme/api',
+      `tag: ${TAG}`,
+      `builder: { id: ${JSON.stringify(builder.subject)}, issuer: ${builder.issuer} }`,
+      'thresholds: { severity: high, scanAgeDays: 7, allowSampleDatabase: true }',
+      'base: scratch',
+      'policies: [cluster-policy.yaml]',
+      `mirror: ["ghcr.io/acme/*=${world.registryHost}/acme/*"]`,
+      '',
+    ].join('\n'),
+  );
+  interface Check {
+    readonly items: readonly { readonly id: string; readonly answer: string; readonly evidence: unknown }[];
+  }
+  const args = ['check', '--profile', profile];
+  await walk.step('check: the whole checklist, every answer with its evidence', async () => {
+    const { items } = await passes<Check>([...args, `ghcr.io/acme/api@${image.digest}`], world.run);
+    must(items.length >= 8 && items.every((item) => item.answer === 'yes'), JSON.stringify(items));
+    return { detail: items.map((item) => `${item.id}: ${item.answer}`).join(', '), value: undefined };
+  });
+  await walk.refusal(
+    'the checklist on an unsigned image',
+    'the same image without its signatures',
+    async () => {
+      const unsigned = [...args, `ghcr.io/acme/unsigned@${image.digest}`, '--json'];
+      const { code, stdout } = await waybill(unsigned, world.run);
+      const { items } = JSON.parse(stdout) as Check;
+      const no = items.filter((item) => item.answer === 'no').map((item) => item.id);
+      must(code === 2 && no.includes('signature'), `exit ${code}, no: ${no.join(', ')}`);
+      return `exit 2; no: ${no.join(', ')}`;
+    },
+  );
+}
+
+/** The page of the stack about the image: the chain as a picture, the verdicts in words. */
+export async function page(world: World, walk: Walk, image: BuiltImage): Promise<void> {
+  await walk.step('page: the chain of the image as a picture, with the verdict in words', async () => {
+    const url = `${world.origins['audit']}/image/${image.digest}`;
+    const response = await fetch(url);
+    const html = await response.text();
+    must(response.status === 200, `status ${response.status}`);
+    for (const part of ['<svg', image.digest, RELEASE_WORKFLOW])
+      must(html.includes(part), `no ${part} on ${url}`);
+    return { detail: `${url}, ${Math.round(html.length / 1024)} KiB`, value: undefined };
+  });
+}
+
 /** The words of other tools, on the same verifier. */
 export async function otherWords(world: World, walk: Walk, image: BuiltImage): Promise<void> {
   await walk.step('compat: cosign verify, slsa-verifier and rekor-cli say the same', async () => {

@@ -70,7 +70,7 @@ spec:
 `;
 
 /** A Pod as somebody would write it: by tag. */
-export const review = (image: string): object => ({
+export const review = (image: string, namespace = 'shop'): object => ({
   apiVersion: 'admission.k8s.io/v1',
   kind: 'AdmissionReview',
   request: {
@@ -80,14 +80,14 @@ export const review = (image: string): object => ({
     requestKind: { group: '', version: 'v1', kind: 'Pod' },
     requestResource: { group: '', version: 'v1', resource: 'pods' },
     name: 'api',
-    namespace: 'shop',
+    namespace,
     operation: 'CREATE',
     userInfo: { username: 'somebody', groups: ['system:authenticated'] },
     dryRun: false,
     object: {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: 'api', namespace: 'shop' },
+      metadata: { name: 'api', namespace },
       spec: { containers: [{ name: 'api', image }] },
     },
   },

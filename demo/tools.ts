@@ -69,11 +69,15 @@ function watchPeak(pid: number | undefined, kind: keyof typeof peak): void {
   }
 }
 
+/** A command line for people: without the tokens in it. */
+const shown = (args: readonly string[]): string =>
+  args.map((word, at) => (args[at - 1] === '--identity-token' ? '[secret]' : word)).join(' ');
+
 /** Runs a command with --json that must pass; returns its result. */
 export async function passes<T>(args: readonly string[], options: RunOptions): Promise<T> {
   const outcome = await waybill([...args, '--json', '--quiet'], options);
   if (outcome.code !== 0) {
-    throw new Error(`waybill ${args.join(' ')}: exit ${outcome.code}\n${outcome.stderr || outcome.stdout}`);
+    throw new Error(`waybill ${shown(args)}: exit ${outcome.code}\n${outcome.stderr || outcome.stdout}`);
   }
   return JSON.parse(outcome.stdout) as T;
 }
