@@ -66,7 +66,7 @@ function sourceBox({ origins }: ImageReport): Box {
       lines: ['no provenance names one'],
       state: 'absent',
       word: 'Not stated',
-      href: '#origin',
+      href: '#attached',
     };
   }
   const lines = [
@@ -88,7 +88,7 @@ function buildBox({ origins }: ImageReport): Box {
   const common = { kind: 'build', title: 'Build' } as const;
   if (origin === undefined) {
     const lines = ['no provenance is attached'];
-    return { ...common, lines, state: 'absent', word: 'Not stated', href: '#origin' };
+    return { ...common, lines, state: 'absent', word: 'Not stated', href: '#attached' };
   }
   const { builderId, statedLevel, finishedOn } = origin.provenance;
   return {
@@ -117,7 +117,7 @@ function imageBox({ digest, places }: ImageReport): Box {
       ...(tags.length === 0 ? [] : [tags.join(', ')]),
     ],
     state: places.some((place) => place.isHere) ? 'plain' : 'absent',
-    word: places.some((place) => place.isHere) ? 'In the registry' : 'Not in the registry',
+    word: places.some((place) => place.isHere) ? 'In registry' : 'Not held now',
     href: '#image',
   };
 }

@@ -6,6 +6,7 @@
 import type { Box, BoxState, Chain, ChainRow } from './chain.ts';
 import { type Html, html, visible } from './html.ts';
 import { stateMark } from './marks.ts';
+import { characters } from './words.ts';
 
 interface Rect {
   readonly x: number;
@@ -36,11 +37,11 @@ const ROW = 92;
 const ROW_GAP = 12;
 const WIDE = {
   width: 1160,
-  source: { x: 0, width: 160 },
-  build: { x: 184, width: 160 },
-  image: { x: 368, width: 160 },
-  attached: { x: 568, width: 272 },
-  log: { x: 862, width: 122 },
+  source: { x: 0, width: 176 },
+  build: { x: 196, width: 176 },
+  image: { x: 392, width: 152 },
+  attached: { x: 578, width: 268 },
+  log: { x: 866, width: 118 },
   admission: { x: 1020, width: 140 },
 } as const;
 const TALL = 128;
@@ -201,26 +202,26 @@ const BOLD_CHARACTER = 8.6;
 const WIDE_FROM = 0x1100;
 
 const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) >= WIDE_FROM;
-const widthOf = (text: string): number => [...text].reduce((sum, one) => sum + (isWide(one) ? 2 : 1), 0);
+const widthOf = (text: string): number =>
+  characters(text).reduce((sum, one) => sum + (isWide(one) ? 2 : 1), 0);
 
-/** As many characters from the front as fit in `columns`. */
-function front(text: string, columns: number): string {
+/** As many characters, from the first on, as fit in `columns`. */
+function fitting(all: readonly string[], columns: number): readonly string[] {
   let width = 0;
-  let taken = '';
-  for (const one of text) {
+  const end = all.findIndex((one) => {
     width += isWide(one) ? 2 : 1;
-    if (width > columns) break;
-    taken += one;
-  }
-  return taken;
+    return width > columns;
+  });
+  return end < 0 ? all : all.slice(0, end);
 }
 
 /** The middle gives way: both ends of a name matter. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
-  const head = front(text, Math.ceil((columns - 1) / 2));
-  const tail = [...front([...text].reverse().join(''), Math.floor((columns - 1) / 2))].reverse().join('');
-  return `${head}…${tail}`;
+  const all = characters(text);
+  const head = fitting(all, Math.ceil((columns - 1) / 2));
+  const tail = fitting(all.toReversed(), Math.floor((columns - 1) / 2)).toReversed();
+  return `${head.join('')}…${tail.join('')}`;
 }
 
 /** Lines of at most `columns`, at most `room` of them: the first text takes what the others leave. */
@@ -231,7 +232,7 @@ export function fitted(texts: readonly string[], columns: number, room: number):
   const lines: string[] = [];
   let rest = first;
   while (lines.length < free - 1 && widthOf(rest) > columns) {
-    const taken = front(rest, columns);
+    const taken = fitting(characters(rest), columns).join('');
     const at = Math.max(taken.lastIndexOf('/'), taken.lastIndexOf(' '), taken.lastIndexOf('@'));
     const head = at > columns / 2 ? taken.slice(0, at + 1) : taken;
     lines.push(head);

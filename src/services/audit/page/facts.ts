@@ -22,8 +22,14 @@ import { builderDoubt } from './origin.ts';
 import { summaryOf } from './summary.ts';
 import { type Naming, namingOf, PLAIN_SIGNATURE, SIMPLE_SIGNATURE } from './words.ts';
 
-export const entryKey = (entry: Pick<TransparencyLogEntry, 'logId' | 'logIndex'>): string =>
-  `${toHex(entry.logId)} ${entry.logIndex}`;
+/** Names of a log entry: by the id of its log, and by the origin its proof names. Equal for the same entry. */
+export function entryKeys(entry: TransparencyLogEntry): readonly string[] {
+  const origin = entry.inclusionProof?.checkpoint.split('\n', 1)[0] ?? '';
+  const byId = `${toHex(entry.logId)} ${entry.logIndex}`;
+  return origin === '' ? [byId] : [byId, originKey(origin, entry.logIndex)];
+}
+
+export const originKey = (origin: string, logIndex: number): string => `${origin} ${logIndex}`;
 
 /**
  * Judges everything that lies beside an image in one repository. Any identity of the trusted root is admitted:
@@ -64,7 +70,7 @@ function acceptedFact(item: AttachedItem, verdict: Accepted, place: Place): Fact
     state: doubt === undefined ? 'verified' : 'unproven',
     ...(doubt === undefined ? {} : { doubt }),
     ...said,
-    entries: entity?.ok === true ? entity.value.entries.map(entryKey) : [],
+    entries: entity?.ok === true ? entity.value.entries.flatMap(entryKeys) : [],
   };
 }
 
@@ -107,7 +113,7 @@ function refusedFact(item: AttachedItem, why: Reason, place: Place): Fact {
     reason: why,
     summary: [],
     evidence: [],
-    entries: read?.entries.map(entryKey) ?? [],
+    entries: read?.entries.flatMap(entryKeys) ?? [],
   };
 }
 

@@ -12,7 +12,7 @@ export function logSection(report: ImageReport): Html {
   const body =
     log.length === 0
       ? html`<div class="empty"><p>No log entry about this image was found in what was searched.</p></div>`
-      : html`<div class="scroll"><table class="log"><thead><tr><th scope="col">Entry</th><th scope="col">What was logged</th><th scope="col">By</th><th scope="col">When</th><th scope="col">Proof</th></tr></thead><tbody>${log.map(entryRow)}</tbody></table></div>`;
+      : html`<div class="scroll"><table><thead><tr><th scope="col">Entry</th><th scope="col">What was logged</th><th scope="col">By</th><th scope="col">When</th><th scope="col">Proof</th></tr></thead><tbody>${log.map(entryRow)}</tbody></table></div>`;
   return html`<section aria-labelledby="logs"><h2 id="logs">Log entries <span class="count">${log.length}</span></h2>
 ${body}
 ${isTruncated && html`<p class="note">There are more entries than one answer holds.</p>`}

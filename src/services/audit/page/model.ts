@@ -35,7 +35,7 @@ export interface Fact {
   readonly at?: number;
   readonly summary: readonly string[];
   readonly evidence: readonly Evidence[];
-  /** Log entries it carries, as `entryKey`. */
+  /** Log entries it carries, as `entryKeys`. */
   readonly entries: readonly string[];
   readonly statement?: Statement;
   readonly verifiedSigner?: VerifiedSigner;

@@ -3,7 +3,7 @@ import type { Digest } from '#base/brand';
 import { WaybillError } from '#base/reason';
 import type { Lineage, LineageStep } from '#flows/lineage';
 import { R as flowReasons } from '#flows/reasons';
-import { entryKey, judgeAttached, saidBy } from './facts.ts';
+import { entryKeys, judgeAttached, originKey, saidBy } from './facts.ts';
 import type { Fact, ImageReport, LogFact, Origin } from './model.ts';
 import { builtBy } from './origin.ts';
 import type { PageDeps, SeenImage, StackView } from './view.ts';
@@ -110,7 +110,6 @@ function ordered(facts: readonly Fact[]): readonly Fact[] {
 
 function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readonly LogFact[] {
   const proven = steps.map((step): Omit<LogFact, 'id'> => {
-    const key = entryKey(step.entry);
     const { naming, signer } = saidBy(step.verdict);
     return {
       origin: step.origin,
@@ -119,7 +118,7 @@ function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readon
       at: step.at,
       timeFrom: step.timeFrom,
       ...(signer === undefined ? {} : { signer }),
-      factIds: facts.filter((fact) => fact.entries.includes(key)).map((fact) => fact.id),
+      factIds: carriers(facts, entryKeys(step.entry)),
     };
   });
   const others = unproven.map(
@@ -128,11 +127,14 @@ function logFacts({ steps, unproven }: Searched, facts: readonly Fact[]): readon
       logIndex,
       reason,
       naming: { topic: 'other', what: 'Entry' },
-      factIds: [],
+      factIds: carriers(facts, [originKey(origin, logIndex)]),
     }),
   );
   return [...proven, ...others].map((one, i) => ({ ...one, id: `entry-${i + 1}` }));
 }
+
+const carriers = (facts: readonly Fact[], keys: readonly string[]): readonly string[] =>
+  facts.filter((fact) => keys.some((key) => fact.entries.includes(key))).map((fact) => fact.id);
 
 /** Statements of the registry, then those only the logs still have; what the named builder signed comes first. */
 function originsOf(

@@ -115,8 +115,8 @@ tbody th, td { overflow-wrap: anywhere; } .date, .index { white-space: nowrap; }
   .search label { position: absolute; left: -999px; } .search { flex-basis: 100%; max-width: none; } }
 @media (max-width: 600px) { .rows > div { grid-template-columns: 1fr; padding: 4px 0; }
   .stations li { grid-template-columns: 64px 1fr; } .stations .path { grid-column: 2; }
-  table.log, .log tbody, .log tr, .log td, .log th[scope=row] { display: block; } .log thead { display: none; }
-  .log tr { border-bottom: 1px solid var(--line); padding: 8px 0; } .log td, .log th { border: 0; padding: 1px 0; } }
+  table, tbody, tr, td, th[scope=row] { display: block; } thead { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: 8px 0; } tr:last-child { border-bottom: 0; } td, th { border: 0; padding: 1px 0; } }
 @media print { .search, .skip { display: none; } section { break-inside: avoid; } }
 @media (forced-colors: active) { .box rect { stroke: CanvasText; } }
 `;

@@ -21,13 +21,15 @@ const namings: Readonly<Record<string, Naming>> = {
   'https://openvex.dev/ns': { topic: 'other', what: 'Exploitability statement', form: 'OpenVEX' },
 };
 
+const FORM_CHARS_MAX = 60;
+
 /** In the order a reader asks: who signed, built how, what is inside, what is wrong with it, who checked. */
 export const topics: readonly Topic[] = ['signature', 'provenance', 'sbom', 'scan', 'vsa', 'other'];
 
 export function namingOf(predicateType: string | undefined): Naming {
   if (predicateType === undefined) return { topic: 'other', what: 'Attachment' };
   const known = Object.hasOwn(namings, predicateType) ? namings[predicateType] : undefined;
-  return known ?? { topic: 'other', what: 'Attestation', form: predicateType };
+  return known ?? { topic: 'other', what: 'Attestation', form: shortened(predicateType, FORM_CHARS_MAX) };
 }
 
 export const PLAIN_SIGNATURE: Naming = { topic: 'signature', what: 'Signature', form: 'over the digest' };
@@ -63,10 +65,16 @@ export const shortDigest = (digest: string): string => {
   return digest.length - at <= 12 ? digest : `${digest.slice(0, at + 12)}…`;
 };
 
+const segmenter = new Intl.Segmenter('en');
+
+/** As readers count them. */
+export const characters = (text: string): readonly string[] =>
+  Array.from(segmenter.segment(text), ({ segment }) => segment);
+
 /** At most `max` characters, the middle left out: both ends of an identity matter. */
 export function shortened(text: string, max: number): string {
-  const characters = [...text];
-  if (characters.length <= max) return text;
+  const all = characters(text);
+  if (all.length <= max) return text;
   const tail = Math.floor((max - 1) / 2);
-  return `${characters.slice(0, max - 1 - tail).join('')}…${characters.slice(characters.length - tail).join('')}`;
+  return `${all.slice(0, max - 1 - tail).join('')}…${all.slice(all.length - tail).join('')}`;
 }
