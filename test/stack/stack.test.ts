@@ -9,6 +9,7 @@ import { generateKey, sha256 } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
+import { run } from '#platform/process';
 import { systemClock } from '#platform/system';
 import { fetchDevelopmentToken, readState, refuseDevelopment, stackStatus } from '#stack';
 import { loadTrust } from '#trust';
@@ -201,34 +202,38 @@ test('private files are readable by their owner only, public ones hold no key', 
   assert.match(environment, new RegExp(`export TUF_MIRROR=${stack.origins.tuf}`));
 });
 
-test('openssl accepts the timestamps and the chain of the certificate', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'waybill-test-openssl-'));
-  const signed = await (await personSigner(stack)).sign(message('timed'));
-  const bundle = unwrap(parseBundle(signed.bundle));
-  const file = async (name: string, data: Uint8Array | string): Promise<string> => {
-    const path = join(folder, name);
-    await writeFile(path, data);
-    return path;
-  };
-  const pem = async (name: string): Promise<string[]> => {
-    const text = await readFile(join(stack.dataDir, 'public', name), 'utf8');
-    return text.split(/(?<=-----END CERTIFICATE-----\n)/).filter((part) => part !== '');
-  };
-  const [tsaLeaf = '', tsaRoot = ''] = await pem('tsa_chain.pem');
-  const [intermediate = '', root = ''] = await pem('fulcio_chain.pem');
-  const openssl = (...args: string[]): string =>
-    execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const stamped = openssl(
-    ...['ts', '-verify', '-in', await file('token.tsr', bundle.timestamps[0] as Uint8Array)],
-    ...['-data', await file('signature', signed.signature)],
-    ...['-CAfile', await file('tsa-root.pem', tsaRoot), '-untrusted', await file('tsa-leaf.pem', tsaLeaf)],
-  );
-  assert.match(stamped, /Verification: OK/);
-  const verified = openssl(
-    ...['verify', '-ignore_critical', '-purpose', 'any', '-CAfile', await file('root.pem', root)],
-    ...['-untrusted', await file('intermediate.pem', intermediate)],
-    await file('leaf.pem', signed.legacy.certificate ?? ''),
-  );
-  assert.match(verified, /leaf\.pem: OK/);
-  assert.equal(utf8Text(utf8(signed.legacy.chain ?? '')), intermediate + root);
-});
+const { code: opensslCode } = await run('openssl', ['version']);
+if (opensslCode !== 0) console.log('note: openssl is not there; its view of the stack did not run');
+else {
+  test('openssl accepts the timestamps and the chain of the certificate', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'waybill-test-openssl-'));
+    const signed = await (await personSigner(stack)).sign(message('timed'));
+    const bundle = unwrap(parseBundle(signed.bundle));
+    const file = async (name: string, data: Uint8Array | string): Promise<string> => {
+      const path = join(folder, name);
+      await writeFile(path, data);
+      return path;
+    };
+    const pem = async (name: string): Promise<string[]> => {
+      const text = await readFile(join(stack.dataDir, 'public', name), 'utf8');
+      return text.split(/(?<=-----END CERTIFICATE-----\n)/).filter((part) => part !== '');
+    };
+    const [tsaLeaf = '', tsaRoot = ''] = await pem('tsa_chain.pem');
+    const [intermediate = '', root = ''] = await pem('fulcio_chain.pem');
+    const openssl = (...args: string[]): string =>
+      execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const stamped = openssl(
+      ...['ts', '-verify', '-in', await file('token.tsr', bundle.timestamps[0] as Uint8Array)],
+      ...['-data', await file('signature', signed.signature)],
+      ...['-CAfile', await file('tsa-root.pem', tsaRoot), '-untrusted', await file('tsa-leaf.pem', tsaLeaf)],
+    );
+    assert.match(stamped, /Verification: OK/);
+    const verified = openssl(
+      ...['verify', '-ignore_critical', '-purpose', 'any', '-CAfile', await file('root.pem', root)],
+      ...['-untrusted', await file('intermediate.pem', intermediate)],
+      await file('leaf.pem', signed.legacy.certificate ?? ''),
+    );
+    assert.match(verified, /leaf\.pem: OK/);
+    assert.equal(utf8Text(utf8(signed.legacy.chain ?? '')), intermediate + root);
+  });
+}
