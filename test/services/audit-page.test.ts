@@ -193,6 +193,7 @@ test('a statement about another image is refused, in a sentence and with its cod
   const item = bundle(stack.sign({ artifact, statement: statement('https://cyclonedx.org/bom', {}, other) }));
   const { text } = await shown(imagePath, attached(item));
   assert.match(text, /Nothing attached holds 0 of 1 attached item verified, 1 refused/);
+  assert.match(text, /What is inside\? SBOM: none that holds A signed statement is about another artifact\./);
   assert.match(text, /SBOM CycloneDX Refused A signed statement is about another artifact\./);
   assert.match(text, /WB-342 content\.subject/);
 });

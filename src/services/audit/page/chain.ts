@@ -56,14 +56,21 @@ export function chainOf(report: ImageReport): Chain {
 
 const withoutScheme = (uri: string): string => uri.replace(/^(?:git\+)?https?:\/\//, '');
 
-function sourceBox({ origins }: ImageReport): Box {
+/** Why source and build are not stated. */
+export const unstated = ({ facts }: ImageReport): string =>
+  facts.some((fact) => fact.naming.topic === 'provenance')
+    ? 'no provenance holds'
+    : 'no provenance is attached';
+
+function sourceBox(report: ImageReport): Box {
+  const { origins } = report;
   const [origin] = origins;
   const from = origin?.provenance.source ?? origin?.provenance.trigger;
   const common = { kind: 'source', title: 'Source' } as const;
   if (origin === undefined || from === undefined) {
     return {
       ...common,
-      lines: ['no provenance names one'],
+      lines: [origin === undefined ? unstated(report) : 'no provenance names one'],
       state: 'absent',
       word: 'Not stated',
       href: '#attached',
@@ -83,11 +90,12 @@ function sourceBox({ origins }: ImageReport): Box {
   };
 }
 
-function buildBox({ origins }: ImageReport): Box {
+function buildBox(report: ImageReport): Box {
+  const { origins } = report;
   const [origin] = origins;
   const common = { kind: 'build', title: 'Build' } as const;
   if (origin === undefined) {
-    const lines = ['no provenance is attached'];
+    const lines = [unstated(report)];
     return { ...common, lines, state: 'absent', word: 'Not stated', href: '#attached' };
   }
   const { builderId, statedLevel, finishedOn } = origin.provenance;

@@ -47,7 +47,7 @@ const WIDE = {
 const TALL = 128;
 
 /** Source, build and image stand at the top, the rows beside them run down. */
-export function wideDrawing(chain: Chain): Drawing {
+function wideDrawing(chain: Chain): Drawing {
   const top = (box: Box, column: { readonly x: number; readonly width: number }): Placed => ({
     box,
     ...column,
@@ -102,7 +102,7 @@ const NARROW = { width: 360, indent: 26, attached: 200, log: 118, gap: 24, trunk
 const NARROW_TOP = 104;
 
 /** One column: the trunk runs down the left side, from the image to the admission. */
-export function narrowDrawing(chain: Chain): Drawing {
+function narrowDrawing(chain: Chain): Drawing {
   const boxes: Placed[] = [];
   const arrows: Arrow[] = [];
   let y = 0;
@@ -216,7 +216,7 @@ function fitting(all: readonly string[], columns: number): readonly string[] {
 }
 
 /** The middle gives way: both ends of a name matter. */
-export function cut(text: string, columns: number): string {
+function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   const all = characters(text);
   const head = fitting(all, Math.ceil((columns - 1) / 2));
@@ -225,7 +225,7 @@ export function cut(text: string, columns: number): string {
 }
 
 /** Lines of at most `columns`, at most `room` of them: the first text takes what the others leave. */
-export function fitted(texts: readonly string[], columns: number, room: number): readonly string[] {
+function fitted(texts: readonly string[], columns: number, room: number): readonly string[] {
   const [first = '', ...others] = texts;
   const kept = others.slice(0, room - 1);
   const free = room - kept.length;

@@ -1,6 +1,7 @@
 /** The verdict over all: one sentence, and the questions a reader has with their answers. */
-import { type BoxState, stateWords } from './chain.ts';
+import { type BoxState, stateWords, unstated } from './chain.ts';
 import type { Fact, ImageReport } from './model.ts';
+import { sentence } from './reason-words.ts';
 import { counted, type Topic } from './words.ts';
 
 export interface Verdict {
@@ -77,35 +78,45 @@ function topicCard({ facts }: ImageReport, topic: Topic, question: string, none:
   const all = facts.filter((fact) => fact.naming.topic === topic);
   const best = all.find((fact) => fact.state === 'verified') ?? all[0];
   if (best === undefined) return { question, answer: none, state: 'absent', word: 'Absent' };
-  const isSignature = topic === 'signature';
-  const name = best.signer?.name ?? 'signer not proven';
-  const held = all.filter((fact) => fact.state === 'verified').length;
+  const { state, reason, signer, summary, naming } = best;
+  const word = stateWords[state];
+  if (reason !== undefined || signer === undefined) {
+    const answer = `${naming.what}: none that holds`;
+    return { question, answer, ...(reason === undefined ? {} : { more: sentence(reason) }), state, word };
+  }
+  if (topic === 'signature') {
+    const held = all.filter((fact) => fact.state === 'verified').length;
+    const more = `${counted(all.length, 'signature')}, ${held} verified`;
+    return { question, answer: signer.name, more, state, word };
+  }
   return {
     question,
-    answer: isSignature ? name : (best.summary[0] ?? best.naming.form ?? best.naming.what),
-    more: isSignature ? `${counted(all.length, 'signature')}, ${held} verified` : `says ${name}`,
-    state: best.state,
-    word: stateWords[best.state],
+    answer: summary[0] ?? naming.form ?? naming.what,
+    more: `says ${signer.name}`,
+    state,
+    word,
   };
 }
 
-function sourceCard({ origins }: ImageReport): Card {
+function sourceCard(report: ImageReport): Card {
+  const { origins } = report;
   const question = 'From which source?';
   const [origin] = origins;
   const from = origin?.provenance.source ?? origin?.provenance.trigger;
   if (origin === undefined || from === undefined) {
-    return { question, answer: 'not stated', state: 'absent', word: 'Absent' };
+    return { question, answer: unstated(report), state: 'absent', word: 'Absent' };
   }
   const at = [from.ref, from.commit === undefined ? undefined : `commit ${from.commit}`];
   const more = at.filter((one) => one !== undefined).join(', ');
   return { question, answer: from.uri, ...(more === '' ? {} : { more }), ...originState(origin.isByBuilder) };
 }
 
-function buildCard({ origins }: ImageReport): Card {
+function buildCard(report: ImageReport): Card {
+  const { origins } = report;
   const question = 'Who built it?';
   const [origin] = origins;
   if (origin === undefined) {
-    return { question, answer: 'not stated: no provenance', state: 'absent', word: 'Absent' };
+    return { question, answer: unstated(report), state: 'absent', word: 'Absent' };
   }
   const { builderId, statedLevel } = origin.provenance;
   const level = statedLevel === undefined ? '' : `, states SLSA Build level ${statedLevel}`;
