@@ -129,25 +129,3 @@ export async function writeJson(world: CompatWorld, name: string, value: object)
   await writeFile(path, JSON.stringify(value));
   return path;
 }
-
-/** What the container generator writes. */
-export function generatorPredicate(): object {
-  const uri = 'git+https://github.com/acme/api@refs/tags/v1.4.2';
-  const digest = { sha1: COMMIT };
-  return {
-    builder: { id: GENERATOR },
-    buildType: 'https://github.com/slsa-framework/slsa-github-generator/container@v1',
-    invocation: {
-      configSource: { uri, digest, entryPoint: '.github/workflows/release.yml' },
-      parameters: {},
-      environment: {
-        github_event_name: 'push',
-        github_ref: 'refs/tags/v1.4.2',
-        github_ref_type: 'tag',
-        github_sha1: COMMIT,
-      },
-    },
-    metadata: { buildInvocationID: '1-1' },
-    materials: [{ uri, digest }],
-  };
-}

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { generatorPredicate } from '../guide/generator.ts';
 import {
   asWorkflow,
+  COMMIT,
   type CompatWorld,
   compatWorld,
   GENERATOR,
-  generatorPredicate,
   ISSUER,
   RELEASE,
   type Told,
@@ -22,7 +23,7 @@ before(async () => {
   const job = await asWorkflow(world);
   const generator = await asWorkflow(world, GENERATOR.slice('https://github.com/'.length));
   const sbom = join(world.folder, 'sbom.json');
-  const predicate = await writeJson(world, 'provenance.json', generatorPredicate());
+  const predicate = await writeJson(world, 'provenance.json', generatorPredicate(GENERATOR, COMMIT));
   for (const run of [
     await tell(job, ['cosign', 'sign', '--yes', world.image]),
     await tell(job, ['syft', world.image, '-o', `cyclonedx-json=${sbom}`]),

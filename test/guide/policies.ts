@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Admission } from '#services/admission';
 import { must, passes, waybill } from '../../demo/tools.ts';
 import type { Step } from './blocks.ts';
+import { generatorPredicate } from './generator.ts';
 import { openWebhook, shell, type World } from './world.ts';
 
 type Handler = (text: string, world: World) => Promise<string>;
@@ -59,27 +60,6 @@ async function runGenerator(text: string, world: World): Promise<string> {
   const { code, output } = await shell(attest, { ...world, env: { ...world.env, ...variables } });
   must(code === 0, output);
   return `simulated: SLSA v0.2 provenance signed by ${reference}`;
-}
-
-function generatorPredicate(builder: string, commit: string): object {
-  const uri = 'git+https://github.com/acme/api@refs/tags/v1.4.2';
-  const digest = { sha1: commit };
-  return {
-    builder: { id: builder },
-    buildType: 'https://github.com/slsa-framework/slsa-github-generator/container@v1',
-    invocation: {
-      configSource: { uri, digest, entryPoint: '.github/workflows/release.yml' },
-      parameters: {},
-      environment: {
-        github_event_name: 'push',
-        github_ref: 'refs/tags/v1.4.2',
-        github_ref_type: 'tag',
-        github_sha1: commit,
-      },
-    },
-    metadata: { buildInvocationID: '1-1' },
-    materials: [{ uri, digest }],
-  };
 }
 
 /** Later blocks are added below the same rule, where the guide says they belong. */
