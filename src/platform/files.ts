@@ -118,6 +118,7 @@ const words: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   ENOSPC: 'no space left',
   ENOTDIR: 'a file is in the way',
+  EPERM: 'not permitted',
   EROFS: 'a read-only file system',
 };
 

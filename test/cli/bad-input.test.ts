@@ -370,9 +370,8 @@ describe('a file nobody can use', { concurrency }, () => {
 
 test('nothing half-written stays behind', () => {
   const made = ['empty', 'not.json', 'object.json', 'policy.yaml', 'misspelt.yaml', 'bad.yaml', 'map.yaml'];
-  // `st` is the folder of a stack that was refused its ports: made, and empty.
+  // `st` is the folder of a stack that was refused its ports; the next start continues there.
   assert.deepEqual(readdirSync(folder).sort(), [...made, 'directory', 'st'].sort());
-  assert.deepEqual(readdirSync(join(folder, 'st')), []);
   assert.deepEqual(readdirSync(directory), []);
 });
 
