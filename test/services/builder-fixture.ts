@@ -107,6 +107,14 @@ export function openFolder(t: TestContext, before: () => Promise<void> = async (
   return folder;
 }
 
+let isSaid = false;
+
+/** Builds run all the same; what isolation adds is tested where a back end gives it. */
+function sayUnisolated(): void {
+  if (!isSaid) console.log('note: no back end isolates builds here; they ran without isolation');
+  isSaid = true;
+}
+
 export async function workbench(t: TestContext, config: Partial<BuilderConfig> = {}): Promise<Workbench> {
   const close = { builder: async () => {} };
   const folder = openFolder(t, () => close.builder());
@@ -118,6 +126,7 @@ export async function workbench(t: TestContext, config: Partial<BuilderConfig> =
       dataDir: join(folder, 'data'),
       workDir: join(folder, 'work'),
       backend: 'auto',
+      noneAllowed: true,
       hosted: true,
       version: '0.0.0-test',
       sourceRoots: [folder],
@@ -143,6 +152,7 @@ export async function workbench(t: TestContext, config: Partial<BuilderConfig> =
     },
   );
   close.builder = () => builder.close();
+  if ((config.backend ?? 'auto') === 'auto' && builder.report.backend === 'none') sayUnisolated();
   return {
     folder,
     builder,

@@ -83,7 +83,7 @@ test('provenance v1 and its v0.2 twin pass our own check, and agree', async (t) 
     assert.equal(checked.value.commit, status.result?.source.commit);
     const elsewhere = checkProvenance(model, { ...expected, sourceUri: 'github.com/a/b' }, signerOf(claims));
     assert.equal(!elsewhere.ok && elsewhere.error.code, 'WB-708');
-    const other = { ...claims, subject: 'https://builder.test/builders/none/v1' };
+    const other = { ...claims, subject: 'https://builder.test/builders/other/v1' };
     const imposed = checkProvenance(model, { ...expected, builderId: other.subject }, signerOf(other));
     assert.equal(!imposed.ok && imposed.error.code, 'WB-703');
   }

@@ -1,5 +1,5 @@
 /** The control plane: chooses and tests the back end, queues requests, runs builds, keeps their records. */
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalBytes, readUint, toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
@@ -19,7 +19,7 @@ import { processesOf } from './sandbox-process.ts';
 import { usernsBackend } from './sandbox-userns.ts';
 import { noneBackend, uidBackend } from './sandbox-weak.ts';
 import { type CapabilityReport, selfTest } from './self-test.ts';
-import { hashTree } from './stage.ts';
+import { hashTree, removeTree } from './stage.ts';
 import { type BuildStatus, BuildStore } from './store.ts';
 import { outputLimits } from './tree-walk.ts';
 
@@ -102,7 +102,7 @@ async function testBackend(
       secretFiles: config.secretFiles ?? [],
     });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
   }
 }
 

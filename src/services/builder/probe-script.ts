@@ -135,6 +135,10 @@ attempt('outlive', () => {
   child.unref();
   return undefined;
 });
+// What did not start in time would be taken for something that was ended.
+for (let i = 0; i < 200 && !fs.existsSync(bait.output + '/outlived'); i++) {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 const reach = (attack, where) => new Promise((resolve) => {
   const socket = net.connect(where);

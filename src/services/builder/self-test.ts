@@ -11,7 +11,7 @@ import type { BackendName } from './config.ts';
 import { probeScript } from './probe-script.ts';
 import { type Attack, attacks, type SandboxBackend } from './sandbox.ts';
 import { pause } from './sandbox-process.ts';
-import { writableFolder } from './stage.ts';
+import { removeTree, writableFolder } from './stage.ts';
 
 export interface Measurement {
   readonly attack: Attack;
@@ -98,7 +98,7 @@ async function measure(backend: SandboxBackend, place: SelfTestPlace): Promise<M
     return await conclude(lines, at('output'), bait.shared);
   } finally {
     for (const server of bait.servers) server.close();
-    await rm(place.folder, { recursive: true, force: true });
+    await removeTree(place.folder);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Copies a folder into our own storage and hashes what was copied: the copy is what is used from then on. */
 import { chmodSync, closeSync, lchownSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { toHex } from '#base/bytes';
@@ -126,14 +126,16 @@ function writeCopy(
 
 /**
  * Removes a folder a build wrote into. A build can take away its own right to enter a folder; when we are the
- * same user we give it back first. Every process of the build is dead, so no folder turns into a link.
+ * same user we give it back first. Every process of the build is dead, so no folder turns into a link; only
+ * without isolation one may be left that still writes, so a folder that fills again is emptied again.
  */
 export async function removeTree(path: string): Promise<void> {
   if (process.getuid?.() !== 0) await openFolders(path);
-  await rm(path, { recursive: true, force: true });
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 
 async function openFolders(path: string): Promise<void> {
+  if ((await lstat(path).catch(() => undefined)) === undefined) return;
   await chmod(path, 0o700);
   for (const entry of await readdir(path, { withFileTypes: true })) {
     if (entry.isDirectory()) await openFolders(join(path, entry.name));
