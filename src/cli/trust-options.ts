@@ -1,19 +1,9 @@
 /** The options that say whom to trust: the same words for every verb that verifies or signs. */
 import type { Command } from 'commander';
-import type { Trust } from '#trust';
+import type { Trust, TrustOptions } from '#trust';
 import type { CliContext } from './context.ts';
 
-export interface TrustFlags {
-  readonly trustedRoot?: string;
-  readonly signingConfig?: string;
-  readonly trustConfig?: string;
-  readonly tufMirror?: string;
-  readonly tufRoot?: string;
-  readonly rootChecksum?: string;
-  readonly cacheDir?: string;
-  readonly offline?: boolean;
-  readonly stack?: string;
-}
+export type TrustFlags = TrustOptions;
 
 export function addTrustOptions(command: Command): Command {
   return command

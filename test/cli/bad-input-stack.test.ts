@@ -4,7 +4,13 @@ import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
@@ -262,9 +268,10 @@ describe('a registry that does not do its part', { concurrency: 3 }, () => {
 });
 
 /** Passes everything on to the stack's registry, but refuses to store manifests. */
-const refusingManifests: RequestListener = async (request, response) => {
+async function refusingManifests(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method === 'PUT' && request.url?.includes('/manifests/')) {
-    return void response.writeHead(403, { 'content-type': 'application/json' }).end('{"errors":[]}');
+    response.writeHead(403, { 'content-type': 'application/json' }).end('{"errors":[]}');
+    return;
   }
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -280,7 +287,7 @@ const refusingManifests: RequestListener = async (request, response) => {
   if (location !== undefined) out.set('location', location.replace(/^https?:\/\/[^/]+/, ''));
   response.writeHead(passed.status, Object.fromEntries(out));
   response.end(Buffer.from(await passed.arrayBuffer()));
-};
+}
 
 test('an attachment that was half pushed is not reported as done', async () => {
   const host = await serve((request, response) => void refusingManifests(request, response));

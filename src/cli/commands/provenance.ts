@@ -8,6 +8,7 @@ import type { Provenance, TrustedBuilder } from '#provenance';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { collect } from '../sign-options.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
 interface VerifyFlags extends TrustFlags, RegistryFlags {
@@ -33,7 +34,6 @@ export function register(program: Command, context: CliContext): void {
     .description('print the provenance attached to an image; nothing is verified')
     .argument('<image>', 'registry/repository@sha256:…, a tag, or oci:DIR');
   withRegistryOptions(show).action((image: string, flags: RegistryFlags) => showImage(image, flags, context));
-  const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
   const verify = provenance
     .command('verify')
     .description('verify that an image was built by the builder and from the source you expect')

@@ -1,8 +1,10 @@
 /** `waybill sbom IMAGE`: what is inside an image. */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { outputsFrom } from '../output-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
+import { collect } from '../sign-options.ts';
 import { packageVersion } from '../version.ts';
 
 interface Flags extends RegistryFlags {
@@ -13,7 +15,6 @@ interface Flags extends RegistryFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
   const command = program
     .command('sbom')
     .description('list what is inside an image')
@@ -34,11 +35,8 @@ async function sbom(image: string, flags: Flags, context: CliContext): Promise<v
   const flow = await import('#flows/sbom-image');
   const { parsePlatform } = await import('#oci');
   const { unwrap } = await import('#base/result');
-  const outputs = (flags.output.length === 0 ? ['cyclonedx-json'] : flags.output).map((text) => {
-    const equals = text.indexOf('=');
-    const format = flow.parseSbomFormat(equals < 0 ? text : text.slice(0, equals));
-    return equals < 0 ? { format } : { format, file: text.slice(equals + 1) };
-  });
+  const words = flags.output.length === 0 ? ['cyclonedx-json'] : flags.output;
+  const outputs = outputsFrom(words, flow.parseSbomFormat);
   const registry = await registryFrom(flags, context, [image]);
   const found = await flow.sbomImage(registry, image, {
     version: packageVersion(),

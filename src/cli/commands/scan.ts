@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import type { Reason } from '#base/reason';
 import type { ReportOptions } from '#scan';
 import type { CliContext } from '../context.ts';
+import { outputsFrom } from '../output-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
+import { collect } from '../sign-options.ts';
 import { packageVersion } from '../version.ts';
 
 interface Flags extends RegistryFlags {
@@ -18,7 +20,6 @@ interface Flags extends RegistryFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
   const command = program
     .command('scan')
     .description('match what is inside against known vulnerabilities')
@@ -45,11 +46,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
     import('#base/result'),
     import('#base/digest'),
   ]);
-  const outputs = flags.output.map((text) => {
-    const equals = text.indexOf('=');
-    const format = flow.parseScanFormat(equals < 0 ? text : text.slice(0, equals));
-    return equals < 0 ? { format } : { format, file: text.slice(equals + 1) };
-  });
+  const outputs = outputsFrom(flags.output, flow.parseScanFormat);
   const failOn = flags.failOn === undefined ? undefined : parseThreshold(flags.failOn);
   const platform =
     flags.platform === undefined ? undefined : unwrap((await import('#oci')).parsePlatform(flags.platform));

@@ -1,0 +1,20 @@
+/** `-o FORMAT` and `-o FORMAT=FILE`. */
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
+
+export interface Output<F> {
+  readonly format: F;
+  /** Standard output when absent. */
+  readonly file?: string;
+}
+
+/** `parse` throws for a format that is not known; WB-1305 when the name of the file is empty. */
+export function outputsFrom<F>(words: readonly string[], parse: (name: string) => F): Output<F>[] {
+  return words.map((word) => {
+    const equals = word.indexOf('=');
+    if (equals < 0) return { format: parse(word) };
+    const file = word.slice(equals + 1);
+    if (file === '') throw fail(R.optionValue, { expected: '--output FORMAT=FILE', actual: word });
+    return { format: parse(word.slice(0, equals)), file };
+  });
+}
