@@ -116,7 +116,9 @@ function logEvidence({ entry, log, isProven, promisedAt }: LoggedEntry): Evidenc
     details: {
       operator: log.operator,
       host: log.host,
-      logIndex: entry.logIndex,
+      // Without a promise nothing but the proof vouches for an index.
+      logIndex:
+        promisedAt === undefined ? (entry.inclusionProof?.logIndex ?? entry.logIndex) : entry.logIndex,
       ...(promisedAt === undefined ? {} : { integratedTime: promisedAt / 1000 }),
     },
   };

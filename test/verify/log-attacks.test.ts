@@ -667,3 +667,11 @@ test('a bundle 0.1 rests on its promise and may lack the checkpoint', () => {
   const unpromised = edit(old, { [`${entry}.inclusionPromise`]: undefined });
   assert.equal(codeOf(outcomeOf({ bundle: unpromised, artifact })), 'WB-161');
 });
+
+test('the index in the evidence is the proven one, whatever a v2 entry calls itself', () => {
+  const { json, artifact } = bases.v2;
+  const verdict = outcomeOf({ bundle: edit(json, { [`${entry}.logIndex`]: '4711' }), artifact });
+  assert.ok(verdict.outcome === 'accepted', shown(verdict));
+  const told = verdict.evidence.find(({ requirement }) => requirement === 'tlog');
+  assert.equal(`${told?.details['logIndex']}`, at(json, `${proof}.logIndex`));
+});
