@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { WaybillError } from '#base/reason';
+import { asFileError, readFileLimited, writeFileDurable } from '#platform/files';
+import { httpTransport } from '#platform/http-client';
+import { openDatabase } from '#platform/sqlite';
+
+const folder = await mkdtemp(join(tmpdir(), 'waybill-test-files-'));
+after(() => rm(folder, { recursive: true }));
+
+const refused = (code: string, actual: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof WaybillError, String(error));
+  assert.equal(error.reason.code, code);
+  assert.match(error.reason.actual, actual);
+  return true;
+};
+
+test('a file is read to its limit and refused beyond, also where it has no size', async () => {
+  const path = join(folder, 'ten');
+  await writeFile(path, '0123456789');
+  assert.equal((await readFileLimited(path, 10)).length, 10);
+  await assert.rejects(readFileLimited(path, 9), refused('WB-209', /^10 bytes$/));
+  assert.equal((await readFileLimited('/dev/null', 9)).length, 0);
+  await assert.rejects(readFileLimited('/dev/zero', 100_000), refused('WB-209', /^more$/));
+});
+
+test('errors of the file system become WB-209 in words; others stay what they are', async () => {
+  const below = join(folder, 'ten', 'below');
+  await assert.rejects(readFileLimited(join(folder, 'none'), 9), refused('WB-209', /^no such file .*ENOENT/));
+  await assert.rejects(writeFileDurable(below, ''), refused('WB-209', /ENOTDIR/));
+  const raw = await readdir(below).catch((error: unknown) => error);
+  assert.equal(asFileError(raw)?.reason.code, 'WB-209');
+  assert.equal(asFileError(new TypeError('ours')), undefined);
+});
+
+test('a database that is only read makes no folder', () => {
+  assert.throws(() => openDatabase(join(folder, 'no', 'db'), { readOnly: true }));
+  assert.equal(existsSync(join(folder, 'no')), false);
+});
+
+test('an address that is none, asked for or redirected to, is a reason and no defect', async () => {
+  const transport = httpTransport();
+  await assert.rejects(transport.request({ url: 'x' }), refused('WB-212', /"x"/));
+  const server = createServer((_, response) => response.writeHead(302, { location: 'http://[' }).end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const asked = transport.request({ url: `http://127.0.0.1:${port}/`, redirects: 1 });
+  await assert.rejects(asked, refused('WB-204', /http:\/\/\[/));
+  server.close();
+});
