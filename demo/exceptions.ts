@@ -26,21 +26,12 @@ export async function breakGlass(world: World, walk: Walk): Promise<void> {
 
   await walk.step('exception: asked for by one person, who cannot approve it as well', async () => {
     const scope = ['--name', 'hotfix', '--image', rogue, '--namespace', 'shop', '--for', '1h'];
+    const why = ['--reason', 'payments are down', '--ticket', 'INC-7'];
     await passes(
-      [
-        'exception',
-        'create',
-        ...scope,
-        '--reason',
-        'payments are down',
-        '--out',
-        exception,
-        '--identity-token',
-        ada,
-      ],
+      ['exception', 'create', ...scope, ...why, '--out', exception, '--identity-token', ada],
       world.run,
     );
-    const reason = await isRefused([...approve, ada], { exit: 12, code: 'WB-753' }, world.run);
+    const reason = await isRefused([...approve, ada], { exit: 2, code: 'WB-967' }, world.run);
     return { detail: `${reason.code}: expected ${reason.expected}, got ${reason.actual}`, value: undefined };
   });
 

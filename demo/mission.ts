@@ -141,7 +141,7 @@ export async function checklist(world: World, walk: Walk, image: BuiltImage): Pr
 /** The page of the stack about the image: the chain as a picture, the verdicts in words. */
 export async function page(world: World, walk: Walk, image: BuiltImage): Promise<void> {
   await walk.step('page: the chain of the image as a picture, with the verdict in words', async () => {
-    const url = `${world.origins['audit']}/image/${image.digest}`;
+    const url = `${world.origins['audit']}/image/${image.digest}?in=acme/api`;
     const response = await fetch(url);
     const html = await response.text();
     must(response.status === 200, `status ${response.status}`);
