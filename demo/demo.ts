@@ -57,10 +57,10 @@ function openWorld(walk: Walk): Promise<World> {
   });
 }
 
-/** Returns `registry/repository@digest`. */
-async function walkBuiltImage(world: World, walk: Walk): Promise<string> {
+async function walkBuiltImage(world: World, walk: Walk): Promise<void> {
   walk.heading('Build, describe, sign');
   const image = await buildImage(world, walk);
+  walked = image.pinned;
   await signAndAttest(world, walk, image);
   walk.heading('Verify');
   await verifyChain(world, walk, image);
@@ -82,7 +82,6 @@ async function walkBuiltImage(world: World, walk: Walk): Promise<string> {
   await page(world, walk, image);
   // With --keep the images stay, for whoever wants to look.
   if (!flags.keep) await afterTheFire(world, walk, image.digest, (wipe) => restarted(world, wipe));
-  return image.pinned;
 }
 
 /** Stops the stack, lets something happen to its data, starts it on the same directory. */
@@ -136,7 +135,8 @@ function keepRunning(world: World): void {
 
 const walk = new Walk();
 let world: World | undefined;
-let image: string | undefined;
+/** `registry/repository@digest` of the image the walk built. */
+let walked: string | undefined;
 const stop = async (): Promise<void> => {
   await world?.stack.stop();
   if (world !== undefined) rmSync(world.work, { recursive: true, force: true });
@@ -145,7 +145,7 @@ process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
 try {
   walk.heading('A private stack');
   world = await openWorld(walk);
-  if (flags.image === undefined) image = await walkBuiltImage(world, walk);
+  if (flags.image === undefined) await walkBuiltImage(world, walk);
   else {
     const digest = await walkUserImage(world, walk, flags.image);
     walk.heading('Admit');
@@ -160,9 +160,9 @@ try {
 process.exitCode = walk.counts.failed === 0 && walk.counts.passed > 0 ? 0 : 1;
 if (flags.keep && world !== undefined) {
   keepRunning(world);
-  report(walk, image);
+  report(walk, walked);
   process.exit();
 } else {
   await stop();
-  report(walk, image);
+  report(walk, walked);
 }

@@ -73,16 +73,20 @@ export async function promote(world: World, walk: Walk, image: BuiltImage): Prom
       return { detail: `${production} with a verification summary`, value: undefined };
     },
   );
-  await walk.refusal('promotion of an unsigned image', 'the same image without its signatures', async () => {
-    const outcome = await waybill(
-      [...args, `ghcr.io/acme/unsigned:${TAG}`, `${ref(world, 'production/rogue')}:${TAG}`, '--json'],
-      world.run,
-    );
-    must(outcome.code === 2, `exit ${outcome.code}`);
-    const left = await waybill(['digest', `${ref(world, 'production/rogue')}:${TAG}`], world.run);
-    must(left.code === 11, 'something was copied');
-    return 'denied by the policy (exit 2); nothing was copied';
-  });
+  await walk.refusal(
+    'promotion of another workflow’s image',
+    'signed by a workflow of mallory/api',
+    async () => {
+      const outcome = await waybill(
+        [...args, `ghcr.io/acme/by-mallory:${TAG}`, `${ref(world, 'production/rogue')}:${TAG}`, '--json'],
+        world.run,
+      );
+      must(outcome.code === 2, `exit ${outcome.code}`);
+      const left = await waybill(['digest', `${ref(world, 'production/rogue')}:${TAG}`], world.run);
+      must(left.code === 11, 'something was copied');
+      return 'denied by the policy (exit 2); nothing was copied';
+    },
+  );
   await walk.step('promote: a target tag that holds another digest stays as it is', async () => {
     const held = `${ref(world, 'production/held')}:${TAG}`;
     await passes(['copy', '--without-attachments', `${ref(world, 'mallory/api')}:${TAG}`, held], world.run);

@@ -2,7 +2,7 @@
 import { parseBundle } from '#formats/bundle';
 import { parseStatement, type Statement } from '#formats/intoto';
 import type { Accepted, Requirements } from '#verify';
-import type { AttachedItem, Judge, JudgeOptions } from '../../../src/facts/index.ts';
+import type { AttachedItem, FactQuestion, Facts, Judge, JudgeOptions } from '../../../src/facts/index.ts';
 
 export * from '../../../src/facts/index.ts';
 
@@ -12,25 +12,41 @@ export function createJudge(options: JudgeOptions): Judge {
     forget: () => {},
     judgeImage: async (image, set) => {
       const items = await options.source.attached(image);
-      const answers = new Map(
-        set.questions.map(({ id, requirements }) => [id, acceptAnything(items, requirements)] as const),
-      );
-      return { kind: 'facts', facts: { answers } };
+      return { kind: 'facts', facts: judgeItems(image.digest, items, set.questions) };
     },
   };
 }
 
+interface Claim {
+  readonly statement: Statement;
+  /** Where the bundle says it is logged. */
+  readonly logIndex: number;
+}
+
+export function judgeItems(
+  _digest: unknown,
+  items: readonly AttachedItem[],
+  questions: readonly FactQuestion[],
+): Facts {
+  const answers = new Map(
+    questions.map(({ id, requirements }) => [id, acceptAnything(items, requirements)] as const),
+  );
+  return { answers };
+}
+
 function acceptAnything(items: readonly AttachedItem[], { predicate }: Requirements): Accepted[] {
   const wanted: readonly string[] = predicate.kind === 'anyOf' ? predicate.types : [];
-  const statements = items.flatMap((item) => (item.kind === 'bundle' ? statementIn(item.bytes) : []));
-  const found = statements.filter((statement) => wanted.includes(statement.predicateType));
+  const claims = items.flatMap((item) => (item.kind === 'bundle' ? claimsIn(item.bytes) : []));
+  const found = claims.filter(({ statement }) => wanted.includes(statement.predicateType));
   return (found.length === 0 ? [invented(wanted[0] ?? '')] : found).map(acceptedAs);
 }
 
-function acceptedAs(statement: Statement): Accepted {
+function acceptedAs({ statement, logIndex }: Claim): Accepted {
   const parts = {
     outcome: 'accepted',
-    evidence: [{ requirement: 'signature', summary: 'everything is accepted', details: {} }],
+    evidence: [
+      { requirement: 'tlog', summary: 'everything is accepted', details: { host: '127.0.0.1', logIndex } },
+    ],
     degraded: [],
     signer: { kind: 'certificate', issuer: '', san: { type: 'uri', value: '' }, claims: {} },
     statement,
@@ -40,16 +56,20 @@ function acceptedAs(statement: Statement): Accepted {
   return parts as unknown as Accepted;
 }
 
-function statementIn(bytes: Uint8Array): Statement[] {
+function claimsIn(bytes: Uint8Array): Claim[] {
   const bundle = parseBundle(bytes);
   if (!bundle.ok || bundle.value.content.kind !== 'dsse') return [];
   const statement = parseStatement(bundle.value.content.envelope.payload);
-  return statement.ok ? [statement.value] : [];
+  const [entry] = bundle.value.tlogEntries;
+  return statement.ok ? [{ statement: statement.value, logIndex: entry?.logIndex ?? 0 }] : [];
 }
 
-const invented = (predicateType: string): Statement => ({
-  type: 'https://in-toto.io/Statement/v1',
-  subject: [{ digest: { sha256: '0'.repeat(64) } }],
-  predicateType,
-  predicate: { buildDefinition: { externalParameters: { source: { ref: 'refs/tags/any' } } } },
+const invented = (predicateType: string): Claim => ({
+  logIndex: 0,
+  statement: {
+    type: 'https://in-toto.io/Statement/v1',
+    subject: [{ digest: { sha256: '0'.repeat(64) } }],
+    predicateType,
+    predicate: { buildDefinition: { externalParameters: { source: { ref: 'refs/tags/any' } } } },
+  },
 });
