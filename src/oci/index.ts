@@ -12,6 +12,7 @@ export * from './attachments.ts';
 export { type Cleaned, type CleanKind, cleanAttachments } from './clean.ts';
 export { type CopyOptions, type CopyResult, copyImage } from './copy.ts';
 export * from './credentials.ts';
+export { isLoopback } from './hosts.ts';
 export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';
 export * from './open.ts';
 export * from './platform.ts';

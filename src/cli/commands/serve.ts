@@ -155,6 +155,19 @@ function tlsFrom(flags: Flags, host: string): TlsConfig {
   return { kind: 'selfMade', hosts, ...(flags.tlsDir === undefined ? {} : { dir: flags.tlsDir }) };
 }
 
+/** A development stack vouches for anybody: enough to try things on this machine, and for nothing beyond it. */
+async function warnOfDevelopment(stack: string, flags: Flags, context: CliContext): Promise<void> {
+  const [{ readState, refuseDevelopment }, { isLoopback }] = await Promise.all([
+    import('#stack'),
+    import('#oci'),
+  ]);
+  if (!isLoopback(addressOf(flags.listen).host)) await refuseDevelopment(stack);
+  const state = await readState(stack);
+  if (state?.development === true) {
+    context.progress(`warning: ${stack} is a development trust domain: its issuer mints any identity`);
+  }
+}
+
 /**
  * A file, never a TUF repository: a webhook must start and go on without any service. The root of a simulation is
  * refused (WB-610), however it is named: Pods of a real cluster would be admitted on play signatures.
@@ -168,6 +181,7 @@ async function rootFileFrom(flags: Flags, context: CliContext): Promise<string> 
   if (flags.trustedRoot === undefined && stack === undefined) {
     throw fail(R.usage, { expected: '--trusted-root FILE or --stack DIR', actual: 'neither' });
   }
+  if (flags.trustedRoot === undefined && stack !== undefined) await warnOfDevelopment(stack, flags, context);
   const path = flags.trustedRoot ?? join(stack ?? '', stackTrustFiles.trustedRoot);
   const { trustedRoot } = await loadTrust({ kind: 'file', trustedRoot: path }, context);
   refuseSimulated(trustedRoot, path);
