@@ -159,7 +159,7 @@ export async function page(world: World, walk: Walk, image: BuiltImage): Promise
 
 /** The words of other tools, on the same verifier. */
 export async function otherWords(world: World, walk: Walk, image: BuiltImage): Promise<void> {
-  await walk.step('compat: cosign verify, slsa-verifier and rekor-cli say the same', async () => {
+  await walk.step('compat: in the words of cosign and rekor-cli, the same answers', async () => {
     const verify = ['cosign', 'verify', '--certificate-identity', RELEASE_WORKFLOW];
     const cosign = await waybill(
       [...verify, '--certificate-oidc-issuer', githubIssuer(world), image.pinned],
