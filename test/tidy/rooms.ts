@@ -51,7 +51,7 @@ export const openRooms: ReadonlySet<string> = new Set(['base', 'formats', 'platf
 /** Packages a room may take, where that is narrower than "any dependency". */
 export const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   base: ['node:crypto', 'node:util'],
-  formats: ['canonicalize', 'packageurl-js', 'spdx-expression-parse', 'yaml', 're2js', 'node:crypto'],
+  formats: ['spdx-expression-parse', 'yaml', 're2js', 'node:crypto'],
   verify: ['re2js', '@noble/curves/ed25519.js', '@noble/curves/abstract/edwards.js'],
   provenance: ['re2js'],
   policy: ['yaml', 're2js', '@marcbachmann/cel-js', 'jmespath'],
