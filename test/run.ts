@@ -2,10 +2,10 @@
  * `npm test`: everything that needs no other tool. Runs node:test over test/ (peers and slow soaks have their
  * own scripts), says which suites need data that is not there, and ends with `N passed, N failed`.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { runNodeTests } from './node-test.ts';
 
 const wanted = process.argv.slice(2);
 const patterns = wanted.length > 0 ? wanted : ['test/**/*.test.ts'];
@@ -31,26 +31,4 @@ if (!existsSync(shared)) {
   process.env['WAYBILL_SHARED'] = shared;
 }
 
-const child = spawn(
-  process.execPath,
-  [
-    '--test',
-    '--test-concurrency=2',
-    '--test-timeout=120000',
-    '--disable-warning=ExperimentalWarning',
-    '--test-reporter=spec',
-    ...files,
-  ],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-);
-const counts = { pass: 0, fail: 0, cancelled: 0 };
-createInterface({ input: child.stdout }).on('line', (line) => {
-  const match = /^ℹ (pass|fail|cancelled) (\d+)$/.exec(line);
-  if (match) counts[match[1] as keyof typeof counts] = Number(match[2]);
-  console.log(line);
-});
-child.on('close', (code) => {
-  const failed = counts.fail + counts.cancelled;
-  console.log(`${counts.pass} passed, ${failed} failed`);
-  process.exitCode = failed > 0 || counts.pass === 0 ? 1 : (code ?? 1);
-});
+runNodeTests(files, ['--test-concurrency=2', '--test-timeout=120000']);

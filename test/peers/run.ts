@@ -2,9 +2,8 @@
  * `npm run test:peers [-- NAME…]`: the tests against real peers. A peer that is not installed is a failure,
  * never a skip. Without names: every peer there is a test for.
  */
-import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { runNodeTests } from '../node-test.ts';
 import { peers } from './catalogue.ts';
 
 const wanted = process.argv.slice(2);
@@ -21,19 +20,4 @@ if (unknown.length > 0) {
 }
 const files = wanted.length === 0 ? every : every.filter((file) => wanted.includes(nameOf(file)));
 
-const child = spawn(
-  process.execPath,
-  ['--test', '--test-concurrency=1', '--test-timeout=300000', '--test-reporter=spec', ...files],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-);
-const counts = { pass: 0, fail: 0, cancelled: 0 };
-createInterface({ input: child.stdout }).on('line', (line) => {
-  const match = /^ℹ (pass|fail|cancelled) (\d+)$/.exec(line);
-  if (match) counts[match[1] as keyof typeof counts] = Number(match[2]);
-  console.log(line);
-});
-child.on('close', (code) => {
-  const failed = counts.fail + counts.cancelled;
-  console.log(`${counts.pass} passed, ${failed} failed`);
-  process.exitCode = failed > 0 || counts.pass === 0 ? 1 : (code ?? 1);
-});
+runNodeTests(files, ['--test-concurrency=1', '--test-timeout=300000']);

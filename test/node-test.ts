@@ -1,0 +1,22 @@
+/** Runs files with node:test and closes with `N passed, N failed`, which whoever started it reads. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** Sets the exit code: 1 when a test failed, or when none ran. */
+export function runNodeTests(files: readonly string[], options: readonly string[]): void {
+  const common = ['--test', '--disable-warning=ExperimentalWarning', '--test-reporter=spec'];
+  const child = spawn(process.execPath, [...common, ...options, ...files], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const counts = { pass: 0, fail: 0, cancelled: 0 };
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const match = /^ℹ (pass|fail|cancelled) (\d+)$/.exec(line);
+    if (match) counts[match[1] as keyof typeof counts] = Number(match[2]);
+    console.log(line);
+  });
+  child.on('close', (code) => {
+    const failed = counts.fail + counts.cancelled;
+    console.log(`${counts.pass} passed, ${failed} failed`);
+    process.exitCode = failed > 0 || counts.pass === 0 ? 1 : (code ?? 1);
+  });
+}
