@@ -4,22 +4,12 @@
  */
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuiltImage, byBuilder, provenanceArgs } from './chain.ts';
+import { type BuiltImage, provenanceArgs } from './chain.ts';
 import { makeRepository, TAG } from './prepare.ts';
 import type { Manifest } from './registry.ts';
 import { isRefused, must, passes, reasonText, token } from './tools.ts';
 import type { Walk } from './walk.ts';
-import {
-  byRelease,
-  file,
-  githubIssuer,
-  RELEASE_WORKFLOW,
-  ref,
-  releaseRun,
-  SOURCE,
-  type World,
-  workloadIssuer,
-} from './world.ts';
+import { byRelease, file, RELEASE_WORKFLOW, ref, releaseRun, type World } from './world.ts';
 
 const CYCLONEDX = 'https://cyclonedx.org/bom';
 const SLSA = 'https://slsa.dev/provenance/';
@@ -189,11 +179,3 @@ async function genuinePredicate({ world, image }: Scene): Promise<string> {
   writeFileSync(path, JSON.stringify(genuine.predicate));
   return path;
 }
-
-/** Names used by the admission part. */
-export const signers = (world: World, image: BuiltImage) => ({
-  release: { subject: RELEASE_WORKFLOW, issuer: githubIssuer(world) },
-  builder: { subject: image.builderId, issuer: workloadIssuer(world) },
-  source: SOURCE,
-  flags: byBuilder(world, image),
-});

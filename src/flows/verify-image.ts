@@ -4,7 +4,6 @@
  */
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
-import { parseDigest } from '#base/digest';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { assertNever, isNonEmpty, type NonEmpty } from '#base/result';
 import { createJudge, registryEvidence, type Trust } from '#facts';
@@ -123,6 +122,3 @@ function refusal(
     ? fail(R.noSignature, { expected: `a signature on ${pinned}`, actual: 'none is attached' })
     : fail(R.noAttestation, { expected: `an attestation${type} on ${pinned}`, actual: 'none is attached' });
 }
-
-/** True for `sha256:…`; anything else is a reference or a path. */
-export const isBareDigest = (text: string): boolean => parseDigest(text).ok;

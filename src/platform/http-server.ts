@@ -3,7 +3,7 @@
  * routes on the instance they are given and never listen themselves.
  */
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reason';
+import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
 import type { Logger } from './telemetry.ts';
 
@@ -77,6 +77,33 @@ function answerError(
 function sendReason(reply: FastifyReply, why: Reason, options: HttpServerOptions): FastifyReply {
   const body = options.errorBody?.(why, why.status) ?? { code: why.code, message: reasonText(why) };
   return reply.code(why.status).type('application/json').send(JSON.stringify(body));
+}
+
+export interface RefusalOptions {
+  readonly log: Logger;
+  /** What a request that the server itself refuses is to this API. */
+  readonly invalid: ReasonSpec;
+  /** For the message of a refused body. */
+  readonly bodyBytesMax: number;
+}
+
+/** For APIs with an error form of their own: the reason of any error in a route, logged by whose fault it is. */
+export function refusalOf(error: unknown, request: FastifyRequest, options: RefusalOptions): Reason {
+  const why = routeReason(error, options);
+  const fields = { code: why.code, check: why.check, expected: why.expected, actual: why.actual };
+  const path = request.url.split('?')[0];
+  if (why.status >= 500) options.log.error({ ...fields, path, err: error }, 'request failed');
+  else options.log.warn({ ...fields, path }, 'request refused');
+  return why;
+}
+
+function routeReason(error: unknown, { invalid, bodyBytesMax }: RefusalOptions): Reason {
+  if (error instanceof WaybillError) return error.reason;
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  const spec = status < 500 ? invalid : R.defect;
+  const expected = status === 413 ? `a body of at most ${bodyBytesMax} bytes` : 'a request of this API';
+  const actual = status < 500 && error instanceof Error ? error.message : 'an internal error';
+  return { ...reason(spec, { expected, actual }), status };
 }
 
 /** The body of a request as bytes; empty when there was none. */

@@ -5,16 +5,10 @@ import {
   type Sandbox,
   type SandboxBackend,
   type SandboxSpec,
-  type SandboxView,
   type StepResult,
+  workspaceView,
 } from './sandbox.ts';
 import { childEnd, childrenOf, findProgram, killNow, startChild } from './sandbox-process.ts';
-
-const view: SandboxView = {
-  source: '/workspace/source',
-  output: '/workspace/output',
-  inputs: '/workspace/inputs',
-};
 
 const hostRoot = [
   ...['--ro-bind', '/usr', '/usr'],
@@ -80,7 +74,7 @@ function drop(bwrap: string, uid: number | undefined): string[] {
 }
 
 class BwrapSandbox implements Sandbox {
-  readonly view = view;
+  readonly view = workspaceView;
   readonly #spec: SandboxSpec;
   #pid: number | undefined;
 
@@ -100,11 +94,22 @@ class BwrapSandbox implements Sandbox {
         ...drop(bwrap, spec.uid),
         ...isolation,
         ...hostRoot,
-        ...['--ro-bind', spec.sourceDir, view.source, '--bind', spec.outputDir, view.output],
-        ...['--dir', view.inputs],
-        ...spec.inputs.flatMap(({ name, hostPath }) => ['--ro-bind', hostPath, `${view.inputs}/${name}`]),
+        ...[
+          '--ro-bind',
+          spec.sourceDir,
+          workspaceView.source,
+          '--bind',
+          spec.outputDir,
+          workspaceView.output,
+        ],
+        ...['--dir', workspaceView.inputs],
+        ...spec.inputs.flatMap(({ name, hostPath }) => [
+          '--ro-bind',
+          hostPath,
+          `${workspaceView.inputs}/${name}`,
+        ]),
         ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
-        ...['--chdir', view.source, '--', ...command],
+        ...['--chdir', workspaceView.source, '--', ...command],
       ],
       env: {},
       cwd: '/',

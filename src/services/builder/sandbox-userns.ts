@@ -11,16 +11,10 @@ import {
   type Sandbox,
   type SandboxBackend,
   type SandboxSpec,
-  type SandboxView,
   type StepResult,
+  workspaceView,
 } from './sandbox.ts';
 import { childEnd, childrenOf, findProgram, killNow, startChild } from './sandbox-process.ts';
-
-const view: SandboxView = {
-  source: '/workspace/source',
-  output: '/workspace/output',
-  inputs: '/workspace/inputs',
-};
 
 /**
  * Runs as process 1 of the new namespaces, before the build. Its words come as arguments, so no value is ever
@@ -162,7 +156,7 @@ const dropTo = (uid: number | undefined): string[] => [
 const limitWords = ['--core=0', '--nproc=4096', '--nofile=4096', '--fsize=8589934592', '--memlock=65536'];
 
 class UsernsSandbox implements Sandbox {
-  readonly view = view;
+  readonly view = workspaceView;
   readonly #spec: SandboxSpec;
   readonly #root: string;
   #pid: number | undefined;

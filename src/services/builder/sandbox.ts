@@ -56,6 +56,13 @@ export interface SandboxView {
   readonly inputs: string;
 }
 
+/** The same in every back end with a file system of its own. */
+export const workspaceView: SandboxView = {
+  source: '/workspace/source',
+  output: '/workspace/output',
+  inputs: '/workspace/inputs',
+};
+
 export interface StepResult {
   /** Exit code; -1 when a signal ended it. */
   readonly code: number;

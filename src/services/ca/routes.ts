@@ -3,12 +3,17 @@
  * messages in front, and our reason behind them and in `details`.
  */
 import { limits } from '#base/limits';
-import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reason';
+import { fail, type Reason, reasonText } from '#base/reason';
 import { Secret } from '#base/secret';
 import { type JsonReader, parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
-import { bodyBytes, type HttpApp, type HttpReply, type HttpRequestIn } from '#platform/http-server';
-import { R as platformReasons } from '#platform/reasons';
+import {
+  bodyBytes,
+  type HttpApp,
+  type HttpReply,
+  type HttpRequestIn,
+  refusalOf,
+} from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import type { Ca, Issued } from './ca.ts';
 import type { IssuerConfig } from './config.ts';
@@ -154,25 +159,11 @@ export function errorBody(why: Reason): object {
 }
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
-  const why = reasonOf(error);
-  const fields = { code: why.code, check: why.check, expected: why.expected, actual: why.actual };
-  const path = request.url.split('?')[0];
-  if (why.status >= 500) log.error({ ...fields, path, err: error }, 'request failed');
-  else log.warn({ ...fields, path }, 'request refused');
+  const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.caRequestBytes });
   const mayRetry = why.status === 429 || why.status === 503;
   return reply
     .code(why.status)
     .headers(mayRetry ? { 'retry-after': '5' } : {})
     .type('application/json')
     .send(JSON.stringify(errorBody(why)));
-}
-
-function reasonOf(error: unknown): Reason {
-  if (error instanceof WaybillError) return error.reason;
-  const status = (error as { statusCode?: number }).statusCode ?? 500;
-  const spec = status < 500 ? R.request : platformReasons.defect;
-  const expected =
-    status === 413 ? `a body of at most ${limits.caRequestBytes} bytes` : 'a request of this API';
-  const actual = status < 500 && error instanceof Error ? error.message : 'an internal error';
-  return { ...reason(spec, { expected, actual }), status };
 }

@@ -2,12 +2,17 @@
 import { fromHex } from '#base/bytes';
 import type { HashName } from '#base/crypto';
 import { limits } from '#base/limits';
-import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reason';
+import { fail, reasonText, WaybillError } from '#base/reason';
 import { parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
 import { buildTimeStampRequest, parseTimeStampRequest } from '#formats/tsp';
-import { bodyBytes, type HttpApp, type HttpReply, type HttpRequestIn } from '#platform/http-server';
-import { R as platformReasons } from '#platform/reasons';
+import {
+  bodyBytes,
+  type HttpApp,
+  type HttpReply,
+  type HttpRequestIn,
+  refusalOf,
+} from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import { R } from './reasons.ts';
 import type { Tsa } from './tsa.ts';
@@ -83,21 +88,7 @@ const evenHex = (value: number): string => {
 };
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
-  const why = reasonOf(error);
-  const fields = { code: why.code, check: why.check, expected: why.expected, actual: why.actual };
-  const path = request.url.split('?')[0];
-  if (why.status >= 500) log.error({ ...fields, path, err: error }, 'request failed');
-  else log.warn({ ...fields, path }, 'request refused');
+  const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.tsaRequestBytes });
   const body = { code: why.status, message: reasonText(why) };
   return reply.code(why.status).type('application/json').send(JSON.stringify(body));
-}
-
-function reasonOf(error: unknown): Reason {
-  if (error instanceof WaybillError) return error.reason;
-  const status = (error as { statusCode?: number }).statusCode ?? 500;
-  const spec = status < 500 ? R.request : platformReasons.defect;
-  const expected =
-    status === 413 ? `a body of at most ${limits.tsaRequestBytes} bytes` : 'a request of this API';
-  const actual = status < 500 && error instanceof Error ? error.message : 'an internal error';
-  return { ...reason(spec, { expected, actual }), status };
 }
