@@ -13,12 +13,19 @@ export interface PackagePeer extends PeerFacts {
   readonly goPackage: string;
 }
 
+/** A Go program that `go install` refuses, because its module replaces or excludes others: built from a module made for it. */
+export interface ScratchPeer extends PeerFacts {
+  readonly goPackage: string;
+  readonly goModule: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export interface ModulePeer extends PeerFacts {
   /** A folder with a Go module of our own; built again when go.mod, go.sum or main.go change. */
   readonly moduleFolder: string;
 }
 
-export type Peer = PackagePeer | ModulePeer;
+export type Peer = PackagePeer | ScratchPeer | ModulePeer;
 
 export const peers: readonly Peer[] = [
   {
@@ -27,6 +34,14 @@ export const peers: readonly Peer[] = [
     version: '3.1.3',
     goPackage: 'github.com/sigstore/cosign/v3/cmd/cosign',
     seconds: 143,
+  },
+  {
+    // The line with the legacy layout by default; `cosign` in both lists means both.
+    name: 'cosign',
+    binary: 'cosign-2',
+    version: '2.6.3',
+    goPackage: 'github.com/sigstore/cosign/v2/cmd/cosign',
+    seconds: 135,
   },
   {
     name: 'rekor-cli',
@@ -48,5 +63,64 @@ export const peers: readonly Peer[] = [
     version: '1.36.3',
     moduleFolder: 'test/peers/kube',
     seconds: 530,
+  },
+  {
+    name: 'syft',
+    binary: 'syft',
+    version: '1.52.0',
+    goPackage: 'github.com/anchore/syft/cmd/syft',
+    seconds: 172,
+  },
+  {
+    name: 'grype',
+    binary: 'grype',
+    version: '0.110.0',
+    goPackage: 'github.com/anchore/grype/cmd/grype',
+    seconds: 104,
+  },
+  {
+    name: 'versitygw',
+    binary: 'versitygw',
+    version: '1.8.0',
+    goPackage: 'github.com/versity/versitygw/cmd/versitygw',
+    seconds: 59,
+  },
+  {
+    name: 'fulcio',
+    binary: 'fulcio',
+    version: '1.8.8',
+    goPackage: 'github.com/sigstore/fulcio',
+    seconds: 27,
+  },
+  {
+    name: 'timestamp-server',
+    binary: 'timestamp-server',
+    version: '2.1.3',
+    goPackage: 'github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server',
+    seconds: 35,
+  },
+  {
+    name: 'rekor-tiles',
+    binary: 'rekor-tiles',
+    version: '2.3.0',
+    goPackage: 'github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix',
+    seconds: 14,
+  },
+  {
+    name: 'trivy',
+    binary: 'trivy',
+    version: '0.69.0',
+    goModule: 'github.com/aquasecurity/trivy',
+    goPackage: 'github.com/aquasecurity/trivy/cmd/trivy',
+    environment: { GOEXPERIMENT: 'jsonv2' },
+    seconds: 525,
+  },
+  {
+    name: 'slsa-verifier',
+    binary: 'slsa-verifier',
+    version: '2.7.1',
+    goModule: 'github.com/slsa-framework/slsa-verifier/v2',
+    goPackage: 'github.com/slsa-framework/slsa-verifier/v2/cli/slsa-verifier',
+    seconds: 52,
   },
 ];

@@ -4,10 +4,10 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { binaryOf, peersFolder } from './cache.ts';
-import { type ModulePeer, type PackagePeer, type Peer, peers } from './catalogue.ts';
+import { type ModulePeer, type PackagePeer, type Peer, peers, type ScratchPeer } from './catalogue.ts';
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !peers.some((peer) => peer.name === name));
@@ -18,11 +18,13 @@ if (unknown.length > 0) {
 const chosen = wanted.length === 0 ? peers : peers.filter((peer) => wanted.includes(peer.name));
 
 /** The module version a Go binary was built from, as the binary itself says. */
-function installedVersion(peer: PackagePeer): string | undefined {
+function installedVersion(peer: PackagePeer | ScratchPeer): string | undefined {
   if (!existsSync(binaryOf(peer))) return undefined;
+  const module = 'goModule' in peer ? peer.goModule : String.raw`\S+`;
+  const line = new RegExp(`^\\s*(?:mod|dep)\\s+${module}\\s+v(\\S+)`, 'm');
   try {
     const out = execFileSync('go', ['version', '-m', binaryOf(peer)], { encoding: 'utf8' });
-    return /^\s*mod\s+\S+\s+v(\S+)/m.exec(out)?.[1];
+    return line.exec(out)?.[1];
   } catch {
     return undefined;
   }
@@ -39,7 +41,7 @@ function sourceHash(peer: ModulePeer): string {
 const stampOf = (peer: ModulePeer): string => `${binaryOf(peer)}.stamp`;
 
 function isThere(peer: Peer): boolean {
-  if ('goPackage' in peer) return installedVersion(peer) === peer.version;
+  if (!('moduleFolder' in peer)) return installedVersion(peer) === peer.version;
   if (!existsSync(binaryOf(peer)) || !existsSync(stampOf(peer))) return false;
   return readFileSync(stampOf(peer), 'utf8').trim() === sourceHash(peer);
 }
@@ -48,21 +50,44 @@ const goEnvironment = {
   ...process.env,
   GOPATH: join(peersFolder, 'gopath'),
   GOCACHE: join(peersFolder, 'gocache'),
-  GOBIN: join(peersFolder, 'bin'),
   CGO_ENABLED: '0',
   GOTOOLCHAIN: 'local',
   GOFLAGS: '-trimpath -modcacherw',
 };
 
-function go(args: readonly string[], cwd: string): boolean {
-  const built = spawnSync('nice', ['go', ...args], { cwd, env: goEnvironment, stdio: 'inherit' });
+function go(args: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}): boolean {
+  const built = spawnSync('nice', ['go', ...args], {
+    cwd,
+    env: { ...goEnvironment, ...more },
+    stdio: 'inherit',
+  });
   return built.status === 0;
 }
 
+/** Installs into a folder of its own: two versions of one program have the same file name. */
+function buildPackage(peer: PackagePeer): boolean {
+  const out = join(peersFolder, 'bin', `.${peer.binary}`);
+  const args = ['install', '-p=2', '-ldflags=-s', `${peer.goPackage}@v${peer.version}`];
+  if (!go(args, peersFolder, { GOBIN: out })) return false;
+  const name = basename(peer.goPackage.replace(/\/v\d+$/, ''));
+  renameSync(join(out, name), binaryOf(peer));
+  return true;
+}
+
+function buildScratch(peer: ScratchPeer): boolean {
+  const folder = join(peersFolder, 'scratch', peer.name);
+  mkdirSync(folder, { recursive: true });
+  const version = `v${peer.version}`;
+  writeFileSync(join(folder, 'go.mod'), `module scratch\n\ngo 1.26\n\nrequire ${peer.goModule} ${version}\n`);
+  const tools = `//go:build tools\n\npackage scratch\n\nimport _ "${peer.goPackage}"\n`;
+  writeFileSync(join(folder, 'tools.go'), tools);
+  const args = ['build', '-p=2', '-ldflags=-s', '-o', binaryOf(peer), peer.goPackage];
+  return go(['mod', 'tidy'], folder, peer.environment) && go(args, folder, peer.environment);
+}
+
 function build(peer: Peer): boolean {
-  if ('goPackage' in peer) {
-    return go(['install', '-p=2', '-ldflags=-s', `${peer.goPackage}@v${peer.version}`], peersFolder);
-  }
+  if ('goModule' in peer) return buildScratch(peer);
+  if ('goPackage' in peer) return buildPackage(peer);
   // One compiler at a time: the largest packages of Kubernetes take 2 GB each.
   const args = ['build', '-p=1', '-mod=readonly', '-ldflags=-s -w', '-o', binaryOf(peer), '.'];
   if (!go(args, resolve(peer.moduleFolder))) return false;
