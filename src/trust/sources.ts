@@ -1,5 +1,6 @@
 /** The two ways to a TUF repository: over the network (or a folder), and from the cache alone. */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail } from '#base/reason';
 import { safeUrl, type Transport } from '#platform/http-client';
@@ -12,7 +13,7 @@ export function mirrorSource(mirror: string, transport: Transport): TufSource {
   const base = mirror.replace(/\/+$/, '');
   return {
     read: async (path, maxBytes) => {
-      const url = `${base}/${path.split('/').map(encodeURIComponent).join('/')}`;
+      const url = `${base}/${path}`;
       const answer = await transport.request({ url, maxBytes, redirects: 2 });
       if (answer.status === 200) return answer.body;
       if (answer.status === 404 || answer.status === 403) return undefined;
@@ -25,13 +26,20 @@ function folderSource(folder: string): TufSource {
   return {
     read: async (path) => {
       try {
-        return new Uint8Array(await readFile(`${folder}/${path}`));
+        return new Uint8Array(await readFile(join(folder, ...path.split('/').map(decodeSegment))));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         throw error;
       }
     },
   };
+}
+
+/** A segment of a path as a file name. Throws WB-605 for one that is more than a name. */
+function decodeSegment(segment: string): string {
+  const name = decodeURIComponent(segment);
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name)) return name;
+  throw fail(R.target, { expected: 'a plain file name', actual: JSON.stringify(name) });
 }
 
 /** Opens no connection: what the cache holds is read again, to be verified again. */

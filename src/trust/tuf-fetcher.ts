@@ -1,0 +1,123 @@
+/** What tuf-js reads with: bytes of a `TufSource` under limits and as strict JSON, and one verified target. */
+import { Readable } from 'node:stream';
+import type { TargetFile } from 'tuf-js';
+// tuf-js ends its walk over roots only at its own error class, which its front door does not export.
+import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { limits } from '#base/limits';
+import { fail, WaybillError } from '#base/reason';
+import { parseJson } from '#formats/json';
+import { R } from './reasons.ts';
+import type { TufMemory, TufSource } from './tuf-client.ts';
+
+/** Never asked over a network: what tuf-js puts before a path, taken off again before a source reads it. */
+export const MIRROR = 'https://mirror.invalid/';
+
+/** Hashes this client checks, the first one listed by a target names its file. */
+const hashNames = ['sha256', 'sha512'] as const;
+
+/** tuf-js's way to the bytes. Remembers the first failure of the source, which tuf-js would bury in text. */
+export class SourceFetcher {
+  readonly roots = new Map<number, Uint8Array>();
+  readonly #source: TufSource;
+  readonly #memory: TufMemory;
+  #failure: unknown;
+
+  constructor(source: TufSource, memory: TufMemory) {
+    this.#source = source;
+    this.#memory = memory;
+  }
+
+  async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
+    const path = url.slice(MIRROR.length);
+    const bytes = await this.#read(path, maxLength);
+    if (bytes === undefined) throw new DownloadHTTPError(`${path} is not there`, 404);
+    if (bytes.length > maxLength) {
+      throw fail(R.tuf, {
+        expected: `${path} of at most ${maxLength} bytes`,
+        actual: `${bytes.length} bytes`,
+      });
+    }
+    // tuf-js reads with JSON.parse, where the last of two equal members wins.
+    const strict = parseJson(bytes, { maxBytes: limits.tufMetadataBytes });
+    if (!strict.ok) {
+      const actual = `${strict.error.check}: ${strict.error.actual}`;
+      throw fail(R.tuf, { expected: `${path} as strict JSON`, actual });
+    }
+    return Buffer.from(bytes);
+  }
+
+  async downloadFile<T>(): Promise<T> {
+    throw new Error('targets are read through target()');
+  }
+
+  async #read(path: string, maxLength: number): Promise<Uint8Array | undefined> {
+    const root = /^(\d+)\.root\.json$/.exec(path);
+    try {
+      const kept = root === null ? undefined : await this.#memory.recall(path);
+      const bytes = kept ?? (await this.#source.read(path, maxLength));
+      if (root !== null && bytes !== undefined) this.roots.set(Number(root[1]), bytes);
+      return bytes;
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
+  }
+
+  /** Runs `body`; tells a source that failed from metadata that does not verify from metadata that expired. */
+  async guard<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (error instanceof WaybillError) throw error;
+      const actual = error instanceof Error ? error.message : String(error);
+      const spec = /expired/i.test(actual) ? R.expired : R.tuf;
+      const expected = spec === R.expired ? 'trust metadata that is current' : 'metadata that verifies';
+      throw fail(spec, { expected, actual }, error);
+    }
+  }
+
+  /** A target's bytes, verified against `info`: from the memory, else from the source. */
+  async target(name: string, info: TargetFile): Promise<Uint8Array> {
+    const algorithm = hashNames.find((one) => info.hashes[one] !== undefined);
+    const hash = algorithm === undefined ? undefined : info.hashes[algorithm];
+    if (hash === undefined || !/^[0-9a-f]{64,128}$/.test(hash)) {
+      throw fail(R.target, {
+        expected: `a SHA-256 or SHA-512 for ${name}`,
+        actual: Object.keys(info.hashes).join(', '),
+      });
+    }
+    const kept = await this.#memory.recall(`targets/${hash}`);
+    if (kept !== undefined && (await matches(info, kept))) return kept;
+    const path = `targets/${targetPath(name, hash)}`;
+    const bytes = await this.#source.read(path, info.length);
+    if (bytes === undefined) {
+      throw fail(R.target, { expected: `${path} to be served`, actual: 'not found' });
+    }
+    if (!(await matches(info, bytes))) {
+      const expected = `${name} with ${algorithm} ${hash} and ${info.length} bytes`;
+      throw fail(R.tuf, { expected, actual: `${bytes.length} bytes with another hash` });
+    }
+    await this.#memory.keep(`targets/${hash}`, bytes);
+    return bytes;
+  }
+}
+
+/** `a/b.json` as `a/<hash>.b.json`, each segment encoded. Throws WB-605 for a name that leaves its folder. */
+function targetPath(name: string, hash: string): string {
+  const segments = name.split('/');
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
+    throw fail(R.target, { expected: 'a target name of plain segments', actual: JSON.stringify(name) });
+  }
+  const last = segments.pop() as string;
+  return [...segments, `${hash}.${last}`].map(encodeURIComponent).join('/');
+}
+
+async function matches(info: TargetFile, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await info.verify(Readable.from([Buffer.from(bytes)]));
+    return true;
+  } catch {
+    return false;
+  }
+}
