@@ -36,4 +36,5 @@ export {
 } from './report.ts';
 export { sarifReport } from './sarif.ts';
 export { parseThreshold, type Rating, type Severity, severities, severityRank } from './severity.ts';
+export { type BoundOptions, boundOrderOf, type MissingEpoch } from './versions/bounds.ts';
 export { orderOf, type VersionOrder } from './versions/index.ts';

@@ -3,9 +3,11 @@ import { compareApk } from './apk.ts';
 import { compareComposer } from './composer.ts';
 import { compareDeb } from './deb.ts';
 import { compareGem } from './gem.ts';
+import { compareJvm } from './jvm.ts';
 import { compareMaven } from './maven.ts';
 import type { VersionOrder } from './order.ts';
 import { comparePep440 } from './pep440.ts';
+import { comparePortage } from './portage.ts';
 import { compareRpm } from './rpm.ts';
 import { compareGo, compareSemver } from './semver.ts';
 import {
@@ -19,6 +21,7 @@ import {
 
 export type { VersionOrder } from './order.ts';
 
+/** Names of OSV's ecosystems; for distributions OSV has none for, and for Java runtimes, ours. */
 const orders: ReadonlyMap<string, VersionOrder> = new Map([
   ['Debian', compareDeb],
   ['Ubuntu', compareDeb],
@@ -46,6 +49,17 @@ const orders: ReadonlyMap<string, VersionOrder> = new Map([
   ['openSUSE', compareRpm],
   ['SUSE', compareRpm],
   ['Mageia', compareRpm],
+  ['Amazon Linux', compareRpm],
+  ['Azure Linux', compareRpm],
+  ['CBL-Mariner', compareRpm],
+  ['Fedora', compareRpm],
+  ['Oracle Linux', compareRpm],
+  ['Photon OS', compareRpm],
+  ['openEuler', compareRpm],
+  ['Arch Linux', compareRpm],
+  ['Gentoo', comparePortage],
+  ['MinimOS', compareApk],
+  ['JVM', compareJvm],
 ]);
 
 /** The order of `Debian:12`, `npm`, …; an ecosystem without a known order compares for equality only. */

@@ -2,10 +2,10 @@
 import { compareNumbers, compareText, isNumber, type VersionOrder } from './order.ts';
 
 export const compareRpm: VersionOrder = (a, b) => {
-  const left = split(a);
-  const right = split(b);
+  const left = splitRpm(a);
+  const right = splitRpm(b);
   return (
-    compareEpoch(left.epoch, right.epoch) ||
+    compareEpoch(left.epoch ?? '0', right.epoch ?? '0') ||
     compareSegments(left.version, right.version) ||
     compareRelease(left.release, right.release)
   );
@@ -17,15 +17,35 @@ function compareRelease(a: string | undefined, b: string | undefined): number {
   return compareSegments(a, b);
 }
 
-function split(text: string): { epoch: string; version: string; release: string | undefined } {
+export interface RpmVersion {
+  readonly epoch: string | undefined;
+  readonly version: string;
+  readonly release: string | undefined;
+}
+
+export function splitRpm(text: string): RpmVersion {
   const colon = text.indexOf(':');
   const rest = text.slice(colon + 1);
   const dash = rest.indexOf('-');
   return {
-    epoch: colon < 0 ? '0' : text.slice(0, colon),
+    epoch: colon < 0 ? undefined : text.slice(0, colon),
     version: dash < 0 ? rest : rest.slice(0, dash),
     release: dash < 0 ? undefined : rest.slice(dash + 1),
   };
+}
+
+/** Whether only zeros at the end of the releases keep two versions apart: `5.el8` and `5.el8.0.0`. */
+export function rpmReleaseIsPadded(a: string, b: string): boolean {
+  const left = splitRpm(a);
+  const right = splitRpm(b);
+  if (left.release === undefined || right.release === undefined || left.release === right.release)
+    return false;
+  const bare = (release: string): string => release.replace(/(?:\.0+)+$/, '');
+  return (
+    left.version === right.version &&
+    bare(left.release) === bare(right.release) &&
+    compareEpoch(left.epoch ?? '0', right.epoch ?? '0') === 0
+  );
 }
 
 const compareEpoch = (a: string, b: string): number =>

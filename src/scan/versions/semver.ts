@@ -11,13 +11,15 @@ interface Loose {
 }
 
 export function parseLoose(text: string): Loose | undefined {
-  const match = /^[vV=]?(\d+(?:\.\d+)*)(?:[-.]?([^+]*))?(?:\+(.*))?$/s.exec(text.trim());
+  const match = /^[vV=]?(\d+(?:\.\d+)*)(?:([-.]?)([^+]*))?(?:\+(.*))?$/s.exec(text.trim());
   if (match === null) return undefined;
-  const prerelease = match[2] ?? '';
+  const written = match[3] ?? '';
+  // `1.0.0.alpha.beta`: after a dot, words in a row are one identifier.
+  const prerelease = match[2] === '.' ? written.replace(/([a-zA-Z])\.(?=[a-zA-Z])/g, '$1-') : written;
   return {
     numbers: (match[1] as string).split('.'),
     prerelease: prerelease === '' ? [] : prerelease.split('.'),
-    build: match[3] ?? '',
+    build: match[4] ?? '',
   };
 }
 

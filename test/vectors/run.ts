@@ -1,0 +1,43 @@
+/**
+ * `npm run vectors [-- NAME…]`: runs suites of other people's data found under WAYBILL_SHARED and prints how many
+ * rows of each hold. Absent data is a failure: a suite that did not run proves nothing.
+ */
+import type { VectorCount } from './versions.ts';
+
+interface Suite {
+  readonly name: string;
+  readonly load: () => Promise<(shared: string) => readonly VectorCount[] | undefined>;
+}
+
+const suites: readonly Suite[] = [
+  { name: 'versions', load: async () => (await import('./versions.ts')).versionVectors },
+];
+
+const shared = process.env['WAYBILL_SHARED'] ?? '../shared';
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`no vectors ${unknown.join(', ')}; there are: ${suites.map(({ name }) => name).join(', ')}`);
+  process.exit(3);
+}
+
+let passed = 0;
+let failed = 0;
+for (const suite of suites) {
+  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  const counts = (await suite.load())(shared);
+  if (counts === undefined) {
+    console.error(`${suite.name}: the data is not under ${shared}`);
+    failed++;
+    continue;
+  }
+  for (const { name, rows, failures } of counts) {
+    const right = rows - failures.length;
+    console.log(`${name}: ${right} of ${rows} (${((100 * right) / rows).toFixed(2)} %)`);
+    for (const one of failures.slice(0, 10)) console.log(`  ${one}`);
+    passed += right;
+    failed += failures.length;
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
