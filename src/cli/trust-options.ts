@@ -1,6 +1,7 @@
 /** The options that say whom to trust: the same words for every verb that verifies or signs. */
 import type { Command } from 'commander';
 import type { Trust, TrustOptions } from '#trust';
+import type { Requirements, TrustMaterial } from '#verify';
 import type { CliContext } from './context.ts';
 
 export type TrustFlags = TrustOptions;
@@ -21,4 +22,30 @@ export function addTrustOptions(command: Command): Command {
 export async function loadTrustFor(flags: TrustFlags, context: CliContext): Promise<Trust> {
   const { chooseTrust, loadTrust } = await import('#trust');
   return loadTrust(chooseTrust(flags, context.env), { transport: context.transport });
+}
+
+/** Trust ready for the verifier. */
+export interface UsedTrust {
+  readonly material: TrustMaterial;
+  readonly hash: string;
+  /** For results; absent when a key needed no trusted root. */
+  readonly named?: { readonly origin: string; readonly sha256: string };
+}
+
+/** As `loadTrustFor`; a key without log and time can be verified without any trusted root. */
+export async function trustFor(
+  flags: TrustFlags,
+  context: CliContext,
+  { signer, tlog, time }: Requirements,
+): Promise<UsedTrust> {
+  const needsNone = signer.kind === 'key' && tlog.kind === 'notRequiredUnsafe' && time.kind === 'notRequired';
+  const [{ namedTrust }, { noTrustMaterial, trustMaterial }] = await Promise.all([
+    import('#trust'),
+    import('#verify'),
+  ]);
+  if (needsNone && namedTrust(flags, context.env) === undefined) {
+    return { material: noTrustMaterial, hash: 'none' };
+  }
+  const { trustedRoot, trustedRootSha256: sha256, origin } = await loadTrustFor(flags, context);
+  return { material: trustMaterial(trustedRoot), hash: sha256, named: { origin, sha256 } };
 }

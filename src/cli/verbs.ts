@@ -59,6 +59,18 @@ export const verbs: readonly Verb[] = [
     'verify the attestations of an image',
     () => import('./commands/verify-attestation.ts'),
   ),
+  verb(
+    'Verifying',
+    'verify-blob',
+    'verify a signature over a file',
+    () => import('./commands/verify-blob.ts'),
+  ),
+  verb(
+    'Verifying',
+    'verify-blob-attestation',
+    'verify a statement about a file',
+    () => import('./commands/verify-blob-attestation.ts'),
+  ),
   verb('Verifying', 'check', 'ask the whole checklist about an image', () => import('./commands/check.ts')),
   verb('Verifying', 'trust', 'show and pin trusted roots', () => import('./commands/trust.ts')),
   verb(

@@ -101,6 +101,20 @@ export async function readFileLimited(path: string, maxBytes: number): Promise<U
   }
 }
 
+/** The bytes of a file of any size, piece by piece; throws WB-209 naming the path. */
+export async function* fileChunks(path: string): AsyncIterable<Uint8Array> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      yield* handle.createReadStream({ autoClose: false }) as AsyncIterable<Uint8Array>;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
 /** Like `readFileLimited`, but a missing file is undefined. */
 export async function readFileIfThere(path: string): Promise<Uint8Array | undefined> {
   try {

@@ -1,5 +1,6 @@
 /** Policies of several dialects in one form: read, match, evaluate, explain, lint. Pure. */
 
+export { type CelProgram, compileCel } from './condition/cel.ts';
 export type { CheckResult, CheckStatus, Decision } from './decision.ts';
 export type { Json, Position } from './document.ts';
 export {

@@ -40,17 +40,22 @@ export const stackTrustFiles = {
  * nothing says where trust comes from: there is no built-in root.
  */
 export function chooseTrust(options: TrustOptions, env: Env): TrustSource {
-  const given = [options.trustedRoot, options.trustConfig, options.tufMirror, options.stack].filter(
-    (value) => value !== undefined,
-  );
-  if (given.length > 1) throw fail(R.source, { expected: 'one source of trust', actual: given.join(', ') });
-  const chosen = fromOptions(options, env) ?? fromEnvironment(options, env);
+  const chosen = namedTrust(options, env);
   if (chosen !== undefined) return chosen;
   throw fail(R.source, {
     expected: 'a trusted root',
     actual: 'no option and no environment variable names one',
     hint: 'give --trusted-root FILE, --stack DIR or --tuf-mirror URL, or set WAYBILL_STACK',
   });
+}
+
+/** As `chooseTrust`; undefined when nothing names a source. */
+export function namedTrust(options: TrustOptions, env: Env): TrustSource | undefined {
+  const given = [options.trustedRoot, options.trustConfig, options.tufMirror, options.stack].filter(
+    (value) => value !== undefined,
+  );
+  if (given.length > 1) throw fail(R.source, { expected: 'one source of trust', actual: given.join(', ') });
+  return fromOptions(options, env) ?? fromEnvironment(options, env);
 }
 
 function fromOptions(options: TrustOptions, env: Env): TrustSource | undefined {

@@ -1,5 +1,5 @@
 /** Where trusted roots come from: pinned files, ClientTrustConfig, TUF mirrors. */
-export { chooseTrust, defaultCacheDir, stackTrustFiles, type TrustOptions } from './choose.ts';
+export { chooseTrust, defaultCacheDir, namedTrust, stackTrustFiles, type TrustOptions } from './choose.ts';
 export {
   clientTrustConfigBytes,
   loadTrust,
@@ -21,11 +21,7 @@ export {
   simulations,
   stackSimulation,
 } from './simulated.ts';
+export { mirrorSource } from './sources.ts';
+export { openRepository, type TufMemory, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
 export { mirrorFolder } from './tuf-cache.ts';
-export {
-  openRepository,
-  type TufMemory,
-  type TufRepository,
-  type TufRole,
-  type TufSource,
-} from './tuf-client.ts';
+export { initTufFolder, type TufFolder, type TufFolderOptions, withTufFolder } from './tuf-folder.ts';

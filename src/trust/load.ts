@@ -16,8 +16,8 @@ import type { Transport } from '#platform/http-client';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
 import { mirrorSource, offlineSource } from './sources.ts';
+import { openRepository, type TufRepository, type TufRole } from './tuf.ts';
 import { openTufCache, type TufCache } from './tuf-cache.ts';
-import { openRepository, type TufRepository, type TufRole } from './tuf-client.ts';
 
 export type TrustSource =
   | { readonly kind: 'file'; readonly trustedRoot: string; readonly signingConfig?: string }

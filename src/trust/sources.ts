@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { fail } from '#base/reason';
 import { safeUrl, type Transport } from '#platform/http-client';
 import { R } from './reasons.ts';
-import type { TufMemory, TufSource } from './tuf-client.ts';
+import type { TufMemory, TufSource } from './tuf.ts';
 
 /** Reads a mirror. Only 404 and 403 mean "not there"; any other status is nobody's word about the content. */
 export function mirrorSource(mirror: string, transport: Transport): TufSource {

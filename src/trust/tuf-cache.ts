@@ -11,7 +11,7 @@ import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
-import type { TufMemory } from './tuf-client.ts';
+import type { TufMemory } from './tuf.ts';
 
 export interface TufCache extends TufMemory {
   readonly folder: string;

@@ -27,22 +27,24 @@ export const verifiedJson = (verified: VerifiedImage): object => ({
 });
 
 export function renderVerified(verified: VerifiedImage): string {
-  const lines = [`verified ${verified.pinned}`];
-  for (const accepted of verified.accepted) {
-    const { signer } = accepted;
-    lines.push(
-      signer.kind === 'certificate'
-        ? `  signed by ${signer.san.value}\n    issuer  ${signer.issuer}`
-        : '  signed by the key given',
-    );
-    const type = accepted.statement?.predicateType;
-    if (type !== undefined) lines.push(`    type    ${type}`);
-    for (const time of accepted.times) {
-      lines.push(`    time    ${new Date(time.at).toISOString()} (${time.kind}, ${time.operator})`);
-    }
-    for (const evidence of accepted.evidence) lines.push(`    held    ${evidence.summary}`);
-    for (const name of accepted.degraded) lines.push(`    GIVEN UP ${String(name)}`);
-  }
+  const lines = [`verified ${verified.pinned}`, ...verified.accepted.flatMap(renderAccepted)];
   if (verified.refused.length > 0) lines.push(`  refused besides: ${verified.refused.length}`);
   return lines.join('\n');
+}
+
+export function renderAccepted(accepted: Accepted): string[] {
+  const { signer, statement, times, evidence, degraded } = accepted;
+  const by =
+    signer.kind === 'certificate'
+      ? [`  signed by ${signer.san.value}`, `    issuer  ${signer.issuer}`]
+      : ['  signed by the key given'];
+  return [
+    ...by,
+    ...(statement === undefined ? [] : [`    type    ${statement.predicateType}`]),
+    ...times.map(
+      ({ at, kind, operator }) => `    time    ${new Date(at).toISOString()} (${kind}, ${operator})`,
+    ),
+    ...evidence.map(({ summary }) => `    held    ${summary}`),
+    ...degraded.map((name) => `    GIVEN UP ${String(name)}`),
+  ];
 }
