@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
 import { makeFolderDurable, readFileIfThere, writeFileDurable } from './files.ts';
 import { type Database, openDatabase, transaction } from './sqlite.ts';
-import type { CheckpointLock, LogStore, StagedBatch } from './store.ts';
+import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
 
 export interface EmbeddedStoreOptions {
@@ -70,15 +70,13 @@ function embeddedLock(database: Database): CheckpointLock {
   };
 }
 
-type StagingPart = Pick<LogStore, 'stage' | 'staged' | 'unstage'>;
-
 interface BatchRow {
   readonly from_size: number;
   readonly from_root: Uint8Array;
   readonly payload: Uint8Array;
 }
 
-function stagingPart(database: Database): StagingPart {
+function stagingPart(database: Database): Staging {
   database.exec(`CREATE TABLE IF NOT EXISTS staged (
     to_size INTEGER NOT NULL, root BLOB NOT NULL, from_size INTEGER NOT NULL, from_root BLOB NOT NULL,
     payload BLOB NOT NULL, PRIMARY KEY (to_size, root))`);
@@ -102,9 +100,13 @@ function stagingPart(database: Database): StagingPart {
   };
 }
 
-type IndexPart = Pick<LogStore, 'indexed' | 'index' | 'find'>;
+/** An index of its own for a store that keeps none: derived, so a lost file is made again from the tiles. */
+export function openNameIndex(path: string | undefined): NameIndex & { close(): void } {
+  const database = openDatabase(path ?? ':memory:', { mode: 'fast' });
+  return { ...indexPart(database), close: () => database.close() };
+}
 
-function indexPart(database: Database): IndexPart {
+function indexPart(database: Database): NameIndex {
   database.exec(`
     CREATE TABLE IF NOT EXISTS names (name BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);

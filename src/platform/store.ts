@@ -4,20 +4,25 @@
  */
 
 /**
- * The one place that says which checkpoint is the log's. It is the guard against forks: keep it apart from
- * the rest of the data and never restore it from a backup.
+ * One text that moves by compare-and-swap.
  *
  * Contract:
  * - `swap` is atomic among all processes, durable when it resolves to true, and changes nothing when it
  *   resolves to false.
- * - When `swap` throws, the caller cannot know which checkpoint is stored and must `read` it.
+ * - When `swap` throws, the caller cannot know which text is stored and must `read` it.
  */
-export interface CheckpointLock {
-  /** The stored checkpoint; undefined before the first swap. */
+export interface Cell {
+  /** The stored text; undefined before the first swap. */
   read(): Promise<string | undefined>;
-  /** Stores `next` if and only if the stored value is exactly `previous`. */
+  /** Stores `next` if and only if the stored text is exactly `previous`. */
   swap(previous: string | undefined, next: string): Promise<boolean>;
 }
+
+/**
+ * The one place that says which checkpoint is the log's. It is the guard against forks: keep it apart from
+ * the rest of the data and never restore it from a backup.
+ */
+export type CheckpointLock = Cell;
 
 /** Entries that take a tree from one size to the next, as opaque bytes of the engine. */
 export interface StagedBatch {
@@ -37,20 +42,33 @@ export interface StagedBatch {
  * - Two processes may hold one store: batches are kept apart by (to, root); tiles and names of one log are
  *   the same bytes whoever writes them.
  */
-export interface LogStore {
+export interface LogStore extends Staging, TileStore, NameIndex {
   readonly lock: CheckpointLock;
+  close(): Promise<void>;
+}
+
+/** Batches between being durable and being in full tiles. */
+export interface Staging {
   /** Keeps a batch until `unstage`. */
   stage(batch: StagedBatch): Promise<void>;
   /** The batch that ends at exactly this tree. */
   staged(to: number, root: Uint8Array): Promise<StagedBatch | undefined>;
   /** Forgets the batches with `to` ≤ `size`. */
   unstage(size: number): Promise<void>;
+}
+
+/** The public side: immutable files and the checkpoint readers see. */
+export interface TileStore {
   /** Keeps an immutable file. `path` is relative, of `[a-z0-9.]` and `/`, made by the engine. */
   writeTile(path: string, bytes: Uint8Array): Promise<void>;
   readTile(path: string): Promise<Uint8Array | undefined>;
   /** Replaces the checkpoint readers see; never asked to go back. */
   publish(checkpoint: string): Promise<void>;
   published(): Promise<string | undefined>;
+}
+
+/** What entries are found by. */
+export interface NameIndex {
   /** Entries [0, n) have their names indexed. */
   indexed(): Promise<number>;
   /**
@@ -60,5 +78,37 @@ export interface LogStore {
   index(from: number, names: readonly (readonly Uint8Array[])[]): Promise<void>;
   /** The entry that has this name. */
   find(name: Uint8Array): Promise<number | undefined>;
+}
+
+/** An entry a front end left for whoever sequences, and what became of it. */
+export interface QueuedEntry {
+  /** Chosen by the front end, unique. */
+  readonly id: string;
+  readonly entry: Uint8Array;
+  readonly extra: Uint8Array;
+  /** How often a sequencer took it: above 1 an earlier one may have logged it. */
+  readonly attempts: number;
+}
+
+export type QueueAnswer =
+  | { readonly id: string; readonly index: number; readonly duplicate: boolean }
+  | { readonly id: string; readonly refused: string };
+
+/**
+ * Carries entries from front ends to the sequencer and outcomes back.
+ *
+ * Contract: `put` is durable when it resolves; an entry is taken again and again until it is answered, by
+ * whoever takes; an answer is kept until its front end has it. `changed` settles when something may be there
+ * to take or to read, or after `waitMs`; it may settle without cause.
+ */
+export interface EntryQueue {
+  /** Throws WB-215 when more than its cap waits. */
+  put(entries: readonly Omit<QueuedEntry, 'attempts'>[]): Promise<void>;
+  /** Oldest first; what this caller holds in `except` is left out. */
+  take(max: number, except: ReadonlySet<string>): Promise<readonly QueuedEntry[]>;
+  answer(answers: readonly QueueAnswer[]): Promise<void>;
+  /** The answers to any of `ids`; reading removes them. */
+  answers(ids: readonly string[]): Promise<readonly QueueAnswer[]>;
+  changed(what: 'entries' | 'answers', waitMs: number): Promise<void>;
   close(): Promise<void>;
 }

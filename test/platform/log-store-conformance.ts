@@ -9,7 +9,7 @@ const hash = (text: string): Uint8Array => new Uint8Array(sha256(utf8(text)));
 
 export interface StoreFixture {
   /** Opens the store; opening again sees what was written before. */
-  open(): LogStore;
+  open(): LogStore | Promise<LogStore>;
   cleanUp(): void;
 }
 
@@ -86,7 +86,7 @@ const durableChecks: Readonly<Record<string, Check>> = {
     await store.publish('published\n');
     await store.index(0, [[hash('n')]]);
     await store.close();
-    const again = fixture.open();
+    const again = await fixture.open();
     assert.equal(await again.lock.read(), 'lock');
     assert.deepEqual([...((await again.staged(1, root))?.payload ?? [])], [...utf8('p')]);
     assert.deepEqual([...((await again.readTile('tile/0/000')) ?? [])], [...utf8('t')]);
@@ -95,7 +95,7 @@ const durableChecks: Readonly<Record<string, Check>> = {
     await again.close();
   },
   'two open stores share one lock': async (store, fixture) => {
-    const other = fixture.open();
+    const other = await fixture.open();
     assert.equal(await store.lock.swap(undefined, 'a'), true);
     assert.equal(await other.lock.swap(undefined, 'b'), false);
     assert.equal(await other.lock.swap('a', 'c'), true);
@@ -111,7 +111,7 @@ export function logStoreConformance(driver: string, isDurable: boolean, fixture:
     test(`${driver}: ${claim}`, async () => {
       const made = fixture();
       try {
-        await check(made.open(), made);
+        await check(await made.open(), made);
       } finally {
         made.cleanUp();
       }
