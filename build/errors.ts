@@ -6,13 +6,13 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ReasonSpec } from '#base/reason';
-import { reason } from '#base/reason';
+import { classOf, reason, reasonClasses } from '#base/reason';
 
-export interface CatalogueRow extends ReasonSpec {
+export type CatalogueRow = ReasonSpec & {
   /** Name in its table, as raised in code: `R.<name>`. */
   readonly name: string;
   readonly file: string;
-}
+};
 
 /** Every declared reason, sorted by code. */
 export async function readCatalogue(): Promise<CatalogueRow[]> {
@@ -44,14 +44,21 @@ export function renderCatalogue(rows: readonly CatalogueRow[]): string {
     'time proof failed · 16 trust root unusable or expired · 20 network · 21 registry authentication · 30 signing refused',
     'by CA or log · 31 no identity token.',
     '',
+    '## Classes',
+    '',
+    'What kind of thing went wrong, in words that stay: JSON output and admission messages carry the class beside the',
+    'code.',
+    '',
+    ...Object.entries(reasonClasses).map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
+    '',
     '## Codes',
     '',
-    '| code | check | side | exit | status | meaning | what to do |',
-    '|---|---|---|---|---|---|---|',
+    '| code | check | side | class | exit | status | meaning | what to do |',
+    '|---|---|---|---|---|---|---|---|',
   ];
   for (const row of rows) {
     const { exit, status } = reason(row, { expected: '', actual: '' });
-    const cells = [row.code, `\`${row.check}\``, row.side, exit, status, row.summary, row.hint];
+    const cells = [row.code, `\`${row.check}\``, row.side, classOf(row), exit, status, row.summary, row.hint];
     lines.push(`| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`);
   }
   return `${lines.join('\n')}\n`;

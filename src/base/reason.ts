@@ -6,17 +6,19 @@
  * provenance, policy, doctor 7xx · facts, sign, sbom, scan 8xx · flows 9xx · services 10xx–11xx ·
  * stack 12xx · cli 13xx.
  */
+import type { ReasonClass } from './reason-class.ts';
+
+export { type ReasonClass, reasonClasses } from './reason-class.ts';
 
 /** Who has to act: their bytes, their evidence, the surroundings, the caller's words, or us. */
 export type Side = 'input' | 'evidence' | 'environment' | 'usage' | 'defect';
 
 export type ReasonCode = `WB-${number}`;
 
-export interface ReasonSpec {
+interface ReasonText {
   readonly code: ReasonCode;
   /** Dotted name of the check, for example `bundle.mediaType`. */
   readonly check: string;
-  readonly side: Side;
   /** One sentence for the error catalogue. */
   readonly summary: string;
   /** What to do; may be replaced where the reason is raised. */
@@ -27,10 +29,18 @@ export interface ReasonSpec {
   readonly status?: number;
 }
 
+/** A verdict on evidence always names its class; the other sides have a usual one. */
+export type ReasonSpec = ReasonText &
+  (
+    | { readonly side: 'evidence'; readonly class: Exclude<ReasonClass, 'internal'> }
+    | { readonly side: Exclude<Side, 'evidence'>; readonly class?: ReasonClass }
+  );
+
 export interface Reason {
   readonly code: ReasonCode;
   readonly check: string;
   readonly side: Side;
+  readonly class: ReasonClass;
   readonly expected: string;
   readonly actual: string;
   readonly hint: string;
@@ -38,6 +48,12 @@ export interface Reason {
   readonly status: number;
 }
 
+const classBySide: Record<Exclude<Side, 'evidence'>, ReasonClass> = {
+  input: 'malformed',
+  environment: 'unavailable',
+  usage: 'usage',
+  defect: 'internal',
+};
 const exitBySide: Record<Side, number> = { input: 3, evidence: 12, environment: 20, usage: 3, defect: 1 };
 const statusBySide: Record<Side, number> = {
   input: 400,
@@ -58,6 +74,8 @@ export interface ReasonDetail {
   readonly hint?: string;
   /** A narrower check name, for example `der.tag` raised as `x509.version`. */
   readonly check?: string;
+  /** Where one code covers two kinds of fault. */
+  readonly class?: ReasonClass;
 }
 
 const ACTUAL_MAX_CHARS = 600;
@@ -68,12 +86,18 @@ export function reason(spec: ReasonSpec, detail: ReasonDetail): Reason {
     code: spec.code,
     check: detail.check ?? spec.check,
     side: spec.side,
+    class: detail.class ?? classOf(spec),
     expected: clip(detail.expected),
     actual: clip(detail.actual),
     hint: detail.hint ?? spec.hint,
     exit: spec.exit ?? exitBySide[spec.side],
     status: spec.status ?? statusBySide[spec.side],
   };
+}
+
+/** The class of a declared reason. */
+export function classOf(spec: ReasonSpec): ReasonClass {
+  return spec.side === 'evidence' ? spec.class : (spec.class ?? classBySide[spec.side]);
 }
 
 function clip(text: string): string {

@@ -33,6 +33,7 @@ export const R = defineReasons({
     code: 'WB-105',
     check: 'key.public',
     side: 'input',
+    class: 'unsupported',
     summary: 'A public key cannot be read or is of a kind that is not supported.',
     hint: 'give an ECDSA P-256/P-384/P-521, RSA (2048 bits or more) or Ed25519 key as SubjectPublicKeyInfo',
   },

@@ -5,6 +5,7 @@ export const R = defineReasons({
     code: 'WB-801',
     check: 'facts.attachment',
     side: 'evidence',
+    class: 'malformed',
     summary: 'Something attached to an image as a signature or attestation cannot be read.',
     hint: 'remove the broken attachment, or sign again',
   },

@@ -84,6 +84,7 @@ function reasonOf(value: JsonValue | undefined): Reason | undefined {
     code: (isCode ? text('code') : R.builderAnswer.code) as Reason['code'],
     check: text('check'),
     side: 'input',
+    class: 'builder',
     expected: text('expected'),
     actual: text('actual'),
     hint: text('hint'),

@@ -13,6 +13,7 @@ export const R = defineReasons({
     code: 'WB-921',
     check: 'provenance.attached',
     side: 'evidence',
+    class: 'no-evidence',
     summary: 'An image carries no SLSA provenance.',
     hint: 'build it with `waybill build`, or attach what its builder signed',
     exit: 10,

@@ -257,7 +257,8 @@ function readInfo(node: DerNode): Info {
   const policy = oidText(cursor.take(tags.oid, 'policy'));
   const { hashName, hashOid, hash: value } = readImprint(cursor.take(tags.seq, 'messageImprint'));
   if (hashName === undefined) {
-    throw fail(R.tspImprint, { expected: 'SHA-256, SHA-384 or SHA-512', actual: `hash ${hashOid}` });
+    const expected = 'SHA-256, SHA-384 or SHA-512';
+    throw fail(R.tspImprint, { expected, actual: `hash ${hashOid}`, class: 'unsupported' });
   }
   const serial = cursor.take(tags.int, 'serialNumber').body;
   const genTime = timeMs(cursor.take(tags.generalizedTime, 'genTime'), { fraction: true });

@@ -147,7 +147,8 @@ const failed = (why: Reason): Outcome => ({ status: 'fail', reasons: [why] });
 function unavailable(image: string, cause: Reason): Outcome {
   const actual = `${cause.check}: expected ${cause.expected}, got ${cause.actual} (${cause.code})`;
   const expected = `the evidence of ${image} to be readable`;
-  return { status: 'unavailable', reasons: [reason(R.unavailable, { expected, actual })] };
+  const detail = { expected, actual, class: cause.class };
+  return { status: 'unavailable', reasons: [reason(R.unavailable, detail)] };
 }
 
 function judgeDemand(demand: Demand, judging: Judging): Outcome {
@@ -201,9 +202,10 @@ function notAccepted(demand: EvidenceDemand, verdicts: readonly Verdict[]): Outc
   const unknown = verdicts.find((verdict) => verdict.outcome === 'unavailable');
   if (unknown !== undefined) {
     const expected = `${demand.path} to be decidable`;
-    const { check, expected: wanted, actual, code } = unknown.cause;
+    const { check, expected: wanted, actual, code, class: kind } = unknown.cause;
     const text = `${check}: expected ${wanted}, got ${actual} (${code})`;
-    return { status: 'unavailable', reasons: [reason(R.unavailable, { expected, actual: text })] };
+    const detail = { expected, actual: text, class: kind };
+    return { status: 'unavailable', reasons: [reason(R.unavailable, detail)] };
   }
   const rejections = verdicts.flatMap((verdict) => (verdict.outcome === 'rejected' ? [verdict.reason] : []));
   const ofType = rejections.filter(({ check }) => check !== 'content.predicateType');
@@ -223,6 +225,7 @@ function notAccepted(demand: EvidenceDemand, verdicts: readonly Verdict[]): Outc
   return failed(
     reason(spec, {
       check: nearest.check,
+      class: nearest.class,
       expected: `${demand.path}: ${what} with ${nearest.expected}`,
       actual: `${nearest.actual} (${nearest.code})${more}`,
       hint: nearest.hint,

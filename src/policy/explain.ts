@@ -5,7 +5,7 @@ import type { CheckResult, CheckStatus, Decision } from './decision.ts';
 const REASONS_MAX = 4;
 
 const why = (reason: Reason): string =>
-  `${reason.check}: expected ${reason.expected}, got ${reason.actual} (${reason.code}); ${reason.hint}`;
+  `${reason.check}: expected ${reason.expected}, got ${reason.actual} (${reason.code}) [${reason.class}]; ${reason.hint}`;
 
 /** One line about one image under one rule. */
 export function checkMessage(

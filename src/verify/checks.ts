@@ -147,7 +147,10 @@ function checkTime(
   const [fault] = facts.timestampFaults;
   if (witnesses.size === 0 && kind !== 'integrated' && fault !== undefined) return err(fault);
   const expected = `${atLeast} independent trusted time${atLeast > 1 ? 's' : ''} (${kind})`;
-  return err(reason(R.timeMissing, { expected, actual: [...witnesses].join(', ') || 'none' }));
+  const actual = [...witnesses].join(', ') || 'none';
+  return err(
+    reason(R.timeMissing, { expected, actual, class: witnesses.size > 0 ? 'threshold' : 'no-time' }),
+  );
 }
 
 function checkKeyWindow(

@@ -19,7 +19,7 @@ export function signerOf(certificate: Certificate): Result<NamedSigner> {
     return err(reason(R.sanCount, { expected: 'exactly one alternative name', actual }));
   }
   if (issuer === undefined) {
-    return err(reason(R.sanCount, { expected: 'an issuer extension', actual: 'none' }));
+    return err(reason(R.sanCount, { expected: 'an issuer extension', actual: 'none', class: 'issuer' }));
   }
   return ok({ issuer, san });
 }

@@ -62,7 +62,8 @@ function verifyOne(
   const isInLife = sct.timestamp >= leaf.notBefore - SKEW_MS && sct.timestamp <= leaf.notAfter + SKEW_MS;
   if (!isInLife || !isValidAt(log.validFor, sct.timestamp)) {
     const actual = new Date(Math.min(sct.timestamp, 8.64e15)).toISOString();
-    return err(reason(R.sctTime, { expected: 'a time within certificate and CT log', actual }));
+    const expected = isInLife ? 'a time within validFor of the CT log' : 'a time within the certificate';
+    return err(reason(R.sctTime, { expected, actual, class: isInLife ? 'sct' : 'time' }));
   }
   return ok(log);
 }

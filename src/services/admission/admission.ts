@@ -163,12 +163,13 @@ const AUDIT_CHARS_MAX = 4096;
 /** One annotation with the whole decision in it; the API server puts the webhook's name before the key. */
 function auditOf(decision: Decision): Record<string, string> {
   const checks = decision.results.map(
-    ({ policy, rule, image, digest, status, degraded, exception, message }) => ({
+    ({ policy, rule, image, digest, status, reasons, degraded, exception, message }) => ({
       policy,
       rule,
       image,
       ...(digest === undefined ? {} : { digest }),
       status,
+      ...(reasons.length === 0 ? {} : { classes: [...new Set(reasons.map((why) => why.class))] }),
       ...(degraded.length === 0 ? {} : { degraded }),
       ...(exception === undefined ? {} : { exception: { name: exception.name, id: exception.id } }),
       message,

@@ -27,6 +27,7 @@ export const R = defineReasons({
     code: 'WB-1144',
     check: 'admission.unmatched',
     side: 'evidence',
+    class: 'policy-denied',
     summary: 'No policy covers an image, and the webhook is told to deny such images.',
     hint: 'add a rule for the registry of this image, or start with --unmatched warn',
   },

@@ -5,6 +5,7 @@ export const R = defineReasons({
     code: 'WB-1020',
     check: 'ct.chain',
     side: 'input',
+    class: 'chain',
     summary: 'A submitted chain is malformed or does not lead to a root of this log.',
     hint: 'send the certificate, then its issuers in order; see get-roots for the roots taken here',
   },

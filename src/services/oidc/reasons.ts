@@ -43,6 +43,7 @@ export const R = defineReasons({
     code: 'WB-1075',
     check: 'oidc.requestToken',
     side: 'input',
+    class: 'auth',
     summary: 'A job asked for an identity token with a request token that does not count here.',
     hint: 'take ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN from waybill stack workflow of this stack',
     status: 401,

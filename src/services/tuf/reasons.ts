@@ -20,6 +20,7 @@ export const R = defineReasons({
     code: 'WB-1062',
     check: 'tuf.path',
     side: 'input',
+    class: 'ref',
     summary: 'The TUF repository has no file of this name.',
     hint: 'start at timestamp.json',
     status: 404,
