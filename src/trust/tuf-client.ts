@@ -14,6 +14,7 @@ import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
 import { type JsonReader, parseJson, reader } from '#formats/json';
 import { MIRROR, SourceFetcher } from './tuf-fetcher.ts';
+import { type TufMemory, type TufRepository, type TufRole, type TufSource, tufRoles } from './tuf-types.ts';
 
 const forgetful: TufMemory = { recall: async () => undefined, keep: async () => {} };
 

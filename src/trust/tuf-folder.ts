@@ -12,8 +12,8 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
-import type { TufMemory, TufSource } from './tuf-client.ts';
 import { MIRROR, SourceFetcher } from './tuf-fetcher.ts';
+import type { TufMemory, TufSource } from './tuf-types.ts';
 
 export interface TufFolderOptions {
   /** Where the trusted metadata lies; `root.json` must be there (`initTufFolder`). */
