@@ -2,10 +2,10 @@
  * Typed access to a parsed JSON object: each getter checks the form and names the path when it throws
  * (WB-153, a `WaybillError`; parsers call it inside `attempt`). Only own properties are seen.
  */
-import { fromBase64, fromHex } from '#base/bytes';
+import { fromHex, tryBase64 } from '#base/bytes';
 import { fail, type ReasonSpec, type WaybillError } from '#base/reason';
 import { attempt } from '#base/result';
-import { isJsonObject, type JsonObject, type JsonValue, own } from './json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { R } from './sigstore-reasons.ts';
 
 export interface ReaderOptions {
@@ -42,6 +42,12 @@ function snake(key: string): string {
   return name;
 }
 
+/** An own member; the cheap look first, since most optional fields are absent. */
+function member(object: JsonObject, key: string): JsonValue | undefined {
+  const value = object[key];
+  return value === undefined || Object.hasOwn(object, key) ? value : undefined;
+}
+
 export class JsonReader {
   readonly path: string;
   readonly object: JsonObject;
@@ -65,10 +71,10 @@ export class JsonReader {
 
   /** The raw value, undefined when absent. */
   value(key: string): JsonValue | undefined {
-    const direct = own(this.object, key);
+    const direct = member(this.object, key);
     if (!this.#proto) return direct;
     const alias = snake(key);
-    const other = alias === key ? undefined : own(this.object, alias);
+    const other = alias === key ? undefined : member(this.object, alias);
     if (direct !== undefined && other !== undefined) {
       throw this.wrong(key, `either ${key} or ${alias}`, 'both');
     }
@@ -184,9 +190,9 @@ export class JsonReader {
   }
 
   #decode(key: string, text: string): Uint8Array {
-    const decoded = attempt(() => fromBase64(text));
-    if (!decoded.ok) throw this.wrong(key, 'canonical base64', text.slice(0, 80));
-    return decoded.value;
+    const decoded = tryBase64(text);
+    if (decoded === undefined) throw this.wrong(key, 'canonical base64', text.slice(0, 80));
+    return decoded;
   }
 
   #nested(value: JsonValue | undefined, path: string): JsonReader {

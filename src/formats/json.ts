@@ -1,13 +1,13 @@
 /**
  * JSON from outside, read strictly: one meaning or none. Duplicate keys, `__proto__`, lone surrogates, a byte
- * order mark, deep nesting and oversized input are refused before a value exists. The grammar itself is the
+ * order mark, deep nesting and oversized input are refused before anyone sees a value. The grammar itself is the
  * engine's; this file adds what the grammar leaves open (RFC 8259 §4, RFC 7493).
  */
 import { utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, reason } from '#base/reason';
 import { attempt, err, type Result } from '#base/result';
-import type { JsonValue } from './json-value.ts';
+import type { JsonObject, JsonValue } from './json-value.ts';
 import { R } from './sigstore-reasons.ts';
 
 export { canonicalJson } from './json-canonical.ts';
@@ -28,14 +28,68 @@ export function parseJson(input: string | Uint8Array, options: ParseJsonOptions 
   }
   return attempt(() => {
     const text = typeof input === 'string' ? input : utf8Text(input);
-    checkStructure(text);
-    try {
-      return JSON.parse(text) as JsonValue;
-    } catch (error) {
-      throw fail(R.json, { expected: 'a JSON document', actual: (error as Error).message });
+    // An escape can hide a key's spelling or a lone surrogate: then every string is looked at.
+    if (text.includes('\\u') || text.includes('__proto__')) {
+      checkStructure(text);
+      return parseText(text);
     }
+    const written = countMembers(text);
+    const value = parseText(text);
+    // The engine keeps one of two members with the same key, so fewer members than colons tell of a repetition.
+    if (membersOf(value) !== written) checkStructure(text);
+    return value;
   });
 }
+
+function parseText(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    throw fail(R.json, { expected: 'a JSON document', actual: (error as Error).message });
+  }
+}
+
+/** Colons outside strings, which is the number of members where the text is JSON; refuses depth on the way. */
+function countMembers(text: string): number {
+  let depth = 0;
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case QUOTE: {
+        const end = stringEnd(text, at);
+        if (end < 0) return count;
+        at = end;
+        break;
+      }
+      case 0x7b: // {
+      case 0x5b: // [
+        if (++depth > limits.jsonDepth) throw tooDeep();
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        depth--;
+        break;
+      case 0x3a: // :
+        count++;
+        break;
+    }
+  }
+  return count;
+}
+
+function membersOf(value: JsonValue): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly JsonValue[]) count += membersOf(item);
+    return count;
+  }
+  for (const key in value) count += 1 + membersOf((value as JsonObject)[key] as JsonValue);
+  return count;
+}
+
+const tooDeep = () =>
+  fail(R.jsonLimit, { expected: `nesting of at most ${limits.jsonDepth}`, actual: 'deeper nesting' });
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -78,12 +132,7 @@ function checkStructure(text: string): void {
         expectKey = open.at(-1) !== undefined;
         break;
     }
-    if (open.length > limits.jsonDepth) {
-      throw fail(R.jsonLimit, {
-        expected: `nesting of at most ${limits.jsonDepth}`,
-        actual: 'deeper nesting',
-      });
-    }
+    if (open.length > limits.jsonDepth) throw tooDeep();
   }
 }
 
