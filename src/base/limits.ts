@@ -35,6 +35,13 @@ export const limits = {
   /** One file of an image kept in memory for a cataloguer, and all of them together. */
   capturedFileBytes: 32 * MiB,
   capturedBytes: 512 * MiB,
+  /** An archive or a database of an image that is read and dropped, and a program looked at whole. */
+  extractedFileBytes: 96 * MiB,
+  heldProgramBytes: 32 * MiB,
+  /** Archives inside archives of an image: how deep, how many entries, how many bytes in all of one file. */
+  archiveDepth: 8,
+  archiveEntries: 200_000,
+  archiveBytes: 1 * GiB,
   /** Extended headers of one tar entry. */
   tarExtensionBytes: 1 * MiB,
   /** One OSV record, and one archive entry or file of a database source. */

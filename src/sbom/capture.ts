@@ -1,93 +1,75 @@
 /** Decides for each file of a layer what is kept of it, and keeps it within the limits. */
-import { concat } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import { baseOf } from './paths.ts';
+import type { PathMatcher } from './match.ts';
+import { baseOf, cleanPath } from './paths.ts';
 import { R } from './reasons.ts';
+import type { RecordWriter } from './record.ts';
 import type { BodySink, OnEntry, TarEntry } from './tar.ts';
-import type { LayerChanges } from './tree.ts';
-import type { Cataloguer, ImageFile, StreamScan, StreamScanner } from './types.ts';
+import type { Cataloguer, StreamScan } from './types.ts';
 
 const HEAD_BYTES = 64;
 
-/** Bytes kept over all layers of one image. */
-class CaptureBudget {
-  #left: number = limits.capturedBytes;
-
-  spend(bytes: number): void {
-    this.#left -= bytes;
-    if (this.#left >= 0) return;
-    const expected = `at most ${limits.capturedBytes} bytes of package data`;
-    throw fail(R.layerLimit, { expected, actual: 'more' });
-  }
+interface Running {
+  readonly name: string;
+  readonly scan: StreamScan;
 }
 
-export class Capture {
-  readonly #cataloguers: readonly Cataloguer[];
-  readonly #scanners: readonly StreamScanner[];
-  readonly #budget = new CaptureBudget();
+export interface CaptureOptions {
+  readonly cataloguers: readonly Cataloguer[];
+  readonly matcher: PathMatcher<Cataloguer>;
+  /** Cleaned names that are kept although no rule names them: links of lower layers lead to them. */
+  readonly also?: ReadonlySet<string>;
+}
 
-  constructor(cataloguers: readonly Cataloguer[]) {
-    this.#cataloguers = cataloguers;
-    this.#scanners = cataloguers.flatMap((one) => (one.scanner === undefined ? [] : [one.scanner]));
+/** Keeps what cataloguers want of one layer. Knows nothing of other layers, so layers can be read in any order. */
+export class Capture {
+  readonly #options: CaptureOptions;
+  readonly #record: RecordWriter;
+  readonly #scanning: readonly Cataloguer[];
+  readonly #extracting: readonly Cataloguer[];
+  #bytesLeft: number = limits.capturedBytes;
+  /** Programs are looked at whole in this one buffer. */
+  #held = new Uint8Array(0);
+
+  constructor(options: CaptureOptions, record: RecordWriter) {
+    this.#options = options;
+    this.#record = record;
+    this.#scanning = options.cataloguers.filter((one) => one.scanner !== undefined);
+    this.#extracting = options.cataloguers.filter((one) => one.extractor?.accepts !== undefined);
   }
 
-  /** The entry handler for one layer; what is kept goes into `changes`. */
-  layer(changes: LayerChanges, layer: number): OnEntry {
+  get onEntry(): OnEntry {
     return (entry) => {
-      const path = changes.take(entry);
-      if (path === undefined) return undefined;
-      const wantedBy = this.#wantedBy(path);
-      if (entry.kind === 'hardlink') {
-        this.#hardlink(changes, entry, path, layer, wantedBy);
-        return undefined;
-      }
-      if (wantedBy !== undefined) return this.#whole(changes, entry, path, layer, wantedBy);
-      if (!entry.isSparse) return this.#scan(changes, entry, path, layer);
+      const path = cleanPath(entry.name);
+      const event = this.#record.add(entry.kind, path, entry.linkName);
+      if (entry.kind !== 'file') return undefined;
+      const wantedBy =
+        this.#options.matcher.find(path) ?? (this.#options.also?.has(path) ? otherName : undefined);
+      if (wantedBy !== undefined) return this.#whole(entry, event, wantedBy);
+      if (!entry.isSparse) return this.#scan(entry, event, baseOf(path));
       if ((entry.mode & 0o111) !== 0) {
-        const reason = 'a sparse program; its content was not read';
-        changes.unknowns.push({ path, wantedBy: 'binary', reason });
+        this.#record.problem(event, 'binary', 'a sparse program; its content was not read');
       }
       return undefined;
     };
   }
 
-  #wantedBy(path: string): string | undefined {
-    const base = baseOf(path);
-    return this.#cataloguers.find((one) => one.wants(path, base))?.name;
-  }
-
-  #hardlink(
-    changes: LayerChanges,
-    entry: TarEntry,
-    path: string,
-    layer: number,
-    wantedBy: string | undefined,
-  ): void {
-    const target = changes.linkTarget(entry.linkName);
-    if (target !== undefined) {
-      changes.keep({ ...target, path, layer });
-    } else if (wantedBy !== undefined) {
-      const reason = `a hard link to ${JSON.stringify(entry.linkName)}, whose content was not kept`;
-      changes.unknowns.push({ path, wantedBy, reason });
-    }
-  }
-
   #whole(
-    changes: LayerChanges,
     entry: TarEntry,
-    path: string,
-    layer: number,
-    wantedBy: string,
+    event: number,
+    wantedBy: Pick<Cataloguer, 'name' | 'extractor'>,
   ): BodySink | undefined {
-    if (entry.isSparse || entry.size > limits.capturedFileBytes) {
+    const { extractor } = wantedBy;
+    const most = extractor === undefined ? limits.capturedFileBytes : limits.extractedFileBytes;
+    if (entry.isSparse || entry.size > most) {
       const reason = entry.isSparse
         ? 'a sparse file; its content was not read'
-        : `${entry.size} bytes; at most ${limits.capturedFileBytes} are read`;
-      changes.unknowns.push({ path, wantedBy, reason });
+        : `${entry.size} bytes; at most ${most} are read`;
+      this.#record.problem(event, wantedBy.name, reason);
       return undefined;
     }
-    this.#budget.spend(entry.size);
+    if (extractor === undefined) this.#spend(entry.size);
     const bytes = new Uint8Array(entry.size);
     let at = 0;
     return {
@@ -95,46 +77,87 @@ export class Capture {
         bytes.set(chunk, at);
         at += chunk.length;
       },
-      end: () => changes.keep({ path, layer, bytes }),
+      end: () => {
+        if (extractor === undefined) return this.#record.keep(event, bytes);
+        const findings = new Map<string, Uint8Array>();
+        this.#extract(wantedBy, event, bytes, baseOf(entry.name), findings);
+        return this.#record.keep(event, new Uint8Array(), findings);
+      },
     };
   }
 
-  #scan(changes: LayerChanges, entry: TarEntry, path: string, layer: number): BodySink | undefined {
-    const base = baseOf(path);
-    if (this.#scanners.length === 0 || entry.size < HEAD_BYTES) return undefined;
-    let head: Uint8Array | undefined = new Uint8Array();
-    let running: { name: string; scan: StreamScan }[] = [];
+  #scan(entry: TarEntry, event: number, base: string): BodySink | undefined {
+    if (entry.size < HEAD_BYTES) return undefined;
+    const head = new Uint8Array(HEAD_BYTES);
+    let filled = 0;
+    let running: Running[] = [];
+    let extracting: Cataloguer[] = [];
+    let at = 0;
+    const start = (): void => {
+      running = this.#scanning
+        .filter((one) => one.scanner?.accepts(base, entry.size, head) === true)
+        .map((one) => ({ name: one.name, scan: one.scanner?.start(base) as StreamScan }));
+      const fits = entry.size <= limits.heldProgramBytes;
+      extracting = !fits
+        ? []
+        : this.#extracting.filter((one) => one.extractor?.accepts?.(base, entry.size, head) === true);
+      if (extracting.length > 0 && this.#held.length < entry.size) this.#held = new Uint8Array(entry.size);
+    };
+    const isIdle = (): boolean => filled === HEAD_BYTES && running.length === 0 && extracting.length === 0;
     const write = (chunk: Uint8Array): void => {
-      if (head === undefined) {
-        for (const { scan } of running) scan.write(chunk);
-        return;
+      if (filled < HEAD_BYTES) {
+        const part = chunk.subarray(0, HEAD_BYTES - filled);
+        head.set(part, filled);
+        filled += part.length;
+        if (filled < HEAD_BYTES) return;
+        start();
+        if (isIdle()) return;
+        const early = filled - part.length;
+        if (early > 0) write(head.slice(0, early));
       }
-      head = concat(head, chunk);
-      if (head.length < HEAD_BYTES) return;
-      const start = head;
-      head = undefined;
-      running = this.#scanners
-        .filter((one) => one.accepts(base, entry.size, start.subarray(0, HEAD_BYTES)))
-        .map((one) => ({ name: one.name, scan: one.start(base) }));
-      write(start);
+      for (const { scan } of running) scan.write(chunk);
+      if (extracting.length > 0) this.#held.set(chunk, at);
+      at += chunk.length;
     };
-    return { write, end: () => this.#keepFindings(changes, path, layer, running) };
+    const end = (): void => {
+      if (running.length === 0 && extracting.length === 0) return;
+      const findings = new Map<string, Uint8Array>();
+      for (const { name, scan } of running) {
+        const found = scan.end();
+        if (found !== undefined) findings.set(name, found);
+      }
+      const bytes = this.#held.subarray(0, entry.size);
+      for (const one of extracting) this.#extract(one, event, bytes, base, findings);
+      if (findings.size === 0) return;
+      for (const found of findings.values()) this.#spend(found.length);
+      this.#record.keep(event, new Uint8Array(), findings);
+    };
+    return { write, end, isIdle };
   }
 
-  #keepFindings(
-    changes: LayerChanges,
-    path: string,
-    layer: number,
-    running: readonly { readonly name: string; readonly scan: StreamScan }[],
+  /** A file that breaks its reader becomes a named unknown; the others stay. */
+  #extract(
+    { name, extractor }: Pick<Cataloguer, 'name' | 'extractor'>,
+    event: number,
+    bytes: Uint8Array,
+    base: string,
+    findings: Map<string, Uint8Array>,
   ): void {
-    const findings = new Map<string, Uint8Array>();
-    for (const { name, scan } of running) {
-      const found = scan.end();
-      if (found === undefined) continue;
-      this.#budget.spend(found.length);
-      findings.set(name, found);
+    try {
+      const found = extractor?.extract(bytes, base);
+      if (found !== undefined) findings.set(name, found);
+    } catch (error) {
+      this.#record.problem(event, name, error instanceof Error ? error.message : String(error));
     }
-    const file: ImageFile = { path, layer, bytes: new Uint8Array(), findings };
-    if (findings.size > 0) changes.keep(file);
+  }
+
+  #spend(bytes: number): void {
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft >= 0) return;
+    const expected = `at most ${limits.capturedBytes} bytes of package data`;
+    throw fail(R.layerLimit, { expected, actual: 'more' });
   }
 }
+
+/** Stands for the cataloguer of a file that only its real path will tell. */
+const otherName: Pick<Cataloguer, 'name' | 'extractor'> = { name: 'layer' };

@@ -1,21 +1,23 @@
 /**
- * Image → packages: every layer is read once, bottom first, in constant memory; what cataloguers want is kept,
- * layers are squashed, then the cataloguers run over the result. Nothing is written to disk.
+ * Image → packages: every layer is read once, what cataloguers want is kept, layers are squashed bottom first,
+ * then the cataloguers run over the result. Nothing is written to disk.
  */
+import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import type { ImageConfig } from '#formats/image-config';
 import type { Descriptor, ImageManifest } from '#formats/oci';
-import { compareUnknowns, type Distro, type Sbom, type SbomSubject, type Unknown } from '#formats/sbom';
+import type { Sbom, SbomSubject, Unknown } from '#formats/sbom';
 import { type ImageSource, imageConfig } from '#oci';
-import { Capture } from './capture.ts';
+import { assemble, type Stage, stageOf } from './assemble.ts';
 import { cataloguers as allCataloguers } from './cataloguers/index.ts';
-import { detectDistro, isDistroFile } from './distro.ts';
-import { type LayerFacts, readLayer } from './layer.ts';
-import { mergePackages } from './merge.ts';
+import { distroFiles } from './distro.ts';
+import { type Compression, type LayerInput, statedCompression } from './layer.ts';
+import { type LayerCache, type LayerReader, localReader, matcherOf, readLayers } from './read-layers.ts';
 import { R } from './reasons.ts';
-import { ImageTree, LayerChanges } from './tree.ts';
-import type { Cataloguer, Findings } from './types.ts';
+import { replayLayer } from './replay.ts';
+import { ImageTree } from './tree.ts';
+import type { Cataloguer } from './types.ts';
 
 /** An image whose documents are at hand and whose layers can be opened. */
 export interface ImageInput {
@@ -27,12 +29,25 @@ export interface ImageInput {
   readonly isChecked?: boolean;
 }
 
+/** `squashed`: what a container sees. `all-layers`: also what a later layer removed or replaced. */
+export const scopes = ['squashed', 'all-layers'] as const;
+export type Scope = (typeof scopes)[number];
+
 export interface CatalogueOptions {
   readonly tool: { readonly name: string; readonly version: string };
   /** How the image is called in the SBOM: repository without tag or digest. */
   readonly name: string;
   readonly tag?: string;
+  /** Default: those of installed packages. */
   readonly cataloguers?: readonly Cataloguer[];
+  readonly scope?: Scope;
+  /** Paths that are left out. */
+  readonly isExcluded?: (path: string) => boolean;
+  /** The bytes of layers are pinned by the manifest; what is inside need not be hashed once more. */
+  readonly skipDiffIds?: boolean;
+  readonly cache?: LayerCache;
+  /** Reads layers, several at a time; default this thread, one after the other. Closed by its owner. */
+  readonly reader?: LayerReader;
   readonly onLayer?: (done: number, of: number) => void;
 }
 
@@ -44,11 +59,17 @@ export interface Catalogue {
 }
 
 /** `os-release` is read like a package database, by the same capture. */
-const distroReader: Cataloguer = {
+export const distroReader: Cataloguer = {
   name: 'distro',
-  wants: isDistroFile,
+  reads: 'etc/os-release',
+  types: [],
+  evidence: 'installed',
+  files: distroFiles,
   catalogue: () => ({ packages: [], unknowns: [] }),
 };
+
+/** The cataloguers of an image: what is installed in it. */
+export const installed: readonly Cataloguer[] = allCataloguers.filter((one) => one.evidence === 'installed');
 
 /** Catalogues an image of a registry or a layout. Throws WB-840…846 for an image that cannot be read. */
 export async function catalogueImage(
@@ -63,102 +84,79 @@ export async function catalogueImage(
 
 export async function catalogueLayers(input: ImageInput, options: CatalogueOptions): Promise<Catalogue> {
   const { manifest, config } = input;
+  const layers = layersOf(input, options);
+  const stated = layers.map(statedCompression);
+  const cataloguers = [distroReader, ...(options.cataloguers ?? installed)];
+  const matcher = matcherOf(cataloguers);
+  const reader = options.reader ?? localReader(cataloguers, matcher);
+  const { isExcluded } = options;
+  const replay = { matcher, ...(isExcluded === undefined ? {} : { isExcluded }) };
+  const tree = new ImageTree();
+  const unknowns: Unknown[] = [];
+  const stages: Stage[] = [];
+  let bytes = 0;
+  let entries = 0;
+  let kept = 0;
+  for await (const { facts, record } of readLayers(layers, reader, options.cache)) {
+    const index = stages.length;
+    const layer = layers[index] as LayerInput;
+    for (const one of record.kept) kept += one.bytes.length;
+    entries += facts.entries;
+    requireWithin(entries, limits.layerEntries, 'entries');
+    requireWithin(kept, limits.capturedBytes, 'bytes of package data');
+    let replayed = replayLayer(tree, record, index, replay);
+    if (replayed.missed.size > 0) {
+      const again = await reader.read(layer, replayed.missed);
+      replayed = replayLayer(tree, again.record, index, replay);
+    }
+    tree.apply(replayed.changes);
+    unknowns.push(...replayed.changes.unknowns, ...disguised(facts.compression, stated[index], layer));
+    bytes += facts.bytes;
+    const isWanted = options.scope === 'all-layers' || index === layers.length - 1;
+    stages.push(isWanted ? stageOf(tree, cataloguers) : { results: [], unknowns: [] });
+    options.onLayer?.(index + 1, layers.length);
+  }
+  const found = {
+    subject: subjectOf(input, options),
+    layers: manifest.layers.map((layer, i) => ({
+      digest: layer.digest,
+      diffId: config.diffIds[i] as Digest,
+      mediaType: layer.mediaType,
+      size: layer.size,
+    })),
+    tool: options.tool,
+  };
+  return { sbom: assemble(found, tree, stages, unknowns), bytes, entries };
+}
+
+function layersOf(input: ImageInput, options: CatalogueOptions): LayerInput[] {
+  const { manifest, config } = input;
   if (manifest.layers.length !== config.diffIds.length) {
     const expected = `${manifest.layers.length} diffIDs, one a layer`;
     throw fail(R.layerCount, { expected, actual: `${config.diffIds.length}` });
   }
-  const cataloguers = options.cataloguers ?? allCataloguers;
-  const capture = new Capture([distroReader, ...cataloguers]);
-  const tree = new ImageTree();
-  const unknowns: Unknown[] = [];
-  let bytes = 0;
-  let entries = 0;
-  for (const [index, descriptor] of manifest.layers.entries()) {
-    const changes = new LayerChanges(tree);
-    const layer = {
-      index,
-      descriptor,
-      diffId: config.diffIds[index] as (typeof config.diffIds)[number],
-      open: () => input.openLayer(descriptor),
-      isChecked: input.isChecked === true,
-    };
-    const facts = await readLayer(layer, capture.layer(changes, index));
-    tree.apply(changes);
-    unknowns.push(...changes.unknowns, ...disguised(facts, descriptor));
-    bytes += facts.bytes;
-    entries += facts.entries;
-    if (entries > limits.layerEntries) {
-      throw fail(R.layerLimit, { expected: `at most ${limits.layerEntries} entries`, actual: 'more' });
-    }
-    options.onLayer?.(index + 1, manifest.layers.length);
-  }
-  return { sbom: assemble(input, options, tree, cataloguers, unknowns), bytes, entries };
+  return manifest.layers.map((descriptor, index) => ({
+    index,
+    descriptor,
+    diffId: config.diffIds[index] as Digest,
+    open: () => input.openLayer(descriptor),
+    isChecked: input.isChecked === true,
+    skipDiffId: options.skipDiffIds === true,
+  }));
 }
 
-function disguised(facts: LayerFacts, descriptor: Descriptor): Unknown[] {
-  if (facts.compression === facts.stated) return [];
-  const reason = `layer ${descriptor.digest} is ${facts.compression}, its media type says ${facts.stated}`;
-  return [{ path: '', wantedBy: 'layer', reason }];
+function requireWithin(actual: number, most: number, what: string): void {
+  if (actual > most) throw fail(R.layerLimit, { expected: `at most ${most} ${what}`, actual: 'more' });
 }
 
-function assemble(
-  input: ImageInput,
-  options: CatalogueOptions,
-  tree: ImageTree,
-  cataloguers: readonly Cataloguer[],
-  unknowns: Unknown[],
-): Sbom {
-  const { manifest, config } = input;
-  const distro = detectDistro(tree);
-  const results = cataloguers.map((cataloguer) => {
-    const findings = runCataloguer(cataloguer, tree, distro);
-    unknowns.push(...findings.unknowns);
-    return { cataloguer, packages: findings.packages };
-  });
-  const packages = mergePackages(results, tree, config.diffIds);
-  unknowns.push(...systemUnknowns(distro, results));
-  return {
-    subject: subjectOf(input, options),
-    ...(distro === undefined ? {} : { distro }),
-    packages,
-    layers: manifest.layers.map((layer, i) => ({
-      digest: layer.digest,
-      diffId: config.diffIds[i] as (typeof config.diffIds)[number],
-      mediaType: layer.mediaType,
-      size: layer.size,
-    })),
-    unknowns: unknowns.sort(compareUnknowns),
-    tool: options.tool,
-  };
-}
-
-/** One cataloguer that fails on hostile input must not take the others with it, and must not be silent. */
-function runCataloguer(cataloguer: Cataloguer, tree: ImageTree, distro: Distro | undefined): Findings {
-  try {
-    return cataloguer.catalogue(tree, { distro });
-  } catch (error) {
-    const reason = `the cataloguer failed: ${error instanceof Error ? error.message : String(error)}`;
-    return { packages: [], unknowns: [{ path: '', wantedBy: cataloguer.name, reason }] };
-  }
-}
-
-const systemDatabases = new Set(['debian', 'ubuntu', 'alpine', 'rhel', 'fedora', 'centos', 'suse', 'arch']);
-
-/** What hides an operating system from a scan: no name for it, or no package database where one belongs. */
-function systemUnknowns(
-  distro: Distro | undefined,
-  results: readonly { cataloguer: Cataloguer; packages: readonly object[] }[],
+function disguised(
+  real: Compression,
+  stated: Compression | undefined,
+  { descriptor }: LayerInput,
 ): Unknown[] {
-  const hasSystem = results.some((one) => one.cataloguer.isSystem === true && one.packages.length > 0);
-  if (distro === undefined) {
-    if (!hasSystem) return [];
-    const reason = 'system packages but no os-release: the distribution is not known';
-    return [{ path: 'etc/os-release', wantedBy: 'distro', reason }];
-  }
-  const isExpected = [distro.id, ...distro.idLike].some((id) => systemDatabases.has(id));
-  if (hasSystem || !isExpected) return [];
-  const reason = `${distro.id} without a package database that can be read`;
-  return [{ path: '', wantedBy: 'distro', reason }];
+  if (real === stated) return [];
+  const reason = `layer ${descriptor.digest} is ${real}, its media type says ${stated}`;
+  return [{ path: '', wantedBy: 'layer', reason }];
 }
 
 function subjectOf({ manifest, config }: ImageInput, options: CatalogueOptions): SbomSubject {

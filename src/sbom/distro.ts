@@ -1,12 +1,12 @@
 /** Which distribution an image is: os-release(5), and what stands in for it where it is missing. */
 import { type Distro, distroText } from '#formats/sbom';
-import type { ImageFile, ImageFiles } from './types.ts';
-
-const candidates = ['etc/os-release', 'usr/lib/os-release', 'etc/alpine-release', 'etc/debian_version'];
+import type { ImageFile, ImageFiles, PathRule } from './types.ts';
 
 /** Files the detection reads; `os-release` also where distributions keep the target of their link. */
-export const isDistroFile = (path: string, base: string): boolean =>
-  base === 'os-release' || candidates.includes(path);
+export const distroFiles: readonly PathRule[] = [
+  { names: ['os-release'] },
+  { names: ['alpine-release', 'debian_version'], path: /^etc\// },
+];
 
 export function detectDistro(image: ImageFiles): Distro | undefined {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {

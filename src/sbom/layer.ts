@@ -42,6 +42,8 @@ export interface LayerInput {
   readonly open: () => AsyncIterable<Uint8Array>;
   /** `open` checks the digest of what it delivers itself, as `ImageSource.blob` does. */
   readonly isChecked?: boolean;
+  /** The stored bytes are pinned by their digest; those inside are taken as the builder made them. */
+  readonly skipDiffId?: boolean;
 }
 
 export interface LayerFacts {
@@ -49,27 +51,33 @@ export interface LayerFacts {
   readonly bytes: number;
   /** What the first bytes said. */
   readonly compression: Compression;
-  /** What the media type said. */
-  readonly stated: Compression;
+}
+
+/** What the media type of a layer says; WB-840 for a type that is no known archive. */
+export function statedCompression({
+  descriptor,
+  index,
+}: Pick<LayerInput, 'descriptor' | 'index'>): Compression {
+  const stated = layerTypes.get(descriptor.mediaType);
+  if (stated !== undefined) return stated;
+  throw fail(R.layerType, {
+    expected: `layer ${index + 1} (${descriptor.digest}) of a tar media type`,
+    actual: descriptor.mediaType,
+  });
 }
 
 /** Walks a layer. Throws WB-840…845 naming the layer; nothing may be believed of a layer that threw. */
 export async function readLayer(layer: LayerInput, onEntry: OnEntry): Promise<LayerFacts> {
-  const stated = layerTypes.get(layer.descriptor.mediaType);
+  statedCompression(layer);
   const label = `layer ${layer.index + 1} (${layer.descriptor.digest})`;
-  if (stated === undefined) {
-    throw fail(R.layerType, {
-      expected: `${label} of a tar media type`,
-      actual: layer.descriptor.mediaType,
-    });
-  }
   const walker = new TarWalker(onEntry);
   const outside = new Outside(layer.descriptor, label, layer.isChecked === true);
-  const inside = new Inside(layer.diffId, label, () => outside.bytes, walker);
+  const diffId = layer.skipDiffId === true ? undefined : layer.diffId;
+  const inside = new Inside(diffId, label, () => outside.bytes, walker);
   try {
     const compression = await drive(layer.open(), outside, inside);
     inside.finish();
-    return { entries: walker.entries, bytes: inside.bytes, compression, stated };
+    return { entries: walker.entries, bytes: inside.bytes, compression };
   } catch (error) {
     throw named(error, label);
   }
@@ -157,30 +165,31 @@ class Outside {
 
 /** The bytes after decompression: their digest is the diffID, their amount is bounded. */
 class Inside {
-  readonly #diffId: Digest;
+  readonly #diffId: Digest | undefined;
   readonly #label: string;
   readonly #compressed: () => number;
   readonly #walker: TarWalker;
-  readonly #hasher: Hasher;
+  readonly #hasher: Hasher | undefined;
   bytes = 0;
 
-  constructor(diffId: Digest, label: string, compressed: () => number, walker: TarWalker) {
+  constructor(diffId: Digest | undefined, label: string, compressed: () => number, walker: TarWalker) {
     this.#diffId = diffId;
     this.#label = label;
     this.#compressed = compressed;
     this.#walker = walker;
-    this.#hasher = hasher(digestAlgorithm(diffId));
+    this.#hasher = diffId === undefined ? undefined : hasher(digestAlgorithm(diffId));
   }
 
   take(chunk: Uint8Array): void {
     this.bytes += chunk.length;
     this.#checkLimits();
-    this.#hasher.update(chunk);
+    this.#hasher?.update(chunk);
     this.#walker.push(chunk);
   }
 
   finish(): void {
     this.#walker.finish();
+    if (this.#diffId === undefined || this.#hasher === undefined) return;
     const actual = digestFromBytes(digestAlgorithm(this.#diffId), this.#hasher.finish());
     if (actual !== this.#diffId) {
       throw fail(R.layerDiffId, { expected: `${this.#label} with diffID ${this.#diffId}`, actual });

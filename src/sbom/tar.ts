@@ -36,6 +36,8 @@ export interface BodySink {
   /** A part of the body; the memory is only valid during the call. */
   write(chunk: Uint8Array): void;
   end(): void;
+  /** Whether nothing more of the body is wanted; asked after each part. */
+  isIdle?(): boolean;
 }
 
 /** Called for each entry; returns where its body goes, or undefined to skip it. */
@@ -119,7 +121,10 @@ export class TarWalker {
 
   #takeBody(chunk: Uint8Array, at: number): number {
     const step = Math.min(this.#left, chunk.length - at);
-    this.#sink?.write(chunk.subarray(at, at + step));
+    if (this.#sink !== undefined) {
+      this.#sink.write(chunk.subarray(at, at + step));
+      if (this.#sink.isIdle?.() === true) this.#sink = undefined;
+    }
     this.#left -= step;
     if (this.#left === 0) this.#endBody();
     return at + step;

@@ -6,7 +6,7 @@
 import { limits } from '#base/limits';
 import type { Unknown } from '#formats/sbom';
 import { ancestors, baseOf, cleanPath, joinPath, parentOf } from './paths.ts';
-import type { TarEntry } from './tar.ts';
+import type { LayerEvent } from './record.ts';
 import type { ImageFile, ImageFiles } from './types.ts';
 
 const WHITEOUT = '.wh.';
@@ -84,7 +84,7 @@ export class LayerChanges {
    * Takes an entry; returns its real path when it is a regular file, to be captured or not. Parent folders that
    * are symbolic links lead where they point, inside the image.
    */
-  take(entry: TarEntry): string | undefined {
+  take(entry: LayerEvent): string | undefined {
     const named = cleanPath(entry.name);
     if (named === '') return undefined;
     const folder = this.#realFolder(parentOf(named));

@@ -8,7 +8,7 @@ export interface ImageFile {
   readonly layer: number;
   /** The whole content, or empty when only findings were kept. */
   readonly bytes: Uint8Array;
-  /** What a stream scan of a large file found, by the name of the scan. */
+  /** What was taken from a file that was not kept, by the name of the cataloguer. */
   readonly findings?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -23,7 +23,9 @@ export interface ImageFiles {
 }
 
 export interface FoundPackage {
+  /** purl type. */
   readonly type: string;
+  /** As its manager writes it: with npm scope, Go path, `group:artifact` of Maven. */
   readonly name: string;
   readonly version: string;
   readonly purl?: string | undefined;
@@ -36,10 +38,14 @@ export interface FoundPackage {
   readonly architecture?: string | undefined;
   readonly source?: { readonly name: string; readonly version?: string } | undefined;
   readonly cpes?: readonly string[];
+  /** `sha1:…`, `sha256:…`, `sha512:…` in hex, of the package as distributed. */
+  readonly hashes?: readonly string[];
   /** Packages of the same cataloguer this one needs, as indexes into its list. */
   readonly needs?: readonly number[];
   /** Paths the package brought, for operating system packages. */
   readonly owns?: readonly string[];
+  /** Further files that are the evidence for it, beside `path`. */
+  readonly evidence?: readonly string[];
 }
 
 export interface CatalogueContext {
@@ -59,17 +65,39 @@ export interface StreamScan {
 }
 
 export interface StreamScanner {
-  readonly name: string;
   /** Whether a file is looked at, by path, size and its first bytes (up to 64). */
   accepts(base: string, size: number, head: Uint8Array): boolean;
   start(base: string): StreamScan;
 }
 
+/** Takes findings from a whole file that is dropped afterwards: an archive, a database, a program. */
+export interface Extractor {
+  /** For files no rule names: whether one is looked at. Files named by `files` always are. */
+  accepts?(base: string, size: number, head: Uint8Array): boolean;
+  extract(bytes: Uint8Array, base: string): Uint8Array | undefined;
+}
+
+/** Files a cataloguer wants, by name: any of the three lists fits, and `path` where it is given. */
+export interface PathRule {
+  readonly names?: readonly string[];
+  /** The last dot-part of a name, with its dot. */
+  readonly endings?: readonly string[];
+  /** Name of the folder right above. */
+  readonly folders?: readonly string[];
+  readonly path?: RegExp;
+}
+
 export interface Cataloguer {
   readonly name: string;
-  /** Whether the whole content of a regular file is needed. */
-  wants(path: string, base: string): boolean;
+  /** What it reads, for the documentation. */
+  readonly reads: string;
+  /** purl types of what it finds. */
+  readonly types: readonly string[];
+  /** `installed`: what is there and runs. `declared`: what a file asks for; read in folders only by default. */
+  readonly evidence: 'installed' | 'declared';
+  readonly files: readonly PathRule[];
   readonly scanner?: StreamScanner;
+  readonly extractor?: Extractor;
   /** Whether its packages are the operating system's own. */
   readonly isSystem?: boolean;
   catalogue(image: ImageFiles, context: CatalogueContext): Findings;

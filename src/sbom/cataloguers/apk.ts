@@ -12,8 +12,11 @@ interface ApkStanza {
 
 export const apk: Cataloguer = {
   name: 'apk',
+  reads: 'the database of apk',
+  types: ['apk'],
+  evidence: 'installed',
   isSystem: true,
-  wants: (path) => databasePath.test(path),
+  files: [{ names: ['installed'], path: databasePath }],
   catalogue(image, { distro }) {
     const packages: FoundPackage[] = [];
     const unknowns: Unknown[] = [];

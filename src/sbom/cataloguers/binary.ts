@@ -72,9 +72,11 @@ const ruleFor = (base: string): BinaryRule | undefined => rules.find((rule) => r
 
 export const binary: Cataloguer = {
   name: 'binary',
-  wants: () => false,
+  reads: 'programs no package manager installed, by a text inside them',
+  types: ['generic'],
+  evidence: 'installed',
+  files: [],
   scanner: {
-    name: 'binary',
     accepts: (base, _size, head) => isProgram(head) && ruleFor(base) !== undefined,
     start: (base) => versionScan(ruleFor(base) as BinaryRule),
   },

@@ -16,12 +16,16 @@ const copyrightPath = /^usr\/share\/doc\/[^/]+\/copyright$/;
 
 export const dpkg: Cataloguer = {
   name: 'dpkg',
+  reads: 'the status of dpkg and of images made without it (`status.d`), owned files, copyright files',
+  types: ['deb'],
+  evidence: 'installed',
   isSystem: true,
-  wants: (path) =>
-    statusPath.test(path) ||
-    listPath.test(path) ||
-    copyrightPath.test(path) ||
-    (statusFolder.test(path) && !path.endsWith('.md5sums')),
+  files: [
+    { names: ['status'], path: statusPath },
+    { endings: ['.list'], path: listPath },
+    { names: ['copyright'], path: copyrightPath },
+    { folders: ['status.d'], path: statusFolder },
+  ],
   catalogue(image, { distro }) {
     const packages: FoundPackage[] = [];
     const unknowns: Unknown[] = [];

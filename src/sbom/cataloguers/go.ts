@@ -28,9 +28,11 @@ export interface GoBuildInfo {
 
 export const go: Cataloguer = {
   name: 'go',
-  wants: () => false,
+  reads: 'the build information in Go programs, both of its forms',
+  types: ['golang'],
+  evidence: 'installed',
+  files: [],
   scanner: {
-    name: 'go',
     accepts: (_base, _size, head) => isProgram(head),
     start: () => {
       // The linker aligns the block to 16 bytes; it holds a header, the version and the module list.

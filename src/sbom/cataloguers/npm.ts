@@ -12,7 +12,10 @@ interface Manifest {
 
 export const npm: Cataloguer = {
   name: 'npm',
-  wants: (_path, base) => base === 'package.json',
+  reads: 'every `package.json` that names a package',
+  types: ['npm'],
+  evidence: 'installed',
+  files: [{ names: ['package.json'] }],
   catalogue(image) {
     const unknowns: Unknown[] = [];
     const manifests: Manifest[] = [];

@@ -8,7 +8,13 @@ const metadataPath = /(?:dist-info\/METADATA|egg-info\/PKG-INFO|[^/]\.egg-info)$
 
 export const python: Cataloguer = {
   name: 'python',
-  wants: (path) => metadataPath.test(path),
+  reads: 'metadata of installed distributions: `dist-info`, `egg-info`',
+  types: ['pypi'],
+  evidence: 'installed',
+  files: [
+    { names: ['METADATA', 'metadata', 'PKG-INFO', 'pkg-info'], path: metadataPath },
+    { endings: ['.egg-info', '.EGG-INFO'], path: metadataPath },
+  ],
   catalogue(image) {
     const packages: FoundPackage[] = [];
     const unknowns: Unknown[] = [];

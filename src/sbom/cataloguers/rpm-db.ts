@@ -1,0 +1,106 @@
+/**
+ * The three forms of an rpm database (rpm lib/backend): SQLite, ndb (`Packages.db`) and the hash tables of
+ * Berkeley DB (`Packages`). Each yields the header blobs it holds.
+ */
+import { DatabaseSync } from 'node:sqlite';
+
+const ascii = (bytes: Uint8Array, at: number, length: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.max(0, Math.min(length, bytes.length - at))).toString(
+    'latin1',
+  );
+
+/** Every header in the database. Throws with the reason when the form is none of the three, or damaged. */
+export function rpmBlobs(bytes: Uint8Array): Uint8Array[] {
+  if (ascii(bytes, 0, 15) === 'SQLite format 3') return sqliteBlobs(bytes);
+  if (ascii(bytes, 0, 4) === 'RpmP') return ndbBlobs(bytes);
+  if (bytes.length >= 512 && viewOf(bytes).getUint32(12, true) === 0x00061561) return bdbBlobs(bytes);
+  throw new Error('none of the known forms of an rpm database');
+}
+
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function sqliteBlobs(bytes: Uint8Array): Uint8Array[] {
+  const copy = Uint8Array.from(bytes);
+  // A database left in WAL mode cannot be opened from memory; what was checkpointed is in the file itself.
+  if (copy[18] === 2 && copy[19] === 2) copy.fill(1, 18, 20);
+  const database = new DatabaseSync(':memory:');
+  try {
+    database.deserialize(copy);
+    const rows = database.prepare('SELECT blob FROM Packages ORDER BY hnum').all();
+    return rows.map((row) => row['blob']).filter((blob) => blob instanceof Uint8Array);
+  } finally {
+    database.close();
+  }
+}
+
+const NDB_PAGE = 4096;
+const NDB_SLOT = 16;
+const NDB_BLOCK = 16;
+
+function ndbBlobs(bytes: Uint8Array): Uint8Array[] {
+  const view = viewOf(bytes);
+  const pages = bytes.length < 32 ? 0 : view.getUint32(12, true);
+  const end = pages * NDB_PAGE;
+  if (pages === 0 || end > bytes.length) throw new Error('an ndb database whose slots end early');
+  const found: Uint8Array[] = [];
+  // The header takes the place of the first two slots.
+  for (let at = 2 * NDB_SLOT; at < end; at += NDB_SLOT) {
+    if (ascii(bytes, at, 4) !== 'Slot') throw new Error(`no slot at byte ${at}`);
+    const number = view.getUint32(at + 4, true);
+    if (number === 0) continue;
+    const blob = view.getUint32(at + 8, true) * NDB_BLOCK;
+    const isThere = blob + NDB_BLOCK <= bytes.length && ascii(bytes, blob, 4) === 'BlbS';
+    if (!isThere || view.getUint32(blob + 4, true) !== number) {
+      throw new Error(`no blob of package ${number} at byte ${blob}`);
+    }
+    const length = view.getUint32(blob + 12, true);
+    if (blob + NDB_BLOCK + length > bytes.length) throw new Error(`package ${number} ends early`);
+    found.push(bytes.subarray(blob + NDB_BLOCK, blob + NDB_BLOCK + length));
+  }
+  return found;
+}
+
+const BDB_PAGE_HEADER = 26;
+const bdbHashPages = new Set([2, 13]);
+const BDB_OVERFLOW = 7;
+const BDB_OFF_PAGE = 3;
+
+function bdbBlobs(bytes: Uint8Array): Uint8Array[] {
+  const view = viewOf(bytes);
+  const pageBytes = view.getUint32(20, true);
+  const isPower = pageBytes >= 512 && pageBytes <= 65_536 && (pageBytes & (pageBytes - 1)) === 0;
+  if (!isPower || bytes.length < pageBytes) throw new Error(`a Berkeley DB with pages of ${pageBytes} bytes`);
+  const found: Uint8Array[] = [];
+  for (let page = pageBytes; page + pageBytes <= bytes.length; page += pageBytes) {
+    if (!bdbHashPages.has(bytes[page + 25] as number)) continue;
+    const entries = view.getUint16(page + 20, true);
+    if (BDB_PAGE_HEADER + entries * 2 > pageBytes) throw new Error(`a page with ${entries} entries`);
+    // Keys and values take turns; the values are kept on pages of their own.
+    for (let i = 1; i < entries; i += 2) {
+      const at = page + view.getUint16(page + BDB_PAGE_HEADER + i * 2, true);
+      if (at + 12 > page + pageBytes || bytes[at] !== BDB_OFF_PAGE) continue;
+      found.push(overflow(bytes, view.getUint32(at + 4, true), view.getUint32(at + 8, true), pageBytes));
+    }
+  }
+  return found;
+}
+
+function overflow(bytes: Uint8Array, first: number, length: number, pageBytes: number): Uint8Array {
+  const view = viewOf(bytes);
+  if (length > bytes.length) throw new Error('a value longer than the database');
+  const out = new Uint8Array(length);
+  let filled = 0;
+  for (let number = first; filled < length; ) {
+    const page = number * pageBytes;
+    if (number === 0 || page + pageBytes > bytes.length || bytes[page + 25] !== BDB_OVERFLOW) {
+      throw new Error(`page ${number} is no part of a value`);
+    }
+    const used = Math.min(view.getUint16(page + 22, true), pageBytes - BDB_PAGE_HEADER, length - filled);
+    if (used === 0) throw new Error(`page ${number} is empty`);
+    out.set(bytes.subarray(page + BDB_PAGE_HEADER, page + BDB_PAGE_HEADER + used), filled);
+    filled += used;
+    number = view.getUint32(page + 16, true);
+  }
+  return out;
+}

@@ -1,0 +1,68 @@
+/** Lays the record of a layer on the tree of the layers below it. */
+import type { PathMatcher } from './match.ts';
+import { eventsOf, type KeptFile, type LayerRecord, type Problem } from './record.ts';
+import { type ImageTree, LayerChanges } from './tree.ts';
+import type { Cataloguer } from './types.ts';
+
+export interface ReplayOptions {
+  readonly matcher: PathMatcher<Cataloguer>;
+  /** Paths that are left out altogether. */
+  readonly isExcluded?: (path: string) => boolean;
+}
+
+export interface Replayed {
+  readonly changes: LayerChanges;
+  /** Files whose real path is wanted, while the name in the layer did not say so: links lead there. */
+  readonly missed: ReadonlySet<string>;
+}
+
+/** What the layer does to `lower`. A file that was missed is not in it: the layer has to be read again. */
+export function replayLayer(
+  lower: ImageTree,
+  record: LayerRecord,
+  layer: number,
+  { matcher, isExcluded }: ReplayOptions,
+): Replayed {
+  const changes = new LayerChanges(lower);
+  const kept = new Map<number, KeptFile>(record.kept.map((one) => [one.event, one]));
+  const problems = new Map<number, Problem>(record.problems.map((one) => [one.event, one]));
+  const missed = new Set<string>();
+  let number = -1;
+  for (const event of eventsOf(record.events)) {
+    number++;
+    const path = changes.take(event);
+    if (path === undefined || isExcluded?.(path) === true) continue;
+    const problem = problems.get(number);
+    if (problem !== undefined) {
+      changes.unknowns.push({ path, wantedBy: problem.wantedBy, reason: problem.reason });
+    }
+    if (event.kind === 'hardlink') {
+      keepLink(changes, event.linkName, path, layer, matcher.find(path)?.name);
+      continue;
+    }
+    const file = kept.get(number);
+    if (file !== undefined) {
+      const { bytes, findings } = file;
+      changes.keep({ path, layer, bytes, ...(findings === undefined ? {} : { findings }) });
+    } else if (problem === undefined && path !== event.name && matcher.find(path) !== undefined) {
+      missed.add(event.name);
+    }
+  }
+  return { changes, missed };
+}
+
+function keepLink(
+  changes: LayerChanges,
+  linkName: string,
+  path: string,
+  layer: number,
+  wantedBy: string | undefined,
+): void {
+  const target = changes.linkTarget(linkName);
+  if (target !== undefined) {
+    changes.keep({ ...target, path, layer });
+  } else if (wantedBy !== undefined) {
+    const reason = `a hard link to ${JSON.stringify(linkName)}, whose content was not kept`;
+    changes.unknowns.push({ path, wantedBy, reason });
+  }
+}
