@@ -43,6 +43,7 @@ export class SourceFetcher {
       const actual = `${strict.error.check}: ${strict.error.actual}`;
       throw fail(R.tuf, { expected: `${path} as strict JSON`, actual });
     }
+    refuseSharedKeys(strict.value, path);
     return Buffer.from(bytes);
   }
 
