@@ -7,6 +7,7 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { parseJson } from '#formats/json';
 import { R } from './reasons.ts';
+import { refuseSharedKeys } from './tuf-keys.ts';
 import type { TufMemory, TufSource } from './tuf-types.ts';
 
 /** Never asked over a network: what tuf-js puts before a path, taken off again before a source reads it. */
