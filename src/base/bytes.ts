@@ -3,15 +3,17 @@ import { isAscii } from 'node:buffer';
 import { fail } from './reason.ts';
 import { R } from './reasons.ts';
 
-const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export const utf8 = (text: string): Uint8Array => encoder.encode(text);
+export function utf8(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'utf8'); // several times faster than a TextEncoder
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 /** UTF-8 to text; throws WB-101 on invalid sequences. A byte order mark is kept. */
 export function utf8Text(bytes: Uint8Array): string {
   // Nearly everything read here is ASCII, which needs no decoder.
-  if (isAscii(bytes)) return view(bytes).toString('latin1');
+  if (isAscii(bytes)) return latin1(bytes);
   try {
     return strictDecoder.decode(bytes);
   } catch {
@@ -36,6 +38,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Each byte as the character of its number, so two texts are equal exactly when the bytes are. */
+export const latin1 = (bytes: Uint8Array): string => view(bytes).toString('latin1');
 
 export const toHex = (bytes: Uint8Array): string => view(bytes).toString('hex');
 

@@ -12,8 +12,10 @@ export interface PemBlock {
 
 /** One PEM block with lines of 64 characters and a final newline. */
 export function pemEncode(label: string, der: Uint8Array): Pem {
-  const lines = toBase64(der).match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.map((line) => `${line}\n`).join('')}-----END ${label}-----\n` as Pem;
+  const text = toBase64(der);
+  let body = '';
+  for (let at = 0; at < text.length; at += 64) body += `${text.slice(at, at + 64)}\n`;
+  return `-----BEGIN ${label}-----\n${body}-----END ${label}-----\n` as Pem;
 }
 
 const boundary = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 #-]*)-----[ \t]*$/;

@@ -58,23 +58,26 @@ export interface IntotoBodyV1 {
 
 export type RekorBodyV1 = HashedRekordBodyV1 | RekordBodyV1 | DsseBodyV1 | IntotoBodyV1;
 
-/** Canonical hashedrekord 0.0.1. `verifier` is PEM and ends with a newline, as the server re-encodes it. */
-export function hashedRekordV1Body(input: {
+interface HashedRekordInput {
   readonly hash: HashValue;
   readonly signature: Uint8Array;
+  /** PEM; ends with a newline, as the server re-encodes it. */
   readonly verifier: string;
-}): Uint8Array {
-  return canonicalBytes({
-    apiVersion: '0.0.1',
-    kind: 'hashedrekord',
-    spec: {
-      data: { hash: hashJson(input.hash) },
-      signature: {
-        content: toBase64(input.signature),
-        publicKey: { content: toBase64(utf8(input.verifier)) },
-      },
-    },
-  });
+}
+
+/** Canonical hashedrekord 0.0.1. */
+export const hashedRekordV1Body = (input: HashedRekordInput): Uint8Array => utf8(hashedRekordV1Text(input));
+
+/** The same as text, which is ASCII. */
+export function hashedRekordV1Text(input: HashedRekordInput): string {
+  // RFC 8785 by construction: names in order, and neither base64 nor hex needs an escape.
+  const { algorithm, value } = input.hash;
+  const content = toBase64(utf8(input.verifier));
+  return (
+    `{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"${algorithm}",` +
+    `"value":"${toHex(value)}"}},"signature":{"content":"${toBase64(input.signature)}",` +
+    `"publicKey":{"content":"${content}"}}}}`
+  );
 }
 
 /** Canonical dsse 0.0.1; signatures are sorted by their base64 text. */

@@ -11,6 +11,7 @@ export {
   type HashedRekordBodyV1,
   type HashValue,
   hashedRekordV1Body,
+  hashedRekordV1Text,
   type IntotoBodyV1,
   intotoV1Body,
   logEntryV1Json,
