@@ -13,6 +13,7 @@ import {
   scrypt as nodeScrypt,
   sign as nodeSign,
   verify as nodeVerify,
+  privateEncrypt,
   publicDecrypt,
 } from 'node:crypto';
 import type { Der, Pem } from './brand.ts';
@@ -250,15 +251,29 @@ export function privateKeyFromPem(pem: string, passphrase?: string): Result<Priv
   }
 }
 
-/** A fresh key pair. RSA keys have 3072 bits. */
-export function generateKey(kind: KeyKind): PrivateKey {
-  const wrapped = wrapPrivate(generateHandle(kind));
+/** An RSA PKCS#1 v1.5 signature over a hash value. */
+export function signRsaDigest(key: PrivateKey, algorithm: HashName, digest: Uint8Array): Uint8Array {
+  const padding = constants.RSA_PKCS1_PADDING;
+  const wanted = Buffer.concat([Buffer.from(digestInfoPrefix[algorithm], 'hex'), digest]);
+  return privateEncrypt({ key: key.exportPem(), padding }, wanted);
+}
+
+/** The secret of an ECDSA key (its scalar) or an Ed25519 key (its seed), for signatures over hash values. */
+export function privateScalar(key: PrivateKey): Uint8Array {
+  const { d } = createPrivateKey(key.exportPem()).export({ format: 'jwk' });
+  if (d === undefined) throw new Error(`${key.publicKey.kind} keys have no scalar`);
+  return Buffer.from(d, 'base64url');
+}
+
+/** A fresh key pair. `bits` is for RSA. */
+export function generateKey(kind: KeyKind, bits = 3072): PrivateKey {
+  const wrapped = wrapPrivate(generateHandle(kind, bits));
   if (!wrapped.ok) throw new Error(`generated key was refused: ${wrapped.error.actual}`);
   return wrapped.value;
 }
 
-function generateHandle(kind: KeyKind): KeyObject {
-  if (kind === 'rsa') return nodeGenerateKeyPair('rsa', { modulusLength: 3072 }).privateKey;
+function generateHandle(kind: KeyKind, bits: number): KeyObject {
+  if (kind === 'rsa') return nodeGenerateKeyPair('rsa', { modulusLength: bits }).privateKey;
   if (kind === 'ed25519') return nodeGenerateKeyPair('ed25519').privateKey;
   const namedCurve = { p256: 'P-256', p384: 'P-384', p521: 'P-521' }[kind];
   return nodeGenerateKeyPair('ec', { namedCurve }).privateKey;

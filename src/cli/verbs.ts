@@ -46,6 +46,8 @@ export const verbs: readonly Verb[] = [
   verb('Contents', 'db', 'build and inspect the advisory database', () => import('./commands/db.ts')),
   verb('Signing', 'sign', 'sign an image by digest', () => import('./commands/sign.ts')),
   verb('Signing', 'attest', 'attach a signed statement to an image', () => import('./commands/attest.ts')),
+  verb('Signing', 'sign-blob', 'sign files', () => import('./commands/sign-blob.ts')),
+  verb('Signing', 'attest-blob', 'sign a statement about files', () => import('./commands/attest-blob.ts')),
   verb(
     'Signing',
     'identity',

@@ -142,10 +142,10 @@ export function requirePromise(result: SignResult): void {
   });
 }
 
-/** Signs a statement and judges the bundle as a reader of `target` would. */
+/** Signs a statement and judges the bundle as a reader of each of its subjects would. */
 export async function signStatement(
   statement: Uint8Array,
-  target: Pick<Descriptor, 'digest'>,
+  about: Pick<Descriptor, 'digest'> | readonly Pick<Descriptor, 'digest'>[],
   deps: Pick<SignImageDeps, 'signer' | 'trustedRoot' | 'clock'>,
 ): Promise<SignResult> {
   const result = await deps.signer.sign({
@@ -155,15 +155,21 @@ export async function signStatement(
   });
   const by = result.verdict.signer;
   const sct = deps.trustedRoot.ctlogs.size === 0 ? { sct: 'notRequiredUnsafe' as const } : {};
-  const verdict = verifyBundle({
-    artifact: target.digest,
-    bundle: unwrap(parseBundle(result.bundle)),
-    trustedRoot: deps.trustedRoot,
-    requirements: unwrap(by.kind === 'key' ? requireKey(keyOf(result)) : withoutIdentityUnsafe(sct)),
-    now: deps.clock.now(),
-  });
-  if (verdict.outcome === 'accepted') return result;
-  throw new WaybillError(verdict.outcome === 'rejected' ? verdict.reason : verdict.cause);
+  const tlog = result.entries.length === 0 ? { tlog: 'notRequiredUnsafe' as const } : {};
+  const asked =
+    by.kind === 'key' ? requireKey(keyOf(result), tlog) : withoutIdentityUnsafe({ ...sct, ...tlog });
+  for (const { digest } of [about].flat()) {
+    const verdict = verifyBundle({
+      artifact: digest,
+      bundle: unwrap(parseBundle(result.bundle)),
+      trustedRoot: deps.trustedRoot,
+      requirements: unwrap(asked),
+      now: deps.clock.now(),
+    });
+    if (verdict.outcome === 'rejected') throw new WaybillError(verdict.reason);
+    if (verdict.outcome === 'unavailable') throw new WaybillError(verdict.cause);
+  }
+  return result;
 }
 
 function keyOf(result: SignResult): Parameters<typeof requireKey>[0] {

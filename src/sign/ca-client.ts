@@ -1,12 +1,13 @@
 /** Client of a certificate authority with Fulcio's API: `POST /api/v2/signingCert`. */
 import { equalBytes, toBase64, utf8 } from '#base/bytes';
-import { publicKeyPem, type Signer } from '#base/crypto';
+import { publicKeyPem } from '#base/crypto';
 import { fail } from '#base/reason';
 import { isNonEmpty, type NonEmpty, unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
 import { reader } from '#formats/json';
 import { pemDecode } from '#formats/pem';
 import { type Certificate, parseCertificate } from '#formats/x509';
+import { type ContentKey, signableBytes } from './content-key.ts';
 import { ask, joinUrl, jsonOf, readAnswer, refused, type WireDeps } from './http.ts';
 import { R } from './reasons.ts';
 
@@ -16,7 +17,7 @@ export interface CaClient {
    * Certifies a key for the identity in the token. `challenge` is what is signed as proof of possession. The
    * leaf comes first. Throws WB-810 (refused), WB-813 or WB-814.
    */
-  certify(token: Secret, challenge: string, key: Signer): Promise<NonEmpty<Certificate>>;
+  certify(token: Secret, challenge: string, key: ContentKey): Promise<NonEmpty<Certificate>>;
 }
 
 const algorithmNames = { p256: 'ECDSA', p384: 'ECDSA', p521: 'ECDSA', rsa: 'RSA_PSS', ed25519: 'ED25519' };
@@ -26,13 +27,14 @@ export function caClient(base: string, deps: WireDeps): CaClient {
   return {
     url,
     certify: async (token, challenge, key) => {
+      const proof = await key.sign(signableBytes(utf8(challenge)), { pure: true });
       const body = {
         publicKeyRequest: {
           publicKey: {
             algorithm: algorithmNames[key.publicKey.kind],
             content: publicKeyPem(key.publicKey),
           },
-          proofOfPossession: toBase64(key.sign(utf8(challenge))),
+          proofOfPossession: toBase64(proof),
         },
       };
       const answer = await ask(deps, {

@@ -1,17 +1,18 @@
 /** What signs: a key made for this run and certified for an identity, or a key somebody keeps. */
 import { toBase64 } from '#base/bytes';
-import { generateKey, publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { generateKey, type KeyKind, type PrivateKey, publicKeyPem, sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { pemEncode } from '#formats/pem';
 import type { Certificate } from '#formats/x509';
 import { challengeOf, readClaims, requireUsable } from '#identity';
 import type { CaClient } from './ca-client.ts';
+import { type ContentKey, contentKey } from './content-key.ts';
 import type { WireDeps } from './http.ts';
 import { R } from './reasons.ts';
 
 export interface Credential {
-  readonly signer: Signer;
+  readonly key: ContentKey;
   /** PEM of what verifies: the certificate or the public key. */
   readonly verifierPem: string;
   readonly certificate?: Certificate;
@@ -25,7 +26,7 @@ export interface Credential {
 export type CredentialSource = () => Promise<Credential>;
 
 /** A key pair that never leaves this process. */
-export const ephemeralKey = (): Signer => generateKey('p256');
+export const ephemeralKey = (kind: KeyKind = 'p256'): ContentKey => contentKey(generateKey(kind));
 
 /** A certificate is not used in its last minute: log and timestamp still have to come. */
 const MARGIN_MS = 60_000;
@@ -38,8 +39,9 @@ export function keylessCredential(
   token: Secret | TokenSource,
   ca: CaClient,
   deps: WireDeps,
-  audience = 'sigstore',
+  options: { readonly audience?: string; readonly keyKind?: KeyKind } = {},
 ): CredentialSource {
+  const { audience = 'sigstore', keyKind } = options;
   let kept: Credential | undefined;
   return async () => {
     const now = deps.clock.now();
@@ -47,10 +49,10 @@ export function keylessCredential(
     const secret = typeof token === 'function' ? await token() : token;
     const claims = readClaims(secret);
     requireUsable(claims, { now, audience });
-    const signer = ephemeralKey();
-    const [certificate, ...issuers] = await ca.certify(secret, challengeOf(claims), signer);
+    const key = ephemeralKey(keyKind);
+    const [certificate, ...issuers] = await ca.certify(secret, challengeOf(claims), key);
     kept = {
-      signer,
+      key,
       verifierPem: pemEncode('CERTIFICATE', certificate.der),
       certificate,
       issuers,
@@ -61,17 +63,15 @@ export function keylessCredential(
 }
 
 /** A key of the caller's. Throws WB-818 for kinds whose signatures logs do not take. */
-export function keyCredential(signer: Signer): CredentialSource {
-  const { kind, spki, bits } = signer.publicKey;
-  if (kind === 'ed25519') {
-    throw fail(R.keyKind, { expected: 'an ECDSA or RSA key', actual: 'Ed25519' });
-  }
+export function keyCredential(given: ContentKey | PrivateKey): CredentialSource {
+  const key = 'exportPem' in given ? contentKey(given) : given;
+  const { kind, spki, bits } = key.publicKey;
   if (kind === 'rsa' && ![2048, 3072, 4096].includes(bits)) {
     throw fail(R.keyKind, { expected: 'RSA of 2048, 3072 or 4096 bits', actual: `${bits} bits` });
   }
   const credential: Credential = {
-    signer,
-    verifierPem: publicKeyPem(signer.publicKey),
+    key,
+    verifierPem: publicKeyPem(key.publicKey),
     issuers: [],
     hint: toBase64(sha256(spki)),
   };

@@ -2,6 +2,7 @@
 export { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit } from './audit-client.ts';
 export { type CaClient, caClient } from './ca-client.ts';
 export type { SignContent } from './content.ts';
+export { type ContentKey, contentKey, type Signable, signableBytes } from './content-key.ts';
 export { ephemeralKey, type TokenSource } from './credential.ts';
 export type { WireDeps } from './http.ts';
 export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';

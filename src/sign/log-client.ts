@@ -3,11 +3,11 @@
  * entry as a bundle carries it; neither judges it: the signer verifies the whole bundle afterwards.
  */
 import { utf8 } from '#base/bytes';
-import { defaultHash, hash, type PublicKey } from '#base/crypto';
+import type { PublicKey } from '#base/crypto';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { type TransparencyLogEntry, tlogEntryFromJson } from '#formats/bundle';
-import { type Envelope, envelopeJson } from '#formats/dsse';
+import { envelopeJson } from '#formats/dsse';
 import { isJsonObject, type JsonObject, type JsonValue } from '#formats/json';
 import { keyDetailsFor } from '#formats/key-details';
 import {
@@ -18,20 +18,17 @@ import {
   type VerifierV2,
 } from '#formats/rekor';
 import type { HttpResponse } from '#platform/http-client';
+import type { Signed } from './content.ts';
 import { ask, joinUrl, jsonOf, readAnswer, refused, type WireDeps } from './http.ts';
 import { R } from './reasons.ts';
 
 /** What is logged about one signature. */
-export interface LogSubmission {
-  /** The bytes that were signed: the message, or the envelope's pre-authentication encoding. */
-  readonly signedBytes: Uint8Array;
-  readonly signature: Uint8Array;
+export interface LogSubmission extends Pick<Signed, 'digest' | 'signature' | 'isPure' | 'envelope'> {
   readonly key: PublicKey;
   /** PEM of the certificate or the public key. */
   readonly verifierPem: string;
   /** DER certificate, when there is one. */
   readonly certificate?: Uint8Array;
-  readonly envelope?: Envelope;
 }
 
 export interface LogClient {
@@ -81,19 +78,11 @@ function logClientV1(base: string, deps: WireDeps): LogClient {
 }
 
 function requestV1(submission: LogSubmission): RekorRequestV1 {
-  const { envelope, signature, signedBytes, key, verifierPem } = submission;
+  const { envelope, signature, digest, verifierPem } = submission;
   if (envelope !== undefined) {
     return { kind: 'dsse', version: '0.0.1', envelope: envelopeJson(envelope), verifiers: [verifierPem] };
   }
-  const algorithm = defaultHash(key.kind);
-  const value = hash(algorithm, signedBytes);
-  return {
-    kind: 'hashedrekord',
-    version: '0.0.1',
-    hash: { algorithm, value },
-    signature,
-    verifier: verifierPem,
-  };
+  return { kind: 'hashedrekord', version: '0.0.1', hash: digest, signature, verifier: verifierPem };
 }
 
 /** `{"<entry id>": {…}}` with exactly one member. */
@@ -130,16 +119,17 @@ function logClientV2(base: string, deps: WireDeps): LogClient {
 }
 
 function requestV2(submission: LogSubmission): JsonObject {
-  const { key, certificate, signedBytes, signature } = submission;
-  const keyDetails = keyDetailsFor(key);
-  if (keyDetails === undefined || key.kind === 'ed25519') {
-    throw fail(R.keyKind, { expected: 'a key a v2 log takes', actual: `${key.kind} ${key.bits}` });
+  const { key, certificate, digest, signature, isPure } = submission;
+  const keyDetails = keyDetailsFor(key, true);
+  if (keyDetails === undefined || isPure) {
+    const actual = isPure ? 'pure Ed25519, which only the content itself proves' : `${key.kind} ${key.bits}`;
+    throw fail(R.keyKind, { expected: 'a signature a v2 log can check', actual });
   }
   const verifier: VerifierV2 =
     certificate === undefined
       ? { kind: 'publicKey', rawBytes: key.spki, keyDetails }
       : { kind: 'x509Certificate', rawBytes: certificate, keyDetails };
-  return hashedRekordV2RequestJson({ digest: hash(defaultHash(key.kind), signedBytes), signature, verifier });
+  return hashedRekordV2RequestJson({ digest: digest.value, signature, verifier });
 }
 
 const encode = (value: JsonValue): Uint8Array => utf8(JSON.stringify(value));

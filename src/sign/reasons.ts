@@ -72,7 +72,14 @@ export const R = defineReasons({
     check: 'sign.keyKind',
     side: 'usage',
     summary: 'Signatures by keys of this kind cannot be made.',
-    hint: 'use an ECDSA P-256, P-384 or P-521, or an RSA key of 2048, 3072 or 4096 bits',
+    hint: 'use an ECDSA P-256, P-384 or P-521, an Ed25519, or an RSA key of 2048, 3072 or 4096 bits',
+  },
+  digestKind: {
+    code: 'WB-820',
+    check: 'sign.digest',
+    side: 'usage',
+    summary: 'A key signs another hash than the one that was given.',
+    hint: 'give the content itself, or its digest under the hash of the key: P-256 and RSA SHA-256, P-384 SHA-384, others SHA-512',
   },
   services: {
     code: 'WB-819',

@@ -2,7 +2,10 @@
  * The signing pipeline: credential → signature → timestamps → log entries → bundle → verified from its bytes.
  * Timestamps come before the log, so that a refusal leaves no entry behind that nobody can use.
  */
-import type { Signer as KeySigner } from '#base/crypto';
+
+import type { Digest } from '#base/brand';
+import type { KeyKind, PrivateKey } from '#base/crypto';
+import { digestFromBytes } from '#base/digest';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
@@ -20,6 +23,7 @@ import {
 } from '#verify';
 import { caClient } from './ca-client.ts';
 import { type SignContent, type Signed, signContent } from './content.ts';
+import type { ContentKey } from './content-key.ts';
 import { type Credential, keyCredential, keylessCredential, type TokenSource } from './credential.ts';
 import type { WireDeps } from './http.ts';
 import { type LegacyPieces, legacyPieces } from './legacy.ts';
@@ -30,9 +34,17 @@ import { type TsaClient, tsaClient } from './tsa-client.ts';
 
 export interface SignerOptions extends WireDeps {
   readonly identity:
-    | { readonly kind: 'token'; readonly token: Secret | TokenSource; readonly audience?: string }
-    | { readonly kind: 'key'; readonly key: KeySigner };
+    | {
+        readonly kind: 'token';
+        readonly token: Secret | TokenSource;
+        readonly audience?: string;
+        /** Of the key that is made for the certificate; P-256 when absent. */
+        readonly keyKind?: KeyKind;
+      }
+    | { readonly kind: 'key'; readonly key: PrivateKey | ContentKey };
   readonly services: SigningServices;
+  /** Signs without a log where the services name none: such a signature convinces only who gives the log up. */
+  readonly unloggedUnsafe?: boolean;
   /** Every signature is verified against it before it is given out. */
   readonly trustedRoot: TrustedRoot;
 }
@@ -64,12 +76,7 @@ export function createSigner(options: SignerOptions): Signer {
   const credential =
     identity.kind === 'key'
       ? keyCredential(identity.key)
-      : keylessCredential(
-          identity.token,
-          caClient(services.ca as string, options),
-          options,
-          identity.audience,
-        );
+      : keylessCredential(identity.token, caClient(services.ca as string, options), options, identity);
   const tsas = services.tsas.map((url) => tsaClient(url, options));
   const logs = services.logs.map(({ url, version }) => logClient(url, version, options));
   const trusted = trustMaterial(options.trustedRoot);
@@ -125,20 +132,22 @@ async function signAndLog(
   { tsas, logs }: Witnesses,
 ): Promise<Evidence> {
   for (let attempt = 1; ; attempt++) {
-    const { signedBytes, ...signed } = signContent(content, by.signer);
-    const { signature, envelope } = signed;
+    const pureEnvelopes = logs.every((log) => log.version === 1);
+    const signed = await signContent(content, by.key, { pureEnvelopes });
+    const { signature, digest, isPure, envelope } = signed;
     const timestamps = await Promise.all(tsas.map((tsa) => tsa.timestamp(signature)));
     const submission = {
-      signedBytes,
+      digest,
       signature,
-      key: by.signer.publicKey,
+      isPure,
+      key: by.key.publicKey,
       verifierPem: by.verifierPem,
       ...(by.certificate === undefined ? {} : { certificate: by.certificate.der }),
       ...(envelope === undefined ? {} : { envelope }),
     };
     const entries = await Promise.all(logs.map((log) => log.submit(submission)));
     if (entries.every((entry) => entry !== 'duplicate')) return { signed, timestamps, entries };
-    if (attempt < SIGNATURES_MAX && by.signer.publicKey.kind !== 'rsa') continue;
+    if (attempt < SIGNATURES_MAX && !isDeterministic(by.key)) continue;
     throw fail(R.logRefused, {
       expected: 'a log that takes this signature as new',
       actual: 'one that has it and does not hand out its entry',
@@ -147,9 +156,13 @@ async function signAndLog(
   }
 }
 
-function requireServices({ identity, services }: SignerOptions): void {
+/** Signing again gives the same signature. */
+const isDeterministic = ({ publicKey }: ContentKey): boolean =>
+  publicKey.kind === 'rsa' || publicKey.kind === 'ed25519';
+
+function requireServices({ identity, services, unloggedUnsafe }: SignerOptions): void {
   const missing = (expected: string): WaybillError => fail(R.services, { expected, actual: 'none' });
-  if (services.logs.length === 0) throw missing('a transparency log');
+  if (services.logs.length === 0 && unloggedUnsafe !== true) throw missing('a transparency log');
   if (identity.kind === 'key') return;
   if (services.ca === undefined) throw missing('a certificate authority');
   // A v2 log gives no time, and a certificate is worth nothing without one.
@@ -164,26 +177,37 @@ function verifyOwn(
   content: SignContent,
   by: Credential,
   trustedRoot: ReturnType<typeof trustMaterial>,
-  { clock }: WireDeps,
+  { clock, services }: SignerOptions,
 ): Accepted {
   const verdict = verifyBundle({
-    artifact: content.kind === 'message' ? content.bytes : new Uint8Array(),
+    artifact: artifactOf(content),
     bundle: unwrap(parseBundle(bundle)),
     trustedRoot,
-    requirements: ownRequirements(content, by, trustedRoot.ctlogs.size),
+    requirements: ownRequirements(content, by, trustedRoot.ctlogs.size, services.logs.length === 0),
     now: clock.now(),
   });
   if (verdict.outcome === 'accepted') return verdict;
   throw selfCheckError(verdict.outcome === 'rejected' ? verdict.reason : verdict.cause);
 }
 
-function ownRequirements(content: SignContent, by: Credential, ctLogs: number): Requirements {
+function artifactOf(content: SignContent): Uint8Array | Digest {
+  if (content.kind === 'digest') return digestFromBytes(content.algorithm, content.value);
+  return content.kind === 'message' ? content.bytes : new Uint8Array();
+}
+
+function ownRequirements(
+  content: SignContent,
+  by: Credential,
+  ctLogs: number,
+  isUnlogged: boolean,
+): Requirements {
+  const tlog = isUnlogged ? { tlog: 'notRequiredUnsafe' as const } : {};
   // What a statement is about is the caller's affair: its subjects need not be at hand here.
   const subject = content.kind === 'dsse' ? ('notRequiredUnsafe' as const) : ('artifact' as const);
-  if (by.certificate === undefined) return unwrap(requireKey(by.signer.publicKey, { subject }));
+  if (by.certificate === undefined) return unwrap(requireKey(by.key.publicKey, { subject, ...tlog }));
   // The certificate's key is ours, so its signature is; whom it names was the authority's decision.
   const sct = ctLogs === 0 ? ('notRequiredUnsafe' as const) : 1;
-  return unwrap(withoutIdentityUnsafe({ subject, sct }));
+  return unwrap(withoutIdentityUnsafe({ subject, sct, ...tlog }));
 }
 
 function selfCheckError(inner: Reason): WaybillError {

@@ -12,11 +12,17 @@ import { hash, type PublicKey } from '#base/crypto';
 const domain = utf8('SigEd25519 no Ed25519 collisions');
 const sha512 = (bytes: Uint8Array): Uint8Array => hash('sha512', bytes);
 
-/** Ed25519ph with the prehash already done. */
-const ed25519phOfDigest = eddsa(ed25519.Point, sha512, {
+/** Ed25519ph with the prehash already done: what is signed is the SHA-512 of the message. */
+export const ed25519phOfDigest = eddsa(ed25519.Point, sha512, {
   domain: (data: Uint8Array, context: Uint8Array) =>
     concat(domain, Uint8Array.of(1, context.length), context, data),
   prehash: (digest: Uint8Array) => digest,
+  // RFC 8032 §5.1.5: how a signer makes its scalar.
+  adjustScalarBytes: (bytes: Uint8Array) => {
+    bytes[0] = (bytes[0] as number) & 248;
+    bytes[31] = ((bytes[31] as number) & 127) | 64;
+    return bytes;
+  },
   zip215: false,
 });
 

@@ -25,8 +25,8 @@ export function register(program: Command, context: CliContext): void {
     const { signImage } = await import('#flows/sign-image');
     const annotations = annotationsFrom(flags.annotations);
     const signed: SignedImage[] = [];
+    const tools = await signingTools(flags, context, ...images);
     for (const image of images) {
-      const tools = await signingTools(flags, context, image);
       context.progress(`signing ${image} by ${tools.by}`);
       const options = { format: flags.format, annotations, recursive: flags.recursive ?? false };
       signed.push(...(await signImage(image, options, tools)));

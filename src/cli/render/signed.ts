@@ -1,5 +1,7 @@
 /** What was signed, for people and for machines. */
+import { utf8Text } from '#base/bytes';
 import type { AttestedImage } from '#flows/attest-image';
+import type { AttestedBlobs, SignedBlob } from '#flows/sign-blob';
 import type { SignedImage } from '#flows/sign-image';
 import type { SignResult } from '#sign';
 
@@ -45,7 +47,8 @@ function signerText(result: SignResult | undefined): string {
 }
 
 function entriesText(results: readonly SignResult[]): string {
-  return results.flatMap((result) => result.entries.map((entry) => String(entry.logIndex))).join(', ');
+  const indexes = results.flatMap((result) => result.entries.map((entry) => String(entry.logIndex)));
+  return indexes.length === 0 ? 'nowhere' : indexes.join(', ');
 }
 
 export function renderSigned(all: readonly SignedImage[]): string {
@@ -68,5 +71,51 @@ export function renderAttested(attested: AttestedImage): string {
     `  as     ${signerText(attested.result)}`,
     `  logged ${entriesText([attested.result])}`,
     ...attested.attached.map((place) => `  stored ${place}`),
+  ].join('\n');
+}
+
+/** Where a file's bundle went; `-` is standard output. */
+type PlacedBlob = SignedBlob & { readonly place: string };
+
+export const signedBlobJson = ({ name, digest, place, result }: PlacedBlob): object => ({
+  file: name === '' ? null : name,
+  digest,
+  ...bundlePlace(place, result),
+  signature: resultJson(result),
+});
+
+/** The bundle itself where it was written nowhere else. */
+const bundlePlace = (place: string, result: SignResult): object =>
+  place === '-' ? { bundle: JSON.parse(utf8Text(result.bundle)) as object } : { bundleFile: place };
+
+export const attestedBlobsJson = (attested: AttestedBlobs, place: string): object => ({
+  subjects: attested.subjects.map(({ name, digest }) => ({ name: name === '' ? null : name, digest })),
+  predicateType: attested.predicateType,
+  ...bundlePlace(place, attested.result),
+  signature: resultJson(attested.result),
+});
+
+export function renderSignedBlobs(all: readonly PlacedBlob[]): string {
+  return all
+    .map(({ name, digest, place, result }) =>
+      [
+        `signed   ${name === '' ? digest : `${name} (${digest})`}`,
+        `  as     ${signerText(result)}`,
+        `  logged ${entriesText([result])}`,
+        `  bundle ${place}`,
+      ].join('\n'),
+    )
+    .join('\n');
+}
+
+export function renderAttestedBlobs(attested: AttestedBlobs, place: string): string {
+  return [
+    ...attested.subjects.map(
+      ({ name, digest }) => `attested ${name === '' ? digest : `${name} (${digest})`}`,
+    ),
+    `  type   ${attested.predicateType}`,
+    `  as     ${signerText(attested.result)}`,
+    `  logged ${entriesText([attested.result])}`,
+    `  bundle ${place}`,
   ].join('\n');
 }

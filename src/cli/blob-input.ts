@@ -1,0 +1,39 @@
+/** Files to sign as the command line names them: paths, `-` for standard input, and digests. */
+import { createReadStream } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { parseDigest } from '#base/digest';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { Blob } from '#flows/sign-blob';
+import { asFileError } from '#platform/files';
+import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
+
+/** WB-1305 when nothing is named, or standard input twice. */
+export function blobsFrom(files: readonly string[], digests: readonly string[], context: CliContext): Blob[] {
+  if (files.length + digests.length === 0) {
+    throw fail(R.optionValue, { expected: 'a file, - for standard input, or --digest', actual: 'none' });
+  }
+  if (files.filter((file) => file === '-').length > 1) {
+    throw fail(R.optionValue, { expected: 'standard input once', actual: 'several times' });
+  }
+  return [
+    ...files.map((file): Blob => {
+      const isInput = file === '-';
+      const content = () => (isInput ? standardInput() : chunksOf(resolve(context.cwd, file)));
+      return { kind: 'file', name: isInput ? '' : basename(file), content };
+    }),
+    ...digests.map((text): Blob => ({ kind: 'digest', name: '', digest: unwrap(parseDigest(text)) })),
+  ];
+}
+
+const standardInput = (): AsyncIterable<Uint8Array> => process.stdin as AsyncIterable<Uint8Array>;
+
+/** Reads a file piece by piece; what goes wrong is told with its path. */
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw asFileError(error) ?? error;
+  }
+}

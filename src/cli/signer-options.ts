@@ -1,0 +1,179 @@
+/** The options that say who signs and by which services: the same words for images and for files. */
+import { type Command, Option } from 'commander';
+import type { KeyKind } from '#base/crypto';
+import { fail } from '#base/reason';
+import { Secret } from '#base/secret';
+import type { Signer, SignerOptions, SigningServices } from '#sign';
+import type { Trust } from '#trust';
+import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
+import { loadTrustFor, type TrustFlags } from './trust-options.ts';
+
+export interface SignerFlags extends TrustFlags {
+  readonly key?: string;
+  readonly identityToken?: string;
+  readonly oidcClientId: string;
+  readonly oidcDisableAmbientProviders?: boolean;
+  readonly oidcProvider?: string;
+  readonly signingAlgorithm?: string;
+  readonly logVersion?: string;
+  readonly fulcioUrl?: string;
+  readonly rekorUrl?: string;
+  readonly timestampServerUrl?: string;
+  readonly tlogUpload: boolean;
+}
+
+/** cosign's names of what a fresh key may be. */
+const algorithms: Readonly<Record<string, KeyKind>> = {
+  'ecdsa-sha2-256-nistp256': 'p256',
+  'ecdsa-sha2-384-nistp384': 'p384',
+  'ecdsa-sha2-512-nistp521': 'p521',
+};
+
+export function addSignerOptions(command: Command): Command {
+  return command
+    .option('--key <file>', 'sign with this key (cosign key file or PEM; password in COSIGN_PASSWORD)')
+    .option('--identity-token <token>', 'OIDC token or a file with it (also SIGSTORE_ID_TOKEN, CI providers)')
+    .option('--oidc-client-id <id>', 'audience the token must have', 'sigstore')
+    .option('--oidc-provider <name>', 'ask only this provider of the surroundings: see waybill identity')
+    .option('--oidc-disable-ambient-providers', 'ask no provider of the surroundings')
+    .addOption(
+      new Option('--signing-algorithm <name>', 'of the key made for a certificate').choices(
+        Object.keys(algorithms),
+      ),
+    )
+    .option('--signing-config <file>', 'signing_config.v0.2.json: which services to use')
+    .option('--fulcio-url <url>', 'certificate authority, instead of a signing config')
+    .option('--rekor-url <url>', 'transparency log, instead of a signing config')
+    .option('--timestamp-server-url <url>', 'timestamp authority (the whole address of its requests)')
+    .addOption(new Option('--log-version <n>', 'use only logs of this API version').choices(['1', '2']))
+    .option('--no-tlog-upload', 'log nothing: convinces only who gives the log up (the result says so)')
+    .option('-y, --yes', 'accepted for compatibility; nothing is asked');
+}
+
+export interface SignerTools {
+  readonly signer: Signer;
+  /** Of the key that signs: it decides which hash is signed. */
+  readonly keyKind: KeyKind;
+  readonly trust: Trust;
+  /** For people: where the token came from, or the key file. */
+  readonly by: string;
+}
+
+/** The signer the flags and the environment describe. */
+export async function signerFrom(flags: SignerFlags, context: CliContext): Promise<SignerTools> {
+  const [{ createSigner }, trust] = await Promise.all([import('#sign'), loadTrustFor(flags, context)]);
+  const { clock, random, transport } = context;
+  const services = await servicesOf(flags, trust, context);
+  const { identity, by } = await identityFor(flags, context);
+  const signer = createSigner({
+    identity,
+    services,
+    unloggedUnsafe: !flags.tlogUpload,
+    trustedRoot: trust.trustedRoot,
+    transport,
+    clock,
+    random,
+  });
+  if (!flags.tlogUpload) context.progress('warning: nothing is logged; verifiers must give the log up');
+  const keyKind = identity.kind === 'key' ? identity.key.publicKey.kind : (identity.keyKind ?? 'p256');
+  return { signer, keyKind, trust, by };
+}
+
+async function servicesOf(flags: SignerFlags, trust: Trust, context: CliContext): Promise<SigningServices> {
+  const named = namedServices(flags);
+  if (named !== undefined) {
+    if (flags.signingConfig === undefined) return named;
+    throw fail(R.optionValue, { expected: 'service URLs or --signing-config', actual: 'both' });
+  }
+  if (trust.signingConfig === undefined) {
+    throw fail(R.optionValue, {
+      expected: 'a signing config',
+      actual: `${trust.origin} has none`,
+      hint: 'give --signing-config FILE, --trust-config FILE, --stack DIR, or the URLs of the services',
+    });
+  }
+  const { servicesFrom } = await import('#sign');
+  const { logVersion, tlogUpload } = flags;
+  const services = servicesFrom(trust.signingConfig, {
+    now: context.clock.now(),
+    random: context.random,
+    ...(logVersion === undefined ? {} : { logVersions: [Number(logVersion) as 1 | 2] }),
+  });
+  return tlogUpload ? services : { ...services, logs: [] };
+}
+
+/** The services that are named one by one; undefined when none is. */
+function namedServices(flags: SignerFlags): SigningServices | undefined {
+  const { fulcioUrl, rekorUrl, timestampServerUrl, tlogUpload, logVersion } = flags;
+  const urls = {
+    '--fulcio-url': fulcioUrl,
+    '--rekor-url': rekorUrl,
+    '--timestamp-server-url': timestampServerUrl,
+  };
+  for (const [name, url] of Object.entries(urls)) {
+    if (url !== undefined && !/^https?:\/\/[^/]/.test(url)) {
+      throw fail(R.optionValue, {
+        expected: `${name} with an http or https URL`,
+        actual: JSON.stringify(url),
+      });
+    }
+  }
+  if (Object.values(urls).every((url) => url === undefined)) return undefined;
+  return {
+    ...(fulcioUrl === undefined ? {} : { ca: fulcioUrl }),
+    logs:
+      rekorUrl === undefined || !tlogUpload ? [] : [{ url: rekorUrl, version: logVersion === '2' ? 2 : 1 }],
+    tsas: timestampServerUrl === undefined ? [] : [timestampServerUrl],
+  };
+}
+
+async function identityFor(
+  flags: SignerFlags,
+  context: CliContext,
+): Promise<{ identity: SignerOptions['identity']; by: string }> {
+  if (flags.key !== undefined) {
+    const key = await privateKeyFrom(flags.key, context);
+    return { identity: { kind: 'key', key }, by: `the key ${flags.key}` };
+  }
+  const { requireToken } = await import('#identity');
+  const found = await requireToken({
+    env: context.env,
+    transport: context.transport,
+    cwd: context.cwd,
+    audience: flags.oidcClientId,
+    withoutAmbient: flags.oidcDisableAmbientProviders === true,
+    ...(flags.identityToken === undefined ? {} : { given: flags.identityToken }),
+  });
+  const keyKind = algorithms[flags.signingAlgorithm ?? ''];
+  return {
+    identity: {
+      kind: 'token',
+      token: found.token,
+      audience: flags.oidcClientId,
+      ...(keyKind === undefined ? {} : { keyKind }),
+    },
+    by: `a token from ${found.source}`,
+  };
+}
+
+/** The private key of a file under the password of the environment. */
+export async function privateKeyFrom(
+  path: string,
+  context: CliContext,
+): Promise<import('#base/crypto').PrivateKey> {
+  const [{ readPrivateKey }, { readFileLimited }, { utf8Text }] = await Promise.all([
+    import('#sign'),
+    import('#platform/files'),
+    import('#base/bytes'),
+  ]);
+  const pem = utf8Text(await readFileLimited(path, KEY_FILE_BYTES_MAX));
+  return readPrivateKey(pem, passwordOf(context));
+}
+
+export const KEY_FILE_BYTES_MAX = 64 * 1024;
+
+export function passwordOf({ env }: CliContext): Secret | undefined {
+  const password = env['COSIGN_PASSWORD'] ?? env['WAYBILL_PASSWORD'];
+  return password === undefined ? undefined : new Secret(password);
+}
