@@ -25,3 +25,4 @@ export { mirrorSource } from './sources.ts';
 export { openRepository, type TufMemory, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
 export { mirrorFolder } from './tuf-cache.ts';
 export { initTufFolder, type TufFolder, type TufFolderOptions, withTufFolder } from './tuf-folder.ts';
+export { type MirrorOptions, type MirrorResult, mirrorRepository } from './tuf-mirror.ts';

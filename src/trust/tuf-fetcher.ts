@@ -1,5 +1,4 @@
 /** What tuf-js reads with: bytes of a `TufSource` under limits and as strict JSON, and one verified target. */
-import { Readable } from 'node:stream';
 import type { TargetFile } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
@@ -8,13 +7,11 @@ import { fail, WaybillError } from '#base/reason';
 import { parseJson } from '#formats/json';
 import { R } from './reasons.ts';
 import { refuseSharedKeys } from './tuf-keys.ts';
+import { encodePath, isTarget, targetHashes, targetPath } from './tuf-target.ts';
 import type { TufMemory, TufSource } from './tuf-types.ts';
 
 /** Never asked over a network: what tuf-js puts before a path, taken off again before a source reads it. */
 export const MIRROR = 'https://mirror.invalid/';
-
-/** Hashes this client checks, the first one listed by a target names its file. */
-const hashNames = ['sha256', 'sha512'] as const;
 
 /** tuf-js's way to the bytes. Remembers the first failure of the source, which tuf-js would bury in text. */
 export class SourceFetcher {
@@ -81,45 +78,19 @@ export class SourceFetcher {
 
   /** A target's bytes, verified against `info`: from the memory, else from the source. */
   async target(name: string, info: TargetFile): Promise<Uint8Array> {
-    const algorithm = hashNames.find((one) => info.hashes[one] !== undefined);
-    const hash = algorithm === undefined ? undefined : info.hashes[algorithm];
-    if (hash === undefined || !/^[0-9a-f]{64,128}$/.test(hash)) {
-      throw fail(R.target, {
-        expected: `a SHA-256 or SHA-512 for ${name}`,
-        actual: Object.keys(info.hashes).join(', '),
-      });
-    }
+    const hash = targetHashes(info)[0] as string;
     const kept = await this.#memory.recall(`targets/${hash}`);
-    if (kept !== undefined && (await matches(info, kept))) return kept;
-    const path = `targets/${targetPath(name, hash)}`;
+    if (kept !== undefined && (await isTarget(info, kept))) return kept;
+    const path = encodePath(targetPath(name, hash));
     const bytes = await this.#source.read(path, info.length);
     if (bytes === undefined) {
       throw fail(R.target, { expected: `${path} to be served`, actual: 'not found' });
     }
-    if (!(await matches(info, bytes))) {
-      const expected = `${name} with ${algorithm} ${hash} and ${info.length} bytes`;
+    if (!(await isTarget(info, bytes))) {
+      const expected = `${name} with hash ${hash} and ${info.length} bytes`;
       throw fail(R.tuf, { expected, actual: `${bytes.length} bytes with another hash` });
     }
     await this.#memory.keep(`targets/${hash}`, bytes);
     return bytes;
-  }
-}
-
-/** `a/b.json` as `a/<hash>.b.json`, each segment encoded. Throws WB-605 for a name that leaves its folder. */
-function targetPath(name: string, hash: string): string {
-  const segments = name.split('/');
-  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
-    throw fail(R.target, { expected: 'a target name of plain segments', actual: JSON.stringify(name) });
-  }
-  const last = segments.pop() as string;
-  return [...segments, `${hash}.${last}`].map(encodeURIComponent).join('/');
-}
-
-async function matches(info: TargetFile, bytes: Uint8Array): Promise<boolean> {
-  try {
-    await info.verify(Readable.from([Buffer.from(bytes)]));
-    return true;
-  } catch {
-    return false;
   }
 }
