@@ -267,8 +267,30 @@ function checkOid(bytes: Uint8Array, from: number, to: number): void {
   if (to === from || arcBytes !== 0) throw malformed('a whole OID', `at byte ${from}`);
 }
 
+/** Texts of identifiers seen before, by a hash of their bytes: certificates repeat the same few dozen. */
+const oidTexts = new Map<number, { readonly bytes: Uint8Array; readonly text: string }>();
+const OID_TEXTS_MAX = 512;
+
 /** Dotted text of an OBJECT IDENTIFIER. */
 export function oidText(node: DerNode): string {
+  const { source, bodyStart, end } = node;
+  let key = end - bodyStart;
+  for (let at = bodyStart; at < end; at++) key = (Math.imul(key, 31) + (source[at] as number)) | 0;
+  const known = oidTexts.get(key);
+  if (known !== undefined && isAt(source, bodyStart, end, known.bytes)) return known.text;
+  const text = dotted(node);
+  if (known === undefined && oidTexts.size < OID_TEXTS_MAX)
+    oidTexts.set(key, { bytes: node.body.slice(), text });
+  return text;
+}
+
+function isAt(source: Uint8Array, start: number, end: number, bytes: Uint8Array): boolean {
+  if (end - start !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (source[start + i] !== bytes[i]) return false;
+  return true;
+}
+
+function dotted(node: DerNode): string {
   let text = '';
   let arc = 0;
   for (let at = node.bodyStart; at < node.end; at++) {
@@ -337,6 +359,8 @@ const generalizedForm = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d*[1-9]))?
  * A fraction of a second is read only where `fraction` allows it (RFC 3161 genTime). Throws WB-121.
  */
 export function timeMs(node: DerNode, options: { readonly fraction?: boolean } = {}): number {
+  const plain = plainTimeMs(node);
+  if (plain !== undefined) return plain;
   const text = ia5Text(node.body);
   const isUtc = node.tag === tags.utcTime;
   const parts = (isUtc ? utcForm : generalizedForm).exec(text);
@@ -363,4 +387,32 @@ export function timeMs(node: DerNode, options: { readonly fraction?: boolean } =
   }
   if (hour > 23 || minute > 59) throw malformed('a time that exists', JSON.stringify(text));
   return date.getTime() + (fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0')));
+}
+
+/** The usual form, whole seconds on a day that every month has; undefined sends the rest through the full reader. */
+function plainTimeMs(node: DerNode): number | undefined {
+  const { source, bodyStart: at, end } = node;
+  const isUtc = node.tag === tags.utcTime;
+  if (!isUtc && node.tag !== tags.generalizedTime) return undefined;
+  const rest = at + (isUtc ? 2 : 4);
+  if (end - rest !== 11 || source[end - 1] !== ZULU) return undefined;
+  const short = digitPair(source, rest - 2);
+  const year = isUtc ? short + (short >= 50 ? 1900 : 2000) : digitPair(source, at) * 100 + short;
+  const month = digitPair(source, rest);
+  const day = digitPair(source, rest + 2);
+  const hour = digitPair(source, rest + 4);
+  const minute = digitPair(source, rest + 6);
+  const second = digitPair(source, rest + 8);
+  const isPlain = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28;
+  // Comparisons with NaN, which stands for a character that is no digit, are false.
+  if (!isPlain || !(hour <= 23 && minute <= 59 && second <= 59)) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+const ZULU = 0x5a;
+
+function digitPair(source: Uint8Array, at: number): number {
+  const tens = (source[at] as number) - 0x30;
+  const ones = (source[at + 1] as number) - 0x30;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }

@@ -144,14 +144,23 @@ export function embeddedScts(certificate: Certificate): Result<readonly Sct[]> {
  * (RFC 6962 §3.2). Every part but the changed lengths is copied from the original bytes.
  */
 export function precertTbs(certificate: Certificate): Uint8Array {
-  const parts = certificate.tbsNode.children().map((child) => {
-    if (child.tag !== contextTag(3)) return child.raw;
-    const kept = (child.children()[0]?.children() ?? []).filter((extension) => !isLogOwn(extension));
-    return kept.length === 0
-      ? new Uint8Array(0)
-      : der.explicit(3, der.seq(...kept.map((extension) => extension.raw)));
-  });
-  return der.seq(...parts);
+  const { tbsNode } = certificate;
+  const { source } = tbsNode;
+  const explicit = tbsNode.children().find((child) => child.tag === contextTag(3));
+  const list = explicit?.children()[0];
+  if (explicit === undefined || list === undefined) return tbsNode.raw;
+  // Extensions that stay are copied in runs, from the end of one that goes to the start of the next.
+  const runs: Uint8Array[] = [];
+  let from = list.bodyStart;
+  for (const extension of list.children()) {
+    if (!isLogOwn(extension)) continue;
+    if (extension.start > from) runs.push(source.subarray(from, extension.start));
+    from = extension.end;
+  }
+  if (list.end > from) runs.push(source.subarray(from, list.end));
+  const kept = runs.length === 0 ? [] : [der.explicit(3, der.seq(...runs))];
+  const before = source.subarray(tbsNode.bodyStart, explicit.start);
+  return der.seq(before, ...kept, source.subarray(explicit.end, tbsNode.end));
 }
 
 function isLogOwn(extension: DerNode): boolean {
