@@ -1,51 +1,107 @@
 /** Verifies several images: in order, all of them, one failure never hiding another. */
-import { type Reason, WaybillError } from '#base/reason';
-import type { VerifiedImage, VerifyImageQuestion } from '#flows/verify-image';
+import type { Command } from 'commander';
+import { fail, type Reason, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { VerifiedImage, VerifyImageDeps, VerifyImageQuestion } from '#flows/verify-image';
 import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
 import { type RegistryFlags, registryFrom } from './registry-options.ts';
 import { renderReason } from './render/reason.ts';
 import { renderVerified, verifiedJson } from './render/verified.ts';
-import { loadTrustFor, type TrustFlags } from './trust-options.ts';
+import { type TrustFlags, trustFor } from './trust-options.ts';
+
+export interface ImagesFlags extends TrustFlags, RegistryFlags {
+  readonly from?: string;
+  readonly platform?: string;
+}
+
+export function withImagesOptions(command: Command): Command {
+  return command
+    .argument('[image...]', 'registry/repository@sha256:…, a tag, or oci:DIR')
+    .option('--from <file>', 'also the images this file names, one a line; - reads standard input')
+    .option('--platform <os/arch>', 'of an index, verify the image of this platform');
+}
 
 type Outcome = { readonly image: string } & (
   | { readonly ok: true; readonly verified: VerifiedImage }
   | { readonly ok: false; readonly reason: Reason }
 );
 
+/** Images under way at once, as many as cosign takes. */
+const AT_ONCE = 10;
+
 export async function verifyAll(
-  images: readonly string[],
+  given: readonly string[],
   question: VerifyImageQuestion,
-  flags: TrustFlags & RegistryFlags,
+  flags: ImagesFlags,
   context: CliContext,
 ): Promise<void> {
-  const [{ verifyImage }, { trustMaterial }, trust] = await Promise.all([
+  const [images, { verifyImage }, { mapLimited, parsePlatform }, trust] = await Promise.all([
+    imagesFrom(given, flags),
     import('#flows/verify-image'),
-    import('#verify'),
-    loadTrustFor(flags, context),
+    import('#oci'),
+    trustFor(flags, context, question.requirements),
   ]);
-  const cosignRepository = context.env['COSIGN_REPOSITORY'];
-  const registry = await registryFrom(flags, context, images);
-  const material = trustMaterial(trust.trustedRoot);
-  const outcomes = await Promise.all(
-    images.map(async (image): Promise<Outcome> => {
-      try {
-        const deps = {
-          registry,
-          trust: { material, hash: trust.trustedRootSha256 },
-          clock: context.clock,
-          ...(cosignRepository === undefined ? {} : { cosignRepository }),
-        };
-        return { image, ok: true, verified: await verifyImage(image, question, deps) };
-      } catch (error) {
-        if (error instanceof WaybillError) return { image, ok: false, reason: error.reason };
-        throw error;
-      }
-    }),
+  const deps = await depsFrom(images, flags, context, trust);
+  const platform = flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) };
+  const judged = await mapLimited([...new Set(images)], AT_ONCE, async (image): Promise<Outcome> => {
+    try {
+      return { image, ok: true, verified: await verifyImage(image, { ...question, ...platform }, deps) };
+    } catch (error) {
+      if (error instanceof WaybillError) return { image, ok: false, reason: error.reason };
+      throw error;
+    }
+  });
+  const byName = new Map(judged.map((outcome) => [outcome.image, outcome]));
+  print(
+    images.flatMap((image) => byName.get(image) ?? []),
+    { kind: question.kind, trustedRoot: trust.named ?? null },
+    context,
   );
+}
+
+async function depsFrom(
+  images: readonly string[],
+  flags: ImagesFlags,
+  context: CliContext,
+  trust: VerifyImageDeps['trust'],
+): Promise<VerifyImageDeps> {
+  const cosignRepository = context.env['COSIGN_REPOSITORY'];
+  return {
+    registry: await registryFrom(flags, context, images),
+    trust,
+    clock: context.clock,
+    ...(cosignRepository === undefined ? {} : { cosignRepository }),
+  };
+}
+
+const LIST_BYTES_MAX = 1024 * 1024;
+
+/** The images of the command line, then those of the file; empty lines and `#` comments left out. */
+async function imagesFrom(given: readonly string[], { from }: ImagesFlags): Promise<readonly string[]> {
+  const listed = from === undefined ? [] : await linesOf(from);
+  const images = [...given, ...listed];
+  if (images.length > 0) return images;
+  const actual = from === undefined ? 'none' : `none in ${from}`;
+  throw fail(R.usage, { expected: 'at least one image', actual });
+}
+
+async function linesOf(path: string): Promise<string[]> {
+  const [{ readInput }, { utf8Text }] = await Promise.all([import('./input.ts'), import('#base/bytes')]);
+  const lines = utf8Text(await readInput(path, LIST_BYTES_MAX)).split('\n');
+  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+interface Asked {
+  readonly kind: VerifyImageQuestion['kind'];
+  readonly trustedRoot: { readonly origin: string; readonly sha256: string } | null;
+}
+
+function print(outcomes: readonly Outcome[], { kind, trustedRoot }: Asked, context: CliContext): void {
   const failed = outcomes.filter((outcome) => !outcome.ok);
   const value = {
     ok: failed.length === 0,
-    trustedRoot: { origin: trust.origin, sha256: trust.trustedRootSha256 },
+    trustedRoot,
     images: outcomes.map((outcome) =>
       outcome.ok
         ? { ok: true, ...verifiedJson(outcome.verified) }
@@ -54,11 +110,8 @@ export async function verifyAll(
   };
   const accepted = outcomes.flatMap((outcome) => (outcome.ok ? [renderVerified(outcome.verified)] : []));
   if (context.json || accepted.length > 0) {
-    context.result(
-      `waybill.dev/verify${question.kind === 'attestation' ? '-attestation' : ''}/v1`,
-      value,
-      () => accepted.join('\n'),
-    );
+    const schema = `waybill.dev/verify${kind === 'attestation' ? '-attestation' : ''}/v1`;
+    context.result(schema, value, () => accepted.join('\n'));
   }
   for (const outcome of failed) {
     context.stderr(`${outcome.image}\n${renderReason(outcome.reason, context.useColor)}`);

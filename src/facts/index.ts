@@ -4,5 +4,12 @@ export type { AttachedItem } from './item.ts';
 export * from './judge.ts';
 export * from './mirror.ts';
 export { R as factsReasons } from './reasons.ts';
-export { attachedItems, type PlacesOf, registryEvidence } from './registry-evidence.ts';
+export {
+  attachedItems,
+  type PlacesOf,
+  type ReadAttachments,
+  readEvidence,
+  readingOnce,
+  registryEvidence,
+} from './registry-evidence.ts';
 export * from './source.ts';

@@ -1,4 +1,5 @@
 /** Evidence from a registry (or a layout): what `#oci` finds attached, as items the verifier can judge. */
+import type { Digest } from '#base/brand';
 import { type Attachments, type ImageSource, listAttachments } from '#oci';
 import { DSSE_MEDIA_TYPE, SIMPLE_SIGNING_MEDIA_TYPE } from '#verify';
 import type { AttachedItem } from './item.ts';
@@ -7,10 +8,32 @@ import type { ImageEvidenceSource, ImageLocation } from './judge.ts';
 /** Where signatures of a repository are read: usually the repository itself, and one of COSIGN_REPOSITORY. */
 export type PlacesOf = (image: ImageLocation) => readonly ImageSource[];
 
-export function registryEvidence(placesOf: PlacesOf): ImageEvidenceSource {
-  return {
-    attached: async (image) => attachedItems(await listAttachments(placesOf(image), image.digest)),
+/** Reads what is attached to `digest` in all the places. */
+export type ReadAttachments = (places: readonly ImageSource[], digest: Digest) => Promise<Attachments>;
+
+/** Signatures and attestations; an SBOM without a signature is no evidence. */
+export const readEvidence: ReadAttachments = (places, digest) =>
+  listAttachments(places, digest, { suffixes: ['sig', 'att'] });
+
+/**
+ * The same for whoever asks several questions about an image: it is read once. To be made for one command, since
+ * what it has read it never reads again.
+ */
+export function readingOnce(read: ReadAttachments = readEvidence): ReadAttachments {
+  const started = new Map<string, Promise<Attachments>>();
+  return (places, digest) => {
+    const key = `${places.map(({ name }) => name).join(' ')}@${digest}`;
+    const known = started.get(key) ?? read(places, digest);
+    started.set(key, known);
+    return known;
   };
+}
+
+export function registryEvidence(
+  placesOf: PlacesOf,
+  read: ReadAttachments = readEvidence,
+): ImageEvidenceSource {
+  return { attached: async (image) => attachedItems(await read(placesOf(image), image.digest)) };
 }
 
 /** Both layouts, nothing left out: what could not be read is an item too. */

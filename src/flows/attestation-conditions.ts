@@ -1,15 +1,13 @@
 /** Conditions on a verified predicate, in CEL. They are asked after the verifier, never instead of it. */
-import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import { fail, type Reason, reason } from '#base/reason';
 import { attempt } from '#base/result';
 import type { Statement } from '#formats/intoto';
-import { compileCel, type Json } from '#policy';
+import { type CelProgram, compileCel, type Json } from '#policy';
 import { R } from './verify-reasons.ts';
 
 export interface Conditions {
-  /** Why the statement does not do; undefined when every condition is true. WB-908 or WB-914. */
-  fault(statement: Statement): Reason | undefined;
-  /** Throws the fault; also when there is no statement. */
-  require(statement: Statement | undefined): void;
+  /** Why a verified statement, or the lack of one, does not do. Undefined: all are true. WB-908 or WB-914. */
+  fault(statement: Statement | undefined): Reason | undefined;
 }
 
 const variables = ['predicate', 'predicateType', 'subject'] as const;
@@ -24,29 +22,29 @@ export function compileConditions(texts: readonly string[]): Conditions {
       actual: `${text}: ${compiled.error.actual}`,
     });
   });
-  const fault = (statement: Statement): Reason | undefined => {
-    const { predicate, predicateType, subject } = statement;
-    const values = { predicate, predicateType, subject } as unknown as Record<string, Json>;
-    for (const program of programs) {
-      const run = attempt(() => program.run(values));
-      if (!run.ok) {
-        const actual = `${run.error.actual} (${program.text})`;
-        return reason(R.conditionFailed, { expected: `${program.text} to be true or false`, actual });
-      }
-      if (!run.value) {
-        return reason(R.condition, { expected: program.text, actual: `false on the ${predicateType}` });
-      }
-    }
-    return undefined;
-  };
   return {
-    fault,
-    require(statement) {
-      const why =
-        statement === undefined
-          ? reason(R.condition, { expected: texts.join(' and '), actual: 'a signature without a statement' })
-          : fault(statement);
-      if (why !== undefined) throw new WaybillError(why);
+    fault(statement) {
+      if (statement === undefined) {
+        const expected = texts.join(' and ');
+        return reason(R.condition, { expected, actual: 'a signature without a statement' });
+      }
+      return firstFault(programs, statement);
     },
   };
+}
+
+function firstFault(programs: readonly CelProgram[], statement: Statement): Reason | undefined {
+  const { predicate, predicateType, subject } = statement;
+  const values = { predicate, predicateType, subject } as unknown as Record<string, Json>;
+  for (const program of programs) {
+    const run = attempt(() => program.run(values));
+    if (!run.ok) {
+      const actual = `${run.error.actual} (${program.text})`;
+      return reason(R.conditionFailed, { expected: `${program.text} to be true or false`, actual });
+    }
+    if (!run.value) {
+      return reason(R.condition, { expected: program.text, actual: `false on the ${predicateType}` });
+    }
+  }
+  return undefined;
 }

@@ -5,7 +5,7 @@
 import type { Digest } from '#base/brand';
 import { fail, WaybillError } from '#base/reason';
 import { type NonEmpty, unwrap } from '#base/result';
-import type { MirrorMap } from '#facts';
+import { type MirrorMap, readingOnce } from '#facts';
 import { COSIGN_SIGN_V1, predicateTypes } from '#formats/intoto';
 import type { Platform } from '#formats/oci';
 import { parseReference, pinnedText, repositoryText } from '#formats/reference';
@@ -59,12 +59,9 @@ export async function checkImage(
   expected: CheckExpectations,
   deps: CheckImageDeps,
 ): Promise<CheckedImage> {
-  const check = new ImageCheck(
-    given,
-    expected,
-    deps,
-    await resolveImage(deps.registry, placeOf(given, deps)),
-  );
+  const resolved = await resolveImage(deps.registry, placeOf(given, deps));
+  // Eight questions, one reading: what is attached is fetched once.
+  const check = new ImageCheck(given, expected, { ...deps, attachments: readingOnce() }, resolved);
   return { given, pinned: check.pinned, digest: check.digest, items: await check.items() };
 }
 
@@ -82,18 +79,20 @@ const folderOf = (text: string): string =>
 
 const isFile = (text: string): boolean => /^(?:oci|oci-archive|docker-archive):/.test(text);
 
+type SharedDeps = CheckImageDeps & Required<Pick<CheckImageDeps, 'attachments'>>;
+
 class ImageCheck {
   readonly digest: Digest;
   /** For people and policies. */
   readonly pinned: string;
   readonly #given: string;
   readonly #expected: CheckExpectations;
-  readonly #deps: CheckImageDeps;
+  readonly #deps: SharedDeps;
   readonly #resolved: ResolvedImage;
   /** By digest, where it is read. */
   readonly #place: string;
 
-  constructor(given: string, expected: CheckExpectations, deps: CheckImageDeps, resolved: ResolvedImage) {
+  constructor(given: string, expected: CheckExpectations, deps: SharedDeps, resolved: ResolvedImage) {
     this.digest = resolved.digest;
     this.#given = given;
     this.#expected = expected;
@@ -235,6 +234,7 @@ class ImageCheck {
     return checkLog({
       digest: this.digest,
       places: this.#places(),
+      attachments: this.#deps.attachments,
       groups: await Promise.all(groups),
       trust: trustedRoot,
       ...(audit === undefined ? {} : { audit: { auditUrl: audit, trustedRoot, transport, clock, random } }),
@@ -252,9 +252,15 @@ class ImageCheck {
     if (policies === undefined) throw notAsked('a policy');
     if (isFile(this.#given))
       throw notAsked('an image in a registry', 'policies match the name of an image: check it where it lies');
-    const { registry, mirror, trust, clock } = this.#deps;
+    const { registry, mirror, trust, clock, attachments } = this.#deps;
     const pod = podOf(this.pinned, namespace);
-    const [verdict] = await policyTest(policies, [pod], namespace, { registry, mirror, trust, clock });
+    const [verdict] = await policyTest(policies, [pod], namespace, {
+      registry,
+      mirror,
+      trust,
+      clock,
+      attachments,
+    });
     if (verdict === undefined) throw new Error('one object was asked for, and none was judged');
     const lines = verdict.results.map(
       ({ policy, rule, status, message }) => `${status} ${policy}/${rule}: ${message}`,

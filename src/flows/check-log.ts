@@ -2,8 +2,9 @@
 import type { Digest } from '#base/brand';
 import { toHex } from '#base/bytes';
 import { fail, WaybillError } from '#base/reason';
+import type { ReadAttachments } from '#facts';
 import { parseBundle } from '#formats/bundle';
-import { type ImageSource, listAttachments } from '#oci';
+import type { ImageSource } from '#oci';
 import { type Accepted, type LoggedEntry, type TrustMaterial, verifyLogEntry } from '#verify';
 import { CheckFailure, type Found, notAsked } from './check-item.ts';
 import { R } from './check-reasons.ts';
@@ -20,6 +21,7 @@ export interface AcceptedGroup {
 export interface LogQuestion {
   readonly digest: Digest;
   readonly places: readonly ImageSource[];
+  readonly attachments: ReadAttachments;
   readonly groups: readonly AcceptedGroup[];
   readonly trust: TrustMaterial;
   /** The audit service; without it only what the image carries is asked. */
@@ -71,8 +73,9 @@ const isSame = ({ log, entry }: LoggedEntry, { host, logIndex }: EntryName): boo
   log.host === host && entry.logIndex === logIndex;
 
 /** Every entry of an attached bundle whose inclusion proof holds. */
-async function provenEntries({ places, digest, trust }: LogQuestion): Promise<LoggedEntry[]> {
-  const attached = await listAttachments(places, digest);
+async function provenEntries(question: LogQuestion): Promise<LoggedEntry[]> {
+  const { places, digest, trust, attachments } = question;
+  const attached = await attachments(places, digest);
   return attached.bundles.flatMap(({ bytes }) => {
     const bundle = parseBundle(bytes);
     const entries = bundle.ok ? bundle.value.tlogEntries : [];

@@ -5,7 +5,7 @@
 import type { Clock } from '#base/clock';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import { createJudge, type MirrorMap, mirroredRegistry, type Trust } from '#facts';
+import { createJudge, type MirrorMap, mirroredRegistry, type ReadAttachments, type Trust } from '#facts';
 import type { Registry } from '#oci';
 import {
   type AdmissionRequest,
@@ -25,6 +25,8 @@ export interface PolicyTestDeps {
   readonly mirror: MirrorMap;
   readonly trust: Trust;
   readonly clock: Clock;
+  /** Shared with other questions about the same image. */
+  readonly attachments?: ReadAttachments;
   /** Milliseconds for one object; default one minute. */
   readonly timeoutMs?: number;
 }
@@ -71,7 +73,7 @@ export async function policyTest(
     const actual = [...new Set(objects.map((object) => text(map(object)['kind'])))].join(', ');
     throw fail(R.resource, { expected: 'at least one object that names an image', actual });
   }
-  const source = mirroredRegistry(deps.registry, deps.mirror);
+  const source = mirroredRegistry(deps.registry, deps.mirror, deps.attachments);
   const judge = createJudge({ source, trust: () => deps.trust, clock: deps.clock });
   const verdicts: ObjectVerdict[] = [];
   for (const object of objects) {

@@ -4,13 +4,25 @@
  */
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
-import { fail, type Reason, WaybillError } from '#base/reason';
-import { assertNever, isNonEmpty, type NonEmpty } from '#base/result';
-import { createJudge, registryEvidence, type Trust } from '#facts';
-import { pinnedText, type Reference } from '#formats/reference';
-import { attachmentPlaces, type ImageSource, openImage, type Registry } from '#oci';
+import { type Reason, WaybillError } from '#base/reason';
+import { assertNever, isNonEmpty, type NonEmpty, unwrap } from '#base/result';
+import { type AttachedItem, attachedItems, judgeItems, type ReadAttachments, type Trust } from '#facts';
+import { COSIGN_SIGN_V1 } from '#formats/intoto';
+import type { Platform } from '#formats/oci';
+import { pinnedText } from '#formats/reference';
+import {
+  attachmentPlaces,
+  type ImageSource,
+  type LegacySuffix,
+  listAttachments,
+  type OpenedImage,
+  openImage,
+  type Registry,
+  selectPlatform,
+} from '#oci';
 import type { Accepted, Requirements } from '#verify';
-import { R } from './reasons.ts';
+import type { Conditions } from './attestation-conditions.ts';
+import { imageRefusal } from './image-refusal.ts';
 
 export interface VerifyImageDeps {
   readonly registry: Registry;
@@ -18,12 +30,18 @@ export interface VerifyImageDeps {
   readonly clock: Clock;
   /** Repository that signatures are kept in instead (COSIGN_REPOSITORY). */
   readonly cosignRepository?: string;
+  /** Shared with other questions about the same image; default: what this question needs is read. */
+  readonly attachments?: ReadAttachments;
 }
 
 export interface VerifyImageQuestion {
   /** What is looked for, for messages and the exit code when nothing is there. */
   readonly kind: 'signature' | 'attestation';
   readonly requirements: Requirements;
+  /** What the predicate of a verified attestation must say besides. */
+  readonly conditions?: Conditions;
+  /** Of an index, the image that is meant; absent: what the name names. */
+  readonly platform?: Platform;
 }
 
 export interface VerifiedImage {
@@ -33,92 +51,105 @@ export interface VerifiedImage {
   readonly pinned: string;
   readonly digest: Digest;
   readonly accepted: NonEmpty<Accepted>;
+  /** Where each of `accepted` was found, as it lies there. */
+  readonly items: NonEmpty<AttachedItem>;
   /** Why the others did not count. */
   readonly refused: readonly Reason[];
 }
 
-/** Throws WB-901/902 (nothing there, exit 10), the nearest refusal, or the cause of unavailability. */
+/**
+ * Throws WB-901/902 (nothing there, exit 10), WB-502 (no such image), the nearest refusal, or the cause of
+ * unavailability.
+ */
 export async function verifyImage(
   given: string,
   question: VerifyImageQuestion,
   deps: VerifyImageDeps,
 ): Promise<VerifiedImage> {
-  const image = await locate(given, deps);
-  const judge = createJudge({
-    source: registryEvidence(() => image.places),
-    trust: () => deps.trust,
-    clock: deps.clock,
-  });
-  const judgement = await judge.judgeImage(
-    { repository: image.name, digest: image.digest },
-    { hash: 'one', questions: [{ id: 'one', requirements: question.requirements }] },
-  );
-  if (judgement.kind === 'unavailable') throw new WaybillError(judgement.cause);
+  const image = await locate(given, question.platform, deps);
+  const read = deps.attachments ?? readingFor(question.requirements);
+  const found = attachedItems(await read(image.places, image.digest));
   const accepted: Accepted[] = [];
+  const items: AttachedItem[] = [];
   const refused: Reason[] = [];
   const causes: Reason[] = [];
-  for (const verdict of judgement.facts.answers.get('one') ?? []) {
-    if (verdict.outcome === 'accepted') accepted.push(verdict);
+  for (const item of found) {
+    const verdict = judgeOne(item, image.digest, question, deps);
+    if (verdict === undefined) continue;
+    if (verdict.outcome === 'unavailable') causes.push(verdict.cause);
     else if (verdict.outcome === 'rejected') refused.push(verdict.reason);
-    else if (verdict.outcome === 'unavailable') causes.push(verdict.cause);
-    else assertNever(verdict);
+    else if (verdict.outcome === 'accepted') {
+      const why = unmet(verdict, question.conditions);
+      if (why !== undefined) refused.push(why);
+      else {
+        accepted.push(verdict);
+        items.push(item);
+      }
+    } else assertNever(verdict);
   }
   const { pinned, digest } = image;
-  if (isNonEmpty(accepted)) return { given, pinned, digest, accepted, refused };
+  if (isNonEmpty(accepted) && isNonEmpty(items)) return { given, pinned, digest, accepted, items, refused };
   const [cause] = causes;
   if (cause !== undefined) throw new WaybillError(cause);
-  throw refusal(question.kind, pinned, refused, question.requirements);
+  // A digest was taken at its word so far: nothing attached may also mean that there is no such image.
+  const there = found.length === 0 ? await image.source.manifest(digest) : undefined;
+  throw imageRefusal(question, pinned, refused, { count: found.length, isIndex: there?.kind === 'index' });
+}
+
+/** Undefined for an item of another type than asked for: it is no candidate. */
+function judgeOne(
+  item: AttachedItem,
+  digest: Digest,
+  { requirements }: VerifyImageQuestion,
+  { trust, clock }: VerifyImageDeps,
+) {
+  const questions = [{ id: 'one', requirements }];
+  return judgeItems(digest, [item], questions, trust.material, clock.now()).answers.get('one')?.[0];
+}
+
+function unmet({ statement }: Accepted, conditions: Conditions | undefined): Reason | undefined {
+  return conditions === undefined ? undefined : conditions.fault(statement);
+}
+
+/**
+ * What can meet the requirements and nothing else: signatures of the older layout lie under `.sig`, statements
+ * of every other type under `.att`. With the referrers and their fallback tag that is three requests.
+ */
+function readingFor({ predicate }: Requirements): ReadAttachments {
+  const isAsked = (suffix: LegacySuffix): boolean =>
+    predicate.kind === 'any' ||
+    predicate.types.some((type) => (type === COSIGN_SIGN_V1) === (suffix === 'sig'));
+  const suffixes = (['sig', 'att'] as const).filter(isAsked);
+  return (places, digest) => listAttachments(places, digest, { suffixes });
 }
 
 interface Located {
-  readonly name: string;
   readonly pinned: string;
   readonly digest: Digest;
+  readonly source: ImageSource;
   readonly places: readonly ImageSource[];
 }
 
-async function locate(given: string, deps: VerifyImageDeps): Promise<Located> {
+async function locate(
+  given: string,
+  platform: Platform | undefined,
+  deps: VerifyImageDeps,
+): Promise<Located> {
   const image = await openImage(deps.registry, given);
-  // A digest needs no question to the registry: what is attached to it is asked for by that digest.
-  const known = image.selector.digest;
-  const digest = known ?? (await image.source.resolve(image.selector)).digest;
-  if (image.reference === undefined) {
+  const { source, reference } = image;
+  const digest = await digestOf(image, platform);
+  if (reference === undefined) {
     const name = image.name.replace(/@sha256:[0-9a-f]{64}$/, '');
-    return { name, pinned: `${name}@${digest}`, digest, places: [image.source] };
+    return { pinned: `${name}@${digest}`, digest, source, places: [source] };
   }
-  return {
-    name: `${image.reference.registry}/${image.reference.repository}`,
-    pinned: pinnedText(image.reference, digest),
-    digest,
-    places: placesFor(deps, image.reference),
-  };
+  const places = attachmentPlaces(deps.registry, reference, deps.cosignRepository).read;
+  return { pinned: pinnedText(reference, digest), digest, source, places };
 }
 
-function placesFor(deps: VerifyImageDeps, reference: Reference): readonly ImageSource[] {
-  return attachmentPlaces(deps.registry, reference, deps.cosignRepository).read;
-}
-
-/** Exit codes in the order of "how near was it": an identity is the last thing checked. */
-const nearness = [14, 15, 13, 12, 16];
-
-function refusal(
-  kind: VerifyImageQuestion['kind'],
-  pinned: string,
-  refused: readonly Reason[],
-  requirements: Requirements,
-): WaybillError {
-  const rank = (why: Reason): number => {
-    const at = nearness.indexOf(why.exit);
-    return at < 0 ? nearness.length : at;
-  };
-  const [nearest] = refused.toSorted((a, b) => rank(a) - rank(b));
-  if (nearest !== undefined) {
-    const more = refused.length > 1 ? ` (nearest of ${refused.length} on ${pinned})` : ` on ${pinned}`;
-    return new WaybillError({ ...nearest, actual: `${nearest.actual}${more}` });
-  }
-  const { predicate } = requirements;
-  const type = predicate.kind === 'anyOf' ? ` of type ${predicate.types.join(' or ')}` : '';
-  return kind === 'signature'
-    ? fail(R.noSignature, { expected: `a signature on ${pinned}`, actual: 'none is attached' })
-    : fail(R.noAttestation, { expected: `an attestation${type} on ${pinned}`, actual: 'none is attached' });
+async function digestOf({ source, selector }: OpenedImage, platform: Platform | undefined): Promise<Digest> {
+  // A digest needs no question to the registry: what is attached to it is asked for by that digest.
+  const digest = selector.digest ?? (await source.resolve(selector)).digest;
+  if (platform === undefined) return digest;
+  const manifest = await source.manifest(digest);
+  return manifest.kind === 'index' ? unwrap(selectPlatform(manifest, platform)).digest : digest;
 }

@@ -99,13 +99,16 @@ export type Attachment = AttachedBundle | LegacySignature | LegacyAttestation | 
 export interface ListOptions {
   /** Prefix of legacy tags. */
   readonly tagPrefix?: string;
+  /** Legacy tags to look at; each is a request. Default: all. */
+  readonly suffixes?: readonly LegacySuffix[];
 }
 
 const AT_ONCE = 8;
 
 /**
  * Lists what is attached to `subject` in every place given (the image's own repository, and the one of
- * COSIGN_REPOSITORY). Throws when a place cannot be asked, and WB-189 when there is more than
+ * COSIGN_REPOSITORY). A place is asked for its referrers, the fallback tag and each legacy tag, all at once; then
+ * every manifest and blob is fetched once, however many pieces lie in it. Throws when a place cannot be asked, and WB-189 when there is more than
  * `limits.signaturesPerImage`, or more bytes than two attachments may have: never the first n silently.
  */
 export async function listAttachments(
@@ -118,7 +121,8 @@ export async function listAttachments(
   const found = await Promise.all(all.map((place) => findIn(place, subject, options, problems)));
   const jobs = distinct(found.flat());
   checkAmount(jobs);
-  const read = await mapLimited(jobs, AT_ONCE, (job) => orProblem(job.from, problems, () => job.read()));
+  const blob = readingOnce();
+  const read = await mapLimited(jobs, AT_ONCE, (job) => orProblem(job.from, problems, () => job.read(blob)));
   return sorted(subject, read, problems);
 }
 
@@ -128,7 +132,24 @@ interface Job {
   readonly from: string;
   /** Bytes `read` will fetch. */
   readonly size: number;
-  read(): Promise<Attachment>;
+  read(blob: ReadLayer): Promise<Attachment>;
+}
+
+type ReadLayer = (place: ImageSource, layer: Descriptor) => Promise<Uint8Array>;
+
+/** All signatures of an image are over the same payload, and places may hold the same bundle. */
+function readingOnce(): ReadLayer {
+  const started = new Map<Digest, { readonly place: ImageSource; readonly bytes: Promise<Uint8Array> }>();
+  return (place, layer) => {
+    const known = started.get(layer.digest);
+    if (known !== undefined) {
+      // What one place lost, another may still have.
+      return known.place === place ? known.bytes : known.bytes.catch(() => readBlob(place, layer));
+    }
+    const bytes = readBlob(place, layer);
+    started.set(layer.digest, { place, bytes });
+    return bytes;
+  };
 }
 
 async function findIn(
@@ -139,7 +160,7 @@ async function findIn(
 ): Promise<readonly Job[]> {
   const [referrers, ...tagged] = await Promise.all([
     referrerJobs(place, subject, problems),
-    ...legacySuffixes.map((suffix) =>
+    ...(options.suffixes ?? legacySuffixes).map((suffix) =>
       tagJobs(place, legacyTag(subject, suffix, options.tagPrefix), suffix, problems),
     ),
   ]);
@@ -209,10 +230,10 @@ function bundleJob(place: ImageSource, at: Attached, layer: Descriptor, manifest
     key: layer.digest,
     from: at.from,
     size: layer.size,
-    read: async () => ({
+    read: async (blob) => ({
       kind: 'bundle',
       ...at,
-      bytes: await readBlob(place, layer),
+      bytes: await blob(place, layer),
       mediaType: layer.mediaType,
       ...(predicateType === undefined ? {} : { predicateType }),
     }),
@@ -226,28 +247,28 @@ function legacyJob(
   suffix: LegacySuffix | undefined,
 ): Job | undefined {
   const material = legacyMaterial(layer.annotations);
-  const job = (size: number, read: () => Promise<Attachment>): Job => ({
+  const job = (size: number, read: Job['read']): Job => ({
     key: `${layer.digest} ${JSON.stringify(material)}`,
     from: at.from,
     size,
     read,
   });
   if (layer.mediaType === mediaType.simpleSigning) {
-    return job(layer.size, async () => ({
+    return job(layer.size, async (blob) => ({
       kind: 'legacySignature',
       ...at,
       ...material,
-      payload: await readBlob(place, layer),
+      payload: await blob(place, layer),
       layer,
     }));
   }
   if (layer.mediaType === mediaType.dsseEnvelope) {
     const predicateType = layer.annotations.get(annotation.predicateType);
-    return job(layer.size, async () => ({
+    return job(layer.size, async (blob) => ({
       kind: 'legacyAttestation',
       ...at,
       ...material,
-      envelope: await readBlob(place, layer),
+      envelope: await blob(place, layer),
       ...(predicateType === undefined ? {} : { predicateType }),
       layer,
     }));

@@ -37,8 +37,16 @@ export interface HostAuth {
 
 export function hostAuth(registry: string, options: AuthOptions): HostAuth {
   const headers = new Map<string, Secret>();
+  const asking = new Map<string, Promise<Secret | undefined>>();
   let known: Challenge | undefined;
-  const request = async (challenge: Challenge, scope: Scope): Promise<Secret | undefined> => {
+  // Requests that run side by side need one token, not one each.
+  const request = (challenge: Challenge, scope: Scope): Promise<Secret | undefined> => {
+    const key = scopeText(scope);
+    const running = asking.get(key) ?? find(challenge, scope).finally(() => asking.delete(key));
+    asking.set(key, running);
+    return running;
+  };
+  const find = async (challenge: Challenge, scope: Scope): Promise<Secret | undefined> => {
     const found = await options.credentials.find(registry, scope.repository);
     const credential = found?.credential;
     if (credential?.kind === 'bearer') return new Secret(`Bearer ${credential.token.reveal()}`);

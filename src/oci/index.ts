@@ -10,6 +10,7 @@ export {
 export { type LegacySuffix, legacyTag } from './attachment-tags.ts';
 export * from './attachments.ts';
 export { type Cleaned, type CleanKind, cleanAttachments } from './clean.ts';
+export { mapLimited } from './concurrent.ts';
 export { type CopyOptions, type CopyResult, copyImage } from './copy.ts';
 export * from './credentials.ts';
 export { isLoopback } from './hosts.ts';

@@ -67,6 +67,8 @@ export class Wire {
   readonly #options: RegistryOptions;
   readonly #auth: HostAuth;
   #origin: Promise<string> | undefined;
+  /** Settled when the first answer is there, or when the token it asked for is. */
+  #acquainted: Promise<void> | undefined;
 
   constructor(registry: string, options: RegistryOptions) {
     this.registry = registry;
@@ -122,9 +124,33 @@ export class Wire {
     }
   }
 
+  /**
+   * Nearly every registry refuses the first request and says where a token is had. So the others wait for that
+   * one: they would all be refused and all be sent twice. A loopback registry is asked at once.
+   */
   async #exchange<T extends HttpResponse | HttpStream>(
     request: WireRequest,
     once: (http: HttpRequest) => Promise<T>,
+  ): Promise<T> {
+    if (isLoopback(endpointHost(this.registry))) return this.#persist(request, once, () => {});
+    if (this.#acquainted !== undefined) {
+      await this.#acquainted;
+      return this.#persist(request, once, () => {});
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#acquainted = promise;
+    try {
+      return await this.#persist(request, once, resolve);
+    } finally {
+      resolve();
+    }
+  }
+
+  /** `acquainted` is called when the registry has told what it wants. */
+  async #persist<T extends HttpResponse | HttpStream>(
+    request: WireRequest,
+    once: (http: HttpRequest) => Promise<T>,
+    acquainted: () => void,
   ): Promise<T> {
     let learned = false;
     for (let attempt = 0; ; attempt++) {
@@ -133,7 +159,10 @@ export class Wire {
       if (response.status === 401 && !learned) {
         await discard(response);
         learned = true;
-        if (await this.#auth.learn(response.headers.get('www-authenticate'), request.scope)) continue;
+        if (await this.#auth.learn(response.headers.get('www-authenticate'), request.scope)) {
+          acquainted();
+          continue;
+        }
       }
       if (response.status === 401 || response.status === 403) {
         throw await this.#authError(request, response);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { addConditionOption, type ConditionFlags, conditionsFrom } from '../condition-options.ts';
 import type { CliContext } from '../context.ts';
@@ -25,7 +26,8 @@ export function register(program: Command, context: CliContext): void {
     const requirements = await requirementsFor(flags, { predicateTypes }, context);
     const conditions = await conditionsFrom(flags);
     const verified = await verifiedBlob(file, { kind: 'attestation', requirements }, flags, context);
-    conditions?.require(verified.accepted.statement);
+    const why = conditions?.fault(verified.accepted.statement);
+    if (why !== undefined) throw new WaybillError(why);
     printBlob(verified, 'waybill.dev/verify-blob-attestation/v1', context);
   });
 }

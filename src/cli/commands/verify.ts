@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addIdentityOptions, type IdentityFlags, requirementsFor } from '../identity-options.ts';
-import { type RegistryFlags, withRegistryOptions } from '../registry-options.ts';
+import { withRegistryOptions } from '../registry-options.ts';
 import { annotationsFrom, collect } from '../sign-options.ts';
-import { addTrustOptions, type TrustFlags } from '../trust-options.ts';
-import { verifyAll } from '../verify-images.ts';
+import { addTrustOptions } from '../trust-options.ts';
+import { type ImagesFlags, verifyAll, withImagesOptions } from '../verify-images.ts';
 
-interface Flags extends IdentityFlags, TrustFlags, RegistryFlags {
+interface Flags extends IdentityFlags, ImagesFlags {
   readonly annotations: readonly string[];
   readonly acceptAnyPredicate?: boolean;
 }
@@ -14,8 +14,8 @@ interface Flags extends IdentityFlags, TrustFlags, RegistryFlags {
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('verify')
-    .description('Verifies that images carry a signature by the expected identity. All images are judged.')
-    .argument('<image...>', 'registry/repository@sha256:…, a tag, or oci:DIR')
+    .description('Verifies that images carry a signature by the expected identity. All images are judged.');
+  withImagesOptions(command)
     .option('-a, --annotations <key=value>', 'annotation the signature must carry', collect, [])
     .option('--accept-any-predicate', 'count any attestation as a signature, as cosign does with bundles');
   withRegistryOptions(addTrustOptions(addIdentityOptions(command)));
