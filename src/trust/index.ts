@@ -4,6 +4,7 @@ export {
   clientTrustConfigBytes,
   loadTrust,
   pinRoot,
+  readTufRoot,
   rootChecksum,
   SIGNING_CONFIG_TARGET,
   TRUSTED_ROOT_TARGET,
@@ -25,4 +26,4 @@ export { mirrorSource } from './sources.ts';
 export { openRepository, type TufMemory, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
 export { mirrorFolder } from './tuf-cache.ts';
 export { initTufFolder, type TufFolder, type TufFolderOptions, withTufFolder } from './tuf-folder.ts';
-export { type MirrorOptions, type MirrorResult, mirrorRepository } from './tuf-mirror.ts';
+export { type MirrorOptions, type MirrorResult, mirrorRepository, newestRoot } from './tuf-mirror.ts';

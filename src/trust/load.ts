@@ -147,6 +147,13 @@ export async function pinRoot(
   return trust;
 }
 
+/** Reads a TUF root that was handed over as a file. Throws WB-604, or WB-608 for another checksum. */
+export async function readTufRoot(path: string, checksum?: string): Promise<Uint8Array> {
+  const root = await readTrustFile(path);
+  if (checksum !== undefined) requireChecksum(root, checksum);
+  return root;
+}
+
 function requireChecksum(root: Uint8Array, checksum: string): void {
   const [, algorithm = 'sha512', hex = ''] = /^(?:(sha256|sha512):)?([0-9a-f]+)$/i.exec(checksum) ?? [];
   const actual = toHex(hash(algorithm as 'sha256' | 'sha512', root));

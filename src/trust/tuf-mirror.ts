@@ -3,7 +3,7 @@
  * role, delegated ones too, and every target is checked before a byte of it is visible; `timestamp.json` is
  * written last, so that a crash or a refusal leaves the copy as it was.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata, MetadataKind, type Targets } from '@tufjs/models';
@@ -52,6 +52,16 @@ export async function mirrorRepository(options: MirrorOptions): Promise<MirrorRe
   } finally {
     await rm(state, { recursive: true, force: true });
   }
+}
+
+/** The newest root a copy holds: where its next update starts. Undefined when there is no copy yet. */
+export async function newestRoot(folder: string): Promise<Uint8Array | undefined> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const newest = Math.max(0, ...names.map((name) => Number(/^(\d+)\.root\.json$/.exec(name)?.[1] ?? 0)));
+  return newest === 0 ? undefined : readFileIfThere(join(folder, `${newest}.root.json`));
 }
 
 /** What the copy holds already is what a newer version is compared with: it never goes back. */

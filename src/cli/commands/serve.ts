@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
 import type { AdmissionConfig, TlsConfig, Unmatched } from '#services/admission';
 import type { CliContext } from '../context.ts';
+import { addressOf } from '../listen.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { collect } from '../sign-options.ts';
@@ -132,15 +133,6 @@ function exceptionsFrom({ exceptions, approvers, outbox }: Flags): Pick<Admissio
   if (given.length === 0) return {};
   const expected = '--exceptions DIR, --approvers FILE and --outbox FILE together';
   throw fail(R.optionValue, { expected, actual: `${given.length} of them` });
-}
-
-function addressOf(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw fail(R.optionValue, { expected: '--listen HOST:PORT', actual: JSON.stringify(text) });
-  }
-  return { host: match[1] ?? (match[2] as string), port };
 }
 
 function tlsFrom(flags: Flags, host: string): TlsConfig {

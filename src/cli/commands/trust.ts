@@ -5,6 +5,7 @@ import { rfc3339 } from '#base/clock';
 import type { CaAuthority, LogAuthority, Validity } from '#formats/trusted-root';
 import type { Trust, TrustOptions } from '#trust';
 import type { CliContext } from '../context.ts';
+import { addTrustMirror } from '../trust-mirror.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -21,6 +22,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--root-checksum <checksum>', 'sha256:… or sha512:… of that file')
     .option('--cache-dir <dir>', 'where verified trust metadata is kept')
     .action((options: TrustOptions) => pin(options, context));
+  addTrustMirror(trust, context);
 }
 
 async function showTrust(options: TrustFlags, context: CliContext): Promise<void> {
