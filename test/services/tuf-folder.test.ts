@@ -7,6 +7,8 @@ import { createHttpServer } from '#platform/http-server';
 import { createLogger } from '#platform/telemetry';
 import { registerTufFolder } from '#services/tuf';
 
+const HASH = 'ab'.repeat(32);
+
 test('a folder is served below targets/ and at its top, and nothing beside it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-tuf-folder-'));
   const app = createHttpServer({ log: createLogger('test', 'silent'), bodyBytesMax: 1024 });
@@ -15,13 +17,13 @@ test('a folder is served below targets/ and at its top, and nothing beside it', 
     await writeFile(join(folder, 'secret.json'), 'secret');
     await writeFile(join(folder, 'copy/timestamp.json'), '{}');
     await writeFile(join(folder, 'copy/.hidden.json'), '{}');
-    await writeFile(join(folder, 'copy/targets/host.example/ab.keys.json'), '{"k":1}');
+    await writeFile(join(folder, 'copy/targets/host.example', `${HASH}.keys.json`), '{"k":1}');
     registerTufFolder(app, join(folder, 'copy'));
     const get = (url: string) => app.inject({ method: 'GET', url });
     const timestamp = await get('/timestamp.json');
     assert.equal(timestamp.statusCode, 200);
     assert.equal(timestamp.headers['cache-control'], 'no-cache');
-    assert.equal((await get('/targets/host.example/ab.keys.json')).body, '{"k":1}');
+    assert.equal((await get(`/targets/host.example/${HASH}.keys.json`)).body, '{"k":1}');
     const hostile = [
       '/../secret.json',
       '/targets/../../secret.json',
@@ -30,6 +32,7 @@ test('a folder is served below targets/ and at its top, and nothing beside it', 
       '/.hidden.json',
       '/copy/timestamp.json',
       '/targets',
+      '/targets/host.example',
     ];
     for (const url of hostile) assert.equal((await get(url)).statusCode, 404, url);
   } finally {

@@ -18,9 +18,10 @@ export function registerTufFolder(app: HttpApp, folder: string): void {
   });
 }
 
-/** Metadata at the top, targets below `targets/`; nothing hidden, no way out. */
+/** `V.role.json` at the top, `<hash>.name` below `targets/`; nothing hidden, no folder, no way out. */
 function isPlain(path: string): boolean {
   const segments = path.split('/');
-  if (segments.length > 1 && segments[0] !== 'targets') return false;
-  return segments.every((one) => /^[A-Za-z0-9_-][^\\\0]{0,254}$/.test(one));
+  if (!segments.every((one) => /^[A-Za-z0-9_-][^\\\0]{0,254}$/.test(one))) return false;
+  if (segments.length === 1) return path.endsWith('.json');
+  return segments[0] === 'targets' && /^[0-9a-f]{64,128}\.[^.]/.test(segments.at(-1) as string);
 }
