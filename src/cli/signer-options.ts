@@ -1,11 +1,12 @@
 /** The options that say who signs and by which services: the same words for images and for files. */
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { KeyKind } from '#base/crypto';
 import { fail } from '#base/reason';
-import { Secret } from '#base/secret';
-import type { Signer, SignerOptions, SigningServices } from '#sign';
+import type { ContentKey, KeyAlgorithm, Signer, SignerOptions, SigningServices } from '#sign';
 import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
+import { passwordToOpen } from './password.ts';
 import { R } from './reasons.ts';
 import { loadTrustFor, type TrustFlags } from './trust-options.ts';
 
@@ -23,24 +24,29 @@ export interface SignerFlags extends TrustFlags {
   readonly tlogUpload: boolean;
 }
 
-/** cosign's names of what a fresh key may be. */
-const algorithms: Readonly<Record<string, KeyKind>> = {
-  'ecdsa-sha2-256-nistp256': 'p256',
-  'ecdsa-sha2-384-nistp384': 'p384',
-  'ecdsa-sha2-512-nistp521': 'p521',
+/** cosign's names for the kinds of keys. */
+export const keyAlgorithms: Readonly<Record<string, KeyAlgorithm>> = {
+  'ecdsa-sha2-256-nistp256': { kind: 'p256' },
+  'ecdsa-sha2-384-nistp384': { kind: 'p384' },
+  'ecdsa-sha2-512-nistp521': { kind: 'p521' },
+  'rsa-sign-pkcs1-2048-sha256': { kind: 'rsa', bits: 2048 },
+  'rsa-sign-pkcs1-3072-sha256': { kind: 'rsa', bits: 3072 },
+  'rsa-sign-pkcs1-4096-sha256': { kind: 'rsa', bits: 4096 },
+  'ed25519-ph': { kind: 'ed25519' },
 };
+
+/** No certificate authority certifies keys of Ed25519ph. */
+const certifiable = Object.keys(keyAlgorithms).filter((name) => name !== 'ed25519-ph');
 
 export function addSignerOptions(command: Command): Command {
   return command
-    .option('--key <file>', 'sign with this key (cosign key file or PEM; password in COSIGN_PASSWORD)')
+    .option('--key <key>', 'key file (password in COSIGN_PASSWORD), or PLUGIN://REFERENCE')
     .option('--identity-token <token>', 'OIDC token or a file with it (also SIGSTORE_ID_TOKEN, CI providers)')
     .option('--oidc-client-id <id>', 'audience the token must have', 'sigstore')
     .option('--oidc-provider <name>', 'ask only this provider of the surroundings: see waybill identity')
     .option('--oidc-disable-ambient-providers', 'ask no provider of the surroundings')
     .addOption(
-      new Option('--signing-algorithm <name>', 'of the key made for a certificate').choices(
-        Object.keys(algorithms),
-      ),
+      new Option('--signing-algorithm <name>', 'of the key made for a certificate').choices(certifiable),
     )
     .option('--signing-config <file>', 'signing_config.v0.2.json: which services to use')
     .option('--fulcio-url <url>', 'certificate authority, instead of a signing config')
@@ -76,7 +82,8 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
     random,
   });
   if (!flags.tlogUpload) context.progress('warning: nothing is logged; verifiers must give the log up');
-  const keyKind = identity.kind === 'key' ? identity.key.publicKey.kind : (identity.keyKind ?? 'p256');
+  const keyKind =
+    identity.kind === 'key' ? identity.key.publicKey.kind : (identity.keyAlgorithm?.kind ?? 'p256');
   return { signer, keyKind, trust, by };
 }
 
@@ -133,7 +140,7 @@ async function identityFor(
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
   if (flags.key !== undefined) {
-    const key = await privateKeyFrom(flags.key, context);
+    const key = await contentKeyFrom(flags.key, context);
     return { identity: { kind: 'key', key }, by: `the key ${flags.key}` };
   }
   const { requireToken } = await import('#identity');
@@ -145,35 +152,25 @@ async function identityFor(
     withoutAmbient: flags.oidcDisableAmbientProviders === true,
     ...(flags.identityToken === undefined ? {} : { given: flags.identityToken }),
   });
-  const keyKind = algorithms[flags.signingAlgorithm ?? ''];
+  const keyAlgorithm = keyAlgorithms[flags.signingAlgorithm ?? ''];
   return {
     identity: {
       kind: 'token',
       token: found.token,
       audience: flags.oidcClientId,
-      ...(keyKind === undefined ? {} : { keyKind }),
+      ...(keyAlgorithm === undefined ? {} : { keyAlgorithm }),
     },
     by: `a token from ${found.source}`,
   };
 }
 
-/** The private key of a file under the password of the environment. */
-export async function privateKeyFrom(
-  path: string,
-  context: CliContext,
-): Promise<import('#base/crypto').PrivateKey> {
-  const [{ readPrivateKey }, { readFileLimited }, { utf8Text }] = await Promise.all([
-    import('#sign'),
-    import('#platform/files'),
-    import('#base/bytes'),
-  ]);
-  const pem = utf8Text(await readFileLimited(path, KEY_FILE_BYTES_MAX));
-  return readPrivateKey(pem, passwordOf(context));
+/** The key of a file, under the password of the environment, or behind a plugin: `NAME://REFERENCE`. */
+export async function contentKeyFrom(text: string, context: CliContext): Promise<ContentKey> {
+  const [{ contentKey, isPluginKey, pluginKey, readPrivateKey }, { readFileLimited }, { utf8Text }] =
+    await Promise.all([import('#sign'), import('#platform/files'), import('#base/bytes')]);
+  if (isPluginKey(text)) return pluginKey(text, { env: context.env });
+  const pem = utf8Text(await readFileLimited(resolve(context.cwd, text), KEY_FILE_BYTES_MAX));
+  return contentKey(await readPrivateKey(pem, await passwordToOpen(text, context)));
 }
 
 export const KEY_FILE_BYTES_MAX = 64 * 1024;
-
-export function passwordOf({ env }: CliContext): Secret | undefined {
-  const password = env['COSIGN_PASSWORD'] ?? env['WAYBILL_PASSWORD'];
-  return password === undefined ? undefined : new Secret(password);
-}

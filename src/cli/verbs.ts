@@ -48,6 +48,9 @@ export const verbs: readonly Verb[] = [
   verb('Signing', 'attest', 'attach a signed statement to an image', () => import('./commands/attest.ts')),
   verb('Signing', 'sign-blob', 'sign files', () => import('./commands/sign-blob.ts')),
   verb('Signing', 'attest-blob', 'sign a statement about files', () => import('./commands/attest-blob.ts')),
+  verb('Signing', 'generate-key-pair', 'make a key pair', () => import('./commands/generate-key-pair.ts')),
+  verb('Signing', 'import-key-pair', 'take over a PEM key', () => import('./commands/import-key-pair.ts')),
+  verb('Signing', 'public-key', 'print the public key of a key', () => import('./commands/public-key.ts')),
   verb(
     'Signing',
     'identity',

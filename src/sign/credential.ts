@@ -26,7 +26,14 @@ export interface Credential {
 export type CredentialSource = () => Promise<Credential>;
 
 /** A key pair that never leaves this process. */
-export const ephemeralKey = (kind: KeyKind = 'p256'): ContentKey => contentKey(generateKey(kind));
+export const ephemeralKey = ({ kind, bits }: KeyAlgorithm = { kind: 'p256' }): ContentKey =>
+  contentKey(generateKey(kind, bits));
+
+export interface KeyAlgorithm {
+  readonly kind: KeyKind;
+  /** RSA only. */
+  readonly bits?: number;
+}
 
 /** A certificate is not used in its last minute: log and timestamp still have to come. */
 const MARGIN_MS = 60_000;
@@ -39,9 +46,9 @@ export function keylessCredential(
   token: Secret | TokenSource,
   ca: CaClient,
   deps: WireDeps,
-  options: { readonly audience?: string; readonly keyKind?: KeyKind } = {},
+  options: { readonly audience?: string; readonly keyAlgorithm?: KeyAlgorithm } = {},
 ): CredentialSource {
-  const { audience = 'sigstore', keyKind } = options;
+  const { audience = 'sigstore', keyAlgorithm } = options;
   let kept: Credential | undefined;
   return async () => {
     const now = deps.clock.now();
@@ -49,7 +56,7 @@ export function keylessCredential(
     const secret = typeof token === 'function' ? await token() : token;
     const claims = readClaims(secret);
     requireUsable(claims, { now, audience });
-    const key = ephemeralKey(keyKind);
+    const key = ephemeralKey(keyAlgorithm);
     const [certificate, ...issuers] = await ca.certify(secret, challengeOf(claims), key);
     kept = {
       key,

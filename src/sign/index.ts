@@ -3,11 +3,12 @@ export { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit } from '
 export { type CaClient, caClient } from './ca-client.ts';
 export type { SignContent } from './content.ts';
 export { type ContentKey, contentKey, type Signable, signableBytes } from './content-key.ts';
-export { ephemeralKey, type TokenSource } from './credential.ts';
+export { ephemeralKey, type KeyAlgorithm, type TokenSource } from './credential.ts';
 export type { WireDeps } from './http.ts';
 export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';
 export type { LegacyPieces } from './legacy.ts';
 export { type LogClient, type LogSubmission, logClient } from './log-client.ts';
+export { createPluginKey, isPluginKey, type PluginDeps, pluginKey } from './plugin-key.ts';
 export { type LogService, type SigningServices, servicesFrom } from './services.ts';
 export {
   createSigner,

@@ -81,6 +81,22 @@ export const R = defineReasons({
     summary: 'A key signs another hash than the one that was given.',
     hint: 'give the content itself, or its digest under the hash of the key: P-256 and RSA SHA-256, P-384 SHA-384, others SHA-512',
   },
+  pluginRefused: {
+    code: 'WB-821',
+    check: 'sign.plugin',
+    side: 'environment',
+    summary: 'A key plugin is not there, or did not do what it was asked.',
+    hint: 'install the program sigstore-kms-NAME on the PATH; see its message, and the credentials it takes from the environment',
+    exit: 30,
+  },
+  plugin: {
+    code: 'WB-822',
+    check: 'sign.pluginAnswer',
+    side: 'environment',
+    summary: 'A key plugin answered with something it should not say.',
+    hint: 'check that the program speaks version 1 of the key plugin protocol, and which key its reference names',
+    exit: 30,
+  },
   services: {
     code: 'WB-819',
     check: 'sign.services',

@@ -4,7 +4,7 @@
  */
 
 import type { Digest } from '#base/brand';
-import type { KeyKind, PrivateKey } from '#base/crypto';
+import type { PrivateKey } from '#base/crypto';
 import { digestFromBytes } from '#base/digest';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
@@ -24,7 +24,13 @@ import {
 import { caClient } from './ca-client.ts';
 import { type SignContent, type Signed, signContent } from './content.ts';
 import type { ContentKey } from './content-key.ts';
-import { type Credential, keyCredential, keylessCredential, type TokenSource } from './credential.ts';
+import {
+  type Credential,
+  type KeyAlgorithm,
+  keyCredential,
+  keylessCredential,
+  type TokenSource,
+} from './credential.ts';
 import type { WireDeps } from './http.ts';
 import { type LegacyPieces, legacyPieces } from './legacy.ts';
 import { type LogClient, logClient } from './log-client.ts';
@@ -39,7 +45,7 @@ export interface SignerOptions extends WireDeps {
         readonly token: Secret | TokenSource;
         readonly audience?: string;
         /** Of the key that is made for the certificate; P-256 when absent. */
-        readonly keyKind?: KeyKind;
+        readonly keyAlgorithm?: KeyAlgorithm;
       }
     | { readonly kind: 'key'; readonly key: PrivateKey | ContentKey };
   readonly services: SigningServices;
