@@ -3,7 +3,8 @@
  * (distribution-spec "Pulling manifests"; the grammar and Docker Hub defaults of distribution/reference).
  *
  * Canonical: a short name gets `docker.io` (and `library/` when it is one word), the host is lower-case,
- * `index.docker.io` and `registry-1.docker.io` are `docker.io`, the default port `:443` is dropped.
+ * `index.docker.io` and `registry-1.docker.io` are `docker.io`, the default port `:443` is dropped, except after a
+ * host of one word, which only the port tells from a repository.
  */
 import type { Digest, PinnedRef, TagRef } from '#base/brand';
 import { parseDigest } from '#base/digest';
@@ -122,6 +123,8 @@ export function normaliseHost(text: string): Result<string> {
     );
   }
   const bare = host.endsWith(':443') ? host.slice(0, -4) : host;
+  // Without dot or port a text that begins with this host would be read as a repository of Docker Hub.
+  if (!/[.:[]/.test(bare) && bare !== 'localhost') return ok(`${bare}:443`);
   return ok(dockerHubNames.has(bare) ? DOCKER_HUB : bare);
 }
 

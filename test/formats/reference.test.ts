@@ -32,6 +32,8 @@ const canonical: readonly (readonly [string, string])[] = [
   ['localhost/app', 'localhost/app:latest'],
   ['localhost:5000/app:v1', 'localhost:5000/app:v1'],
   ['host:5000/x', 'host:5000/x:latest'],
+  ['host:443/x', 'host:443/x:latest'],
+  ['Host/x', 'host:443/x:latest'],
   ['[::1]:5000/app', '[::1]:5000/app:latest'],
   ['127.0.0.1:5000/a/b/c', '127.0.0.1:5000/a/b/c:latest'],
   ['xn--bcher-kva.example/app', 'xn--bcher-kva.example/app:latest'],
