@@ -6,6 +6,7 @@
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
 import { fail, type Reason, WaybillError } from '#base/reason';
+import { isNonEmpty, type NonEmpty } from '#base/result';
 import {
   annotation,
   artifactTypeOf,
@@ -120,9 +121,9 @@ export async function listAttachments(
   const problems: Problem[] = [];
   const found = await Promise.all(all.map((place) => findIn(place, subject, options, problems)));
   const jobs = distinct(found.flat());
-  checkAmount(jobs);
+  checkAmount(jobs.map(([first]) => first));
   const blob = readingOnce();
-  const read = await mapLimited(jobs, AT_ONCE, (job) => orProblem(job.from, problems, () => job.read(blob)));
+  const read = await mapLimited(jobs, AT_ONCE, (same) => readOne(same, blob, problems));
   return sorted(subject, read, problems);
 }
 
@@ -137,17 +138,13 @@ interface Job {
 
 type ReadLayer = (place: ImageSource, layer: Descriptor) => Promise<Uint8Array>;
 
-/** All signatures of an image are over the same payload, and places may hold the same bundle. */
+/** All signatures of an image are over the same payload: it is fetched once from each place that is asked. */
 function readingOnce(): ReadLayer {
-  const started = new Map<Digest, { readonly place: ImageSource; readonly bytes: Promise<Uint8Array> }>();
+  const started = new Map<string, Promise<Uint8Array>>();
   return (place, layer) => {
-    const known = started.get(layer.digest);
-    if (known !== undefined) {
-      // What one place lost, another may still have.
-      return known.place === place ? known.bytes : known.bytes.catch(() => readBlob(place, layer));
-    }
-    const bytes = readBlob(place, layer);
-    started.set(layer.digest, { place, bytes });
+    const key = `${place.name}@${layer.digest}`;
+    const bytes = started.get(key) ?? readBlob(place, layer);
+    started.set(key, bytes);
     return bytes;
   };
 }
@@ -307,10 +304,24 @@ function legacyMaterial(annotations: ReadonlyMap<string, string>): LegacyMateria
   };
 }
 
-function distinct(jobs: readonly Job[]): readonly Job[] {
-  const byKey = new Map<string, Job>();
-  for (const job of jobs) if (!byKey.has(job.key)) byKey.set(job.key, job);
-  return [...byKey.values()];
+/** What was found several times, together. */
+function distinct(jobs: readonly Job[]): readonly NonEmpty<Job>[] {
+  return [...Map.groupBy(jobs, ({ key }) => key).values()].filter((same) => isNonEmpty(same));
+}
+
+/** What one place lost, another may still have; only when none can give it, the first says why. */
+async function readOne(
+  [first, ...others]: NonEmpty<Job>,
+  blob: ReadLayer,
+  problems: Problem[],
+): Promise<Attachment | undefined> {
+  const faults: Problem[] = [];
+  for (const job of [first, ...others]) {
+    const read = await orProblem(job.from, faults, () => job.read(blob));
+    if (read !== undefined) return read;
+  }
+  problems.push(...faults.slice(0, 1));
+  return undefined;
 }
 
 function checkAmount(jobs: readonly Job[]): void {

@@ -8,8 +8,8 @@ import { generateKey, publicKeyPem, sha256 } from '#base/crypto';
 import { digestOf } from '#base/digest';
 import { artifactFrom } from '#flows/blob-artifact';
 import { statementBytes } from '#formats/intoto';
-import { pemEncode } from '#formats/pem';
 import { run } from '#platform/process';
+import { certificatePemOf, rekorBundleOf } from '../double/legacy-parts.ts';
 import { ISSUER, type Sample, type SignOptions, SUBJECT, VirtualStack } from '../double/virtual-stack.ts';
 import { once } from '../oci/helpers.ts';
 import { assertRefused, folder, plainEnv, waybill } from './child.ts';
@@ -41,22 +41,12 @@ const who = ['--certificate-identity', SUBJECT, '--certificate-oidc-issuer', ISS
 const review = ['--type', 'https://example.com/review/v1'];
 
 /** cosign's local bundle of the time before version 3. */
-function localBundle({ signature, parts, certificate }: Sample): string {
-  const [entry] = parts.entries;
-  if (entry?.inclusionPromise === undefined) assert.fail('a log that promises');
-  const pem = certificate === undefined ? undefined : pemEncode('CERTIFICATE', certificate.der);
+function localBundle(sample: Sample): string {
+  const pem = certificatePemOf(sample);
   return JSON.stringify({
-    base64Signature: toBase64(signature),
+    base64Signature: toBase64(sample.signature),
     ...(pem === undefined ? {} : { cert: toBase64(utf8(pem)) }),
-    rekorBundle: {
-      SignedEntryTimestamp: toBase64(entry.inclusionPromise),
-      Payload: {
-        body: toBase64(entry.canonicalizedBody),
-        integratedTime: entry.integratedTime,
-        logIndex: entry.logIndex,
-        logID: toHex(entry.logId),
-      },
-    },
+    rekorBundle: rekorBundleOf(sample),
   });
 }
 
