@@ -31,6 +31,11 @@ export interface OsvAffected {
   readonly severity: readonly OsvSeverity[];
   readonly ecosystemSpecific: JsonObject;
   readonly databaseSpecific: JsonObject;
+  /** What the publisher says it will do; sources that state it. */
+  readonly state?: 'not-fixed' | 'wont-fix' | 'unknown';
+  /** `name:stream` of an rpm module. */
+  readonly module?: string;
+  readonly architectures?: readonly string[];
 }
 
 export interface OsvRecord {
@@ -38,7 +43,12 @@ export interface OsvRecord {
   readonly aliases: readonly string[];
   /** Records this one was made from, for example the CVE of a distribution's advisory. */
   readonly upstream: readonly string[];
+  /** Ids of other problems this record speaks of. */
   readonly related: readonly string[];
+  /** `CWE-79`, sorted. */
+  readonly cwes: readonly string[];
+  /** Addresses, at most ten. */
+  readonly references: readonly string[];
   readonly summary: string;
   /** RFC 3339 as written. */
   readonly published?: string;
@@ -62,6 +72,8 @@ function readRecord(record: JsonReader): OsvRecord {
     aliases: strings(record, 'aliases'),
     upstream: strings(record, 'upstream'),
     related: strings(record, 'related'),
+    cwes: cwesOf(record),
+    references: referencesOf(record),
     summary: optionalText(record, 'summary') ?? firstLine(optionalText(record, 'details')),
     ...optional('published', optionalText(record, 'published')),
     ...optional('modified', optionalText(record, 'modified')),
@@ -72,6 +84,19 @@ function readRecord(record: JsonReader): OsvRecord {
     ),
     databaseSpecific: objectOr(record.value('database_specific')),
   };
+}
+
+const REFERENCES_MAX = 10;
+
+function cwesOf(record: JsonReader): readonly string[] {
+  const given = objectOr(record.value('database_specific'))['cwe_ids'];
+  const ids = Array.isArray(given) ? given.filter((one) => typeof one === 'string') : [];
+  return ids.filter((id) => /^CWE-\d+$/.test(id)).sort();
+}
+
+function referencesOf(record: JsonReader): readonly string[] {
+  const urls = list(record, 'references').map((one) => (isJsonObject(one) ? own(one, 'url') : undefined));
+  return urls.filter((url) => typeof url === 'string').slice(0, REFERENCES_MAX);
 }
 
 const optional = <K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } =>

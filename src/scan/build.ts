@@ -1,29 +1,24 @@
 /**
- * Sources → database file: OSV records in JSON files, folders, zip archives and JSON lines, also compressed. A
- * record that cannot be used is counted and named; the file appears whole or not at all.
+ * Sources → database file: OSV records in JSON files, folders, zip archives and JSON lines, feeds of distributions,
+ * lists of exploited vulnerabilities and of EPSS scores; all of them also compressed. A record that cannot be used
+ * is counted and named; the file appears whole or not at all.
  */
 import { createReadStream } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { concat, utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
-import { isJsonObject, type JsonValue, parseJson } from '#formats/json';
-import { type OsvRecord, parseOsv } from '#formats/osv';
+import type { OsvRecord } from '#formats/osv';
 import { cutFrames } from '#formats/zstd-frames';
-import { readFileLimited } from '#platform/files';
-import { openDatabase } from '#platform/sqlite';
-import { type DatabaseInfo, writeDatabase } from './database.ts';
+import { writeFileDurable } from '#platform/files';
+import { type DatabaseInfo, databaseBytes, type Enrichment, loadDatabase } from './database/index.ts';
 import { R } from './reasons.ts';
-import { readZip } from './zip.ts';
-
-export interface SkippedRecord {
-  /** Source, with the entry or line. */
-  readonly where: string;
-  readonly reason: string;
-}
+import { Collector, type SkippedRecord } from './sources/collector.ts';
+import { readZip } from './sources/zip.ts';
 
 export interface BuildReport {
   readonly info: DatabaseInfo;
@@ -37,6 +32,8 @@ export interface BuildReport {
 
 export interface LoadedRecords {
   readonly records: readonly OsvRecord[];
+  readonly enrichment: Enrichment;
+  readonly sources: DatabaseInfo['sources'];
   readonly withdrawn: number;
   readonly notSecurity: number;
   readonly skipped: readonly SkippedRecord[];
@@ -56,92 +53,37 @@ export async function buildDatabase(
     const actual = example === undefined ? 'none' : `${loaded.skipped.length} unusable; ${example.reason}`;
     throw fail(R.databaseEmpty, { expected: `advisories in ${sources.join(', ')}`, actual });
   }
-  const temporary = `${out}.${process.pid}.tmp`;
-  try {
-    await rm(temporary, { force: true });
-    const database = openDatabase(temporary, { mode: 'fast' });
-    let info: DatabaseInfo;
-    try {
-      info = writeDatabase(database, loaded.records, options.builtMs);
-      database.exec('PRAGMA journal_mode = DELETE; VACUUM');
-    } finally {
-      database.close();
-    }
-    await rename(temporary, out);
-    return {
-      info,
-      withdrawn: loaded.withdrawn,
-      notSecurity: loaded.notSecurity,
-      skipped: loaded.skipped.length,
-      skippedExamples: loaded.skipped.slice(0, EXAMPLES),
-    };
-  } finally {
-    for (const suffix of ['', '-wal', '-shm']) await rm(`${temporary}${suffix}`, { force: true });
-  }
+  const { enrichment, records } = loaded;
+  await writeFileDurable(out, databaseBytes(records, { ...options, enrichment, sources: loaded.sources }));
+  const database = loadDatabase(out);
+  database.close();
+  return {
+    info: database.info,
+    withdrawn: loaded.withdrawn,
+    notSecurity: loaded.notSecurity,
+    skipped: loaded.skipped.length,
+    skippedExamples: loaded.skipped.slice(0, EXAMPLES),
+  };
 }
 
 /** All usable records of the sources; of an id given twice the newer `modified` counts. */
 export async function loadRecords(sources: readonly string[]): Promise<LoadedRecords> {
   const collector = new Collector();
   for (const source of sources) await readSource(source, collector);
+  const { withdrawn, notSecurity, skipped, epss, knownExploited } = collector;
   return {
     records: [...collector.records.values()],
-    withdrawn: collector.withdrawn,
-    notSecurity: collector.notSecurity,
-    skipped: collector.skipped,
+    enrichment: { epss, knownExploited },
+    sources: collector.sources,
+    withdrawn,
+    notSecurity,
+    skipped,
   };
 }
 
-class Collector {
-  readonly records = new Map<string, OsvRecord>();
-  readonly skipped: SkippedRecord[] = [];
-  withdrawn = 0;
-  notSecurity = 0;
-
-  /** One JSON text: a record, or a list of records. */
-  text(text: string | Uint8Array, where: string): void {
-    const parsed = parseJson(text, { maxBytes: limits.osvSourceBytes });
-    if (!parsed.ok) this.skip(where, `${parsed.error.expected}: ${parsed.error.actual}`);
-    else if (Array.isArray(parsed.value)) for (const one of parsed.value) this.value(one, where);
-    else this.value(parsed.value, where);
-  }
-
-  value(value: JsonValue, where: string): void {
-    const record = isJsonObject(value) ? parseOsv(value) : undefined;
-    if (record === undefined) this.skip(where, 'not a JSON object');
-    else if (!record.ok) this.skip(where, `${record.error.check}: ${record.error.expected}`);
-    else if (record.value.withdrawn !== undefined) this.withdrawn++;
-    else this.#add(securityOnly(record.value));
-  }
-
-  #add(record: OsvRecord | undefined): void {
-    if (record === undefined) {
-      this.notSecurity++;
-      return;
-    }
-    const known = this.records.get(record.id);
-    if (known === undefined || (known.modified ?? '') <= (record.modified ?? '')) {
-      this.records.set(record.id, record);
-    }
-  }
-
-  skip(where: string, reason: string): void {
-    this.skipped.push({ where, reason });
-  }
-}
-
-/** Some sources also list bug fixes and unmaintained packages: undefined when nothing else is left. */
-function securityOnly(record: OsvRecord): OsvRecord | undefined {
-  if (/^AL[BE]A-/.test(record.id)) return undefined;
-  const affected = record.affected.filter((one) => {
-    const kind = one.databaseSpecific['informational'];
-    return kind !== 'unmaintained' && kind !== 'notice';
-  });
-  if (affected.length === 0 && record.affected.length > 0) return undefined;
-  return { ...record, affected };
-}
-
 async function readSource(source: string, collector: Collector): Promise<void> {
+  // Only the last part of the path: a database names no folder of the machine it was built on.
+  collector.startSource(basename(source));
   try {
     const facts = await stat(source);
     if (facts.isDirectory()) return await readFolder(source, collector);
@@ -153,7 +95,7 @@ async function readSource(source: string, collector: Collector): Promise<void> {
   }
 }
 
-const readable = /\.(?:json|jsonl|ndjson|zip)(?:\.zst|\.gz)?$/;
+const readable = /\.(?:json|jsonl|ndjson|zip|csv|xml)(?:\.zst|\.gz)?$/;
 
 async function readFolder(folder: string, collector: Collector): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -171,13 +113,18 @@ async function readFile(path: string, collector: Collector): Promise<void> {
     });
   } else if (/\.(?:jsonl|ndjson)$/.test(bare)) {
     await readLines(path, collector);
-  } else if (bare === path) {
-    collector.text(await readFileLimited(path, limits.osvSourceBytes), path);
   } else {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of bounded(openStream(path))) chunks.push(chunk);
-    collector.text(Buffer.concat(chunks), path);
+    const bytes = await readWhole(path);
+    if (bare.endsWith('.xml')) collector.xml(utf8Text(bytes), path);
+    else if (bare.endsWith('.csv')) collector.csv(utf8Text(bytes), path);
+    else collector.text(bytes, path);
   }
+}
+
+async function readWhole(path: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bounded(openStream(path))) chunks.push(chunk);
+  return concat(...chunks);
 }
 
 async function readLines(path: string, collector: Collector): Promise<void> {

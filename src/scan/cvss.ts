@@ -1,4 +1,5 @@
-/** CVSS base scores of versions 2, 3.0 and 3.1 (first.org specifications). Version 4 vectors are not scored. */
+/** CVSS scores of versions 2, 3.0, 3.1 (base) and 4.0 (first.org specifications). */
+import { scoreV4 } from './cvss4.ts';
 
 type Weights = Record<string, Record<string, number>>;
 
@@ -21,6 +22,12 @@ const v2: Weights = {
   A: { N: 0, P: 0.275, C: 0.66 },
 };
 
+/** `2.0`, `3.0`, `3.1`, `4.0`; undefined for what is no vector. */
+export function cvssVersion(vector: string): string | undefined {
+  const named = /^CVSS:(3\.[01]|4\.0)\//.exec(vector.trim())?.[1];
+  return named ?? (/^\(?AV:[LAN]\//.test(vector.trim()) ? '2.0' : undefined);
+}
+
 /** The base score of a vector; undefined for what is no complete vector of a version that is scored. */
 export function cvssBaseScore(vector: string): number | undefined {
   const metrics = new Map<string, string>();
@@ -30,6 +37,7 @@ export function cvssBaseScore(vector: string): number | undefined {
     metrics.set(key, value);
   }
   const version = metrics.get('CVSS');
+  if (version === '4.0') return scoreV4(metrics);
   if (version === '3.0' || version === '3.1') return scoreV3(metrics, version);
   return version === undefined && metrics.has('Au') ? scoreV2(metrics) : undefined;
 }

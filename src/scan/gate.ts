@@ -1,6 +1,6 @@
 /** Whether a scan may pass: severity, and whether the answer is worth anything. */
 import { type Reason, reason } from '#base/reason';
-import type { ScanResult } from './match.ts';
+import type { ScanResult } from './finding.ts';
 import { R } from './reasons.ts';
 import { type Severity, severityRank } from './severity.ts';
 

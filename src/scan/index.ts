@@ -1,29 +1,20 @@
 /** Packages → findings: the advisory database, matching, gate, reports. */
-export {
-  type BuildReport,
-  buildDatabase,
-  type LoadedRecords,
-  loadRecords,
-  type SkippedRecord,
-} from './build.ts';
+export { type BuildReport, buildDatabase, type LoadedRecords, loadRecords } from './build.ts';
 export { cvssBaseScore } from './cvss.ts';
 export {
+  type Advisory,
   type AdvisoryDatabase,
   type AffectedEntry,
   type DatabaseInfo,
+  type DatabaseSource,
+  type ExplainedAdvisory,
   loadDatabase,
   memoryDatabase,
   SAMPLE_SOURCE,
-} from './database.ts';
+} from './database/index.ts';
+export type { Coverage, Finding, ScanResult, Suppressed, Undetermined } from './finding.ts';
 export { type GateOptions, judge } from './gate.ts';
-export {
-  type Coverage,
-  type Finding,
-  matchPackages,
-  type ScanResult,
-  type Suppressed,
-  type Undetermined,
-} from './match.ts';
+export { matchPackages } from './match.ts';
 export { type AffectedResult, evaluate } from './range.ts';
 export { R as scanReasons } from './reasons.ts';
 export {

@@ -1,31 +1,18 @@
 /** Which advisories concern a package: ecosystems and names to ask for, and the version to compare. */
 import { parsePurl } from '#formats/purl';
 import type { Distro, SbomPackage } from '#formats/sbom';
+import { distroEcosystem, languageEcosystem, systemTypes } from './ecosystems.ts';
 
 export interface Lookup {
-  /** OSV ecosystem with its release. */
+  /** Ecosystem as databases name it, with its release. */
   readonly ecosystem: string;
   readonly name: string;
   readonly version: string;
   /** The name is that of the source package. */
   readonly isSource: boolean;
+  /** `name:stream` of the module an rpm comes from. */
+  readonly module?: string;
 }
-
-const languages: ReadonlyMap<string, string> = new Map([
-  ['npm', 'npm'],
-  ['pypi', 'PyPI'],
-  ['golang', 'Go'],
-  ['cargo', 'crates.io'],
-  ['maven', 'Maven'],
-  ['gem', 'RubyGems'],
-  ['nuget', 'NuGet'],
-  ['composer', 'Packagist'],
-  ['hex', 'Hex'],
-  ['pub', 'Pub'],
-  ['cran', 'CRAN'],
-  ['hackage', 'Hackage'],
-  ['bitnami', 'Bitnami'],
-]);
 
 /** Programs found by signature whose upstream versions Bitnami's advisories are written in. */
 const bitnamiNames: ReadonlyMap<string, string> = new Map([
@@ -34,63 +21,39 @@ const bitnamiNames: ReadonlyMap<string, string> = new Map([
   ['haproxy', 'haproxy'],
 ]);
 
-/** The OSV ecosystem of a distribution release; undefined for one OSV has no name for. */
-function distroEcosystem(distro: Distro): string | undefined {
-  const version = distro.versionId ?? '';
-  const [major = '', minor] = version.split('.');
-  switch (distro.id) {
-    case 'debian':
-      return major === '' ? undefined : `Debian:${major}`;
-    case 'ubuntu':
-      return minor === undefined ? undefined : `Ubuntu:${major}.${minor}`;
-    case 'alpine':
-      return minor === undefined ? undefined : `Alpine:v${major}.${minor}`;
-    case 'wolfi':
-      return 'Wolfi';
-    case 'chainguard':
-      return 'Chainguard';
-    case 'almalinux':
-      return major === '' ? undefined : `AlmaLinux:${major}`;
-    case 'rocky':
-      return major === '' ? undefined : `Rocky Linux:${major}`;
-    default:
-      return undefined;
-  }
-}
-
-/** Ubuntu's long-term releases carry a suffix in OSV. */
-function variants(ecosystem: string): readonly string[] {
-  return ecosystem.startsWith('Ubuntu:') ? [ecosystem, `${ecosystem}:LTS`] : [ecosystem];
-}
+/** Programs found by signature that a language's own advisories speak of. */
+const runtimes: ReadonlyMap<string, readonly [ecosystem: string, name: string]> = new Map([
+  ['go', ['Go', 'stdlib']],
+]);
 
 /** The ecosystem a package belongs to, for coverage; a text in brackets when there is none. */
 export function ecosystemOf(one: SbomPackage, distro: Distro | undefined): string {
-  if (['deb', 'apk', 'rpm'].includes(one.type)) {
+  if (systemTypes.has(one.type)) {
     return (
       (distro === undefined ? undefined : distroEcosystem(distro)) ??
       `(${one.type} of ${distro?.id ?? 'an unknown distribution'})`
     );
   }
-  return languages.get(one.type) ?? (bitnamiNames.has(one.name) ? 'Bitnami' : `(${one.type})`);
+  const language = languageEcosystem(one.type) ?? runtimes.get(one.name)?.[0];
+  return language ?? (bitnamiNames.has(one.name) ? 'Bitnami' : `(${one.type})`);
 }
 
 export function lookupsFor(one: SbomPackage, distro: Distro | undefined): readonly Lookup[] {
   const ecosystem = ecosystemOf(one, distro);
   if (ecosystem.startsWith('(')) return [];
+  const direct = { ecosystem, name: one.name, version: one.version, isSource: false };
   switch (one.type) {
     case 'deb':
     case 'apk':
-      return variants(ecosystem).flatMap((name) => systemLookups(one, name));
+      return systemLookups(one, ecosystem);
     case 'rpm':
-      return [{ ecosystem, name: one.name, version: withEpoch(one), isSource: false }];
+      return rpmLookups(one, ecosystem);
     case 'golang':
-      return [{ ecosystem, name: one.name, version: one.version.replace(/^v/, ''), isSource: false }];
+      return goLookups(one, ecosystem);
     case 'generic':
-      return [
-        { ecosystem, name: bitnamiNames.get(one.name) ?? one.name, version: one.version, isSource: false },
-      ];
+      return genericLookups(one, direct);
     default:
-      return [{ ecosystem, name: one.name, version: one.version, isSource: false }];
+      return [direct];
   }
 }
 
@@ -103,8 +66,33 @@ function systemLookups(one: SbomPackage, ecosystem: string): Lookup[] {
   return source.name === one.name && bySource.version === one.version ? [bySource] : [bySource, binary];
 }
 
-function withEpoch(one: SbomPackage): string {
+/** rpm: the package, with its epoch; then its source, whose file name carries none. */
+function rpmLookups(one: SbomPackage, ecosystem: string): Lookup[] {
   const parsed = parsePurl(one.purl ?? '', { lenient: true });
-  const epoch = parsed.ok ? parsed.value.qualifiers.get('epoch') : undefined;
-  return epoch === undefined || one.version.includes(':') ? one.version : `${epoch}:${one.version}`;
+  const qualifiers = parsed.ok ? parsed.value.qualifiers : new Map<string, string>();
+  const epoch = qualifiers.get('epoch');
+  const version = epoch === undefined || one.version.includes(':') ? one.version : `${epoch}:${one.version}`;
+  const label = qualifiers.get('rpmmod')?.split(':').slice(0, 2).join(':');
+  const module = label === undefined ? {} : { module: label };
+  const direct = { ecosystem, name: one.name, version, isSource: false, ...module };
+  const source = one.source;
+  if (source === undefined || source.name === one.name) return [direct];
+  const sourceVersion = source.version ?? one.version.replace(/^\d+:/, '');
+  return [direct, { ecosystem, name: source.name, version: sourceVersion, isSource: true, ...module }];
+}
+
+/** A main module that was built from a work tree has no version that could be compared. */
+function goLookups(one: SbomPackage, ecosystem: string): Lookup[] {
+  if (one.version === '(devel)' || /^v?0\.0\.0-00010101000000-/.test(one.version)) return [];
+  const isCompiler = one.name === 'stdlib' || one.name === 'toolchain';
+  const version = isCompiler ? one.version.replace(/^v?(?:go)?/, '') : one.version.replace(/^v/, '');
+  return [{ ecosystem, name: one.name, version, isSource: false }];
+}
+
+function genericLookups(one: SbomPackage, direct: Lookup): Lookup[] {
+  const runtime = runtimes.get(one.name);
+  if (runtime !== undefined) {
+    return [{ ...direct, ecosystem: runtime[0], name: runtime[1], version: one.version.replace(/^go/, '') }];
+  }
+  return [{ ...direct, name: bitnamiNames.get(one.name) ?? one.name }];
 }

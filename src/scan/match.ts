@@ -1,78 +1,28 @@
-/** Packages × database → findings, and everything that keeps "nothing found" from meaning "nothing wrong". */
-import type { Sbom, SbomPackage, Unknown } from '#formats/sbom';
-import type { AdvisoryDatabase, AffectedEntry, DatabaseInfo } from './database.ts';
+/** Packages × database → findings. */
+import type { Sbom, SbomPackage } from '#formats/sbom';
+import type { AdvisoryDatabase, AffectedEntry, DatabaseInfo, FixState } from './database/index.ts';
+import { isComprehensive } from './ecosystems.ts';
+import {
+  type Coverage,
+  compareFindings,
+  compareText,
+  type Finding,
+  idsOf,
+  type ScanResult,
+  type Suppressed,
+  type SuppressedBy,
+  type Undetermined,
+} from './finding.ts';
 import { ecosystemOf, type Lookup, lookupsFor } from './lookup.ts';
 import { evaluate } from './range.ts';
-import { isMalicious, type Rating, severityRank } from './severity.ts';
-
-export interface Finding {
-  /** The malicious-package or CVE id where there is one, else the advisory's own. */
-  readonly id: string;
-  /** Every other id of the same problem, sorted. */
-  readonly aliases: readonly string[];
-  readonly summary: string;
-  readonly rating: Rating;
-  readonly package: SbomPackage;
-  readonly ecosystem: string;
-  /** The source package the advisory is about, where it is another. */
-  readonly source?: string;
-  /** Empty: no fix is known. */
-  readonly fixed: readonly string[];
-  readonly isMalicious: boolean;
-  readonly isSample: boolean;
-  readonly published?: string;
-}
-
-export interface Suppressed {
-  readonly finding: Finding;
-  readonly reason: string;
-}
-
-export interface Undetermined {
-  readonly id: string;
-  readonly package: SbomPackage;
-  readonly reason: string;
-}
-
-export interface Coverage {
-  /** OSV ecosystem; in brackets what has none. */
-  readonly ecosystem: string;
-  readonly packages: number;
-  /** Advisory entries of the database for it; 0 means that nothing could be found. */
-  readonly advisories: number;
-}
-
-export interface ScanResult {
-  readonly sbom: Pick<Sbom, 'subject' | 'distro' | 'tool'>;
-  readonly database: DatabaseInfo;
-  readonly packages: number;
-  /** Worst first. */
-  readonly findings: readonly Finding[];
-  readonly suppressed: readonly Suppressed[];
-  readonly undetermined: readonly Undetermined[];
-  readonly coverage: readonly Coverage[];
-  readonly unknowns: readonly Unknown[];
-}
+import { isMalicious, severityRank } from './severity.ts';
+import type { BoundOptions } from './versions/bounds.ts';
 
 /** Matches every package. Pure apart from reading the database. */
 export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResult {
   const coverage = coverageOf(sbom, database.info);
-  const covered = new Set(coverage.filter((one) => one.advisories > 0).map((one) => one.ecosystem));
-  const owners = new Map(sbom.packages.map((one) => [one.id, one]));
-  const findings: Finding[] = [];
-  const suppressed: Suppressed[] = [];
-  const undetermined: Undetermined[] = [];
-  for (const one of sbom.packages) {
-    const matched = matchPackage(one, sbom, database, undetermined);
-    const owner = one.ownedBy === undefined ? undefined : owners.get(one.ownedBy);
-    // The distribution repairs its own copies under its own version numbers: its word counts where it has one.
-    const isSpokenFor = owner !== undefined && covered.has(ecosystemOf(owner, sbom.distro));
-    for (const finding of matched) {
-      if (isSpokenFor && !finding.isMalicious) {
-        suppressed.push({ finding, reason: `part of ${owner.name}, which the distribution looks after` });
-      } else findings.push(finding);
-    }
-  }
+  const scan = new Scan(sbom, database, coverage);
+  for (const one of sbom.packages) scan.add(one);
   return {
     sbom: {
       subject: sbom.subject,
@@ -81,11 +31,12 @@ export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResul
     },
     database: database.info,
     packages: sbom.packages.length,
-    findings: findings.sort(compareFindings),
-    suppressed,
-    undetermined,
+    findings: scan.findings.sort(compareFindings),
+    suppressed: scan.suppressed.sort((a, b) => compareFindings(a.finding, b.finding)),
+    undetermined: scan.undetermined,
     coverage,
     unknowns: sbom.unknowns,
+    notes: [],
   };
 }
 
@@ -95,24 +46,111 @@ interface Hit {
   readonly fixed: readonly string[];
 }
 
-function matchPackage(
-  one: SbomPackage,
-  sbom: Sbom,
-  database: AdvisoryDatabase,
-  undetermined: Undetermined[],
-): Finding[] {
-  const hits: Hit[] = [];
-  for (const lookup of lookupsFor(one, sbom.distro)) {
-    for (const entry of database.find(lookup.ecosystem, lookup.name)) {
-      const result = evaluate(lookup.version, lookup.ecosystem, entry.ranges, entry.versions);
-      if (result.affected === 'yes') hits.push({ entry, lookup, fixed: result.fixed });
-      if (result.affected === 'undetermined') {
-        const reason = `version ${JSON.stringify(lookup.version)} cannot be compared as ${lookup.ecosystem}`;
-        undetermined.push({ id: entry.advisory.id, package: one, reason });
-      }
+/** What the database says about one package. */
+interface Answer {
+  readonly findings: readonly Finding[];
+  /** Ids of problems it is known not to have. */
+  readonly repaired: ReadonlySet<string>;
+}
+
+class Scan {
+  readonly findings: Finding[] = [];
+  readonly suppressed: Suppressed[] = [];
+  readonly undetermined: Undetermined[] = [];
+  readonly #sbom: Sbom;
+  readonly #database: AdvisoryDatabase;
+  readonly #covered: ReadonlySet<string>;
+  readonly #packages: ReadonlyMap<string, SbomPackage>;
+  readonly #repaired = new Map<string, ReadonlySet<string>>();
+  readonly #bounds: BoundOptions;
+
+  constructor(sbom: Sbom, database: AdvisoryDatabase, coverage: readonly Coverage[]) {
+    this.#sbom = sbom;
+    this.#database = database;
+    this.#covered = new Set(coverage.filter((one) => one.advisories > 0).map((one) => one.ecosystem));
+    this.#packages = new Map(sbom.packages.map((one) => [one.id, one]));
+    // Our own cataloguer reads epochs from the package database; of other documents nobody knows.
+    this.#bounds = { missingEpoch: sbom.tool.name === 'waybill' ? 'zero' : 'auto' };
+  }
+
+  add(one: SbomPackage): void {
+    for (const finding of this.#ask(one, this.undetermined).findings) {
+      const why = isKernelHeader(finding) ? kernelHeaders : this.#spokenFor(one, finding);
+      if (why === undefined) this.findings.push(finding);
+      else this.suppressed.push({ finding, ...why });
     }
   }
-  return groupByAlias(hits).map((group) => findingOf(one, group));
+
+  /** The distribution repairs its own copies under its own version numbers: its word counts where it has one. */
+  #spokenFor(one: SbomPackage, finding: Finding): { by: SuppressedBy; reason: string } | undefined {
+    const owner = one.ownedBy === undefined ? undefined : this.#packages.get(one.ownedBy);
+    const { distro } = this.#sbom;
+    if (owner === undefined || distro === undefined || finding.isMalicious) return undefined;
+    if (!this.#covered.has(ecosystemOf(owner, distro))) return undefined;
+    if (isComprehensive(distro)) {
+      return { by: 'distribution', reason: `part of ${owner.name}, which the distribution looks after` };
+    }
+    const repaired = this.#repairedIn(owner);
+    const id = idsOf(finding).find((candidate) => repaired.has(candidate));
+    if (id === undefined) return undefined;
+    return { by: 'distribution', reason: `${owner.name} of the distribution does not have ${id}` };
+  }
+
+  #repairedIn(owner: SbomPackage): ReadonlySet<string> {
+    const known = this.#repaired.get(owner.id);
+    if (known !== undefined) return known;
+    const { repaired } = this.#ask(owner, []);
+    this.#repaired.set(owner.id, repaired);
+    return repaired;
+  }
+
+  #ask(one: SbomPackage, undetermined: Undetermined[]): Answer {
+    const hits: Hit[] = [];
+    const repaired = new Set<string>();
+    for (const lookup of lookupsFor(one, this.#sbom.distro)) {
+      for (const entry of this.#database.find(lookup.ecosystem, lookup.name)) {
+        if (!concerns(entry, lookup, one)) continue;
+        const { ecosystem, version } = lookup;
+        const result = evaluate(version, ecosystem, entry.ranges, entry.versions, this.#bounds);
+        if (result.affected === 'yes') hits.push({ entry, lookup, fixed: result.fixed });
+        else if (result.affected === 'no') {
+          for (const id of [entry.advisory.id, ...entry.advisory.aliases]) repaired.add(id);
+        } else {
+          const reason = `version ${JSON.stringify(version)} cannot be compared as ${ecosystem}`;
+          undetermined.push({ id: entry.advisory.id, package: one, reason });
+        }
+      }
+    }
+    return { findings: groupByAlias(hits).map((group) => findingOf(one, group)), repaired };
+  }
+}
+
+/** Whether an entry is about this build: modules of rpm have streams, and some notices are for architectures. */
+function concerns(entry: AffectedEntry, lookup: Lookup, one: SbomPackage): boolean {
+  const { architectures } = entry;
+  const isElsewhere =
+    architectures !== undefined &&
+    one.architecture !== undefined &&
+    !['noarch', 'all', 'any', ...architectures].includes(one.architecture);
+  if (isElsewhere) return false;
+  if (one.type !== 'rpm') return true;
+  const isModular = lookup.module !== undefined || lookup.version.includes('module');
+  if (entry.module !== undefined) {
+    return lookup.module === undefined ? isModular : lookup.module === entry.module;
+  }
+  const fixes = entry.ranges.flatMap(({ events }) => events.flatMap((e) => ('fixed' in e ? [e.fixed] : [])));
+  return fixes.length === 0 || fixes.some((fixed) => fixed.includes('module')) === isModular;
+}
+
+const kernelHeaders = {
+  by: 'kernel-headers',
+  reason: 'headers of the kernel; the kernel itself is another package',
+} as const;
+
+/** Headers are built from the kernel's source and have its version, but none of its code runs. */
+function isKernelHeader({ package: one, source }: Finding): boolean {
+  if (source === undefined || !/^(?:linux|kernel)\b/.test(source)) return false;
+  return /^(?:linux-libc-dev|kernel-headers|linux(?:-.*)?-headers(?:-.*)?)$/.test(one.name);
 }
 
 /** Advisories that share an id are about one problem. */
@@ -139,44 +177,49 @@ function idRank(id: string): number {
 }
 
 function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
-  const ids = new Set(hits.flatMap(({ entry }) => [entry.advisory.id, ...entry.advisory.aliases]));
-  const own = new Set(hits.map(({ entry }) => entry.advisory.id));
-  const sorted = [...ids].sort(
-    (a, b) => idRank(a) - idRank(b) || Number(own.has(b)) - Number(own.has(a)) || (a < b ? -1 : 1),
+  const advisories = [...new Map(hits.map(({ entry }) => [entry.advisory.id, entry.advisory])).values()];
+  const own = new Set(advisories.map(({ id }) => id));
+  const sorted = [...new Set(advisories.flatMap(({ id, aliases }) => [id, ...aliases]))].sort(
+    (a, b) => idRank(a) - idRank(b) || Number(own.has(b)) - Number(own.has(a)) || compareText(a, b),
   );
+  const [id = ''] = sorted;
   const worst = hits.reduce((a, b) =>
     severityRank(b.entry.rating.severity) > severityRank(a.entry.rating.severity) ? b : a,
   );
   const first = hits[0] as Hit;
-  const fixed = new Set(hits.flatMap((hit) => hit.fixed));
+  const fixed = [...new Set(hits.flatMap((hit) => hit.fixed))];
   const { published } = first.entry.advisory;
+  const epss = advisories.find((advisory) => advisory.epss !== undefined)?.epss;
+  const exploited = advisories.find((advisory) => advisory.knownExploited !== undefined)?.knownExploited;
+  const related = new Set(advisories.flatMap((advisory) => advisory.related));
+  for (const known of sorted) related.delete(known);
   return {
-    id: sorted[0] as string,
+    id,
     aliases: sorted.slice(1).sort(),
-    summary: hits.map(({ entry }) => entry.advisory.summary).find((text) => text !== '') ?? '',
+    related: [...related].sort(),
+    advisories: [...own].sort(),
+    summary: advisories.map(({ summary }) => summary).find((text) => text !== '') ?? '',
     rating: worst.entry.rating,
     package: one,
     ecosystem: first.lookup.ecosystem,
     ...(first.lookup.isSource && first.lookup.name !== one.name ? { source: first.lookup.name } : {}),
-    fixed: [...fixed],
-    isMalicious: isMalicious({ id: sorted[0] as string, aliases: sorted }),
-    isSample: hits.every(({ entry }) => entry.advisory.isSample),
+    fixed,
+    state: stateOf(hits, fixed),
+    isMalicious: isMalicious({ id, aliases: sorted }),
+    isSample: advisories.every(({ isSample }) => isSample),
     ...(published === undefined ? {} : { published }),
+    cwes: [...new Set(advisories.flatMap(({ cwes }) => cwes))].sort(),
+    references: [...new Set(advisories.flatMap(({ references }) => references))],
+    ...(epss === undefined ? {} : { epss }),
+    ...(exploited === undefined ? {} : { knownExploited: exploited }),
   };
 }
 
-function compareFindings(a: Finding, b: Finding): number {
-  return (
-    severityRank(b.rating.severity) - severityRank(a.rating.severity) ||
-    (b.rating.score ?? 0) - (a.rating.score ?? 0) ||
-    compareText(a.package.name, b.package.name) ||
-    compareText(a.package.version, b.package.version) ||
-    compareText(a.id, b.id) ||
-    compareText(a.package.id, b.package.id)
-  );
+function stateOf(hits: readonly Hit[], fixed: readonly string[]): FixState {
+  if (fixed.length > 0) return 'fixed';
+  const stated = hits.flatMap(({ entry }) => entry.state ?? []);
+  return stated.find((state) => state === 'wont-fix') ?? stated[0] ?? 'not-fixed';
 }
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function coverageOf(sbom: Sbom, info: DatabaseInfo): Coverage[] {
   const packages = new Map<string, number>();
@@ -189,6 +232,6 @@ function coverageOf(sbom: Sbom, info: DatabaseInfo): Coverage[] {
     .map(([ecosystem, count]) => ({
       ecosystem,
       packages: count,
-      advisories: (info.ecosystems.get(ecosystem) ?? 0) + (info.ecosystems.get(`${ecosystem}:LTS`) ?? 0),
+      advisories: info.ecosystems.get(ecosystem) ?? 0,
     }));
 }

@@ -1,5 +1,6 @@
 /** Whether a version is affected, by the evaluation rules of the OSV schema. */
 import type { OsvEvent, OsvRange } from '#formats/osv';
+import { type BoundOptions, boundOrderOf } from './versions/bounds.ts';
 import { orderOf, type VersionOrder } from './versions/index.ts';
 
 export type Affected = 'yes' | 'no' | 'undetermined';
@@ -20,16 +21,24 @@ export function evaluate(
   ecosystem: string,
   ranges: readonly OsvRange[],
   versions: readonly string[],
+  options: BoundOptions = {},
 ): AffectedResult {
-  const order = orderOf(ecosystem);
-  const results = ranges.map((range) => inRange(version, range.events, order));
+  const orders: Orders = { own: orderOf(ecosystem), bound: boundOrderOf(ecosystem, options) };
+  const order = orders.own;
+  const results = ranges.map((range) => inRange(version, range.events, orders));
   const isListed = versions.some((one) => one === version || order(one, version) === 0);
   const isAffected = isListed || results.includes('yes');
   const isUndetermined = !isAffected && results.includes('undetermined');
   return {
     affected: isAffected ? 'yes' : isUndetermined ? 'undetermined' : 'no',
-    fixed: isAffected ? fixesAbove(version, ranges, order) : [],
+    fixed: isAffected ? fixesAbove(version, ranges, orders) : [],
   };
+}
+
+/** Versions among each other, and a package's version against what an advisory writes. */
+interface Orders {
+  readonly own: VersionOrder;
+  readonly bound: VersionOrder;
 }
 
 /** `0` stands for the start of all versions. */
@@ -39,7 +48,8 @@ const atLeast = (version: string, start: string, order: VersionOrder): boolean |
   return difference === undefined ? undefined : difference >= 0;
 };
 
-function inRange(version: string, events: readonly OsvEvent[], order: VersionOrder): Affected {
+function inRange(version: string, events: readonly OsvEvent[], orders: Orders): Affected {
+  const order = orders.bound;
   const points: Point[] = [];
   const bounds: string[] = [];
   for (const event of events) {
@@ -50,7 +60,7 @@ function inRange(version: string, events: readonly OsvEvent[], order: VersionOrd
   }
   if (bounds.length > 0 && !bounds.some((limit) => limit === '*' || (order(version, limit) ?? 0) < 0))
     return 'no';
-  points.sort((a, b) => comparePoints(a, b, order));
+  points.sort((a, b) => comparePoints(a, b, orders.own));
   let affected = false;
   for (const { kind, version: at } of points) {
     const isReached = atLeast(version, at, order);
@@ -70,15 +80,15 @@ function comparePoints(a: Point, b: Point, order: VersionOrder): number {
   return order(a.version, b.version) ?? 0;
 }
 
-function fixesAbove(version: string, ranges: readonly OsvRange[], order: VersionOrder): string[] {
+function fixesAbove(version: string, ranges: readonly OsvRange[], { own, bound }: Orders): string[] {
   const found = new Set<string>();
   for (const { events } of ranges) {
     const above = events
       .flatMap((event) => ('fixed' in event ? [event.fixed] : []))
-      .filter((fixed) => (order(fixed, version) ?? 1) > 0)
-      .sort((a, b) => order(a, b) ?? 0);
+      .filter((fixed) => (bound(version, fixed) ?? -1) < 0)
+      .sort((a, b) => own(a, b) ?? 0);
     // The first fix above is the one of this version's own line.
     if (above[0] !== undefined) found.add(above[0]);
   }
-  return [...found].sort((a, b) => order(a, b) ?? 0);
+  return [...found].sort((a, b) => own(a, b) ?? 0);
 }

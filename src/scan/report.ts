@@ -2,7 +2,7 @@
 import { rfc3339 } from '#base/clock';
 import type { Reason } from '#base/reason';
 import type { JsonObject } from '#formats/json';
-import type { Finding, ScanResult } from './match.ts';
+import type { Finding, ScanResult } from './finding.ts';
 import { severities } from './severity.ts';
 
 export const SCAN_SCHEMA = 'waybill.dev/scan/v1';

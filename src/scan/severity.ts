@@ -2,17 +2,27 @@
 import { fail } from '#base/reason';
 import type { JsonObject, JsonValue } from '#formats/json';
 import type { OsvAffected, OsvRecord, OsvSeverity } from '#formats/osv';
-import { cvssBaseScore } from './cvss.ts';
+import { cvssBaseScore, cvssVersion } from './cvss.ts';
 import { R } from './reasons.ts';
 
 export const severities = ['unknown', 'none', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof severities)[number];
 
+export interface CvssScore {
+  /** `2.0`, `3.0`, `3.1`, `4.0`. */
+  readonly version: string;
+  readonly vector: string;
+  /** 0.0–10.0. */
+  readonly score: number;
+}
+
 export interface Rating {
   readonly severity: Severity;
-  /** CVSS base score, 0.0–10.0. */
+  /** CVSS score of the newest version that is stated, 0.0–10.0. */
   readonly score?: number;
   readonly vector?: string;
+  /** Every scored vector, newest version first. */
+  readonly cvss?: readonly CvssScore[];
 }
 
 export const severityRank = (severity: Severity): number => severities.indexOf(severity);
@@ -46,8 +56,9 @@ export const isMalicious = (record: Pick<OsvRecord, 'id' | 'aliases'>): boolean 
 export function rate(record: OsvRecord, affected: OsvAffected): Rating {
   if (isMalicious(record)) return { severity: 'critical' };
   const own = ratingOf(affected.severity, affected.databaseSpecific, affected.ecosystemSpecific);
-  if (own.severity !== 'unknown') return own;
   const whole = ratingOf(record.severity, record.databaseSpecific, {});
+  // A distribution says how bad it is for it; the scores are those of the problem.
+  if (own.severity !== 'unknown') return own.cvss === undefined ? { ...whole, severity: own.severity } : own;
   return whole.severity === 'unknown' && own.vector !== undefined ? own : whole;
 }
 
@@ -56,17 +67,29 @@ function ratingOf(scores: readonly OsvSeverity[], database: JsonObject, ecosyste
   const vectors = [...scores.map((one) => one.score), database['cvss']].filter(
     (one) => typeof one === 'string',
   );
-  const scored = vectors
-    .map((vector) => ({ vector, score: cvssBaseScore(vector) }))
-    .sort((a, b) => (b.score ?? -1) - (a.score ?? -1))[0];
+  const scored = vectors.flatMap(scoreOf).sort((a, b) => compareScores(a, b));
+  const [best] = scored;
   const byWord = scores.map((one) => word(one.score)).find((one) => one !== undefined);
-  const severity = stated ?? byWord ?? (scored?.score === undefined ? 'unknown' : ofScore(scored.score));
+  const severity = stated ?? byWord ?? (best === undefined ? 'unknown' : ofScore(best.score));
+  const unscored = vectors.find((vector) => /^(?:CVSS|AV):/.test(vector));
+  const vector = best?.vector ?? unscored;
   return {
     severity,
-    ...(scored?.score === undefined ? {} : { score: scored.score }),
-    ...(scored === undefined || !/^(?:CVSS|AV):/.test(scored.vector) ? {} : { vector: scored.vector }),
+    ...(best === undefined ? {} : { score: best.score }),
+    ...(vector === undefined ? {} : { vector }),
+    ...(scored.length === 0 ? {} : { cvss: scored }),
   };
 }
+
+function scoreOf(vector: string): CvssScore[] {
+  const version = cvssVersion(vector);
+  const score = cvssBaseScore(vector);
+  return version === undefined || score === undefined ? [] : [{ version, vector, score }];
+}
+
+/** Newest version first, then the higher score. */
+const compareScores = (a: CvssScore, b: CvssScore): number =>
+  Number(b.version) - Number(a.version) || b.score - a.score || (a.vector < b.vector ? -1 : 1);
 
 /** CVSS v3.1 §5, qualitative severity rating scale. */
 function ofScore(score: number): Severity {

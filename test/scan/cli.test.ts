@@ -154,7 +154,7 @@ test('db build and db status; a scan with that database is no sample scan', () =
   assert.equal(built.code, 0, built.err);
   assert.equal((JSON.parse(built.out) as { records: number }).records, 1);
   const shown = waybill('db', 'status', '--db', 'my.db');
-  assert.match(shown.out, /1 advisories \(schema 1\), built 2023-11-14/);
+  assert.match(shown.out, /1 advisories \(schema 2\), built 2023-11-14/);
   const clean = waybill('scan', image_(), '--db', 'my.db', '--fail-on', 'low', '--quiet');
   assert.equal(clean.code, 0, clean.err);
   assert.match(clean.out, /Debian:12: 1 packages, NOT COVERED/);

@@ -212,3 +212,46 @@ if (existsSync(shared)) {
 } else {
   console.log(`advisory data did not run: ${shared} is absent`);
 }
+
+test('not one byte is believed that the digest does not cover', async () => {
+  const lines = Array.from({ length: 400 }, (_, i) => json(`A-${i}`, `name-${i}`, { summary: `about ${i}` }));
+  const out = join(folder, 'whole.db');
+  const { info } = await buildDatabase([place('many.jsonl', lines.join('\n'))], out, { builtMs: 5 });
+  const bytes = readFileSync(out);
+  const answer = (path: string): string => {
+    const database = loadDatabase(path);
+    try {
+      const all = Array.from({ length: 400 }, (_, i) => database.find('npm', `name-${i}`));
+      return JSON.stringify([all, database.explain('A-7'), database.info.digest]);
+    } finally {
+      database.close();
+    }
+  };
+  const right = answer(out);
+  // The preamble and the header, whose other facts describe and decide nothing, end where the indexes begin.
+  const start = 20 + bytes.readUInt32LE(16);
+  for (let at = start; at < bytes.length; at += 97) {
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] as number) ^ 0x20;
+    const path = place('changed.db', changed);
+    assert.throws(() => assert.equal(answer(path), right), /WB-870/, `byte ${at} of ${bytes.length}`);
+  }
+  assert.match(info.digest, /^sha256:/);
+});
+
+test('explain finds an advisory by any of its ids, and says what it is about', async () => {
+  const out = join(folder, 'explain.db');
+  const more = { aliases: ['CVE-2024-1111'], related: ['CVE-2024-2222'] };
+  await buildDatabase([place('a.json', json('GHSA-1', 'x', more))], out, { builtMs: 0 });
+  const database = loadDatabase(out);
+  for (const id of ['GHSA-1', 'CVE-2024-1111', 'CVE-2024-2222']) {
+    const [found] = database.explain(id);
+    assert.equal(found?.advisory.id, 'GHSA-1');
+    assert.deepEqual(
+      found?.affected.map(({ ecosystem, name }) => `${ecosystem} ${name}`),
+      ['npm x'],
+    );
+  }
+  assert.deepEqual(database.explain('CVE-2024-3333'), []);
+  database.close();
+});

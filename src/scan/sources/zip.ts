@@ -4,7 +4,7 @@ import { type Entry, type Options, open, type ZipFile } from 'yauzl';
 import { concat } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import { R } from './reasons.ts';
+import { R } from '../reasons.ts';
 
 const openZip = promisify<string, Options, ZipFile>(open);
 
