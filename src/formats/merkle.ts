@@ -5,8 +5,8 @@
  * A node (level, index) is the hash of the leaves [index·2^level, (index+1)·2^level). Proofs are built from
  * such complete nodes alone, so that any store that can read complete nodes can prove any past size.
  */
-import { equalBytes, toHex } from '#base/bytes';
-import { sha256 } from '#base/crypto';
+import { equalBytes, latin1, toHex } from '#base/bytes';
+import { sha256, sha256Latin1 } from '#base/crypto';
 import { limits } from '#base/limits';
 import { reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
@@ -31,6 +31,32 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   input.set(left, 1);
   input.set(right, 1 + HASH_BYTES);
   return sha256(input);
+}
+
+/** `nodeHash` along a path, in one buffer: proofs are on the way of every verification. */
+class PathHash {
+  readonly #node = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
+  #hash: string;
+
+  constructor(leaf: Uint8Array) {
+    this.#hash = latin1(leaf);
+  }
+
+  joinLeft(left: Uint8Array): void {
+    this.#node.set(left, 1);
+    this.#node.write(this.#hash, 1 + HASH_BYTES, 'latin1');
+    this.#hash = sha256Latin1(this.#node);
+  }
+
+  joinRight(right: Uint8Array): void {
+    this.#node.write(this.#hash, 1, 'latin1');
+    this.#node.set(right, 1 + HASH_BYTES);
+    this.#hash = sha256Latin1(this.#node);
+  }
+
+  root(): Uint8Array {
+    return Buffer.from(this.#hash, 'latin1');
+  }
 }
 
 /** A complete subtree. */
@@ -179,22 +205,22 @@ export function rootFromInclusion(
   const what = `index ${index} of size ${size}`;
   let at = index;
   let last = size - 1;
-  let root = leaf;
+  const path = new PathHash(leaf);
   for (const hash of hashes) {
     if (last === 0) return wrongCount(hashes.length, what);
     if (at % 2 === 1 || at === last) {
-      root = nodeHash(hash, root);
+      path.joinLeft(hash);
       while (at % 2 === 0 && at !== 0) {
         at /= 2;
         last = Math.floor(last / 2);
       }
     } else {
-      root = nodeHash(root, hash);
+      path.joinRight(hash);
     }
     at = Math.floor(at / 2);
     last = Math.floor(last / 2);
   }
-  return last === 0 ? ok(root) : wrongCount(hashes.length, what);
+  return last === 0 ? ok(path.root()) : wrongCount(hashes.length, what);
 }
 
 export interface InclusionClaim {

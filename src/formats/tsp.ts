@@ -24,8 +24,8 @@ import {
   smallInteger,
   stringText,
   tags,
-  timeMs,
 } from './der.ts';
+import { timeMs } from './der-time.ts';
 import type { Certificate } from './x509.ts';
 import { hashLengths, readAlgorithm, readHashAlgorithm } from './x509-algorithms.ts';
 

@@ -13,17 +13,8 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result } from '#base/result';
 import { R } from './crypto-reasons.ts';
-import {
-  contextTag,
-  type DerNode,
-  isTrue,
-  oidText,
-  readDer,
-  readSequence,
-  tags,
-  timeMs,
-  wholeBits,
-} from './der.ts';
+import { contextTag, type DerNode, isTrue, oidText, readDer, readSequence, tags, wholeBits } from './der.ts';
+import { timeMs } from './der-time.ts';
 import {
   type FulcioClaims,
   fulcioExtension,

@@ -3,16 +3,8 @@ import assert from 'node:assert/strict';
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { equalBytes, fromHex, toHex, utf8Text } from '#base/bytes';
 import { attempt, type Result } from '#base/result';
-import {
-  type DerNode,
-  oidText,
-  parseDer,
-  smallInteger,
-  stringText,
-  tags,
-  timeMs,
-  wholeBits,
-} from '#formats/der';
+import { type DerNode, oidText, parseDer, smallInteger, stringText, tags, wholeBits } from '#formats/der';
+import { timeMs } from '#formats/der-time';
 import { pemDecode, pemEncode } from '#formats/pem';
 import { embeddedScts, parseSctList, precertTbs, sctListValue } from '#formats/sct';
 import { parseTimeStampRequest, parseTimeStampResponse } from '#formats/tsp';
