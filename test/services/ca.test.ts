@@ -113,21 +113,23 @@ test('the token may stand in the body, and field names in snake case', async () 
   assert.equal(answer.statusCode, 200, answer.body);
 });
 
-test('the old API answers 201 with a PEM chain, and the root certificate', async () => {
+test('the old API takes a key as DER or PEM and answers 201 with a PEM chain, and the root certificate', async () => {
   const { app, ca } = await caFixture();
   const key = generateKey('p256');
-  const answer = await app.inject({
-    method: 'POST',
-    url: '/api/v1/signingCert',
-    headers: { authorization: `Bearer ${await token()}`, 'content-type': 'application/json' },
-    payload: JSON.stringify({
-      publicKey: { content: Buffer.from(key.publicKey.spki).toString('base64'), algorithm: 'ecdsa' },
-      signedEmailAddress: Buffer.from(key.sign(utf8('dev@example.com'))).toString('base64'),
-    }),
-  });
-  assert.equal(answer.statusCode, 201, answer.body);
-  assert.equal(answer.headers['content-type'], 'application/pem-certificate-chain');
-  assert.equal(unwrap(pemDecode(answer.body, 'CERTIFICATE')).length, 3);
+  for (const content of [Buffer.from(key.publicKey.spki), Buffer.from(publicKeyPem(key.publicKey))]) {
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/api/v1/signingCert',
+      headers: { authorization: `Bearer ${await token()}`, 'content-type': 'application/json' },
+      payload: JSON.stringify({
+        publicKey: { content: content.toString('base64'), algorithm: 'ecdsa' },
+        signedEmailAddress: Buffer.from(key.sign(utf8('dev@example.com'))).toString('base64'),
+      }),
+    });
+    assert.equal(answer.statusCode, 201, answer.body);
+    assert.equal(answer.headers['content-type'], 'application/pem-certificate-chain');
+    assert.equal(unwrap(pemDecode(answer.body, 'CERTIFICATE')).length, 3);
+  }
   const rootCert = await app.inject({ method: 'GET', url: '/api/v1/rootCert' });
   const chain = unwrap(pemDecode(rootCert.body, 'CERTIFICATE')).map((block) =>
     Buffer.from(block.der).toString('hex'),

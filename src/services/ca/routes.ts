@@ -97,10 +97,15 @@ function readProofV1(json: JsonReader): KeyProof {
   if (csr !== undefined && csr.length > 0) return { kind: 'csr', der: csrFromPem(decoder.decode(csr)) };
   return {
     kind: 'signature',
-    spki: json.child('publicKey').bytes('content'),
+    spki: spkiOf(json.child('publicKey').bytes('content')),
     signature: json.bytes('signedEmailAddress'),
   };
 }
+
+/** The old API's `content` is DER, as it says, or PEM, as cosign 2 sends it; DER begins with a SEQUENCE. */
+const spkiOf = (content: Uint8Array): Uint8Array =>
+  content[0] === SEQUENCE ? content : spkiFromPem(decoder.decode(content));
+const SEQUENCE = 0x30;
 
 const pemChain = (issued: Issued): string[] => issued.chain.map((der) => pemEncode('CERTIFICATE', der));
 
