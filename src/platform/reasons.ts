@@ -128,13 +128,4 @@ export const R = defineReasons({
     exit: 20,
     status: 503,
   },
-  queue: {
-    code: 'WB-215',
-    check: 'store.queue',
-    side: 'environment',
-    summary: 'More entries wait for the sequencer than the queue takes.',
-    hint: 'try again after the time in Retry-After; the entry was not logged',
-    exit: 30,
-    status: 503,
-  },
 });

@@ -22,8 +22,8 @@ export interface Postgres {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** How many rows a statement touched. */
   run(text: string, values?: readonly unknown[]): Promise<number>;
-  /** A connection of one's own that calls back at every notification of a channel, over reconnects. */
-  listen(channel: string, notify: () => void): Promise<() => Promise<void>>;
+  /** A connection of its own that calls back at every notification of the channels, over reconnects. */
+  listen(channels: readonly string[], notify: (channel: string) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export async function openPostgres(url: string): Promise<Postgres> {
     query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
       (await guarded(() => pool.query<Row>(text, [...values]))).rows,
     run: async (text, values = []) => (await guarded(() => pool.query(text, [...values]))).rowCount ?? 0,
-    listen: (channel, notify) => listenTo(pool, channel, notify),
+    listen: (channels, notify) => listenTo(pool, channels, notify),
     close: () => pool.end(),
   };
 }
@@ -91,7 +91,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS waybill_extent (log text PRIMARY KEY, size bigint NOT NULL);
   CREATE TABLE IF NOT EXISTS waybill_queue (
     log text, id text, seq bigserial, entry bytea NOT NULL, extra bytea NOT NULL,
-    attempts integer NOT NULL DEFAULT 0, answer jsonb, answered timestamptz, PRIMARY KEY (log, id));
+    answer jsonb, answered timestamptz, PRIMARY KEY (log, id));
   CREATE INDEX IF NOT EXISTS waybill_queue_open ON waybill_queue (log, seq) WHERE answer IS NULL;`;
 
 async function makeTables(pool: Pool): Promise<void> {
@@ -112,7 +112,11 @@ async function makeTables(pool: Pool): Promise<void> {
 /** How long after a broken connection a listener tries again. */
 const LISTEN_AGAIN_MS = 500;
 
-async function listenTo(pool: Pool, channel: string, notify: () => void): Promise<() => Promise<void>> {
+async function listenTo(
+  pool: Pool,
+  channels: readonly string[],
+  notify: (channel: string) => void,
+): Promise<() => Promise<void>> {
   let client: PoolClient | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -120,15 +124,17 @@ async function listenTo(pool: Pool, channel: string, notify: () => void): Promis
     const mine = await pool.connect();
     if (isClosed) return mine.release(true);
     client = mine;
-    mine.on('notification', notify);
+    mine.on('notification', ({ channel }) => notify(channel));
     mine.on('error', () => {
       if (client === mine) client = undefined;
       mine.release(true);
       again();
     });
-    await mine.query(`LISTEN ${channel}`);
-    // What was said while nobody listened is made up for.
-    notify();
+    for (const channel of channels) {
+      await mine.query(`LISTEN ${channel}`);
+      // What was said while nobody listened is made up for.
+      notify(channel);
+    }
   };
   const again = (): void => {
     if (isClosed) return;

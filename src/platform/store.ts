@@ -80,35 +80,43 @@ export interface NameIndex {
   find(name: Uint8Array): Promise<number | undefined>;
 }
 
-/** An entry a front end left for whoever sequences, and what became of it. */
+/** An entry a front end left for whoever sequences. */
 export interface QueuedEntry {
   /** Chosen by the front end, unique. */
   readonly id: string;
   readonly entry: Uint8Array;
   readonly extra: Uint8Array;
-  /** How often a sequencer took it: above 1 an earlier one may have logged it. */
-  readonly attempts: number;
 }
 
+/** What became of a queued entry. A refusal is a reason of the engine: its code and its words. */
 export type QueueAnswer =
   | { readonly id: string; readonly index: number; readonly duplicate: boolean }
-  | { readonly id: string; readonly refused: string };
+  | { readonly id: string; readonly refused: QueueRefusal };
+
+export interface QueueRefusal {
+  readonly code: string;
+  readonly expected: string;
+  readonly actual: string;
+}
 
 /**
  * Carries entries from front ends to the sequencer and outcomes back.
  *
- * Contract: `put` is durable when it resolves; an entry is taken again and again until it is answered, by
- * whoever takes; an answer is kept until its front end has it. `changed` settles when something may be there
- * to take or to read, or after `waitMs`; it may settle without cause.
+ * Contract: `put` and `answer` are durable when they resolve. An entry is taken again and again, by whoever takes,
+ * until it is answered; an answer is kept until its front end read it, or for some minutes. `changed` settles when
+ * something may be there, at the latest after `waitMs`, and may settle without cause.
  */
 export interface EntryQueue {
-  /** Throws WB-215 when more than its cap waits. */
-  put(entries: readonly Omit<QueuedEntry, 'attempts'>[]): Promise<void>;
-  /** Oldest first; what this caller holds in `except` is left out. */
+  put(entries: readonly QueuedEntry[]): Promise<void>;
+  /** Oldest first, at most `max`; those in `except` are left out. */
   take(max: number, except: ReadonlySet<string>): Promise<readonly QueuedEntry[]>;
+  /** Ids of everything that waits: at the start of a term, what an earlier sequencer may have logged. */
+  waiting(): Promise<ReadonlySet<string>>;
   answer(answers: readonly QueueAnswer[]): Promise<void>;
-  /** The answers to any of `ids`; reading removes them. */
+  /** The answers to any of `ids`, which are then forgotten. */
   answers(ids: readonly string[]): Promise<readonly QueueAnswer[]>;
-  changed(what: 'entries' | 'answers', waitMs: number): Promise<void>;
+  changed(what: QueueSide, waitMs: number): Promise<void>;
   close(): Promise<void>;
 }
+
+export type QueueSide = 'entries' | 'answers';

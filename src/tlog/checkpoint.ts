@@ -17,7 +17,12 @@ import { R } from './reasons.ts';
 export interface TreeHead {
   readonly size: number;
   readonly root: Uint8Array;
+  /** The extension line of a log's last checkpoint is there. */
+  readonly isFrozen?: boolean;
 }
+
+/** The extension line of a checkpoint after which nothing is logged. */
+export const FROZEN_LINE = 'frozen';
 
 export interface CheckpointSigner {
   readonly origin: string;
@@ -45,7 +50,8 @@ export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSi
   return {
     origin,
     keyId: writer.keyId,
-    sign: (head) => signNote(formatCheckpoint(origin, head.size, head.root), writer),
+    sign: ({ size, root, isFrozen }) =>
+      signNote(formatCheckpoint(origin, size, root, isFrozen === true ? [FROZEN_LINE] : []), writer),
     open: (checkpoint) => {
       const note = parseNote(checkpoint);
       if (!note.ok) return refuse(origin, note.error);
@@ -55,7 +61,8 @@ export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSi
       if (!head.ok) return refuse(origin, head.error);
       if (head.value.origin !== origin)
         return mismatch(origin, `origin ${JSON.stringify(head.value.origin)}`);
-      return ok({ size: head.value.size, root: head.value.rootHash });
+      const { size, rootHash: root, extensions } = head.value;
+      return ok({ size, root, isFrozen: extensions.includes(FROZEN_LINE) });
     },
   };
 }

@@ -6,7 +6,7 @@
  *   3. sign       nothing is signed that is not durable
  *   4. swap       the lock names the new checkpoint: from here the entries are in the log
  *   5. apply      tiles and names
- *   6. publish    readers see the checkpoint
+ *   6. publish    witnesses cosign what the lock names, then readers see it
  *   7. answer     (the caller) only now
  *
  * Before 4 a failure refuses the batch and nothing of it is in the log. From 4 on a failure stops the log:
@@ -17,6 +17,7 @@ import type { Reason } from '#base/reason';
 import { fail, reason, type WaybillError } from '#base/reason';
 import { apply } from './apply.ts';
 import { decodeBatch, encodeBatch } from './batch.ts';
+import type { TileReader } from './proof.ts';
 import { R } from './reasons.ts';
 import { batchTime, extend, type NextTree, stateAfter } from './sequence.ts';
 import type { LogOptions, LogRecord, PendingEntry, Personality, TreeState } from './types.ts';
@@ -48,14 +49,43 @@ export async function commit(
   const records: LogRecord[] = batch.map(({ entry, extra }) => ({ entry, extra, time }));
   const next = extend(state, records, personality);
   const checkpoint = await stageAndSign(options, personality, state, next);
-  await swap(options, state.checkpoint, checkpoint);
+  await swap(options, state.locked, checkpoint);
   try {
     await apply(store, state, next, personality);
-    await store.publish(checkpoint);
   } catch (error) {
     throw unknownOutcome('the batch is committed but could not be published', error);
   }
   return { state: stateAfter(state, next, checkpoint), next };
+}
+
+/** Step 6: shows readers the tree the lock names. Returns the state with the checkpoint they see. */
+export async function publish(
+  options: Pick<LogOptions, 'store' | 'cosign'>,
+  state: TreeState,
+  tiles: TileReader,
+  signal: AbortSignal,
+): Promise<TreeState> {
+  const { store, cosign } = options;
+  const { locked, size } = state;
+  const consistency = (from: number) => tiles.consistency(state, from, size);
+  try {
+    const checkpoint =
+      cosign === undefined || size === 0
+        ? locked
+        : await cosign({ checkpoint: locked, size, consistency, signal });
+    await store.publish(checkpoint);
+    return { ...state, checkpoint };
+  } catch (error) {
+    throw unknownOutcome('the batch is committed but could not be published', error);
+  }
+}
+
+/** Moves the lock to a checkpoint of the same tree that says it is the last one. Errors: `StopLog`. */
+export async function freezeLog(options: CommitOptions, state: TreeState): Promise<TreeState> {
+  const { size, root } = state;
+  const locked = options.signer.sign({ size, root, isFrozen: true });
+  await swap(options, state.locked, locked);
+  return { ...state, locked, checkpoint: locked, isFrozen: true };
 }
 
 async function stageAndSign(

@@ -1,17 +1,13 @@
-/** A log: appends, reads and proofs over one store. One writer; any number of readers. */
+/** The one writer of a log: takes entries in, commits them in batches, answers. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { limits } from '#base/limits';
-import { fail, type Reason, WaybillError } from '#base/reason';
-import { ok, type Result } from '#base/result';
+import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { leafHash } from '#formats/merkle';
-import { encodeEntryBundle, parseTilePath, TILE_WIDTH, type Tile, tileWidth } from '#formats/tiles';
 import { EXTRA_BYTES_MAX } from './batch.ts';
-import type { CheckpointSigner } from './checkpoint.ts';
-import { commit, StopLog, unknownOutcome } from './commit.ts';
-import { type FsckReport, fsck } from './fsck.ts';
-import { openState, readRecords } from './open.ts';
+import { commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
+import { openState } from './open.ts';
 import { Pool, type Waiter } from './pool.ts';
-import { TileReader } from './proof.ts';
+import { Log } from './reader.ts';
 import { R } from './reasons.ts';
 import type { NextTree } from './sequence.ts';
 import {
@@ -19,71 +15,51 @@ import {
   BATCH_ENTRIES_MAX,
   type LoggedEntry,
   type LogOptions,
-  type LogRecord,
   type PendingEntry,
   type Personality,
   POOL_ENTRIES_MAX,
   plainPersonality,
   type TreeState,
-  type TreeView,
 } from './types.ts';
 
-/** Bytes of record tiles kept decoded. */
-const RECORD_CACHE_BYTES_MAX = 32 * 1024 * 1024;
-
 /** Opens the log, finishing what a crash interrupted. Errors: see `openState`. */
-export async function openLog(options: LogOptions): Promise<Log> {
+export async function openLog(options: LogOptions): Promise<LogWriter> {
   const personality = options.personality ?? plainPersonality;
-  return new Log(options, personality, await openState(options, personality));
+  const state = await openState(options, personality);
+  const log = new LogWriter(options, personality, state);
+  await log.publishAgain();
+  return log;
 }
 
-export class Log {
-  readonly signer: CheckpointSigner;
+/** Refuses what no log can hold: WB-401. */
+export function checkEntrySize(entry: Uint8Array, extra: Uint8Array): void {
+  if (entry.length <= limits.logEntryBytes && extra.length <= EXTRA_BYTES_MAX) return;
+  const expected = `an entry of at most ${limits.logEntryBytes} bytes and ${EXTRA_BYTES_MAX} beside it`;
+  throw fail(R.entrySize, { expected, actual: `${entry.length} and ${extra.length} bytes` });
+}
+
+export class LogWriter extends Log {
   readonly #options: LogOptions;
-  readonly #personality: Personality;
-  readonly #tiles: TileReader;
   readonly #pool: Pool;
-  readonly #recordTiles = new Map<number, readonly LogRecord[]>();
-  #recordBytes = 0;
-  #state: TreeState;
   #writer: Promise<void> | undefined;
   #stopped: Reason | undefined;
   #closing = false;
+  readonly #closed = new AbortController();
 
   constructor(options: LogOptions, personality: Personality, state: TreeState) {
-    this.signer = options.signer;
+    super(options, personality, state);
     this.#options = options;
-    this.#personality = personality;
-    this.#tiles = new TileReader(options.store);
     this.#pool = new Pool(options.poolEntriesMax ?? POOL_ENTRIES_MAX);
-    this.#state = state;
   }
 
-  /** The published tree. */
-  get tree(): TreeView {
-    const { size, root, checkpoint, time } = this.#state;
-    return { size, root, checkpoint, time };
-  }
-
-  /** Why the log takes no more entries; undefined while it does. */
   get stopped(): Reason | undefined {
     return this.#stopped;
   }
 
-  /**
-   * Logs an entry and answers once it is durable and published, with its proof. An entry the log already has
-   * is answered with the earlier one. `extra` is kept beside the entry, outside the tree.
-   *
-   * Errors: WB-401 too large, WB-402 pool full, WB-403/406/407 refused (not in the log), WB-404 unknown
-   * outcome, WB-405 stopped.
-   */
   async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
-    if (entry.length > limits.logEntryBytes || extra.length > EXTRA_BYTES_MAX) {
-      const expected = `an entry of at most ${limits.logEntryBytes} bytes and ${EXTRA_BYTES_MAX} beside it`;
-      throw fail(R.entrySize, { expected, actual: `${entry.length} and ${extra.length} bytes` });
-    }
-    const leaf = leafHash(this.#personality.leaf(entry));
-    const identity = this.#personality.identity?.(entry) ?? leaf;
+    checkEntrySize(entry, extra);
+    const leaf = leafHash(this.personality.leaf(entry));
+    const identity = this.personality.identity?.(entry) ?? leaf;
     const known = this.#pool.same(identity) ?? (await this.find(identity));
     if (known !== undefined) return this.#duplicate(known);
     this.#refuseWhenStopped();
@@ -100,6 +76,7 @@ export class Log {
   }
 
   #refuseWhenStopped(): void {
+    if (this.state.isFrozen) throw frozen(this.state);
     if (this.#stopped === undefined && !this.#closing) return;
     const actual = this.#stopped === undefined ? 'the log is closing' : this.#stopped.actual;
     throw fail(R.stopped, { expected: 'a log that takes entries', actual });
@@ -108,7 +85,7 @@ export class Log {
   /** Commits batches until nothing waits. Runs at most once at a time. */
   async #write(): Promise<void> {
     try {
-      while (this.#stopped === undefined) {
+      while (this.#stopped === undefined && !this.state.isFrozen) {
         // One turn of the event loop lets the requests that arrived together share the batch.
         await nextTurn();
         const waiters = this.#pool.take(BATCH_ENTRIES_MAX);
@@ -123,15 +100,25 @@ export class Log {
   async #commitBatch(waiters: readonly Waiter[]): Promise<void> {
     const batch: PendingEntry[] = waiters.map((waiter) => waiter.pending);
     try {
-      const before = this.#state;
-      const { state, next } = await commit(this.#options, this.#personality, before, batch);
-      for (const tile of next.completed) this.#tiles.remember(tile);
-      this.#state = state;
-      const answers = await this.#answers(before.size, state, next);
+      const before = this.state;
+      const { state, next } = await commit(this.#options, this.personality, before, batch);
+      for (const tile of next.completed) this.tiles.remember(tile);
+      const published = await this.#publish(state);
+      this.state = published;
+      const answers = await this.#answers(before.size, published, next);
       for (const [i, waiter] of waiters.entries()) this.#pool.resolve(waiter, answers[i] as LoggedEntry);
     } catch (error) {
       this.#failBatch(waiters, error);
     }
+  }
+
+  async #publish(state: TreeState): Promise<TreeState> {
+    return publish(this.#options, state, this.tiles, this.#closed.signal);
+  }
+
+  /** What the lock names is what readers see, also when a crash or absent witnesses kept it back. */
+  async publishAgain(): Promise<void> {
+    this.state = await this.#publish(this.state);
   }
 
   #failBatch(waiters: readonly Waiter[], error: unknown): void {
@@ -148,7 +135,7 @@ export class Log {
     const answers: LoggedEntry[] = [];
     for (const [i, record] of next.records.entries()) {
       const leaf = next.leafHashes[i] as Uint8Array;
-      const proof = await this.#tiles.inclusion(state, from + i, leaf);
+      const proof = await this.tiles.inclusion(state, from + i, leaf);
       answers.push({ ...record, index: from + i, leafHash: leaf, proof });
     }
     return answers;
@@ -160,127 +147,48 @@ export class Log {
     this.#options.onStop?.(why);
   }
 
-  /** The index of the entry with this leaf hash or identity, if it is published. */
-  async find(name: Uint8Array): Promise<number | undefined> {
-    const index = await this.#options.store.find(name);
-    // Names are written a moment before the checkpoint is published.
-    return index === undefined || index >= this.#state.size ? undefined : index;
-  }
-
-  /** The record at an index. Throws WB-412 outside the log. */
-  async record(index: number): Promise<LogRecord> {
-    const state = this.#state;
-    this.#checkIndex(index, state.size);
-    const tailFrom = state.size - state.tail.length;
-    if (index >= tailFrom) return state.tail[index - tailFrom] as LogRecord;
-    const records = await this.#records(Math.floor(index / TILE_WIDTH));
-    return records[index % TILE_WIDTH] as LogRecord;
-  }
-
-  /** The entry at an index with a proof against the newest checkpoint. Throws WB-412 outside the log. */
-  async entry(index: number): Promise<LoggedEntry> {
-    const state = this.#state;
-    const record = await this.record(index);
-    const leaf = leafHash(this.#personality.leaf(record.entry));
-    return { ...record, index, leafHash: leaf, proof: await this.#tiles.inclusion(state, index, leaf) };
-  }
-
-  /** Inclusion hashes of an entry in the tree of `size`, leaf to root. WB-412 for sizes or indexes outside. */
-  async inclusionAt(index: number, size: number): Promise<readonly Uint8Array[]> {
-    const state = this.#state;
-    this.#checkSize(size, state.size);
-    this.#checkIndex(index, size);
-    const record = await this.record(index);
-    const root = await this.#tiles.rootAt(state, size);
-    const leaf = leafHash(this.#personality.leaf(record.entry));
-    return (await this.#tiles.inclusion(state, index, leaf, { size, root })).hashes;
-  }
-
-  /** Consistency hashes between two sizes ≤ the published one. WB-412 otherwise. */
-  async consistency(first: number, second: number): Promise<readonly Uint8Array[]> {
-    const state = this.#state;
-    this.#checkSize(second, state.size);
-    this.#checkSize(first, second);
-    return this.#tiles.consistency(state, first, second);
-  }
-
-  /** Root of the first `size` entries. */
-  async rootAt(size: number): Promise<Uint8Array> {
-    const state = this.#state;
-    this.#checkSize(size, state.size);
-    return this.#tiles.rootAt(state, size);
-  }
-
   /**
-   * The bytes at a tlog-tiles path (`tile/…`); undefined when the log has no such tile yet. A partial tile is
-   * served for every width up to the published one: it is a prefix of the tile that grew from it.
+   * Signs the last checkpoint of this log: it says that nothing will follow, and the lock never moves again.
+   * Entries that wait are refused with WB-413. Freezing a frozen log changes nothing. Errors: WB-404, WB-405,
+   * WB-406.
    */
-  async tile(path: string): Promise<Result<Uint8Array | undefined>> {
-    const parsed = parseTilePath(path);
-    if (!parsed.ok) return parsed;
-    const tile = parsed.value;
-    const state = this.#state;
-    const level = tile.kind === 'entries' ? 0 : tile.level;
-    const width = tileWidth(state.size, level, tile.index);
-    if (tile.width > width) return ok(undefined);
-    return ok(
-      tile.kind === 'entries' ? await this.#entryTile(state, tile) : await this.#hashTile(state, tile),
+  async freeze(): Promise<void> {
+    while (this.#writer !== undefined) await this.#writer;
+    if (this.state.isFrozen) return;
+    this.#refuseWhenStopped();
+    const done = Promise.withResolvers<void>();
+    this.#writer = done.promise;
+    try {
+      const state = await freezeLog(this.#options, this.state);
+      this.state = await this.#publish(state);
+    } catch (error) {
+      const stop = error instanceof StopLog ? error : unknownOutcome('freezing failed', error);
+      this.#stop(stop.why);
+      throw stop.answer;
+    } finally {
+      this.#writer = undefined;
+      this.#pool.rejectAll(this.state.isFrozen ? frozen(this.state) : this.#stoppedError());
+      done.resolve();
+    }
+  }
+
+  #stoppedError(): WaybillError {
+    return new WaybillError(
+      reason(R.stopped, { expected: 'a log that takes entries', actual: this.#stopped?.actual ?? 'stopped' }),
     );
   }
 
-  async #hashTile(state: TreeState, tile: Tile & { kind: 'hashes' }): Promise<Uint8Array> {
-    const growing = state.edge.tile(tile.level, tile.index);
-    return (growing ?? (await this.#tiles.full(tile.level, tile.index))).bytes(tile.width);
-  }
-
-  async #entryTile(state: TreeState, tile: Tile): Promise<Uint8Array> {
-    const isTail = tile.index === Math.floor(state.size / TILE_WIDTH);
-    const records = isTail ? state.tail : await this.#records(tile.index);
-    return encodeEntryBundle(records.slice(0, tile.width).map((record) => record.entry));
-  }
-
-  async #records(tile: number): Promise<readonly LogRecord[]> {
-    const cached = this.#recordTiles.get(tile);
-    if (cached !== undefined) return cached;
-    const records = await readRecords(this.#options.store, tile);
-    this.#recordTiles.set(tile, records);
-    this.#recordBytes += sizeOf(records);
-    for (const [oldest, old] of this.#recordTiles) {
-      if (this.#recordBytes <= RECORD_CACHE_BYTES_MAX || oldest === tile) break;
-      this.#recordTiles.delete(oldest);
-      this.#recordBytes -= sizeOf(old);
-    }
-    return records;
-  }
-
-  #checkIndex(index: number, size: number): void {
-    if (Number.isSafeInteger(index) && index >= 0 && index < size) return;
-    throw fail(R.range, { expected: `an index below ${size}`, actual: String(index) });
-  }
-
-  #checkSize(size: number, max: number): void {
-    if (Number.isSafeInteger(size) && size >= 0 && size <= max) return;
-    throw fail(R.range, { expected: `a tree size of at most ${max}`, actual: String(size) });
-  }
-
-  /** Reads the whole log and proves it from its entries; see `fsck`. */
-  check(): Promise<FsckReport> {
-    const { store, signer } = this.#options;
-    const read = (index: number) => this.record(index);
-    return fsck({ store, signer, personality: this.#personality, tree: this.tree, read });
-  }
-
-  /** Finishes the batches under way, then closes the store. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#closed.abort();
     await this.#writer;
-    await this.#options.store.close();
+    await this.store.close();
   }
+}
+
+function frozen(state: TreeState): WaybillError {
+  return fail(R.frozen, { expected: 'a log that takes entries', actual: `frozen at size ${state.size}` });
 }
 
 /** The failures of `commit` after which the batch is certainly not in the log, and the log goes on. */
 const refusals: ReadonlySet<string> = new Set([R.notLogged.code, R.clock.code]);
-
-function sizeOf(records: readonly LogRecord[]): number {
-  return records.reduce((sum, record) => sum + record.entry.length + record.extra.length, 0);
-}

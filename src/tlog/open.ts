@@ -20,7 +20,7 @@ import type { LogOptions, LogRecord, Personality, TreeState } from './types.ts';
 type OpenOptions = Pick<LogOptions, 'store' | 'signer' | 'create'>;
 
 /**
- * The state the lock names. Errors: WB-411 no log, WB-408 another origin or key, WB-409 data and lock of
+ * The state the lock names; publishing it is the caller's. Errors: WB-411 no log, WB-408 another origin or key, WB-409 data and lock of
  * different moments, WB-410 bytes that do not hash to the checkpoint.
  */
 export async function openState(options: OpenOptions, personality: Personality): Promise<TreeState> {
@@ -39,8 +39,7 @@ export async function openState(options: OpenOptions, personality: Personality):
   // Nothing was written so far; from here on the bytes are proven.
   await indexTiles(store, base.size, personality);
   await apply(store, base, next, personality);
-  const state = stateAfter(base, next, checkpoint);
-  await store.publish(checkpoint);
+  const state = { ...stateAfter(base, next, checkpoint), isFrozen: head.isFrozen === true };
   return state.time === 0 && state.size > 0 ? { ...state, time: await newestTime(store, state) } : state;
 }
 
@@ -68,7 +67,11 @@ async function refuseNewerData(options: OpenOptions, head: TreeHead): Promise<vo
   if (published !== undefined) {
     const seen = unwrap(signer.open(published));
     const fork = seen.size === head.size && !equalBytes(seen.root, head.root);
-    if (seen.size > head.size || fork) throw rolledBack(head, `a published checkpoint of size ${seen.size}`);
+    // A frozen log is never thawed: the last checkpoint has been seen.
+    const thaw = seen.isFrozen === true && head.isFrozen !== true;
+    if (seen.size > head.size || fork || thaw) {
+      throw rolledBack(head, `a published ${thaw ? 'last ' : ''}checkpoint of size ${seen.size}`);
+    }
   }
   const indexed = await store.indexed();
   if (indexed > head.size) throw rolledBack(head, `names of ${indexed} entries`);
@@ -78,14 +81,18 @@ function rolledBack(head: TreeHead, actual: string) {
   return fail(R.rolledBack, { expected: `data up to the lock's size ${head.size}`, actual });
 }
 
-/** Follows the staged batches back from the lock's tree, as far as they go. */
-async function stagedRecords(
-  store: LogStore,
-  head: TreeHead,
-): Promise<{ readonly start: number; readonly records: readonly LogRecord[] }> {
+interface StagedRecords {
+  /** Size and root of the tree before the first record. */
+  readonly start: number;
+  readonly root: Uint8Array;
+  readonly records: readonly LogRecord[];
+}
+
+/** Follows the staged batches back from a tree, as far as they go and not below `floor`. */
+async function stagedRecords(store: LogStore, head: TreeHead, floor = 0): Promise<StagedRecords> {
   const parts: LogRecord[][] = [];
   let { size, root } = head;
-  while (size > 0) {
+  while (size > floor) {
     const batch = await store.staged(size, root);
     if (batch === undefined) break;
     const records = decodeBatch(batch.payload);
@@ -99,7 +106,48 @@ async function stagedRecords(
     size = batch.from;
     root = batch.fromRoot;
   }
-  return { start: size, records: parts.reverse().flat() };
+  return { start: size, root, records: parts.reverse().flat() };
+}
+
+/**
+ * The tree of a published checkpoint, for a process that does not sequence: nothing is written. `known` is an older
+ * state of the same log. Errors: WB-410.
+ */
+export async function readPublished(
+  store: LogStore,
+  head: TreeHead,
+  checkpoint: string,
+  personality: Personality,
+  known?: TreeState,
+): Promise<TreeState> {
+  const staged = await stagedRecords(store, head, known?.size);
+  const follows = known !== undefined && staged.start === known.size && equalBytes(staged.root, known.root);
+  const { base, records } = follows
+    ? { base: known, records: staged.records }
+    : await fromTiles(store, head, staged);
+  const next = extend(base, records, personality);
+  if (next.size !== head.size || !equalBytes(next.root, head.root)) {
+    const actual = `size ${next.size}, root ${toHex(next.root)}`;
+    throw fail(R.corrupt, { expected: `size ${head.size}, root ${toHex(head.root)}`, actual });
+  }
+  const state = { ...stateAfter(base, next, checkpoint), isFrozen: head.isFrozen === true };
+  return state.time === 0 && state.size > 0 ? { ...state, time: await newestTime(store, state) } : state;
+}
+
+/**
+ * Full tiles up to the last border, and what follows. The sequencer forgets staged batches once a later tile holds
+ * their entries, so a reader that finds no batch finds that tile.
+ */
+async function fromTiles(store: LogStore, head: TreeHead, { start, records }: StagedRecords) {
+  const border = Math.ceil(start / TILE_WIDTH) * TILE_WIDTH;
+  if (border <= head.size) {
+    const base = await stateAtBoundary(store, head, start);
+    return { base, records: records.slice(base.size - start) };
+  }
+  const rest = head.size % TILE_WIDTH;
+  const base = await stateAtBoundary(store, head, head.size - rest);
+  const tile = await readRecords(store, (head.size - rest) / TILE_WIDTH);
+  return { base, records: tile.slice(0, rest) };
 }
 
 /** The state at the first tile boundary at or after `start`, read from full tiles alone. */
@@ -111,7 +159,7 @@ async function stateAtBoundary(store: LogStore, head: TreeHead, start: number): 
     throw fail(R.rolledBack, { expected, actual });
   }
   const edge = await edgeFromTiles(store, size);
-  return { size, root: edge.root(), edge, checkpoint: '', time: 0, tail: [] };
+  return { ...emptyState(''), size, root: edge.root(), edge };
 }
 
 /** The edge of a tree whose size is a multiple of 256: each hash in it is the root of a full tile below. */

@@ -109,4 +109,13 @@ export const R = defineReasons({
     hint: 'ask for an index below the size of the newest checkpoint',
     status: 404,
   },
+  frozen: {
+    code: 'WB-413',
+    check: 'tlog.frozen',
+    side: 'input',
+    summary: 'The log is frozen: its last checkpoint says that nothing follows.',
+    hint: 'write to the newer log; the signing configuration names it',
+    exit: 30,
+    status: 405,
+  },
 });

@@ -48,11 +48,13 @@ export function extend(state: TreeState, records: readonly LogRecord[], personal
 export function stateAfter(state: TreeState, next: NextTree, checkpoint: string): TreeState {
   const known = [...state.tail, ...next.records];
   const tail = known.slice(known.length - (next.size % TILE_WIDTH));
-  return { size: next.size, root: next.root, edge: next.edge, checkpoint, time: next.time, tail };
+  const { size, root, edge, time } = next;
+  return { size, root, edge, locked: checkpoint, checkpoint, isFrozen: false, time, tail };
 }
 
 /** The state of a log of size 0. */
 export function emptyState(checkpoint: string): TreeState {
   const edge = new TreeEdge();
-  return { size: 0, root: edge.root(), edge, checkpoint, time: 0, tail: [] };
+  const root = edge.root();
+  return { size: 0, root, edge, locked: checkpoint, checkpoint, isFrozen: false, time: 0, tail: [] };
 }

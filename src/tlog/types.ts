@@ -37,8 +37,12 @@ export interface TreeState {
   readonly size: number;
   readonly root: Uint8Array;
   readonly edge: TreeEdge;
-  /** The signed checkpoint of this size and root. */
+  /** The checkpoint of this size and root as the lock holds it: signed by the log alone. */
+  readonly locked: string;
+  /** The same as readers see it, with the cosignatures of witnesses. */
   readonly checkpoint: string;
+  /** The checkpoint says that nothing follows. */
+  readonly isFrozen: boolean;
   /** Time of the newest record in milliseconds; 0 for the empty log. */
   readonly time: number;
   /** Records after the last full tile. */
@@ -52,7 +56,26 @@ export interface TreeView {
   readonly checkpoint: string;
   /** Time of the newest entry in milliseconds. */
   readonly time: number;
+  /** The log takes no more entries; its checkpoint says so. */
+  readonly isFrozen: boolean;
 }
+
+/** What a cosigner is asked: to get signatures of witnesses onto a checkpoint that is in the lock. */
+export interface CosignRequest {
+  /** The log's own signed note. */
+  readonly checkpoint: string;
+  readonly size: number;
+  /** Consistency hashes from an older size to this one. */
+  consistency(from: number): Promise<readonly Uint8Array[]>;
+  /** Ends the wait for witnesses. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Gets cosignatures. Resolves to the note that may be published: the same text with more signatures. Rejects
+ * when what the policy demands was not had; the log then stops without having published.
+ */
+export type Cosigner = (request: CosignRequest) => Promise<string>;
 
 export interface Proof {
   readonly index: number;
@@ -86,6 +109,8 @@ export interface LogOptions {
   readonly create?: boolean;
   /** Told once when the log stops. */
   readonly onStop?: (why: Reason) => void;
+  /** Asked for every checkpoint between commit and publication. */
+  readonly cosign?: Cosigner;
   /** Entries that may wait for a batch; default `POOL_ENTRIES_MAX`. */
   readonly poolEntriesMax?: number;
 }

@@ -4,7 +4,7 @@ import { utf8 } from '#base/bytes';
 import { FixedClock } from '#base/clock';
 import { generateKey, type PrivateKey } from '#base/crypto';
 import type { LogStore } from '#platform/store';
-import { checkpointSigner, type Log, type LogOptions, openLog } from '#tlog';
+import { checkpointSigner, type Log, type LogOptions, type LogWriter, openLog } from '#tlog';
 import { naiveRoot } from '../formats/naive-tree.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -17,7 +17,7 @@ export function optionsFor(store: LogStore, more: Partial<LogOptions> = {}): Log
   return { store, signer, clock: new FixedClock(START_MS), create: true, ...more };
 }
 
-export const open = (store: LogStore, more: Partial<LogOptions> = {}): Promise<Log> =>
+export const open = (store: LogStore, more: Partial<LogOptions> = {}): Promise<LogWriter> =>
   openLog(optionsFor(store, more));
 
 export const entry = (n: number | string): Uint8Array => utf8(`entry ${n}`);

@@ -5,6 +5,7 @@ import { fail } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
+import type { Log, LogOptions } from '#tlog';
 import { R } from './reasons.ts';
 
 /** `v1`: Rekor's REST API with promises and search. `v2`: tiles (rekor-tiles), no time, no search. */
@@ -24,6 +25,8 @@ export interface LogConfig {
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
+  /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
+  readonly engine?: (options: LogOptions) => Promise<Log>;
   /** Whether an empty folder becomes a new log. Default true. */
   readonly create?: boolean;
   readonly clock: Clock;

@@ -26,7 +26,7 @@ export async function createLog(config: LogConfig): Promise<LogService> {
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
   const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
-  const log = await openLog({
+  const log = await (config.engine ?? openLog)({
     store: config.store ?? openLogStore(dataDir, config.lockFile),
     signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
