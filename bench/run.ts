@@ -7,7 +7,7 @@ import { globSync } from 'node:fs';
 
 const known = globSync('bench/*.ts')
   .map((file) => /([^/\\]+)\.ts$/.exec(file)?.[1] ?? '')
-  .filter((name) => name !== 'run')
+  .filter((name) => name !== 'run' && name !== 'report')
   .sort();
 const words = process.argv.slice(2);
 const names = words.filter((word) => known.includes(word));
