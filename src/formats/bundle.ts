@@ -151,13 +151,14 @@ function readEntries(json: JsonReader, version: BundleVersion): TransparencyLogE
     if (seen.has(key)) throw item.wrong('', 'each log entry once', key);
     seen.add(key);
     if (version === '0.1' && entry.inclusionPromise === undefined) {
-      throw item.wrong('inclusionPromise', 'an inclusion promise in a bundle 0.1', undefined);
+      throw item.wrong('inclusionPromise', 'an inclusion promise in a bundle 0.1', undefined, 'log-entry');
     }
     if (version !== '0.1' && (entry.inclusionProof?.checkpoint ?? '') === '') {
       throw item.wrong(
         'inclusionProof',
         `an inclusion proof with checkpoint in a bundle ${version}`,
         undefined,
+        'log-proof',
       );
     }
     return entry;

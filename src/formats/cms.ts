@@ -64,6 +64,10 @@ export interface SignedData {
 
 const malformed = (expected: string, actual: string): Error => fail(R.cms, { expected, actual });
 
+/** RFC 3161 §2.4.2, RFC 5816: without these a signature does not say what it is over, or by whom. */
+const unattributed = (name: string): Error =>
+  fail(R.cms, { expected: `signed attribute ${name}`, actual: 'none', class: 'signature' });
+
 /** Reads a ContentInfo that holds SignedData. Throws WB-121 to WB-132. */
 export function readSignedData(contentInfo: DerNode): SignedData {
   const outer = contentInfo.cursor('ContentInfo');
@@ -83,7 +87,8 @@ export function readSignedData(contentInfo: DerNode): SignedData {
     throw malformed('content as one OCTET STRING', 'none');
   const embedded = cursor.maybe(contextTag(0))?.children() ?? [];
   if (embedded.length > limits.chainCertificates) {
-    throw malformed(`at most ${limits.chainCertificates} certificates`, `${embedded.length}`);
+    const expected = `at most ${limits.chainCertificates} certificates`;
+    throw fail(R.cms, { expected, actual: `${embedded.length}`, class: 'limit' });
   }
   cursor.maybe(contextTag(1));
   const signers = cursor.take(tags.set, 'signerInfos').children();
@@ -109,7 +114,8 @@ function readSignerInfo(node: DerNode): SignerInfo {
   if (digestAlgorithm === undefined) {
     throw fail(R.algorithm, { expected: 'SHA-256, SHA-384 or SHA-512', actual: 'another message digest' });
   }
-  const attributes = cursor.take(contextTag(0), 'signedAttrs');
+  const attributes = cursor.maybe(contextTag(0));
+  if (attributes === undefined) throw unattributed('signedAttrs');
   const signatureAlgorithm = readSignerAlgorithm(
     cursor.take(tags.seq, 'signatureAlgorithm'),
     digestAlgorithm,
@@ -164,9 +170,9 @@ function readAttributes(set: DerNode): Attributes {
   const second = values.get(cmsOids.signingCertificateV2);
   const first = values.get(cmsOids.signingCertificate);
   const certificateId = second ?? first;
-  if (contentType?.tag !== tags.oid) throw malformed('signed attribute contentType', 'none');
-  if (messageDigest?.tag !== tags.octets) throw malformed('signed attribute messageDigest', 'none');
-  if (certificateId === undefined) throw malformed('signed attribute signingCertificate', 'none');
+  if (contentType?.tag !== tags.oid) throw unattributed('contentType');
+  if (messageDigest?.tag !== tags.octets) throw unattributed('messageDigest');
+  if (certificateId === undefined) throw unattributed('signingCertificate');
   return {
     contentType: oidText(contentType),
     messageDigest: messageDigest.body,

@@ -115,7 +115,6 @@ export const R = defineReasons({
     code: 'WB-136',
     check: 'tsp.imprint',
     side: 'input',
-    class: 'unsupported',
     summary: 'A timestamp covers a hash of an unsupported kind or of the wrong length.',
     hint: 'ask for a timestamp over SHA-256, SHA-384 or SHA-512',
   },

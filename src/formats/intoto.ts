@@ -63,6 +63,8 @@ export function parseStatement(
 ): Result<Statement> {
   return attempt(() => {
     const json = reader(unwrap(parseJson(bytes, { maxBytes })), 'statement', { as: R.statement });
+    // Whatever it is, it does not say that it is a statement.
+    if (!json.has('_type')) throw json.wrong('_type', 'a statement', undefined, 'payload-type');
     const type = json.string('_type');
     if (type !== STATEMENT_V1 && type !== STATEMENT_V01) {
       throw fail(R.statementType, { expected: `${STATEMENT_V1} or v0.1`, actual: JSON.stringify(type) });
@@ -76,7 +78,9 @@ function readSubjects(json: JsonReader): NonEmpty<Subject> {
   const subjects = json.value('subject');
   if (!Array.isArray(subjects) || subjects.length === 0 || subjects.length > limits.statementSubjects) {
     const actual = Array.isArray(subjects) ? `${subjects.length}` : typeof subjects;
-    throw fail(R.subject, { expected: `1–${limits.statementSubjects} subjects`, actual });
+    const expected = `1–${limits.statementSubjects} subjects`;
+    const isMany = Array.isArray(subjects) && subjects.length > 0;
+    throw fail(R.subject, { expected, actual, class: isMany ? 'limit' : 'subject' });
   }
   return subjects.map(readSubject) as unknown as NonEmpty<Subject>;
 }
@@ -102,7 +106,9 @@ function readDigests(json: JsonReader): Record<string, string> {
   const entries = Object.entries(json.child('digest').object);
   if (entries.length === 0 || entries.length > limits.subjectDigests) {
     const expected = `1–${limits.subjectDigests} digests`;
-    throw fail(R.subject, { expected, actual: `${entries.length}`, check: `${json.path}.digest` });
+    const kind = entries.length > 0 ? 'limit' : 'subject';
+    const check = `${json.path}.digest`;
+    throw fail(R.subject, { expected, actual: `${entries.length}`, check, class: kind });
   }
   for (const [algorithm, value] of entries) {
     const length = Object.hasOwn(hexLength, algorithm) ? hexLength[algorithm] : undefined;

@@ -3,7 +3,7 @@
  * (WB-153, a `WaybillError`; parsers call it inside `attempt`). Only own properties are seen.
  */
 import { fromHex, tryBase64 } from '#base/bytes';
-import { fail, type ReasonSpec, type WaybillError } from '#base/reason';
+import { fail, type ReasonClass, type ReasonSpec, type WaybillError } from '#base/reason';
 import { attempt } from '#base/result';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { R } from './sigstore-reasons.ts';
@@ -62,11 +62,11 @@ export class JsonReader {
     this.object = value;
   }
 
-  /** An error of this reader's reason about `key`. */
-  wrong(key: string, expected: string, actual: JsonValue | undefined): WaybillError {
+  /** An error of this reader's reason about `key`; of another class where the fault is not the form. */
+  wrong(key: string, expected: string, actual: JsonValue | undefined, kind?: ReasonClass): WaybillError {
     const check = `${this.#as.check}: ${this.path}${key === '' ? '' : `.${key}`}`;
     const shown = actual === undefined ? 'nothing' : JSON.stringify(actual);
-    return fail(this.#as, { expected, actual: shown, check });
+    return fail(this.#as, { expected, actual: shown, check, ...(kind === undefined ? {} : { class: kind }) });
   }
 
   /** The raw value, undefined when absent. */
@@ -156,7 +156,9 @@ export class JsonReader {
     const value = this.value(key);
     if (value === undefined && this.#proto) return [];
     if (!Array.isArray(value)) throw this.wrong(key, 'an array', value);
-    if (value.length > max) throw this.wrong(key, `at most ${max} elements`, `${value.length} elements`);
+    if (value.length > max) {
+      throw this.wrong(key, `at most ${max} elements`, `${value.length} elements`, 'limit');
+    }
     return value as readonly JsonValue[];
   }
 

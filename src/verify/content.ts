@@ -56,6 +56,8 @@ export function checkDigestHint(entity: SignedEntity, artifact: Hashed): Result<
 }
 
 const strong: readonly HashName[] = ['sha256', 'sha384', 'sha512'];
+/** Names of digests that are not over an artifact's bytes (in-toto digest_set.md). */
+const ofOtherThings = ['gitCommit', 'gitTree', 'gitBlob', 'gitTag', 'dirHash', 'goModuleH1'];
 
 /**
  * The digest by which the content names the artifact. Of one subject every digest that can be compared must
@@ -76,7 +78,9 @@ export function checkSubject(claims: Claims, artifact: Hashed): Result<string> {
       const named = subject.flatMap(({ digest }) =>
         Object.entries(digest).map(([name, hex]) => `${name}:${hex}`),
       );
-      const isWeak = !subject.some(({ digest }) => strong.some((name) => Object.hasOwn(digest, name)));
+      const isWeak = !subject.some(({ digest }) =>
+        [...strong, ...ofOtherThings].some((name) => Object.hasOwn(digest, name)),
+      );
       const spec = isWeak ? R.subjectWeak : R.subject;
       return err(reason(spec, { expected: artifactText(artifact), actual: named.slice(0, 8).join(', ') }));
     }

@@ -143,7 +143,7 @@ testAttacks([
     'WB-158',
     subjects({ digest: { sha256: sha256.toUpperCase() } }),
   ),
-  refuse('ATT-10', 'the digest under gitCommit', 'WB-343', subjects({ digest: { gitCommit: sha256 } })),
+  refuse('ATT-10', 'the digest under gitCommit', 'WB-342', subjects({ digest: { gitCommit: sha256 } })),
   refuse('ATT-11', '1,025 subjects', 'WB-158', subjects(...many(1025)), subjects(...many(1024))),
   refuse(
     'ATT-11',
