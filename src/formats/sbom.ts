@@ -31,6 +31,8 @@ export interface SbomPackage {
   /** The source package a binary package was built from. */
   readonly source?: { readonly name: string; readonly version?: string };
   readonly cpes?: readonly string[];
+  /** `sha1:…`, `sha256:…`, `sha512:…` in hex, of the package as distributed. */
+  readonly hashes?: readonly string[];
   /** Ids of packages this one needs. */
   readonly dependsOn: readonly string[];
   /** Id of the operating system package that brought every file this package was found in. */
@@ -67,6 +69,8 @@ export interface SbomSubject {
   /** Digest of the manifest. */
   readonly digest?: Digest;
   readonly tag?: string;
+  /** Default `image`. */
+  readonly kind?: 'image' | 'folder';
   readonly os?: string;
   readonly architecture?: string;
 }

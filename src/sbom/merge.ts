@@ -32,7 +32,9 @@ export function mergePackages(
       const draft = drafts.get(id) ?? { found, cataloguer, locations: [], needs: new Set<string>() };
       drafts.set(id, draft);
       const layer = diffIds[found.layer];
-      draft.locations.push({ path: found.path, ...(layer === undefined ? {} : { layer }) });
+      if (!draft.locations.some((one) => one.path === found.path && one.layer === layer)) {
+        draft.locations.push({ path: found.path, ...(layer === undefined ? {} : { layer }) });
+      }
       for (const need of found.needs ?? []) if (ids[need] !== id) draft.needs.add(ids[need] as string);
     });
   }
@@ -45,11 +47,14 @@ export function mergePackages(
 const idOf = (found: FoundPackage, cataloguer: Cataloguer): string =>
   packageId(found.type, found.name, found.version, found.purl, cataloguer.name);
 
+/** The file of the image: what lies inside an archive is written `outer.jar:inner.jar`. */
+const fileOf = (path: string): string => /^.+?\.[jwe]ar(?=:)/.exec(path)?.[0] ?? path;
+
 /** Id of the owner for each package all of whose files were brought by operating system packages. */
 function findOwners(drafts: ReadonlyMap<string, Draft>, image: ImageFiles): Map<string, string> {
   const wanted = new Map<string, string | undefined>();
   for (const { cataloguer, locations } of drafts.values()) {
-    if (cataloguer.isSystem !== true) for (const { path } of locations) wanted.set(path, undefined);
+    if (cataloguer.isSystem !== true) for (const { path } of locations) wanted.set(fileOf(path), undefined);
   }
   for (const [id, { found, cataloguer }] of drafts) {
     if (cataloguer.isSystem !== true) continue;
@@ -61,7 +66,7 @@ function findOwners(drafts: ReadonlyMap<string, Draft>, image: ImageFiles): Map<
   const owners = new Map<string, string>();
   for (const [id, { cataloguer, locations }] of drafts) {
     if (cataloguer.isSystem === true) continue;
-    const found = locations.map(({ path }) => wanted.get(path));
+    const found = locations.map(({ path }) => wanted.get(fileOf(path)));
     if (found[0] !== undefined && found.every((owner) => owner !== undefined)) owners.set(id, found[0]);
   }
   return owners;
@@ -83,6 +88,7 @@ function finish(id: string, draft: Draft, owner: string | undefined, ids: Readon
     ...(found.homepage === undefined ? {} : { homepage: found.homepage }),
     ...(found.architecture === undefined ? {} : { architecture: found.architecture }),
     ...(found.source === undefined ? {} : { source: found.source }),
+    ...(found.hashes === undefined || found.hashes.length === 0 ? {} : { hashes: found.hashes }),
     ...(found.cpes === undefined || found.cpes.length === 0 ? {} : { cpes: found.cpes }),
     dependsOn: [...draft.needs].filter((need) => ids.has(need)).sort(),
     ...(owner === undefined ? {} : { ownedBy: owner }),

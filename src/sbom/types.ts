@@ -44,8 +44,6 @@ export interface FoundPackage {
   readonly needs?: readonly number[];
   /** Paths the package brought, for operating system packages. */
   readonly owns?: readonly string[];
-  /** Further files that are the evidence for it, beside `path`. */
-  readonly evidence?: readonly string[];
 }
 
 export interface CatalogueContext {

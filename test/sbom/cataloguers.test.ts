@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Sbom } from '#formats/sbom';
 import { catalogueLayers } from '#sbom';
@@ -16,84 +14,8 @@ async function catalogue(...entries: readonly Entry[]): Promise<Sbom> {
   return (await catalogueLayers(made.input, options)).sbom;
 }
 
-interface Expected {
-  readonly name: string;
-  readonly version: string;
-  readonly purl?: string;
-  readonly licenses?: readonly string[];
-}
-interface FixtureCase {
-  readonly name: string;
-  readonly file?: string;
-  readonly dir?: string;
-  readonly packages?: readonly Expected[];
-  readonly licenses?: readonly string[];
-  readonly isOpkg?: boolean;
-  readonly error?: boolean;
-}
-
-const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'vectors/packages');
-
-/** Where a fixture file would lie in an image, so that its cataloguer wants it. */
-const places: Record<string, (path: string) => string> = {
-  'os/dpkg': () => 'var/lib/dpkg/status',
-  'os/apk': () => 'lib/apk/db/installed',
-  'installed/npm-package-json': () => 'srv/app/package.json',
-  'installed/python-metadata': () => 'usr/lib/python3/dist-packages/some.egg-info',
-};
-
-function filesOf(folder: string, one: FixtureCase, place: (path: string) => string): Entry[] {
-  const base = join(folder, 'files', (one.file ?? one.dir) as string);
-  if (!statSync(base).isDirectory()) {
-    return [{ path: place(one.file as string), text: new Uint8Array(readFileSync(base)) }];
-  }
-  const names = readdirSync(base, { recursive: true, encoding: 'utf8' });
-  const files = names.filter((name) => statSync(join(base, name)).isFile());
-  return files.map((name) => ({
-    path: /installed$/.test(name) ? 'lib/apk/db/installed' : `site-packages/${name}`,
-    text: new Uint8Array(readFileSync(join(base, name))),
-  }));
-}
-
-/** Half-installed packages have files on disk: they are listed, as dpkg-query lists them. */
-const knownDifferences = new Set(['statusfield']);
-
-/** Our rule where the sources differ: a package without a version is an unknown, not a component. */
-const hasVersion = (one: { readonly version: string }): boolean => one.version !== '';
-const key = (one: Expected): string => `${one.name.toLowerCase()} ${one.version}`;
-
-if (existsSync(shared)) {
-  for (const [format, place] of Object.entries(places)) {
-    for (const source of ['syft', 'osv-scalibr']) {
-      const folder = join(shared, format, source);
-      const { cases } = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as {
-        cases: FixtureCase[];
-      };
-      for (const one of cases) {
-        if (
-          knownDifferences.has(one.name) ||
-          one.packages === undefined ||
-          one.isOpkg === true ||
-          /opkg|md5sums/.test(one.file ?? '')
-        )
-          continue;
-        test(`${format} of ${source}: ${one.name}`, async () => {
-          const sbom = await catalogue(osRelease, ...filesOf(folder, one, place));
-          const wanted = (one.packages as Expected[]).filter(hasVersion);
-          assert.deepEqual(sbom.packages.map(key).sort(), wanted.map(key).sort());
-          if (one.error === true) assert.notEqual(sbom.unknowns.length, 0);
-          for (const expected of wanted) {
-            const found = sbom.packages.find((candidate) => key(candidate) === key(expected));
-            if (expected.purl) assert.equal(found?.purl, expected.purl.split('?')[0]);
-            if (expected.licenses) assert.deepEqual(found?.licenses, expected.licenses);
-          }
-        });
-      }
-    }
-  }
-} else {
-  console.log(`package fixtures did not run: ${shared} is absent`);
-}
+const key = (one: { readonly name: string; readonly version: string }): string =>
+  `${one.name} ${one.version}`;
 
 const stanza = (name: string, extra = ''): string =>
   `Package: ${name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1:2.0-3+b1\n${extra}\n`;

@@ -1,10 +1,11 @@
-/** Go programs: the build information the linker puts into every binary (`go version -m`), Go 1.18 and later. */
+/** Go programs: the build information the linker puts into every binary (`go version -m`). */
 import { utf8 } from '#base/bytes';
 import { buildPurl } from '#formats/purl';
 import type { Unknown } from '#formats/sbom';
 import { NeedleScan } from '../scan-bytes.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 import { isProgram } from './elf.ts';
+import { rewriteOldBuildInfo } from './go-old.ts';
 
 /** The magic in the binary is FF, then this text; taken apart so that our own bundle does not carry it. */
 const magic = new Uint8Array([0xff, ...utf8([' Go', 'buildinf:'].join(' '))]);
@@ -46,6 +47,10 @@ export const go: Cataloguer = {
         },
       };
     },
+  },
+  extractor: {
+    accepts: (_base, _size, head) => isProgram(head),
+    extract: (bytes) => rewriteOldBuildInfo(bytes, magic),
   },
   catalogue(image) {
     const packages: FoundPackage[] = [];
@@ -99,7 +104,8 @@ function inlineString(
 
 /** Parses the block at the magic; a text says why it cannot be. */
 function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
-  if (((bytes[15] ?? 0) & 2) === 0) return 'a Go program made before Go 1.18: its module list was not read';
+  if (((bytes[15] ?? 0) & 2) === 0)
+    return 'a Go program made before Go 1.18 whose module list is not where it should be';
   const version = inlineString(bytes, HEADER_BYTES);
   const info = version === undefined ? undefined : inlineString(bytes, version.end);
   if (version === undefined || info === undefined) return 'build information that ends early';

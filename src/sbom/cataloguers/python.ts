@@ -88,7 +88,7 @@ function readPackage(headers: Headers, file: ImageFile): FoundPackage | undefine
 }
 
 /** PEP 503: lower case, runs of `-_.` are one dash. */
-const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-');
+export const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-');
 
 /** The normalised name in `Requires-Dist: Name[extra] (>=1) ; marker`. */
 const required = (text: string): string => normalName(/^[A-Za-z0-9._-]+/.exec(text)?.[0] ?? '');

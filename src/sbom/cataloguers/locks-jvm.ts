@@ -1,0 +1,79 @@
+/** What Maven and Gradle projects declare. */
+import { XMLParser } from 'fast-xml-parser';
+import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
+import { packageIn, readEach, textOf } from './common.ts';
+import { type PomCoordinates, parsePom } from './pom.ts';
+
+const declared = 'declared' as const;
+
+function maven(file: ImageFile, one: PomCoordinates): FoundPackage[] {
+  const { group, artifact, version } = one;
+  if (artifact === '' || version === '' || version.includes('${') || /[[\](),]/.test(version)) return [];
+  const shown = group === undefined ? artifact : `${group}:${artifact}`;
+  return [
+    packageIn(
+      file,
+      { type: 'maven', namespace: group ?? artifact, name: artifact, version, shown },
+      { licenses: one.licenses ?? [] },
+    ),
+  ];
+}
+
+export const pomXml: Cataloguer = {
+  name: 'pom',
+  reads: '`pom.xml`: the project and the dependencies whose version it says',
+  types: ['maven'],
+  evidence: declared,
+  files: [{ names: ['pom.xml'] }, { endings: ['.pom'] }],
+  catalogue: (image) =>
+    readEach(image, pomXml, (file) => {
+      const { project, dependencies } = parsePom(textOf(file));
+      return [project, ...dependencies].flatMap((one) => maven(file, one));
+    }),
+};
+
+/** `group:artifact:version=configurations`. */
+export const gradleLock: Cataloguer = {
+  name: 'gradle-lock',
+  reads: '`gradle.lockfile` and `buildscript-gradle.lockfile`',
+  types: ['maven'],
+  evidence: declared,
+  files: [{ names: ['gradle.lockfile', 'buildscript-gradle.lockfile'] }],
+  catalogue: (image) =>
+    readEach(image, gradleLock, (file) =>
+      textOf(file)
+        .split(/\r?\n/)
+        .flatMap((line) => {
+          const match = /^([^#:=\s]+):([^:=\s]+):([^:=\s]+)=/.exec(line);
+          if (match === null) return [];
+          const [, group = '', artifact = '', version = ''] = match;
+          return maven(file, { group, artifact, version });
+        }),
+    ),
+};
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseAttributeValue: false,
+});
+
+export const gradleVerification: Cataloguer = {
+  name: 'gradle-verification',
+  reads: '`gradle/verification-metadata.xml`',
+  types: ['maven'],
+  evidence: declared,
+  files: [{ names: ['verification-metadata.xml'] }],
+  catalogue: (image) =>
+    readEach(image, gradleVerification, (file) => {
+      const root = (parser.parse(textOf(file)) as Record<string, unknown>)['verification-metadata'];
+      if (typeof root !== 'object' || root === null) throw new Error('no verification metadata in the file');
+      const components = (root as { components?: { component?: unknown } | string }).components;
+      const list = typeof components === 'object' ? components.component : [];
+      return (Array.isArray(list) ? list : list === undefined ? [] : [list]).flatMap((one) => {
+        const { group, name, version } = one as Record<string, unknown>;
+        if (typeof group !== 'string' || typeof name !== 'string' || typeof version !== 'string') return [];
+        return group === '' ? [] : maven(file, { group, artifact: name, version });
+      });
+    }),
+};
