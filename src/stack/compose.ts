@@ -11,17 +11,22 @@ import type { Secret } from '#base/secret';
 import { writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import { systemClock, systemRandom } from '#platform/system';
-import { createLogger, type LogLevel } from '#platform/telemetry';
+import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { isLoopback, type TokenRequest } from '#services/oidc';
 import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackTrustFiles } from '#trust';
+import { type Administration, openAdministration } from './administration.ts';
 import { environmentText, oldEnvironmentText } from './environment.ts';
+import { factsOf } from './facts.ts';
+import { type Generations, readGenerations } from './generations.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
+import type { Closers } from './opener.ts';
 import { stackView } from './page-view.ts';
 import { R } from './reasons.ts';
+import { Rotation } from './rotation.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
-import { type Closers, openStations, type Stations } from './stations.ts';
+import { openStations, type Stations } from './stations.ts';
 
 export interface StackConfig {
   readonly dataDir: string;
@@ -43,18 +48,21 @@ export interface StackConfig {
 
 export interface Stack {
   readonly dataDir: string;
+  /** As it is now: a rotation may move a log to another address. */
   readonly state: StackState;
   readonly origins: Origins;
   /** `127.0.0.1:PORT`: what stands before the first slash of an image reference. */
   readonly registryHost: string;
   readonly published: Published;
   readonly stations: Stations;
+  readonly rotation: Rotation;
   /** A token of the development issuer. */
   mint(request: TokenRequest): Promise<Secret>;
   close(): Promise<void>;
 }
 
 const RENEW_INTERVAL_MS = 3_600_000;
+const ROTATION_INTERVAL_MS = 1000;
 
 /** Starts everything. Throws WB-1201, WB-1205, WB-210 (in use), WB-211 (port taken) and what a station throws. */
 export async function composeStack(config: StackConfig): Promise<Stack> {
@@ -69,78 +77,137 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const createdAt = before?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
     requireSameKind(before, config.simulate);
     const organization = config.organization ?? organizationOf(config.simulate);
-    const deps = {
-      dataDir,
-      host,
-      portBase: config.portBase ?? 0,
-      before: before?.origins ?? {},
-      organization,
-      clock,
-      random,
-      logLevel: config.logLevel ?? 'warn',
-      ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
-    };
-    const stations = await openStations(deps, closers);
-    const { origins } = stations;
-    const published = publishedMaterial(factsOf(stations, createdAt, organization));
+    const generations = await readGenerations(dataDir, createdAt);
+    const logLevel = config.logLevel ?? 'warn';
+    const stations = await openStations(
+      {
+        dataDir,
+        host,
+        portBase: config.portBase ?? 0,
+        before: before?.origins ?? {},
+        generations,
+        organization,
+        clock,
+        random,
+        logLevel,
+        ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
+      },
+      closers,
+    );
+    const stack = new RunningStack(
+      { ...config, clock, random },
+      { createdAt, organization, stations, closers },
+    );
     // Renewed first: after a long pause even the root may have expired, and nothing new verifies then.
     await stations.tuf.renew();
-    await stations.tuf.publish(published.targets);
-    keepRenewed(stations, deps.logLevel, closers);
-    await writePublic(dataDir, stations, published);
-    const registryHost = new URL(origins.registry).host;
-    const state: StackState = {
-      schema: STATE_SCHEMA,
-      development: true,
-      createdAt,
-      origins,
-      pid: process.pid,
-      ...(config.simulate === undefined
-        ? {}
-        : { simulate: simulationOf(config.simulate, registryHost, config.mirrors ?? []) }),
-    };
-    await writeState(dataDir, state);
-    const { trustedRoot } = published;
-    stations.page.open({ clock, view: stackView({ state, stations, trustedRoot, clock, random }) });
-    return {
-      dataDir,
-      state,
-      origins,
-      registryHost,
-      published,
-      stations,
-      mint: (request) => stations.oidc.mint(request),
-      close: () => closeAll(closers),
-    };
+    await stack.start(generations, logLevel);
+    return stack;
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
 }
 
-function factsOf(stations: Stations, createdAt: number, organization: string) {
-  const { origins, ca, ct, log, log2, tsa } = stations;
-  const facts = ({ publicKey, logId }: { publicKey: typeof ct.publicKey; logId: Uint8Array }) => ({
-    publicKey,
-    logId,
-  });
-  return {
-    origins,
-    createdAt,
-    organization,
-    ct: facts(ct),
-    log: facts(log),
-    log2: facts(log2),
-    ca: [ca.intermediate, ca.root] as const,
-    tsa: tsa.chain,
-  };
+interface RunningParts {
+  readonly createdAt: number;
+  readonly organization: string;
+  readonly stations: Stations;
+  readonly closers: Closers;
 }
 
-function keepRenewed({ tuf }: Stations, level: LogLevel, closers: Closers): void {
-  const log = createLogger('tuf', level);
+class RunningStack implements Stack {
+  readonly dataDir: string;
+  readonly stations: Stations;
+  readonly #config: StackConfig & { readonly clock: Clock; readonly random: Random };
+  readonly #parts: RunningParts;
+  #shown: { readonly state: StackState; readonly published: Published } | undefined;
+  #rotation: Rotation | undefined;
+  #administration: Administration | undefined;
+
+  constructor(config: StackConfig & { readonly clock: Clock; readonly random: Random }, parts: RunningParts) {
+    this.dataDir = config.dataDir;
+    this.#config = config;
+    this.#parts = parts;
+    this.stations = parts.stations;
+  }
+
+  get state(): StackState {
+    return this.#ready(this.#shown).state;
+  }
+
+  get published(): Published {
+    return this.#ready(this.#shown).published;
+  }
+
+  get rotation(): Rotation {
+    return this.#ready(this.#rotation);
+  }
+
+  get origins(): Origins {
+    return this.stations.origins;
+  }
+
+  get registryHost(): string {
+    return new URL(this.origins.registry).host;
+  }
+
+  mint(request: TokenRequest): Promise<Secret> {
+    return this.stations.oidc.mint(request);
+  }
+
+  close(): Promise<void> {
+    return closeAll(this.#parts.closers);
+  }
+
+  async start(generations: Generations, level: LogLevel): Promise<void> {
+    const { closers, stations } = this.#parts;
+    const { clock, dataDir } = this.#config;
+    const log = createLogger('rotation', level);
+    const publish = (next: Generations): Promise<void> => this.#publish(next);
+    this.#rotation = new Rotation({ dataDir, stations, generations, clock, log, publish });
+    this.#administration = await openAdministration(dataDir, this.#rotation, log);
+    closers.push(() => this.#administration?.close());
+    await this.#publish(generations);
+    await this.#rotation.step();
+    every(RENEW_INTERVAL_MS, () => stations.tuf.renew(), createLogger('tuf', level), closers);
+    every(ROTATION_INTERVAL_MS, () => this.rotation.step(), log, closers);
+    closers.push(() => this.rotation.settled());
+  }
+
+  /** Makes the TUF repository, the public files and the state say what the generations are now. */
+  async #publish(generations: Generations): Promise<void> {
+    const { createdAt, organization, stations } = this.#parts;
+    const { clock, random, dataDir, simulate, mirrors = [] } = this.#config;
+    const published = publishedMaterial(factsOf(stations, generations, { createdAt, organization }));
+    await stations.tuf.publish(published.targets);
+    await writePublic(dataDir, stations, published);
+    const { origins } = stations;
+    const state: StackState = {
+      schema: STATE_SCHEMA,
+      development: true,
+      createdAt,
+      origins,
+      pid: process.pid,
+      ...(this.#administration === undefined ? {} : { admin: this.#administration.socket }),
+      ...(simulate === undefined ? {} : { simulate: simulationOf(simulate, this.registryHost, mirrors) }),
+    };
+    await writeState(dataDir, state);
+    this.#shown = { state, published };
+    const { trustedRoot } = published;
+    stations.page.open({ clock, view: stackView({ state, stations, trustedRoot, clock, random }) });
+  }
+
+  #ready<T>(value: T | undefined): T {
+    if (value === undefined) throw new Error('the stack is starting');
+    return value;
+  }
+}
+
+/** Runs `work` again and again until the stack closes; a failure is logged and tried again. */
+function every(milliseconds: number, work: () => Promise<unknown>, log: Logger, closers: Closers): void {
   const timer = setInterval(() => {
-    tuf.renew().catch((error: unknown) => log.error({ err: error }, 'renewal failed'));
-  }, RENEW_INTERVAL_MS);
+    work().catch((error: unknown) => log.error({ err: error }, 'background work failed'));
+  }, milliseconds);
   timer.unref();
   closers.push(() => clearInterval(timer));
 }

@@ -14,23 +14,36 @@ import type { Certificate } from '#formats/x509';
 import type { TufTarget } from '#services/tuf';
 import type { Origins } from './layout.ts';
 
-export interface LogFacts {
-  readonly publicKey: LogInput['publicKey'];
-  readonly logId: Uint8Array;
+/** When what a key signed is believed: milliseconds since the epoch, both ends included. */
+export interface Window {
+  readonly start: number;
+  readonly end?: number;
 }
 
+export interface LogFacts {
+  readonly baseUrl: string;
+  readonly publicKey: LogInput['publicKey'];
+  readonly logId: Uint8Array;
+  readonly validFor: Window;
+}
+
+export interface ChainFacts {
+  /** Signer (intermediate or timestamp leaf) first, root last. */
+  readonly chain: NonEmpty<Certificate>;
+  readonly validFor: Window;
+}
+
+/** Everything that was ever current, oldest first; the current one is told apart by `origins` or as the last switched. */
 export interface StackFacts {
   readonly origins: Origins;
-  /** Milliseconds since the epoch: start of every validity. */
+  /** Milliseconds since the epoch: since when the services can be used. */
   readonly createdAt: number;
   readonly organization: string;
-  readonly ct: LogFacts;
-  readonly log: LogFacts;
-  readonly log2: LogFacts;
-  /** Intermediate first, root last. */
-  readonly ca: NonEmpty<Certificate>;
-  /** Leaf first, root last. */
-  readonly tsa: NonEmpty<Certificate>;
+  readonly ct: NonEmpty<LogFacts>;
+  readonly log: NonEmpty<LogFacts>;
+  readonly log2: NonEmpty<LogFacts>;
+  readonly ca: NonEmpty<ChainFacts>;
+  readonly tsa: NonEmpty<ChainFacts>;
 }
 
 export interface Published {
@@ -46,59 +59,65 @@ export function publishedMaterial(facts: StackFacts): Published {
   const trustedRoot = utf8(trustedRootJson(trustedRootOf(facts)));
   const signingConfig = utf8(signingConfigJson(signingConfigOf(facts, 1)));
   const signingConfigV2 = utf8(signingConfigJson(signingConfigOf(facts, 2)));
-  const { origins } = facts;
-  const sigstore = (usage: string, uri: string) => ({ sigstore: { status: 'Active', usage, uri } });
-  const single = (name: string, text: string, usage: string, uri: string): TufTarget => ({
-    name,
-    bytes: utf8(text),
-    custom: sigstore(usage, uri),
-  });
+  const usage = 'https://github.com/sigstore/protobuf-specs';
   return {
     trustedRoot,
     signingConfig,
     signingConfigV2,
     targets: [
-      {
-        name: 'trusted_root.json',
-        bytes: trustedRoot,
-        custom: sigstore('Unknown', 'https://github.com/sigstore/protobuf-specs'),
-      },
+      { name: 'trusted_root.json', bytes: trustedRoot, custom: sigstore('Unknown', usage, true) },
       { name: 'signing_config.v0.2.json', bytes: signingConfig },
       { name: 'signing_config_rekor_v2.v0.2.json', bytes: signingConfigV2 },
-      single('fulcio_v1.crt.pem', chainPem(facts.ca.slice(-1)), 'Fulcio', origins.ca),
-      ...facts.ca
-        .slice(0, -1)
-        .map((issuer) => single('fulcio_intermediate_v1.crt.pem', chainPem([issuer]), 'Fulcio', origins.ca)),
-      single('rekor.pub', publicKeyPem(facts.log.publicKey), 'Rekor', origins.log),
-      single('ctfe.pub', publicKeyPem(facts.ct.publicKey), 'CTFE', origins.ct),
-      single('tsa.certchain.pem', chainPem(facts.tsa), 'TSA', origins.tsa),
+      ...singleTargets(facts),
     ],
   };
+}
+
+const sigstore = (usage: string, uri: string, isActive: boolean) => ({
+  sigstore: { status: isActive ? 'Active' : 'Expired', usage, uri },
+});
+
+/** The files clients without trusted_root.json read, one a generation; the newest has the plain name. */
+function singleTargets({ origins, ca, log, ct, tsa }: StackFacts): TufTarget[] {
+  const of = <T extends { readonly validFor: Window }>(
+    list: readonly T[],
+    { base, extension, usage, uri }: { base: string; extension: string; usage: string; uri: string },
+    text: (one: T) => string,
+  ): TufTarget[] =>
+    list.map((one, index) => ({
+      name: index === list.length - 1 ? `${base}${extension}` : `${base}-${index + 1}${extension}`,
+      bytes: utf8(text(one)),
+      custom: sigstore(usage, uri, one.validFor.end === undefined),
+    }));
+  const key = ({ publicKey }: LogFacts): string => publicKeyPem(publicKey);
+  const fulcio = { extension: '.crt.pem', usage: 'Fulcio', uri: origins.ca };
+  return [
+    ...of(ca, { base: 'fulcio_v1', ...fulcio }, ({ chain }) => chainPem(chain.slice(-1))),
+    ...of(ca, { base: 'fulcio_intermediate_v1', ...fulcio }, ({ chain }) => chainPem(chain.slice(0, -1))),
+    ...of(log, { base: 'rekor', extension: '.pub', usage: 'Rekor', uri: origins.log }, key),
+    ...of(ct, { base: 'ctfe', extension: '.pub', usage: 'CTFE', uri: origins.ct }, key),
+    ...of(tsa, { base: 'tsa', extension: '.certchain.pem', usage: 'TSA', uri: origins.tsa }, ({ chain }) =>
+      chainPem(chain),
+    ),
+  ];
 }
 
 export const chainPem = (chain: readonly Certificate[]): string =>
   chain.map(({ der }) => pemEncode('CERTIFICATE', der)).join('');
 
 function trustedRootOf(facts: StackFacts): TrustedRootInput {
-  const { origins, createdAt, organization } = facts;
-  const validFor = { start: createdAt };
-  const log = (baseUrl: string, { publicKey, logId }: LogFacts): LogInput => ({
-    baseUrl,
-    publicKey,
-    logId,
-    validFor,
-  });
-  const authority = (uri: string, chain: NonEmpty<Certificate>, role: string): CaAuthority => ({
+  const { origins, organization } = facts;
+  const authority = (uri: string, { chain, validFor }: ChainFacts, role: string): CaAuthority => ({
     subject: { organization, commonName: `${organization} ${role}` },
     uri,
     chain,
     validFor,
   });
   return {
-    tlogs: [log(origins.log, facts.log), log(origins.log2, facts.log2)],
-    ctlogs: [log(origins.ct, facts.ct)],
-    certificateAuthorities: [authority(origins.ca, facts.ca, 'root')],
-    timestampAuthorities: [authority(origins.tsa, facts.tsa, 'tsa')],
+    tlogs: [...facts.log, ...facts.log2],
+    ctlogs: facts.ct,
+    certificateAuthorities: facts.ca.map((one) => authority(origins.ca, one, 'root')),
+    timestampAuthorities: facts.tsa.map((one) => authority(origins.tsa, one, 'tsa')),
   };
 }
 

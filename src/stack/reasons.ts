@@ -45,6 +45,21 @@ export const R = defineReasons({
     summary: 'The base port cannot be used.',
     hint: 'give a number between 1024 and 65500, or 0 for free ports',
   },
+  rotation: {
+    code: 'WB-1208',
+    check: 'stack.rotation',
+    side: 'usage',
+    summary: 'A key of a stack cannot be rotated now.',
+    hint: 'see waybill stack status; a rotation ends when its overlap is over',
+  },
+  admin: {
+    code: 'WB-1209',
+    check: 'stack.running',
+    side: 'environment',
+    summary: 'A command for a running stack found none, or one that does not answer.',
+    hint: 'start it with waybill stack up --data DIR and try again',
+    exit: 20,
+  },
   elsewhere: {
     code: 'WB-1207',
     check: 'stack.registry',

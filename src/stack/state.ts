@@ -20,6 +20,8 @@ export interface StackState {
   /** Of the latest start. */
   readonly origins: Origins;
   readonly pid: number;
+  /** Unix socket of the running stack, for commands of the same user. */
+  readonly admin?: string;
   /** Set when certificates carry the issuer of somebody else; nothing outside may rely on such a stack. */
   readonly simulate?: Simulation;
 }
@@ -35,6 +37,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       throw json.wrong('schema', STATE_SCHEMA, json.string('schema'));
     const origins = json.child('origins');
     const simulate = simulationIn(json);
+    const admin = json.optionalString('admin');
     const entries = stations.map(({ name }) => [name, origins.text(name)] as const);
     return {
       schema: STATE_SCHEMA,
@@ -42,6 +45,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       createdAt: json.integer('createdAt'),
       origins: Object.fromEntries(entries) as Record<StationName, string>,
       pid: json.integer('pid'),
+      ...(admin === undefined ? {} : { admin }),
       ...(simulate === undefined ? {} : { simulate }),
     };
   });

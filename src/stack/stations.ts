@@ -1,48 +1,28 @@
 /** Opens each station of a development stack in its own HTTP server. Every opener says what it needs first. */
 import { join } from 'node:path';
-import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
-import type { Random } from '#base/random';
-import { httpTransport, type Transport } from '#platform/http-client';
-import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
-import { fileKeyStore } from '#platform/key-store';
-import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import type { HttpApp } from '#platform/http-server';
+import type { Logger } from '#platform/telemetry';
 import { AuditIndex, Claims, ImageRecords, Page, registerAudit, registerPage } from '#services/audit';
-import { type Ca, createCa, registerCa } from '#services/ca';
-import { type CtLog, createCt, registerCt } from '#services/ct';
-import { createLog, type LogApi, type LogService, registerLog } from '#services/log';
+import { type Ca, registerCa } from '#services/ca';
+import type { CtLog } from '#services/ct';
+import type { LogService } from '#services/log';
 import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
 import { type OnManifest, type RegistryService, registerRegistry } from '#services/registry';
-import { createTsa, registerTsa, type Tsa } from '#services/tsa';
+import { registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
-import type { SimulatedProvider } from '#trust';
-import { AttachmentFeed, auditHooks } from './audit-feed.ts';
+import { AttachmentFeed } from './audit-feed.ts';
+import { currentOf, type Generation, type Generations, type Rotatable } from './generations.ts';
 import { imageListener, noteOldImages } from './image-records.ts';
-import { developmentIssuers } from './issuers.ts';
-import { type Origins, portOf, type StationName } from './layout.ts';
-import { issuerNamesOf, redirected, SIMULATED_ISSUER } from './simulate.ts';
+import type { Origins, StationName } from './layout.ts';
+import { type Closers, Opener, type Shard, type StationDeps } from './opener.ts';
+import { Rotating, rotatingCa, rotatingTsa } from './rotating.ts';
+import { issuerNamesOf } from './simulate.ts';
 
-export interface StationDeps {
-  readonly dataDir: string;
-  readonly host: string;
-  readonly portBase: number;
-  /** Origins of an earlier start: their ports are asked for again. */
-  readonly before: Partial<Origins>;
-  readonly organization: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logLevel: LogLevel;
-  readonly simulate?: SimulatedProvider;
-}
-
-export interface Stations {
+/** What is opened once, for as long as the stack runs. */
+interface Fixed {
   readonly origins: Origins;
   readonly oidc: OidcIssuer;
-  readonly ca: Ca;
-  readonly ct: CtLog;
-  readonly log: LogService;
-  readonly log2: LogService;
-  readonly tsa: Tsa;
   readonly tuf: Tuf;
   readonly registry: RegistryService;
   /** Images that were pushed, and when first. */
@@ -51,73 +31,172 @@ export interface Stations {
   readonly page: Page;
 }
 
-/** Something to be closed when the stack stops, in reverse order of opening. */
-export type Closers = (() => Promise<void> | void)[];
+/** What changes its keys while the stack runs, every generation of it. */
+interface Changing {
+  readonly cas: Rotating<Ca>;
+  readonly tsas: Rotating<Tsa>;
+  readonly cts: Rotating<Shard<CtLog>>;
+  readonly logs: Rotating<Shard<LogService>>;
+  readonly logs2: Rotating<Shard<LogService>>;
+}
+
+/** The stations; those that rotate are seen in their current generation. */
+export class Stations {
+  readonly oidc: OidcIssuer;
+  readonly tuf: Tuf;
+  readonly registry: RegistryService;
+  readonly images: ImageRecords;
+  readonly page: Page;
+  readonly changing: Changing;
+  readonly #opener: Opener;
+  readonly #origins: Origins;
+
+  constructor(fixed: Fixed, changing: Changing, opener: Opener) {
+    this.oidc = fixed.oidc;
+    this.tuf = fixed.tuf;
+    this.registry = fixed.registry;
+    this.images = fixed.images;
+    this.page = fixed.page;
+    this.changing = changing;
+    this.#origins = fixed.origins;
+    this.#opener = opener;
+  }
+
+  get origins(): Origins {
+    const { cts, logs, logs2 } = this.changing;
+    const logsNow = { ct: cts.current.origin, log: logs.current.origin, log2: logs2.current.origin };
+    return { ...this.#origins, ...logsNow };
+  }
+
+  get ca(): Ca {
+    return this.changing.cas.current;
+  }
+
+  get tsa(): Tsa {
+    return this.changing.tsas.current;
+  }
+
+  get ct(): CtLog {
+    return this.changing.cts.current.service;
+  }
+
+  get log(): LogService {
+    return this.changing.logs.current.service;
+  }
+
+  get log2(): LogService {
+    return this.changing.logs2.current.service;
+  }
+
+  /** Opens a further generation; it is believed as soon as it is published, and signs nothing yet. */
+  async add(station: Rotatable, generation: Generation): Promise<void> {
+    const { cas, tsas, cts, logs, logs2 } = this.changing;
+    const opener = this.#opener;
+    if (station === 'ca') {
+      const ca = await opener.ca(this.oidc, this.ct, generation);
+      for (const { service } of cts.all) service.addRoot(ca.root.der);
+      cas.add(ca);
+    } else if (station === 'tsa') tsas.add(await opener.tsa(generation));
+    else if (station === 'ct') {
+      const shard = await opener.ct(generation);
+      for (const ca of cas.all) shard.service.addRoot(ca.root.der);
+      cts.add(shard);
+    } else (station === 'log' ? logs : logs2).add(await opener.log(station, generation));
+  }
+
+  /** The newest generation signs from now on. */
+  async switch(station: Rotatable, generations: Generations): Promise<void> {
+    const { cas, tsas, cts, logs, logs2 } = this.changing;
+    if (station === 'tsa') tsas.use(tsas.all.at(-1) as Tsa);
+    else if (station === 'ca') cas.use(cas.all.at(-1) as Ca);
+    else if (station === 'ct') {
+      cts.use(cts.all.at(-1) as Shard<CtLog>);
+      // The authorities that still issue, or will, promise by the log that is current.
+      for (const [index, ca] of cas.all.entries()) {
+        const generation = generations.stations.ca[index] as Generation;
+        cas.replace(ca, await this.#opener.ca(this.oidc, this.ct, generation));
+      }
+    } else {
+      const rotating = station === 'log' ? logs : logs2;
+      rotating.use(rotating.all.at(-1) as Shard<LogService>);
+    }
+  }
+
+  /** The log before the newest takes no more entries. */
+  async freezeBefore(station: 'ct' | 'log' | 'log2'): Promise<void> {
+    const { cts, logs, logs2 } = this.changing;
+    const all = { ct: cts.all, log: logs.all, log2: logs2.all }[station];
+    await all.at(-2)?.service.freeze();
+  }
+}
 
 /** Opens all stations; what was opened is in `closers` also when a later one fails. */
 export async function openStations(deps: StationDeps, closers: Closers): Promise<Stations> {
+  const claims = new Claims({ dataDir: join(deps.dataDir, 'audit') }, deps.clock);
+  closers.push(() => claims.close());
+  const opener = new Opener(deps, closers, claims);
+  const { generations, clock } = deps;
   const origins: Partial<Record<StationName, string>> = {};
-  const up = async <T>(
+  const up = async (
     name: StationName,
     bodyBytesMax: number,
-    register: (app: HttpApp, log: Logger) => T | Promise<T>,
-  ): Promise<T> => {
-    const log = loggerOf(deps, name);
-    const app = createHttpServer({ log, bodyBytesMax });
-    const registered = await register(app, log);
-    closers.push(() => app.close());
-    origins[name] = await listen(app, deps.host, portOf(name, deps.portBase, deps.before));
-    return registered;
+    register: (app: HttpApp, log: Logger) => void | Promise<void>,
+  ): Promise<void> => {
+    origins[name] = await opener.serve(name, bodyBytesMax, register);
   };
 
   const oidc = await openOidc(deps, () => origins.oidc ?? '');
   await up('oidc', 64 * 1024, (app) => registerOidc(app, oidc));
 
-  const ct = await openCt(deps);
-  closers.push(() => ct.close());
-  await up('ct', limits.logRequestBytes, (app, logger) => registerCt(app, ct, logger));
+  const cts = await rotatingOf(generations, 'ct', (one) => opener.ct(one));
+  const cas = await rotatingOf(generations, 'ca', (one) => opener.ca(oidc, cts.current.service, one));
+  for (const { service } of cts.all) for (const ca of cas.all) service.addRoot(ca.root.der);
+  closers.push(() => rotatingCa(cas).close());
+  await up('ca', limits.caRequestBytes, (app, log) => registerCa(app, { ca: rotatingCa(cas), log }));
 
-  const ca = await openCa(deps, oidc, ct);
-  ct.addRoot(ca.root.der);
-  closers.push(() => ca.close());
-  await up('ca', limits.caRequestBytes, (app, log) => registerCa(app, { ca, log }));
+  const logs = await rotatingOf(generations, 'log', (one) => opener.log('log', one));
+  const logs2 = await rotatingOf(generations, 'log2', (one) => opener.log('log2', one));
 
-  const claims = new Claims({ dataDir: join(deps.dataDir, 'audit') }, deps.clock);
-  closers.push(() => claims.close());
-  const log = await openLog(deps, 'log', 'v1', claims);
-  closers.push(() => log.close());
-  await up('log', limits.logRequestBytes, (app, logger) => registerLog(app, log, logger));
-  const log2 = await openLog(deps, 'log2', 'v2', claims);
-  closers.push(() => log2.close());
-  await up('log2', limits.logRequestBytes, (app, logger) => registerLog(app, log2, logger));
+  const tsas = await rotatingOf(generations, 'tsa', (one) => opener.tsa(one));
+  closers.push(() => rotatingTsa(tsas).close());
+  await up('tsa', limits.tsaRequestBytes, (app, log) => registerTsa(app, { tsa: rotatingTsa(tsas), log }));
 
-  const tsa = await createTsa({ ...common(deps, 'tsa'), log: loggerOf(deps, 'tsa') });
-  closers.push(() => tsa.close());
-  await up('tsa', limits.tsaRequestBytes, (app, logger) => registerTsa(app, { tsa, log: logger }));
-
-  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock: deps.clock });
+  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock });
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
-  const index = new AuditIndex({ claims, logs: [log, log2] });
+  const index = new AuditIndex({ claims, logs: opener.audited });
   const page = new Page();
   await up('audit', 1024, (app) => {
     registerAudit(app, index);
     registerPage(app, page);
   });
 
-  const images = new ImageRecords(join(deps.dataDir, 'audit'), deps.clock);
+  const images = new ImageRecords(join(deps.dataDir, 'audit'), clock);
   closers.push(() => images.close());
-  const registry = await up('registry', limits.manifestBytes, (app, logger) =>
-    openRegistry(deps, { app, feed: new AttachmentFeed(claims, logger), images, logger }, closers),
+  const opened: { registry?: RegistryService } = {};
+  await up('registry', limits.manifestBytes, async (app, logger) => {
+    const feed = new AttachmentFeed(claims, logger);
+    opened.registry = await openRegistry(deps, { app, feed, images, logger }, closers);
+  });
+  const registry = opened.registry as RegistryService;
+  const logOrigins = { ct: cts.current.origin, log: logs.current.origin, log2: logs2.current.origin };
+  return new Stations(
+    { origins: { ...origins, ...logOrigins } as Origins, oidc, tuf, registry, images, page },
+    { cas, tsas, cts, logs, logs2 },
+    opener,
   );
-  return { origins: origins as Origins, oidc, ca, ct, log, log2, tsa, tuf, registry, images, page };
 }
 
-const loggerOf = (deps: StationDeps, name: string): Logger => createLogger(name, deps.logLevel);
-
-function common({ dataDir, clock, random, organization }: StationDeps, name: string) {
-  return { keys: fileKeyStore(join(dataDir, name, 'keys')), clock, random, organization };
+async function rotatingOf<T>(
+  generations: Generations,
+  station: Rotatable,
+  open: (generation: Generation) => Promise<T>,
+): Promise<Rotating<T>> {
+  const all: T[] = [];
+  for (const generation of generations.stations[station]) all.push(await open(generation));
+  const current = currentOf(generations, station).number;
+  return new Rotating(all, all[current - 1] as T);
 }
 
 function openOidc(
@@ -127,14 +206,6 @@ function openOidc(
   const issuerNames = issuerNamesOf(simulate);
   const named = issuerNames === undefined ? {} : { issuerNames };
   return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random, ...named });
-}
-
-async function openCt(deps: StationDeps): Promise<CtLog> {
-  const { dataDir, clock, host } = deps;
-  const key = await fileKeyStore(join(dataDir, 'ct', 'keys')).openKey('log', 'p256');
-  // The authority's root is added once it is open: each of the two needs the other.
-  const options = { origin: `${host}/ct`, roots: [], dataDir: join(dataDir, 'ct', 'tree') };
-  return createCt({ ...options, key, clock, log: loggerOf(deps, 'ct') });
 }
 
 interface RegistryParts {
@@ -164,45 +235,4 @@ async function openRegistry(
     () => feed.stop(),
   );
   return registry;
-}
-
-function openCa(deps: StationDeps, oidc: OidcIssuer, ct: CtLog): Promise<Ca> {
-  return createCa({
-    ...common(deps, 'ca'),
-    issuers: developmentIssuers(oidc),
-    ct,
-    ctKey: ct.publicKey,
-    transport: issuerTransport(deps, oidc),
-    log: loggerOf(deps, 'ca'),
-  });
-}
-
-/** How the authority reaches issuers; one that is simulated is looked up here, never at its real address. */
-function issuerTransport({ simulate }: StationDeps, oidc: OidcIssuer): Transport {
-  const direct = httpTransport();
-  if (simulate === undefined) return direct;
-  return redirected(direct, SIMULATED_ISSUER, () => `${oidc.issuer()}/github`);
-}
-
-async function openLog(
-  deps: StationDeps,
-  name: 'log' | 'log2',
-  api: LogApi,
-  claims: Claims,
-): Promise<LogService> {
-  const { dataDir, clock, host } = deps;
-  const key = await fileKeyStore(join(dataDir, name, 'keys')).openKey(
-    'log',
-    api === 'v1' ? 'p256' : 'ed25519',
-  );
-  return createLog({
-    api,
-    // Clients find a v2 log's key by the host name of its base URL, port and path dropped.
-    hostname: host,
-    key,
-    dataDir: join(dataDir, name, 'tree'),
-    clock,
-    log: loggerOf(deps, name),
-    ...auditHooks(claims, `transparency log, API ${api}`),
-  });
 }

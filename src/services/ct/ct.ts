@@ -6,7 +6,7 @@ import { unwrap } from '#base/result';
 import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
 import { openLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type Log, type LogRecord, openLog } from '#tlog';
+import { checkpointSigner, type LogRecord, type LogWriter, openLog } from '#tlog';
 import { checkChain } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
 import { certificateLeaf, ctPersonality, extraData, leafTimestamp, precertLeaf } from './leaf.ts';
@@ -48,14 +48,14 @@ const TREE_HASH = 1;
 
 export class CtLog {
   /** The engine, for checks of the whole log. */
-  readonly log: Log;
+  readonly log: LogWriter;
   /** SHA-256 of the key: how SCTs name this log. */
   readonly logId: Uint8Array;
   readonly #config: CtConfig;
   readonly #roots: Certificate[] = [];
   #sth: SignedTreeHead | undefined;
 
-  constructor(config: CtConfig, log: Log) {
+  constructor(config: CtConfig, log: LogWriter) {
     this.#config = config;
     this.log = log;
     this.logId = sha256(config.key.publicKey.spki);
@@ -73,6 +73,11 @@ export class CtLog {
   addRoot(der: Uint8Array): void {
     const root = unwrap(parseCertificate(der));
     if (!this.#roots.some((known) => equalBytes(known.der, root.der))) this.#roots.push(root);
+  }
+
+  /** Takes no more entries, for ever; what is in it stays readable. Errors: those of `LogWriter.freeze`. */
+  freeze(): Promise<void> {
+    return this.log.freeze();
   }
 
   /** A poisoned precertificate and its issuers → SCT, once the entry is durable and published. */

@@ -10,7 +10,7 @@ import { parseJson, reader } from '#formats/json';
 import { setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import { openLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type Log, type LoggedEntry, openLog } from '#tlog';
+import { checkpointSigner, type Log, type LoggedEntry, type LogWriter, openLog } from '#tlog';
 import { checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
@@ -54,6 +54,8 @@ function kindOf(body: Uint8Array): { kind: string; version: string } {
   const json = reader(unwrap(parseJson(body)), 'body');
   return { kind: json.text('kind'), version: json.text('apiVersion') };
 }
+
+const isWriter = (log: Log): log is LogWriter => 'freeze' in log;
 
 /** What other stations need of a log: entries with proofs, and search that says what it covers. */
 export interface LogReader {
@@ -117,6 +119,16 @@ export class LogService implements LogReader {
     const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
     this.#search.follow();
     return { entry: this.#tlogEntry(logged), duplicate };
+  }
+
+  /**
+   * Takes no more entries, for ever; what is in it stays readable. Errors: those of `LogWriter.freeze`, and WB-1036
+   * in a front end: the process that sequences freezes.
+   */
+  async freeze(): Promise<void> {
+    const { log } = this;
+    if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
+    await log.freeze();
   }
 
   async #tell(envelope: Envelope): Promise<void> {

@@ -33,10 +33,10 @@ export function registerTsa(app: HttpApp, { tsa, log }: TsaRoutes): void {
       if (refusal !== undefined) log.warn({ refusal }, 'timestamp refused');
       return reply.type('application/timestamp-reply').send(Buffer.from(der));
     });
-    const chain = tsa.chain.map(({ der }) => pemEncode('CERTIFICATE', der)).join('');
-    scope.get('/api/v1/timestamp/certchain', async (_request, reply) =>
-      reply.type('application/pem-certificate-chain').send(chain),
-    );
+    scope.get('/api/v1/timestamp/certchain', async (_request, reply) => {
+      const chain = tsa.chain.map(({ der }) => pemEncode('CERTIFICATE', der)).join('');
+      return reply.type('application/pem-certificate-chain').send(chain);
+    });
     scope.get('/ping', async (_request, reply) => reply.type('text/plain').send('.'));
     scope.get('/healthz', async () => ({ status: 'ok' }));
   });

@@ -1,0 +1,143 @@
+/** Opens one generation of one station, with its keys, its folder and, where it has its own, its server. */
+import { join } from 'node:path';
+import type { Clock } from '#base/clock';
+import { limits } from '#base/limits';
+import type { Random } from '#base/random';
+import { httpTransport, type Transport } from '#platform/http-client';
+import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
+import { fileKeyStore } from '#platform/key-store';
+import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import type { Claims } from '#services/audit';
+import { type Ca, createCa } from '#services/ca';
+import { type CtLog, createCt, registerCt } from '#services/ct';
+import { createLog, type LogService, registerLog } from '#services/log';
+import type { OidcIssuer } from '#services/oidc';
+import { createTsa, type Tsa } from '#services/tsa';
+import type { SimulatedProvider } from '#trust';
+import { auditHooks } from './audit-feed.ts';
+import { folderOf, type Generation, type Generations } from './generations.ts';
+import { developmentIssuers } from './issuers.ts';
+import { type Origins, portOf, type StationName } from './layout.ts';
+import { redirected, SIMULATED_ISSUER } from './simulate.ts';
+
+export interface StationDeps {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly portBase: number;
+  /** Origins of an earlier start: their ports are asked for again. */
+  readonly before: Partial<Origins>;
+  readonly generations: Generations;
+  readonly organization: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logLevel: LogLevel;
+  readonly simulate?: SimulatedProvider;
+}
+
+/** A log of one generation, served at an address of its own. */
+export interface Shard<T> {
+  readonly number: number;
+  readonly origin: string;
+  readonly service: T;
+}
+
+/** Something to be closed when the stack stops, in reverse order of opening. */
+export type Closers = (() => Promise<void> | void)[];
+
+/** Opens one generation of a station. */
+export class Opener {
+  /** Every transparency log there is, as the audit service searches them. */
+  readonly audited: LogService[] = [];
+  readonly #deps: StationDeps;
+  readonly #closers: Closers;
+  readonly #claims: Claims;
+
+  constructor(deps: StationDeps, closers: Closers, claims: Claims) {
+    this.#deps = deps;
+    this.#closers = closers;
+    this.#claims = claims;
+  }
+
+  /** Serves what `register` adds; returns the origin. */
+  async serve(
+    name: StationName,
+    bodyBytesMax: number,
+    register: (app: HttpApp, log: Logger) => void | Promise<void>,
+    generation?: Generation,
+  ): Promise<string> {
+    const { host, portBase, before } = this.#deps;
+    const log = loggerOf(this.#deps, name);
+    const app = createHttpServer({ log, bodyBytesMax });
+    await register(app, log);
+    this.#closers.push(() => app.close());
+    const kept = generation?.origin;
+    const isLater = generation !== undefined && generation.number > 1;
+    const port =
+      kept !== undefined ? Number(new URL(kept).port) : isLater ? 0 : portOf(name, portBase, before);
+    return listen(app, host, port);
+  }
+
+  ca(oidc: OidcIssuer, ct: CtLog, { number }: Generation): Promise<Ca> {
+    return createCa({
+      ...this.#common(folderOf('ca', number), 'ca'),
+      issuers: developmentIssuers(oidc),
+      ct,
+      ctKey: ct.publicKey,
+      transport: issuerTransport(this.#deps, oidc),
+    });
+  }
+
+  tsa({ number }: Generation): Promise<Tsa> {
+    return createTsa(this.#common(folderOf('tsa', number), 'tsa'));
+  }
+
+  async ct(generation: Generation): Promise<Shard<CtLog>> {
+    const { dataDir, clock, host } = this.#deps;
+    const folder = folderOf('ct', generation.number);
+    const key = await fileKeyStore(join(dataDir, folder, 'keys')).openKey('log', 'p256');
+    // The authority's root is added once it is open: each of the two needs the other.
+    const options = { origin: `${host}/${folder}`, roots: [], dataDir: join(dataDir, folder, 'tree') };
+    const service = await createCt({ ...options, key, clock, log: loggerOf(this.#deps, 'ct') });
+    this.#closers.push(() => service.close());
+    const register = (app: HttpApp, log: Logger): void => registerCt(app, service, log);
+    const origin = await this.serve('ct', limits.logRequestBytes, register, generation);
+    return { number: generation.number, origin, service };
+  }
+
+  async log(name: 'log' | 'log2', generation: Generation): Promise<Shard<LogService>> {
+    const { dataDir, clock, host } = this.#deps;
+    const folder = folderOf(name, generation.number);
+    const api = name === 'log' ? 'v1' : 'v2';
+    const kind = api === 'v1' ? 'p256' : 'ed25519';
+    const service = await createLog({
+      api,
+      // Clients find a v2 log's key by the host name of its base URL, port and path dropped.
+      hostname: host,
+      key: await fileKeyStore(join(dataDir, folder, 'keys')).openKey('log', kind),
+      dataDir: join(dataDir, folder, 'tree'),
+      clock,
+      log: loggerOf(this.#deps, name),
+      ...auditHooks(this.#claims, `transparency log, API ${api}`),
+    });
+    this.#closers.push(() => service.close());
+    const register = (app: HttpApp, log: Logger): void => registerLog(app, service, log);
+    const origin = await this.serve(name, limits.logRequestBytes, register, generation);
+    this.audited.push(service);
+    return { number: generation.number, origin, service };
+  }
+
+  #common(folder: string, name: string) {
+    const { dataDir, clock, random, organization } = this.#deps;
+    const keys = fileKeyStore(join(dataDir, folder, 'keys'));
+    return { keys, clock, random, organization, log: loggerOf(this.#deps, name) };
+  }
+}
+
+export const loggerOf = (deps: StationDeps, name: string): Logger => createLogger(name, deps.logLevel);
+
+/** How the authority reaches issuers; one that is simulated is looked up here, never at its real address. */
+function issuerTransport({ simulate }: StationDeps, oidc: OidcIssuer): Transport {
+  const direct = httpTransport();
+  if (simulate === undefined) return direct;
+  return redirected(direct, SIMULATED_ISSUER, () => `${oidc.issuer()}/github`);
+}

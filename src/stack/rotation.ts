@@ -1,0 +1,163 @@
+/**
+ * Rotation of keys while everything runs. A new generation is first published, so that verifiers know it before
+ * it signs; then it takes over; then the one before ends. Each step is durable before it takes effect, so a stack
+ * that was stopped in between goes on at its next start.
+ */
+import type { Clock } from '#base/clock';
+import { fail } from '#base/reason';
+import type { Logger } from '#platform/telemetry';
+import {
+  amend,
+  begin,
+  finish,
+  type Generation,
+  type Generations,
+  type Pending,
+  type Rotatable,
+  switched,
+  writeGenerations,
+} from './generations.ts';
+import { R } from './reasons.ts';
+import type { Stations } from './stations.ts';
+
+/** How long a generation may still be seen signing after another took over: certificates live ten minutes. */
+const GRACE_MS: Readonly<Record<Rotatable, number>> = {
+  ca: 10 * 60_000,
+  ct: 60_000,
+  tsa: 60_000,
+  log: 0,
+  log2: 0,
+};
+
+export interface RotationRequest {
+  readonly station: Rotatable;
+  /** Milliseconds between publishing the new key and using it. */
+  readonly overlapMs: number;
+  /** Milliseconds since the epoch: from then on the old key is not believed. Only without overlap. */
+  readonly stolenSince?: number;
+}
+
+export interface RotationDeps {
+  readonly dataDir: string;
+  readonly stations: Stations;
+  readonly generations: Generations;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Makes what clients are told fit `generations`. */
+  publish(generations: Generations): Promise<void>;
+}
+
+export interface RotationStep extends Pending {
+  /** The generation that is new. */
+  readonly number: number;
+}
+
+export class Rotation {
+  readonly #deps: RotationDeps;
+  #generations: Generations;
+  /** One change after the other. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: RotationDeps) {
+    this.#deps = deps;
+    this.#generations = deps.generations;
+  }
+
+  get generations(): Generations {
+    return this.#generations;
+  }
+
+  /** Begins a rotation. Throws WB-1208 when one of this station is under way, or the times do not fit. */
+  rotate(request: RotationRequest): Promise<RotationStep> {
+    return this.#inTurn(() => this.#begin(request));
+  }
+
+  /** Does what is due. Called at the start and again and again. */
+  step(): Promise<void> {
+    return this.#inTurn(() => this.#step());
+  }
+
+  async settled(): Promise<void> {
+    await this.#tail;
+  }
+
+  async #begin({ station, overlapMs, stolenSince }: RotationRequest): Promise<RotationStep> {
+    const { clock, stations } = this.#deps;
+    const now = clock.now();
+    requireTimes({ overlapMs, stolenSince, now });
+    const switchAt = now + overlapMs;
+    const endAt = station === 'log' || station === 'log2' ? switchAt + overlapMs : switchAt;
+    let next = begin(this.#generations, station, now, { switchAt, endAt });
+    const [before, made] = next.stations[station].slice(-2) as [Generation, Generation];
+    if (stolenSince !== undefined) next = amend(next, station, before.number, { end: stolenSince - 1000 });
+    await stations.add(station, made);
+    next = withOrigins(next, station, stations);
+    await this.#keep(next);
+    this.#deps.log.info({ station, generation: made.number, switchAt, endAt }, 'rotation begun');
+    await this.#step();
+    return { station, number: made.number, switchAt, endAt, hasSwitched: switchAt <= now };
+  }
+
+  async #step(): Promise<void> {
+    const now = this.#deps.clock.now();
+    for (const { station, switchAt, endAt, hasSwitched } of this.#generations.pending) {
+      if (!hasSwitched && now >= switchAt) await this.#switch(station);
+      if (now >= endAt) await this.#end(station, now);
+    }
+  }
+
+  async #switch(station: Rotatable): Promise<void> {
+    const next = switched(this.#generations, station);
+    await this.#deps.stations.switch(station, next);
+    await this.#keep(next);
+    this.#deps.log.info({ station }, 'the new generation signs');
+  }
+
+  async #end(station: Rotatable, now: number): Promise<void> {
+    if (station === 'ct' || station === 'log' || station === 'log2') {
+      await this.#deps.stations.freezeBefore(station);
+    }
+    await this.#keep(finish(this.#generations, station, now + GRACE_MS[station]));
+    this.#deps.log.info({ station }, 'the generation before has ended');
+  }
+
+  /** Durable first, then what clients see. */
+  async #keep(next: Generations): Promise<void> {
+    await writeGenerations(this.#deps.dataDir, next);
+    this.#generations = next;
+    await this.#deps.publish(next);
+  }
+
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(body, body);
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function requireTimes({
+  overlapMs,
+  stolenSince,
+  now,
+}: {
+  readonly overlapMs: number;
+  readonly stolenSince: number | undefined;
+  readonly now: number;
+}): void {
+  if (stolenSince === undefined) return;
+  if (overlapMs !== 0) {
+    throw fail(R.rotation, { expected: 'no overlap with a stolen key', actual: `${overlapMs} ms` });
+  }
+  if (stolenSince > now) {
+    const actual = new Date(stolenSince).toISOString();
+    throw fail(R.rotation, { expected: 'a time in the past for the theft', actual });
+  }
+}
+
+/** Logs are found by their address: each generation keeps its own. */
+function withOrigins(all: Generations, station: Rotatable, stations: Stations): Generations {
+  const { cts, logs, logs2 } = stations.changing;
+  if (station !== 'ct' && station !== 'log' && station !== 'log2') return all;
+  const shards = { ct: cts, log: logs, log2: logs2 }[station].all;
+  return shards.reduce((next, { number, origin }) => amend(next, station, number, { origin }), all);
+}
