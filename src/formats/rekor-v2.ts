@@ -9,7 +9,7 @@ import { fail } from '#base/reason';
 import { attempt, type Result, unwrap } from '#base/result';
 import { hashFromProto, hashToProto } from './bundle.ts';
 import { type Envelope, readEnvelope } from './dsse.ts';
-import { canonicalJson, type JsonObject, type JsonReader, parseJson, protoReader, reader } from './json.ts';
+import { type JsonObject, type JsonReader, parseJson, protoReader, reader } from './json.ts';
 import { R } from './sigstore-reasons.ts';
 
 /** Who verifies: a DER certificate or a DER SubjectPublicKeyInfo, with PublicKeyDetails. */
@@ -27,21 +27,21 @@ export interface HashedRekordBodyV2 {
   readonly verifier: VerifierV2;
 }
 
+type HashedRekordInput = Pick<HashedRekordBodyV2, 'hash' | 'signature' | 'verifier'>;
+
 /** Canonical leaf: RFC 8785 over the protobuf JSON. */
-export function hashedRekordV2Body(
-  input: Pick<HashedRekordBodyV2, 'hash' | 'signature' | 'verifier'>,
-): Uint8Array {
-  const body = {
-    apiVersion: '0.0.2',
-    kind: 'hashedrekord',
-    spec: {
-      hashedRekordV002: {
-        data: { algorithm: hashToProto(input.hash.algorithm), digest: toBase64(input.hash.value) },
-        signature: signatureJson(input),
-      },
-    },
-  };
-  return utf8(canonicalJson(body));
+export const hashedRekordV2Body = (input: HashedRekordInput): Uint8Array => utf8(hashedRekordV2Text(input));
+
+/** The same as text. */
+export function hashedRekordV2Text({ hash, signature, verifier }: HashedRekordInput): string {
+  // RFC 8785 by construction: names in order, and base64 needs no escape.
+  const { kind, rawBytes, keyDetails } = verifier;
+  return (
+    `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":` +
+    `"${hashToProto(hash.algorithm)}","digest":"${toBase64(hash.value)}"},"signature":{"content":` +
+    `"${toBase64(signature)}","verifier":{"keyDetails":${JSON.stringify(keyDetails)},` +
+    `"${kind}":{"rawBytes":"${toBase64(rawBytes)}"}}}}}}`
+  );
 }
 
 function signatureJson({

@@ -28,6 +28,7 @@ export {
   type HashedRekordBodyV2,
   hashedRekordV2Body,
   hashedRekordV2RequestJson,
+  hashedRekordV2Text,
   parseRekorV2Body,
   parseRekorV2Request,
   type RekorRequestV2,

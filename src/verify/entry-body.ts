@@ -7,7 +7,7 @@ import type { PublicKey } from '#base/crypto';
 import { sha256 } from '#base/crypto';
 import { reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
-import { keyDetailsByName, keyFits } from '#formats/key-details';
+import { keyDetails, keyDetailsByName, keyDetailsFor, keyFits } from '#formats/key-details';
 import { pemDecode, pemEncode } from '#formats/pem';
 import {
   type DsseBodyV1,
@@ -15,9 +15,11 @@ import {
   type HashValue,
   hashedRekordV1Text,
   hashedRekordV2Body,
+  hashedRekordV2Text,
   type IntotoBodyV1,
   parseRekorV1Body,
   parseRekorV2Body,
+  type VerifierV2,
 } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import type { Certificate } from '#formats/x509';
@@ -164,25 +166,42 @@ const fingerprint = (der: Uint8Array): string => `sha256:${toHex(sha256(der))}`;
  * Only the name of the key's algorithm is taken from the entry, and it must fit the key.
  */
 export function checkBodyV2(entry: TransparencyLogEntry, binding: Binding): Result<void> {
+  if (isExpectedLeaf(entry, binding)) return ok(undefined);
   const parsed = parseRekorV2Body(entry.kind, entry.version, entry.canonicalizedBody);
   if (!parsed.ok) return parsed;
   const body = parsed.value;
-  const { key, certificate, entity, signed } = binding;
+  const { key, entity, signed } = binding;
   const hash = checkHash('digest', body.hash, signed);
   if (!hash.ok) return hash;
   if (!equalBytes(body.signature, entity.signature)) {
     return differs('signature', toHex(entity.signature), toHex(body.signature));
   }
-  const { keyDetails } = body.verifier;
-  const details = keyDetailsByName(keyDetails);
+  const name = body.verifier.keyDetails;
+  const details = keyDetailsByName(name);
   if (details === undefined || !keyFits(details, key) || details.hash !== body.hash.algorithm) {
-    return differs('keyDetails', `of a ${key.kind} key and ${body.hash.algorithm}`, keyDetails);
+    return differs('keyDetails', `of a ${key.kind} key and ${body.hash.algorithm}`, name);
   }
-  const verifier =
-    certificate === undefined
-      ? ({ kind: 'publicKey', rawBytes: key.spki, keyDetails } as const)
-      : ({ kind: 'x509Certificate', rawBytes: certificate.der, keyDetails } as const);
+  const verifier = verifierV2(binding, name);
   const leaf = hashedRekordV2Body({ hash: body.hash, signature: entity.signature, verifier });
   if (equalBytes(leaf, entry.canonicalizedBody)) return ok(undefined);
   return differs('verifier', fingerprint(verifier.rawBytes), fingerprint(body.verifier.rawBytes));
+}
+
+/** As `isExpectedBody`: the leaf with the usual name of the key's algorithm. */
+function isExpectedLeaf(entry: TransparencyLogEntry, binding: Binding): boolean {
+  if (entry.kind !== 'hashedrekord' || entry.version !== '0.0.2') return false;
+  const { key, entity, signed } = binding;
+  const name = keyDetailsFor(key);
+  const algorithm = name === undefined ? undefined : keyDetails[name].hash;
+  const value = algorithm === undefined ? undefined : signed.digest(algorithm);
+  if (name === undefined || algorithm === undefined || value === undefined) return false;
+  const hash = { algorithm, value };
+  const leaf = { hash, signature: entity.signature, verifier: verifierV2(binding, name) };
+  return latin1(entry.canonicalizedBody) === hashedRekordV2Text(leaf);
+}
+
+function verifierV2({ key, certificate }: Binding, name: string): VerifierV2 {
+  return certificate === undefined
+    ? { kind: 'publicKey', rawBytes: key.spki, keyDetails: name }
+    : { kind: 'x509Certificate', rawBytes: certificate.der, keyDetails: name };
 }

@@ -29,6 +29,8 @@ export interface TrustedLog {
   readonly host: string;
   /** Key id of checkpoint signatures under `host`. */
   readonly checkpointKeyId: Uint8Array;
+  /** Key id of checkpoint signatures under any name; undefined for kinds whose key id depends on the name. */
+  readonly namelessKeyId: Uint8Array | undefined;
 }
 
 export interface TrustedAuthority {
@@ -100,8 +102,11 @@ function trustedLog(log: LogAuthority): TrustedLog {
     operator: log.operator ?? `log ${id}`,
     host,
     checkpointKeyId: log.checkpointKeyId ?? noteKeyId(host, log.publicKey),
+    namelessKeyId: isNamed(log.publicKey) ? undefined : noteKeyId('', log.publicKey),
   };
 }
+
+const isNamed = ({ kind }: PublicKey): boolean => kind === 'ed25519' || kind === 'rsa';
 
 function trustedAuthority(authority: CaAuthority): TrustedAuthority {
   const [first] = authority.chain;

@@ -152,7 +152,7 @@ function checkCheckpoint(proof: Pick<InclusionProof, 'checkpoint'>, log: Trusted
     return err(reason(R.entryCheckpoint, { expected: `origin ${log.host}`, actual: JSON.stringify(origin) }));
   }
   const verifier = isV1
-    ? noteVerifier(origin.replace(/ - [0-9]+$/, ''), log.key)
+    ? noteVerifier(origin.slice(0, origin.lastIndexOf(' - ')), log.key, log.namelessKeyId)
     : noteVerifier(log.host, log.key, log.checkpointKeyId);
   const signers = verifyNote(note.value, [verifier]);
   return signers.ok ? checkpoint : refuse(signers.error);
