@@ -15,13 +15,14 @@ export function addTrustOptions(command: Command): Command {
     .option('--tuf-root <file>', 'TUF root to start from (also TUF_ROOT_JSON)')
     .option('--root-checksum <hex>', 'SHA-256 or SHA-512 that --tuf-root must have')
     .option('--cache-dir <dir>', 'where verified TUF metadata is kept')
+    .option('--trust <name>', 'trust profile (also WAYBILL_TRUST; see `waybill trust list`)')
     .option('--offline', 'open no connection for trust; use what the cache holds');
 }
 
 /** Loads the trusted root the flags and the environment name. */
 export async function loadTrustFor(flags: TrustFlags, context: CliContext): Promise<Trust> {
-  const { chooseTrust, loadTrust } = await import('#trust');
-  return loadTrust(chooseTrust(flags, context.env), { transport: context.transport });
+  const { requireTrustSource, loadTrust } = await import('#trust');
+  return loadTrust(await requireTrustSource(flags, context.env), { transport: context.transport });
 }
 
 /** Trust ready for the verifier. */
@@ -39,11 +40,11 @@ export async function trustFor(
   { signer, tlog, time }: Requirements,
 ): Promise<UsedTrust> {
   const needsNone = signer.kind === 'key' && tlog.kind === 'notRequiredUnsafe' && time.kind === 'notRequired';
-  const [{ namedTrust }, { noTrustMaterial, trustMaterial }] = await Promise.all([
+  const [{ trustSource }, { noTrustMaterial, trustMaterial }] = await Promise.all([
     import('#trust'),
     import('#verify'),
   ]);
-  if (needsNone && namedTrust(flags, context.env) === undefined) {
+  if (needsNone && (await trustSource(flags, context.env)) === undefined) {
     return { material: noTrustMaterial, hash: 'none' };
   }
   const { trustedRoot, trustedRootSha256: sha256, origin } = await loadTrustFor(flags, context);

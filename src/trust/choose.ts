@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fail } from '#base/reason';
 import type { TrustSource } from './load.ts';
+import { configDir, profileNamed, readProfiles } from './profiles.ts';
 import { R } from './reasons.ts';
 
 export interface TrustOptions {
@@ -19,6 +20,8 @@ export interface TrustOptions {
   /** `--cache-dir DIR`. */
   readonly cacheDir?: string;
   readonly offline?: boolean;
+  /** `--trust NAME`: a profile. */
+  readonly trust?: string;
   /** `--stack DIR`: the data directory of `waybill stack up`. */
   readonly stack?: string;
 }
@@ -45,15 +48,14 @@ export function chooseTrust(options: TrustOptions, env: Env): TrustSource {
   throw fail(R.source, {
     expected: 'a trusted root',
     actual: 'no option and no environment variable names one',
-    hint: 'give --trusted-root FILE, --stack DIR or --tuf-mirror URL, or set WAYBILL_STACK',
+    hint: 'give --trusted-root FILE, --stack DIR, --tuf-mirror URL or --trust NAME, or set WAYBILL_STACK',
   });
 }
 
 /** As `chooseTrust`; undefined when nothing names a source. */
 export function namedTrust(options: TrustOptions, env: Env): TrustSource | undefined {
-  const given = [options.trustedRoot, options.trustConfig, options.tufMirror, options.stack].filter(
-    (value) => value !== undefined,
-  );
+  const { trustedRoot, trustConfig, tufMirror, stack, trust } = options;
+  const given = [trustedRoot, trustConfig, tufMirror, stack, trust].filter((value) => value !== undefined);
   if (given.length > 1) throw fail(R.source, { expected: 'one source of trust', actual: given.join(', ') });
   return fromOptions(options, env) ?? fromEnvironment(options, env);
 }
@@ -105,4 +107,29 @@ export function defaultCacheDir(env: Env): string {
   if (env['WAYBILL_CACHE']) return join(env['WAYBILL_CACHE'], 'trust');
   const base = env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? env['USERPROFILE'] ?? '.', '.cache');
   return join(base, 'waybill', 'trust');
+}
+
+/**
+ * As `namedTrust`, with profiles: `--trust NAME`, else `WAYBILL_TRUST` where no option names a source, else what
+ * the environment names, else the profile that is in use. Throws WB-607 and WB-611.
+ */
+export async function trustSource(options: TrustOptions, env: Env): Promise<TrustSource | undefined> {
+  const { trust: option, ...rest } = options;
+  const others = { ...rest, cacheDir: rest.cacheDir ?? defaultCacheDir(env) };
+  const isNamed = namedTrust(options, {}) !== undefined;
+  const name = option ?? (isNamed ? undefined : env['WAYBILL_TRUST']);
+  const folder = configDir(env);
+  if (name !== undefined && name !== '') {
+    return namedTrust({ ...others, ...(await profileNamed(folder, name)) }, {});
+  }
+  const chosen = namedTrust(others, env);
+  if (chosen !== undefined) return chosen;
+  const { inUse, profiles } = await readProfiles(folder);
+  const used = inUse === undefined ? undefined : profiles.get(inUse);
+  return used === undefined ? undefined : namedTrust({ ...others, ...used }, {});
+}
+
+/** Throws WB-607 when nothing names a source: there is no built-in root. */
+export async function requireTrustSource(options: TrustOptions, env: Env): Promise<TrustSource> {
+  return (await trustSource(options, env)) ?? chooseTrust(options, env);
 }

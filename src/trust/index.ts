@@ -1,5 +1,14 @@
 /** Where trusted roots come from: pinned files, ClientTrustConfig, TUF mirrors. */
-export { chooseTrust, defaultCacheDir, namedTrust, stackTrustFiles, type TrustOptions } from './choose.ts';
+export { exportTrust, importTrust, readExport, writeExport } from './air-gap.ts';
+export {
+  chooseTrust,
+  defaultCacheDir,
+  requireTrustSource,
+  stackTrustFiles,
+  type TrustOptions,
+  trustSource,
+} from './choose.ts';
+export { authorityEnd, type Expiry, endingSoon } from './expiry.ts';
 export {
   clientTrustConfigBytes,
   loadTrust,
@@ -12,6 +21,16 @@ export {
   type TrustDeps,
   type TrustSource,
 } from './load.ts';
+export {
+  addProfile,
+  configDir,
+  profileNamed,
+  readProfiles,
+  removeProfile,
+  type TrustProfile,
+  type TrustProfiles,
+  useProfile,
+} from './profiles.ts';
 export {
   isSimulated,
   refuseSimulated,

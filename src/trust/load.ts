@@ -16,7 +16,8 @@ import type { Transport } from '#platform/http-client';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
 import { mirrorSource, offlineSource } from './sources.ts';
-import { openRepository, type TufRepository, type TufRole } from './tuf.ts';
+import { stagedMemory } from './staged.ts';
+import { openRepository, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
 import { openTufCache, type TufCache } from './tuf-cache.ts';
 
 export type TrustSource =
@@ -98,17 +99,32 @@ async function fromConfig(path: string): Promise<Trust> {
   return trustOf(path, encode(root), config === undefined ? undefined : encode(config));
 }
 
-async function fromTuf(source: Extract<TrustSource, { kind: 'tuf' }>, deps: TrustDeps): Promise<Trust> {
+function fromTuf(source: Extract<TrustSource, { kind: 'tuf' }>, deps: TrustDeps): Promise<Trust> {
+  return tufTrust(source, mirrorSource(source.mirror, deps.transport), 'remember');
+}
+
+/**
+ * Verifies what `mirror` gives, or in offline mode the cache, from the pinned root. The cache is written when all
+ * of it held, or not at all; with `forget` nothing but the pinned root is read from it and nothing written.
+ */
+export async function tufTrust(
+  source: Extract<TrustSource, { kind: 'tuf' }>,
+  mirror: TufSource,
+  memory: 'remember' | 'forget',
+): Promise<Trust> {
   const cache = await openTufCache(source.cacheDir, source.mirror);
   const root = await rootOf(source, cache);
-  const reads = source.offline === true ? offlineSource(cache) : mirrorSource(source.mirror, deps.transport);
-  const repository = await openRepository(root, reads, cache);
+  const staged = memory === 'remember' ? stagedMemory(cache) : undefined;
+  const reads = source.offline === true ? offlineSource(cache) : mirror;
+  const repository = await openRepository(root, reads, staged);
   const trustedRoot = await repository.target(TRUSTED_ROOT_TARGET);
   if (trustedRoot === undefined) {
     throw fail(R.target, { expected: `${TRUSTED_ROOT_TARGET} in ${source.mirror}`, actual: 'not listed' });
   }
   const config = await repository.target(source.signingConfigTarget ?? SIGNING_CONFIG_TARGET);
-  return { ...trustOf(source.mirror, trustedRoot, config), tuf: summary(repository) };
+  const trust = { ...trustOf(source.mirror, trustedRoot, config), tuf: summary(repository) };
+  await staged?.commit();
+  return trust;
 }
 
 const summary = ({ rootVersion, expires, versions }: TufRepository): NonNullable<Trust['tuf']> => ({
@@ -140,11 +156,15 @@ export async function pinRoot(
 ): Promise<Trust> {
   const trust = await loadTrust(source, deps);
   refuseSimulated(trust.trustedRoot, source.mirror);
-  if (source.root !== undefined) {
-    const cache = await openTufCache(source.cacheDir, source.mirror);
-    await writeFileDurable(join(cache.folder, PINNED), await readTrustFile(source.root), { mode: 0o600 });
-  }
+  await rememberRoot(source);
   return trust;
+}
+
+/** Makes the root of a source, which has proven good, the one later loads start from. */
+export async function rememberRoot(source: Extract<TrustSource, { kind: 'tuf' }>): Promise<void> {
+  if (source.root === undefined) return;
+  const cache = await openTufCache(source.cacheDir, source.mirror);
+  await writeFileDurable(join(cache.folder, PINNED), await readTrustFile(source.root), { mode: 0o600 });
 }
 
 /** Reads a TUF root that was handed over as a file. Throws WB-604, or WB-608 for another checksum. */

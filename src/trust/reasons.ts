@@ -87,4 +87,19 @@ export const R = defineReasons({
     summary: 'A trusted root belongs to a stack that simulates the issuer of somebody else.',
     hint: 'it proves nothing outside that stack; use the trusted root of a real instance',
   },
+  profile: {
+    code: 'WB-611',
+    check: 'trust.profile',
+    side: 'usage',
+    summary: 'There is no trust profile of that name, or it cannot be used.',
+    hint: 'see waybill trust list; make one with waybill trust add NAME --tuf-mirror URL --tuf-root FILE',
+  },
+  exported: {
+    code: 'WB-612',
+    check: 'trust.export',
+    side: 'input',
+    summary: 'An export of trust metadata cannot be read or does not have its form.',
+    hint: 'make it again with waybill trust export, and carry the whole folder or file',
+    exit: 16,
+  },
 });

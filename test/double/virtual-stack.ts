@@ -34,6 +34,7 @@ import {
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import {
   parseTrustedRoot,
+  type TrustedRoot,
   type TrustedRootInput,
   trustedRootJson,
   type Validity,
@@ -148,7 +149,11 @@ export class VirtualStack {
 
   /** Trust as a verifier loads it: through the text of the trusted root. */
   trust(root: TrustedRootInput = this.root): TrustMaterial {
-    return trustMaterial(unwrap(parseTrustedRoot(trustedRootJson(root))));
+    return trustMaterial(this.trustedRoot(root));
+  }
+
+  trustedRoot(root: TrustedRootInput = this.root): TrustedRoot {
+    return unwrap(parseTrustedRoot(trustedRootJson(root)));
   }
 
   sign(options: SignOptions = {}): Sample {

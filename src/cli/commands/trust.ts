@@ -1,19 +1,35 @@
-/** `waybill trust list|pin`: which authorities are believed, from where, until when. */
+/** `waybill trust …`: which authorities are believed, from where, until when; under names, and over an air gap. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { rfc3339 } from '#base/clock';
-import type { CaAuthority, LogAuthority, Validity } from '#formats/trusted-root';
-import type { Trust, TrustOptions } from '#trust';
+import { fail } from '#base/reason';
+import type { Trust, TrustOptions, TrustProfile } from '#trust';
 import type { CliContext } from '../context.ts';
+import { R } from '../reasons.ts';
+import { renderTrust, type ShownTrust, trustJson } from '../render/trust.ts';
 import { addTrustMirror } from '../trust-mirror.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
+interface ShowFlags extends TrustFlags {
+  readonly warnDays: string;
+}
+
+const WARN_DAYS_DEFAULT = '30';
+
 export function register(program: Command, context: CliContext): void {
-  const trust = program.command('trust').description('show and pin trusted roots');
-  const list = trust
+  const trust = program.command('trust').description('show, name, pin and carry trusted roots');
+  trust
     .command('list')
-    .description('show the authorities of the trusted root in use, and every expiry');
-  addTrustOptions(list).action((options: TrustFlags) => showTrust(options, context));
+    .description('list the trust profiles')
+    .action(() => listProfiles(context));
+  const show = trust
+    .command('show')
+    .description('show the authorities of a trusted root, and every expiry')
+    .argument('[name]', 'a profile; without it the root that a verification would use now')
+    .option('--warn-days <n>', 'name what ends within so many days', WARN_DAYS_DEFAULT);
+  addTrustOptions(show).action((name: string | undefined, flags: ShowFlags) =>
+    showTrust(name, flags, context),
+  );
+  addNaming(trust, context);
   trust
     .command('pin')
     .description('check a TUF repository from a root and remember that root')
@@ -23,11 +39,87 @@ export function register(program: Command, context: CliContext): void {
     .option('--cache-dir <dir>', 'where verified trust metadata is kept')
     .action((options: TrustOptions) => pin(options, context));
   addTrustMirror(trust, context);
+  addCarrying(trust, context);
 }
 
-async function showTrust(options: TrustFlags, context: CliContext): Promise<void> {
-  const trust = await loadTrustFor(options, context);
-  context.result('waybill.dev/trust/v1', json(trust), () => text(trust));
+function addNaming(trust: Command, context: CliContext): void {
+  const add = trust
+    .command('add')
+    .description('keep a source of trust under a name, after it was loaded once')
+    .argument('<name>', 'lower-case name');
+  addTrustOptions(add)
+    .option('--signing-config <file>', 'signing config that belongs to --trusted-root')
+    .action((name: string, flags: TrustFlags) => addNamed(name, flags, context));
+  trust
+    .command('use')
+    .description('use a profile where nothing else names a trusted root')
+    .argument('[name]', 'a profile; without it none is used')
+    .action((name: string | undefined) => use(name, context));
+  trust
+    .command('remove')
+    .description('forget a profile')
+    .argument('<name>', 'a profile')
+    .action((name: string) => remove(name, context));
+}
+
+function addCarrying(trust: Command, context: CliContext): void {
+  const exporting = trust
+    .command('export')
+    .description('write what a machine without network needs to verify: a folder, or one file named *.json')
+    .argument('<path>', 'folder or file to write');
+  addTrustOptions(exporting).action((path: string, flags: TrustFlags) => exportTo(path, flags, context));
+  trust
+    .command('import')
+    .description(
+      'take an export into the cache, verified from the pinned root; older than the cache is refused',
+    )
+    .argument('<path>', 'folder or file of waybill trust export')
+    .option('--tuf-root <file>', 'the root to start from; without it the one pinned for the mirror')
+    .option('--root-checksum <checksum>', 'sha256:… or sha512:… of that file')
+    .option('--cache-dir <dir>', 'where verified trust metadata is kept')
+    .option('--name <name>', 'also keep the mirror and the root as a profile of this name')
+    .action((path: string, flags: TrustFlags & { name?: string }) => importFrom(path, flags, context));
+}
+
+async function listProfiles(context: CliContext): Promise<void> {
+  const { configDir, readProfiles } = await import('#trust');
+  const { inUse, profiles } = await readProfiles(configDir(context.env));
+  const listed = [...profiles].map(([name, profile]) => ({ name, inUse: name === inUse, ...profile }));
+  context.result('waybill.dev/trust-profiles/v1', { ok: true, profiles: listed }, () =>
+    listed.length === 0
+      ? 'no trust profiles; see waybill trust add --help'
+      : listed.map(({ name, inUse: isUsed }) => line(name, isUsed, profiles.get(name) ?? {})).join('\n'),
+  );
+}
+
+function line(name: string, isUsed: boolean, profile: TrustProfile): string {
+  const { tufMirror, trustedRoot, trustConfig, stack } = profile;
+  const from = [
+    ...(tufMirror === undefined ? [] : [`TUF mirror ${tufMirror}`]),
+    ...(trustedRoot === undefined ? [] : [`trusted root ${trustedRoot}`]),
+    ...(trustConfig === undefined ? [] : [`trust config ${trustConfig}`]),
+    ...(stack === undefined ? [] : [`stack ${stack}`]),
+  ];
+  return `${isUsed ? '*' : ' '} ${name.padEnd(20)} ${from.join(', ')}`;
+}
+
+async function showTrust(name: string | undefined, flags: ShowFlags, context: CliContext): Promise<void> {
+  const trust = await loadTrustFor(name === undefined ? flags : { ...flags, trust: name }, context);
+  printTrust(await shown(trust, daysOf(flags.warnDays), context), context);
+}
+
+function daysOf(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw fail(R.optionValue, { expected: '--warn-days with a number of days', actual: JSON.stringify(text) });
+}
+
+async function shown(trust: Trust, days: number, { clock }: CliContext): Promise<ShownTrust> {
+  const { endingSoon } = await import('#trust');
+  return { trust, ending: endingSoon(trust, clock.now(), days) };
+}
+
+function printTrust(what: ShownTrust, context: CliContext, before = ''): void {
+  context.result('waybill.dev/trust/v1', trustJson(what), () => `${before}${renderTrust(what)}`);
 }
 
 async function pin(options: TrustOptions, context: CliContext): Promise<void> {
@@ -36,59 +128,72 @@ async function pin(options: TrustOptions, context: CliContext): Promise<void> {
   const source = chooseTrust({ ...options, tufRoot }, context.env);
   if (source.kind !== 'tuf') throw new Error('a mirror gives a TUF source');
   const trust = await pinRoot(source, context);
-  context.result('waybill.dev/trust/v1', json(trust), () => `pinned ${trust.origin}\n${text(trust)}`);
+  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, `pinned ${trust.origin}\n`);
 }
 
-function json(trust: Trust): object {
-  const { trustedRoot: root } = trust;
-  return {
-    ok: true,
-    origin: trust.origin,
-    sha256: trust.trustedRootSha256,
-    ...(trust.tuf === undefined ? {} : { tuf: trust.tuf }),
-    certificateAuthorities: root.certificateAuthorities.map(authorityJson),
-    tlogs: root.tlogs.map(logJson),
-    ctlogs: root.ctlogs.map(logJson),
-    timestampAuthorities: root.timestampAuthorities.map(authorityJson),
-    unsupported: root.unsupported,
-  };
+async function addNamed(name: string, flags: TrustFlags, context: CliContext): Promise<void> {
+  const { addProfile, chooseTrust, configDir, loadTrust } = await import('#trust');
+  const { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack } = flags;
+  const given = { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack };
+  const profile = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  // Loaded before it is kept: a name must not stand for something that never worked.
+  const source = chooseTrust({ ...flags, ...profile }, {});
+  const cached = source.kind === 'tuf' ? { ...source, cacheDir: await cacheFor(flags, context) } : source;
+  const trust = await loadTrust(cached, { transport: context.transport });
+  await addProfile(configDir(context.env), name, profile, context.cwd);
+  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, `added ${name}\n`);
 }
 
-const validityJson = ({ start, end }: Validity): object => ({
-  start: rfc3339(start),
-  ...(end === undefined ? {} : { end: rfc3339(end) }),
-});
-const logJson = (log: LogAuthority): object => ({
-  url: log.baseUrl,
-  logId: Buffer.from(log.logId).toString('hex'),
-  keyDetails: log.keyDetails,
-  validFor: validityJson(log.validFor),
-});
-const authorityJson = (authority: CaAuthority): object => ({
-  url: authority.uri,
-  subject: authority.chain[0].subjectText,
-  notAfter: rfc3339(Math.min(...authority.chain.map(({ notAfter }) => notAfter))),
-  validFor: validityJson(authority.validFor),
-});
+async function cacheFor({ cacheDir }: TrustFlags, context: CliContext): Promise<string> {
+  const { defaultCacheDir } = await import('#trust');
+  return cacheDir ?? defaultCacheDir(context.env);
+}
 
-function text(trust: Trust): string {
-  const { trustedRoot: root } = trust;
-  const range = ({ start, end }: Validity): string =>
-    `${rfc3339(start)} – ${end === undefined ? 'open' : rfc3339(end)}`;
-  const logs = (title: string, of: readonly LogAuthority[]): string[] =>
-    of.map((log) => `  ${title.padEnd(10)} ${log.baseUrl}  ${log.keyDetails}  ${range(log.validFor)}`);
-  const authorities = (title: string, of: readonly CaAuthority[]): string[] =>
-    of.map((ca) => `  ${title.padEnd(10)} ${ca.uri}  ${ca.chain[0].subjectText}  ${range(ca.validFor)}`);
-  const expires = Object.entries(trust.tuf?.expires ?? {}).map(
-    ([role, at]) => `  ${role.padEnd(10)} ${rfc3339(at)}`,
+async function use(name: string | undefined, context: CliContext): Promise<void> {
+  const { configDir, useProfile } = await import('#trust');
+  await useProfile(configDir(context.env), name);
+  context.result('waybill.dev/trust-use/v1', { ok: true, inUse: name ?? null }, () =>
+    name === undefined ? 'no profile is in use' : `using ${name}`,
   );
-  return [
-    `trusted root from ${trust.origin} (sha256 ${trust.trustedRootSha256})`,
-    ...authorities('CA', root.certificateAuthorities),
-    ...logs('log', root.tlogs),
-    ...logs('CT log', root.ctlogs),
-    ...authorities('TSA', root.timestampAuthorities),
-    ...(expires.length === 0 ? [] : ['trust metadata expires:', ...expires]),
-    ...root.unsupported.map((line) => `  not supported: ${line}`),
-  ].join('\n');
+}
+
+async function remove(name: string, context: CliContext): Promise<void> {
+  const { configDir, removeProfile } = await import('#trust');
+  await removeProfile(configDir(context.env), name);
+  context.result('waybill.dev/trust-remove/v1', { ok: true, removed: name }, () => `removed ${name}`);
+}
+
+async function exportTo(path: string, flags: TrustFlags, context: CliContext): Promise<void> {
+  const { exportTrust, requireTrustSource, writeExport } = await import('#trust');
+  const source = await requireTrustSource(flags, context.env);
+  if (source.kind !== 'tuf') {
+    const actual = source.kind === 'file' ? source.trustedRoot : source.path;
+    const hint = `a file needs no export: carry ${actual} itself and give it with --trusted-root or --trust-config`;
+    throw fail(R.optionValue, { expected: 'a TUF mirror: --tuf-mirror, or a profile of one', actual, hint });
+  }
+  const { exported, trust } = await exportTrust(source, context);
+  await writeExport(exported, resolve(context.cwd, path));
+  const text = `exported ${exported.files.size} files of ${exported.mirror} to ${path}\n`;
+  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, text);
+}
+
+async function importFrom(
+  given: string,
+  flags: TrustFlags & { readonly name?: string },
+  context: CliContext,
+): Promise<void> {
+  const { addProfile, configDir, importTrust } = await import('#trust');
+  const { tufRoot, rootChecksum, name } = flags;
+  const path = resolve(context.cwd, given);
+  const trust = await importTrust(path, {
+    cacheDir: await cacheFor(flags, context),
+    ...(tufRoot === undefined ? {} : { root: resolve(context.cwd, tufRoot) }),
+    ...(rootChecksum === undefined ? {} : { rootChecksum }),
+  });
+  if (name !== undefined) {
+    const profile = { tufMirror: trust.origin, ...(tufRoot === undefined ? {} : { tufRoot }) };
+    await addProfile(configDir(context.env), name, profile, context.cwd);
+  }
+  const text = `imported ${trust.origin}; verify with --tuf-mirror ${trust.origin} --offline\n`;
+  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, text);
 }
