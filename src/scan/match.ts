@@ -1,6 +1,6 @@
 /** Packages × database → findings. */
 import type { Sbom, SbomPackage } from '#formats/sbom';
-import type { AdvisoryDatabase, AffectedEntry, DatabaseInfo, FixState } from './database/index.ts';
+import type { Advisory, AdvisoryDatabase, AffectedEntry, DatabaseInfo, FixState } from './database/index.ts';
 import { isComprehensive } from './ecosystems.ts';
 import {
   type Coverage,
@@ -42,6 +42,7 @@ export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResul
 
 interface Hit {
   readonly entry: AffectedEntry;
+  readonly advisory: Advisory;
   readonly lookup: Lookup;
   readonly fixed: readonly string[];
 }
@@ -49,8 +50,8 @@ interface Hit {
 /** What the database says about one package. */
 interface Answer {
   readonly findings: readonly Finding[];
-  /** Ids of problems it is known not to have. */
-  readonly repaired: ReadonlySet<string>;
+  /** What it is known not to have. */
+  readonly repaired: readonly AffectedEntry[];
 }
 
 class Scan {
@@ -100,22 +101,23 @@ class Scan {
     const known = this.#repaired.get(owner.id);
     if (known !== undefined) return known;
     const { repaired } = this.#ask(owner, []);
-    this.#repaired.set(owner.id, repaired);
-    return repaired;
+    const ids = new Set(repaired.flatMap(({ advisory: { id, aliases } }) => [id, ...aliases]));
+    this.#repaired.set(owner.id, ids);
+    return ids;
   }
 
   #ask(one: SbomPackage, undetermined: Undetermined[]): Answer {
     const hits: Hit[] = [];
-    const repaired = new Set<string>();
+    const repaired: AffectedEntry[] = [];
     for (const lookup of lookupsFor(one, this.#sbom.distro)) {
       for (const entry of this.#database.find(lookup.ecosystem, lookup.name)) {
         if (!concerns(entry, lookup, one)) continue;
         const { ecosystem, version } = lookup;
         const result = evaluate(version, ecosystem, entry.ranges, entry.versions, this.#bounds);
-        if (result.affected === 'yes') hits.push({ entry, lookup, fixed: result.fixed });
-        else if (result.affected === 'no') {
-          for (const id of [entry.advisory.id, ...entry.advisory.aliases]) repaired.add(id);
-        } else {
+        if (result.affected === 'yes') {
+          hits.push({ entry, advisory: entry.advisory, lookup, fixed: result.fixed });
+        } else if (result.affected === 'no') repaired.push(entry);
+        else {
           const reason = `version ${JSON.stringify(version)} cannot be compared as ${ecosystem}`;
           undetermined.push({ id: entry.advisory.id, package: one, reason });
         }
@@ -157,7 +159,7 @@ function isKernelHeader({ package: one, source }: Finding): boolean {
 function groupByAlias(hits: readonly Hit[]): Hit[][] {
   const groups: { ids: Set<string>; hits: Hit[] }[] = [];
   for (const hit of hits) {
-    const ids = new Set([hit.entry.advisory.id, ...hit.entry.advisory.aliases]);
+    const ids = new Set([hit.advisory.id, ...hit.advisory.aliases]);
     const joined = groups.filter((group) => [...ids].some((id) => group.ids.has(id)));
     const merged = { ids, hits: [hit] };
     for (const group of joined) {
@@ -177,7 +179,7 @@ function idRank(id: string): number {
 }
 
 function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
-  const advisories = [...new Map(hits.map(({ entry }) => [entry.advisory.id, entry.advisory])).values()];
+  const advisories = [...new Map(hits.map(({ advisory }) => [advisory.id, advisory])).values()];
   const own = new Set(advisories.map(({ id }) => id));
   const sorted = [...new Set(advisories.flatMap(({ id, aliases }) => [id, ...aliases]))].sort(
     (a, b) => idRank(a) - idRank(b) || Number(own.has(b)) - Number(own.has(a)) || compareText(a, b),
@@ -188,7 +190,7 @@ function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
   );
   const first = hits[0] as Hit;
   const fixed = [...new Set(hits.flatMap((hit) => hit.fixed))];
-  const { published } = first.entry.advisory;
+  const { published } = first.advisory;
   const epss = advisories.find((advisory) => advisory.epss !== undefined)?.epss;
   const exploited = advisories.find((advisory) => advisory.knownExploited !== undefined)?.knownExploited;
   const related = new Set(advisories.flatMap((advisory) => advisory.related));

@@ -4,21 +4,21 @@
  *     "waybill-adv\n" | u32 version | u32 header length | header (JSON) | sections
  *
  * Sections: `keys` and `ids` map FNV-1a hashes of (ecosystem, name) and of ids to numbers of documents; `packages`
- * and `advisories` list blocks of documents (a hash of the plain bytes, place and length of the zstd frame, number
- * of the first document); `data` holds the frames. The digest of a database covers the indexes and the hashes of
+ * and `advisories` list blocks of documents (a hash of the plain bytes, place and length of the deflated ones,
+ * number of the first document); `data` holds those. Deflate, because a small block costs a third of what starting
+ * zstd does. The digest of a database covers the indexes and the hashes of
  * all blocks, so what is read lazily is still checked against it. Numbers are little-endian.
  */
 import type { Digest } from '#base/brand';
 import { concat, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { digestFromBytes } from '#base/digest';
-import type { JsonObject } from '#formats/json';
 
 export const MAGIC: Uint8Array = utf8('waybill-adv\n');
 /** Magic, version, header length. */
 export const PREAMBLE_BYTES = 20;
 /** Plain bytes of a block: one document more is added while it is smaller. */
-export const BLOCK_BYTES = 16 * 1024;
+export const BLOCK_BYTES = 8 * 1024;
 /** Hash, place, length, first document. */
 export const BLOCK_ROW_BYTES = 44;
 
@@ -28,12 +28,6 @@ export type SectionName = (typeof sectionNames)[number];
 export interface Section {
   readonly offset: number;
   readonly length: number;
-}
-
-export interface Header {
-  readonly sections: Readonly<Record<SectionName, Section>>;
-  readonly info: JsonObject;
-  readonly digest: Digest;
 }
 
 /** 32 bits of FNV-1a over UTF-16 code units; hits are compared with the document, so collisions cost, not lie. */
@@ -72,12 +66,12 @@ export function documentOf(block: Uint8Array, at: number): Uint8Array | undefine
   return start > end || base + end > block.length ? undefined : block.subarray(base + start, base + end);
 }
 
-/** Over the indexes and the hash of every block. */
+/** Over the hashes of the indexes and of every block. */
 export function contentDigest(parts: {
-  readonly keys: Uint8Array;
-  readonly ids: Uint8Array;
+  readonly keysHash: Uint8Array;
+  readonly idsHash: Uint8Array;
   readonly blockHashes: readonly Uint8Array[];
 }): Digest {
-  const all = concat(utf8('waybill-adv 2\n'), parts.keys, parts.ids, ...parts.blockHashes);
+  const all = concat(utf8('waybill-adv 2\n'), parts.keysHash, parts.idsHash, ...parts.blockHashes);
   return digestFromBytes('sha256', sha256(all));
 }

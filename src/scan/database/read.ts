@@ -3,8 +3,8 @@
  * that is believed was compared with the digest.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { zstdDecompressSync } from 'node:zlib';
-import { equalBytes, utf8Text } from '#base/bytes';
+import { inflateRawSync } from 'node:zlib';
+import { equalBytes, fromHex, toHex, utf8Text } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail, type WaybillError } from '#base/reason';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
@@ -24,6 +24,7 @@ import {
   sectionNames,
 } from './format.ts';
 import {
+  type Advisory,
   type AdvisoryDatabase,
   type AffectedEntry,
   type DatabaseInfo,
@@ -41,7 +42,7 @@ import {
 const HEADER_BYTES_MAX = 4 * 1024 * 1024;
 /** A block holds one document more than its size allows. */
 const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
-const BLOCKS_KEPT = 256;
+const BLOCKS_KEPT = 1024;
 const ENTRIES_SHOWN_MAX = 10_000;
 
 /** Where the bytes are: a file, or memory. */
@@ -109,7 +110,8 @@ class Reader implements AdvisoryDatabase {
   readonly #bytes: Bytes;
   readonly #path: string;
   readonly #keys: Uint8Array;
-  readonly #ids: Uint8Array;
+  readonly #loadIds: () => Uint8Array;
+  #ids: Uint8Array | undefined;
   readonly #packages: BlockTable;
   readonly #advisories: BlockTable;
 
@@ -120,7 +122,12 @@ class Reader implements AdvisoryDatabase {
     const sections = readSections(header, end, bytes.size, path);
     const whole = ({ offset, length }: Section): Uint8Array => bytes.read(offset, length);
     this.#keys = whole(sections.keys);
-    this.#ids = whole(sections.ids);
+    const idsHash = String(own(header, 'idsHash'));
+    this.#loadIds = () => {
+      const ids = whole(sections.ids);
+      if (toHex(sha256(ids)) !== idsHash) throw unusable(path, 'the index of ids is damaged');
+      return ids;
+    };
     const frames = (offset: number, length: number): Uint8Array => {
       if (offset + length > sections.data.length) throw unusable(path, 'a block outside the file');
       return bytes.read(sections.data.offset + offset, length);
@@ -129,7 +136,8 @@ class Reader implements AdvisoryDatabase {
     this.#advisories = new BlockTable(whole(sections.advisories), frames, path);
     this.info = readInfo(header, path);
     const blockHashes = [...this.#packages.hashes(), ...this.#advisories.hashes()];
-    const digest = contentDigest({ keys: this.#keys, ids: this.#ids, blockHashes });
+    const hashes = { keysHash: sha256(this.#keys), idsHash: hexBytes(idsHash) };
+    const digest = contentDigest({ ...hashes, blockHashes });
     if (digest !== this.info.digest) throw unusable(path, `content ${digest}, not ${this.info.digest}`);
   }
 
@@ -139,17 +147,13 @@ class Reader implements AdvisoryDatabase {
     for (const number of numbersOf(this.#keys, hashText(packageKey(stored, wanted)))) {
       const found = this.#packages.document<StoredPackage>(number);
       if (found.ecosystem !== stored || found.name !== wanted) continue;
-      return found.entries.map((one) => ({
-        ...one,
-        ecosystem: stored,
-        name: wanted,
-        advisory: this.#advisories.document<StoredAdvisory>(one.advisory),
-      }));
+      return found.entries.map((one) => new LazyEntry(one, stored, wanted, this.#advisories));
     }
     return [];
   }
 
   explain(id: string): readonly ExplainedAdvisory[] {
+    this.#ids ??= this.#loadIds();
     return numbersOf(this.#ids, hashText(id)).flatMap((number) => {
       const { packages, ...advisory } = this.#advisories.document<StoredAdvisory>(number);
       const isMeant = [advisory.id, ...advisory.aliases, ...advisory.related].includes(id);
@@ -171,6 +175,37 @@ class Reader implements AdvisoryDatabase {
 
   get path(): string {
     return this.#path;
+  }
+}
+
+/** Most entries turn out not to matter: what the advisory itself says is read when it is asked for. */
+class LazyEntry implements AffectedEntry {
+  readonly ecosystem: string;
+  readonly name: string;
+  readonly ranges: AffectedEntry['ranges'];
+  readonly versions: AffectedEntry['versions'];
+  readonly rating: AffectedEntry['rating'];
+  readonly state?: Exclude<AffectedEntry['state'], undefined>;
+  readonly module?: string;
+  readonly architectures?: readonly string[];
+  readonly #number: number;
+  readonly #advisories: BlockTable;
+
+  constructor(stored: StoredEntry, ecosystem: string, name: string, advisories: BlockTable) {
+    this.ecosystem = ecosystem;
+    this.name = name;
+    this.ranges = stored.ranges;
+    this.versions = stored.versions;
+    this.rating = stored.rating;
+    if (stored.state !== undefined) this.state = stored.state;
+    if (stored.module !== undefined) this.module = stored.module;
+    if (stored.architectures !== undefined) this.architectures = stored.architectures;
+    this.#number = stored.advisory;
+    this.#advisories = advisories;
+  }
+
+  get advisory(): Advisory {
+    return this.#advisories.document<StoredAdvisory>(this.#number);
   }
 }
 
@@ -249,9 +284,13 @@ const entryWithout = ({
   ...(architectures === undefined ? {} : { architectures }),
 });
 
+/** What is no hex becomes a hash nothing has. */
+const hexBytes = (text: string): Uint8Array =>
+  /^[0-9a-f]{64}$/.test(text) ? fromHex(text) : new Uint8Array(32);
+
 function plainOf(frame: Uint8Array): Uint8Array | undefined {
   try {
-    return zstdDecompressSync(frame, { maxOutputLength: BLOCK_BYTES_MAX });
+    return inflateRawSync(frame, { maxOutputLength: BLOCK_BYTES_MAX });
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** Records → the bytes of a database. Equal records give equal documents, whatever order they came in. */
-import { constants, zstdCompressSync } from 'node:zlib';
-import { concat, utf8 } from '#base/bytes';
+import { deflateRawSync } from 'node:zlib';
+import { concat, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import type { OsvAffected, OsvRecord } from '#formats/osv';
 import { storedEcosystem, storedName } from '../ecosystems.ts';
@@ -74,8 +74,9 @@ export function databaseBytes(records: readonly OsvRecord[], options: WriteOptio
   const data = new BlockWriter();
   const packageBlocks = data.add(packages);
   const advisoryBlocks = data.add(advisories);
-  const digest = contentDigest({ keys, ids, blockHashes: data.hashes });
-  const info = { ...infoOf(sorted, packages, options), digest };
+  const idsHash = sha256(ids);
+  const digest = contentDigest({ keysHash: sha256(keys), idsHash, blockHashes: data.hashes });
+  const info = { ...infoOf(sorted, packages, options), digest, idsHash: toHex(idsHash) };
   return assemble({ keys, ids, packages: packageBlocks, advisories: advisoryBlocks }, data.frames, info);
 }
 
@@ -199,7 +200,7 @@ class BlockWriter {
   #flush(documents: readonly Uint8Array[], first: number): Uint8Array {
     const plain = blockOf(documents);
     const hash = sha256(plain);
-    const frame = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 12 } });
+    const frame = deflateRawSync(plain, { level: 9 });
     const row = new Uint8Array(BLOCK_ROW_BYTES);
     row.set(hash);
     const view = new DataView(row.buffer);
