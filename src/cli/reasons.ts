@@ -19,6 +19,7 @@ export const R = defineReasons({
     code: 'WB-1303',
     check: 'cli.identity',
     side: 'usage',
+    class: 'policy-invalid',
     summary: 'A keyless verification was asked for without saying whose signature is expected.',
     hint: 'give --certificate-identity and --certificate-oidc-issuer, or --key',
   },

@@ -76,7 +76,7 @@ export async function syncFolder(folder: string): Promise<void> {
 /** Reads a file of at most `maxBytes`; throws WB-209 naming the path. */
 export async function readFileLimited(path: string, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = (actual: string): Error =>
-    fail(R.file, { expected: `${path} of at most ${maxBytes} bytes`, actual });
+    fail(R.file, { expected: `${path} of at most ${maxBytes} bytes`, actual, class: 'limit' });
   try {
     const handle = await open(path, 'r');
     try {
