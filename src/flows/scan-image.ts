@@ -28,7 +28,6 @@ import {
   scanJson,
   scanTable,
 } from '#scan';
-import { sbomImage } from './sbom-image.ts';
 
 export const scanFormats = ['table', 'json', 'cosign-vuln', 'sarif'] as const;
 export type ScanFormat = (typeof scanFormats)[number];
@@ -77,6 +76,8 @@ async function targetSbom(
   if (target.startsWith('sbom:')) {
     return unwrap(parseSbom(await readFileLimited(target.slice(5), limits.sbomBytes)));
   }
+  // Cataloguers and their parsers are loaded only when there is an image to look into.
+  const { sbomImage } = await import('./sbom-image.ts');
   return (await sbomImage(await registry(), target, options)).sbom;
 }
 

@@ -18,7 +18,6 @@ import { writeFileDurable } from '#platform/files';
 import { type DatabaseInfo, databaseBytes, type Enrichment, loadDatabase } from './database/index.ts';
 import { R } from './reasons.ts';
 import { Collector, type SkippedRecord } from './sources/collector.ts';
-import { readZip } from './sources/zip.ts';
 
 export interface BuildReport {
   readonly info: DatabaseInfo;
@@ -108,6 +107,8 @@ async function readFolder(folder: string, collector: Collector): Promise<void> {
 async function readFile(path: string, collector: Collector): Promise<void> {
   const bare = path.replace(/\.(?:zst|gz)$/, '');
   if (bare.endsWith('.zip')) {
+    // Readers with a library of their own are loaded only where a source needs them.
+    const { readZip } = await import('./sources/zip.ts');
     await readZip(path, (name, bytes) => {
       if (name.endsWith('.json')) collector.text(bytes, `${path}:${name}`);
     });
@@ -115,8 +116,10 @@ async function readFile(path: string, collector: Collector): Promise<void> {
     await readLines(path, collector);
   } else {
     const bytes = await readWhole(path);
-    if (bare.endsWith('.xml')) collector.xml(utf8Text(bytes), path);
-    else if (bare.endsWith('.csv')) collector.csv(utf8Text(bytes), path);
+    if (bare.endsWith('.xml')) {
+      const { readOval } = await import('./sources/oval.ts');
+      collector.found(readOval(utf8Text(bytes)), path);
+    } else if (bare.endsWith('.csv')) collector.csv(utf8Text(bytes), path);
     else collector.text(bytes, path);
   }
 }

@@ -9,7 +9,6 @@ import type { DatabaseSource, Epss, KnownExploited } from '../database/index.ts'
 import { isDebianTracker, readDebianTracker } from './debian-tracker.ts';
 import { readEpss } from './epss.ts';
 import { isKevCatalogue, readKev } from './kev.ts';
-import { readOval } from './oval.ts';
 import { isSecdb, readSecdb } from './secdb.ts';
 
 export interface SkippedRecord {
@@ -53,11 +52,10 @@ export class Collector {
     else this.value(parsed.value, where);
   }
 
-  /** One XML text: OVAL definitions. */
-  xml(text: string, where: string): void {
-    const found = readOval(text);
-    if (found === undefined) this.skip(where, 'not OVAL definitions');
-    else this.#feed(found, where);
+  /** What a reader of another form found; undefined when the text is none of that form. */
+  found(records: readonly OsvRecord[] | undefined, where: string): void {
+    if (records === undefined) this.skip(where, 'of no known form');
+    else this.#feed(records, where);
   }
 
   /** One CSV text: EPSS scores. */
