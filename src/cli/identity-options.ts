@@ -137,7 +137,7 @@ function refuseTogether(flags: IdentityFlags): void {
   throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });
 }
 
-async function readPublicKey(path: string): Promise<import('#base/crypto').PublicKey> {
+export async function readPublicKey(path: string): Promise<import('#base/crypto').PublicKey> {
   const { readFileLimited } = await import('#platform/files');
   const { utf8Text } = await import('#base/bytes');
   const { publicKeyFromPem } = await import('#base/crypto');

@@ -1,4 +1,5 @@
 /** The options of everything that signs images, and the tools they make. */
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
 import type { SignatureFormat, SignImageDeps } from '#flows/sign-image';
@@ -9,6 +10,8 @@ import { addSignerOptions, type SignerFlags, signerFrom } from './signer-options
 
 export interface SignFlags extends SignerFlags, RegistryFlags {
   readonly format: SignatureFormat;
+  readonly upload?: boolean;
+  readonly bundle?: string;
 }
 
 export function addSignOptions(command: Command): Command {
@@ -58,6 +61,38 @@ export function annotationsFrom(pairs: readonly string[]): Record<string, string
     out[key] = pair.slice(at + 1);
   }
   return { ...out };
+}
+
+/** What signs or attests one image may also write the bundle to a file, or only that. */
+export function addBundleOptions(command: Command): Command {
+  return command
+    .option('--bundle <file>', 'write the bundle to a file too; - prints it')
+    .option('--no-upload', 'attach nothing: the bundle is all there is');
+}
+
+/** Where the bundle goes; undefined when it was not asked for. WB-1305 when there would be none, or several. */
+export function bundlePlace(
+  flags: Pick<SignFlags, 'bundle' | 'upload' | 'format'>,
+  count: number,
+): string | undefined {
+  const place = flags.bundle ?? (flags.upload === false ? '-' : undefined);
+  if (place === undefined) return undefined;
+  if (flags.format !== 'legacy' && count === 1) return place;
+  throw fail(R.optionValue, {
+    expected: '--bundle or --no-upload with one image and a format with a bundle',
+    actual: count === 1 ? `--format ${flags.format}` : `${count} signatures`,
+  });
+}
+
+/** Writes or prints a bundle. True when it was printed, so that nothing else is. */
+export async function placeBundle(place: string, bundle: Uint8Array, context: CliContext): Promise<boolean> {
+  if (place === '-') {
+    context.stdout(bundle);
+    return true;
+  }
+  const { writeFileDurable } = await import('#platform/files');
+  await writeFileDurable(resolve(context.cwd, place), bundle);
+  return false;
 }
 
 /** Collects a repeatable option. */

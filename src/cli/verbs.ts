@@ -36,6 +36,12 @@ export const verbs: readonly Verb[] = [
     'push a layout directory with everything attached',
     () => import('./commands/load.ts'),
   ),
+  verb(
+    'Images',
+    'migrate',
+    'give attachments the other layout as well',
+    () => import('./commands/migrate.ts'),
+  ),
   verb('Contents', 'sbom', 'list what is inside an image', () => import('./commands/sbom.ts')),
   verb(
     'Contents',

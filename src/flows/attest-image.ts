@@ -12,6 +12,7 @@ import {
   requirePromise,
   type SignatureFormat,
   type SignImageDeps,
+  type SignImageOptions,
   signStatement,
 } from './sign-image.ts';
 
@@ -29,6 +30,7 @@ export async function attestImage(
   predicate: Predicate,
   format: SignatureFormat,
   deps: SignImageDeps,
+  options: Pick<SignImageOptions, 'upload'> = {},
 ): Promise<AttestedImage> {
   const reference = registryReference(given);
   const { descriptor } = await deps.registry.resolve(reference);
@@ -41,7 +43,10 @@ export async function attestImage(
   });
   const result = await signStatement(statement, descriptor, deps);
   const place = attachmentPlaces(deps.registry, reference, deps.cosignRepository).write;
-  const attached = await attach(place, descriptor, predicate.type, result, format, deps.clock.now());
+  const attached =
+    options.upload === false
+      ? []
+      : await attach(place, descriptor, predicate.type, result, format, deps.clock.now());
   return {
     given,
     pinned: `${repository}@${descriptor.digest}`,

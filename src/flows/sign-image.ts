@@ -41,6 +41,8 @@ export interface SignImageOptions {
   readonly annotations: Readonly<Record<string, string>>;
   /** Sign every image of an index too. */
   readonly recursive: boolean;
+  /** False: signed, logged and verified, but not attached. */
+  readonly upload?: boolean;
 }
 
 export interface SignedImage {
@@ -57,18 +59,27 @@ export async function signImage(
   options: SignImageOptions,
   deps: SignImageDeps,
 ): Promise<readonly SignedImage[]> {
-  const reference = registryReference(given);
-  const resolved = await deps.registry.resolve(reference);
-  const targets: Descriptor[] = [];
-  if (options.recursive) {
-    const manifest = await resolved.repository.manifest(resolved.descriptor.digest);
-    if (manifest.kind === 'index') targets.push(...imagesOf(manifest));
-  }
-  // The index last: a reader who finds its signature finds those below it.
-  targets.push(resolved.descriptor);
+  const { reference, targets } = await targetsOf(given, options.recursive, deps.registry);
   const signed: SignedImage[] = [];
   for (const target of targets) signed.push(await signOne(given, reference, target, options, deps));
   return signed;
+}
+
+/**
+ * The image, and with `recursive` each image of an index. The index comes last: a reader who finds its signature
+ * finds those below it.
+ */
+export async function targetsOf(
+  given: string,
+  recursive: boolean,
+  registry: Registry,
+): Promise<{ readonly reference: Reference; readonly targets: readonly Descriptor[] }> {
+  const reference = registryReference(given);
+  const resolved = await registry.resolve(reference);
+  if (!recursive) return { reference, targets: [resolved.descriptor] };
+  const manifest = await resolved.repository.manifest(resolved.descriptor.digest);
+  const below = manifest.kind === 'index' ? imagesOf(manifest) : [];
+  return { reference, targets: [...below, resolved.descriptor] };
 }
 
 /** A reference in a registry; a layout directory has no place for referrers others would find. */
@@ -96,14 +107,14 @@ async function signOne(
       ? undefined
       : await signStatement(signatureStatement(target, options.annotations), target, deps);
   const attached: string[] = [];
-  if (bundled !== undefined) {
+  if (bundled !== undefined && options.upload !== false) {
     const written = await attachBundle(place, target, bundled.bundle, {
       predicateType: COSIGN_SIGN_V1,
       createdMs: deps.clock.now(),
     });
     attached.push(`${place.name}@${written.manifest.digest}`);
   }
-  if (legacy !== undefined) {
+  if (legacy !== undefined && options.upload !== false) {
     const material = { signature: legacy.legacy.signature, ...legacyMaterial(legacy.legacy) };
     const written = await attachLegacySignature(place, target.digest, payload, material);
     attached.push(`${place.name}:${written.tag ?? ''}`);

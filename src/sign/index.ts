@@ -6,8 +6,8 @@ export { type ContentKey, contentKey, type Signable, signableBytes } from './con
 export { ephemeralKey, type KeyAlgorithm, type TokenSource } from './credential.ts';
 export type { WireDeps } from './http.ts';
 export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';
-export type { LegacyPieces } from './legacy.ts';
-export { type LogClient, type LogSubmission, logClient } from './log-client.ts';
+export { type LegacyPieces, rekorBundle } from './legacy.ts';
+export { type LogClient, type LogSubmission, logClient, readEntryV1 } from './log-client.ts';
 export { createPluginKey, isPluginKey, type PluginDeps, pluginKey } from './plugin-key.ts';
 export { type LogService, type SigningServices, servicesFrom } from './services.ts';
 export {

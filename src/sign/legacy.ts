@@ -47,7 +47,8 @@ export function legacyPieces(
   };
 }
 
-function rekorBundle(entry: TransparencyLogEntry): string {
+/** What cosign's annotation holds of an entry with a promise. */
+export function rekorBundle(entry: TransparencyLogEntry): string {
   return JSON.stringify({
     SignedEntryTimestamp: toBase64(entry.inclusionPromise as Uint8Array),
     Payload: {

@@ -133,3 +133,15 @@ function requestV2(submission: LogSubmission): JsonObject {
 }
 
 const encode = (value: JsonValue): Uint8Array => utf8(JSON.stringify(value));
+
+/** The entry of a v1 log at an index, with its proof. Throws WB-811 when there is none, WB-813, WB-814. */
+export async function readEntryV1(
+  base: string,
+  logIndex: number,
+  deps: WireDeps,
+): Promise<TransparencyLogEntry> {
+  const url = `${joinUrl(base, '/api/v1/log/entries')}?logIndex=${logIndex}`;
+  const answer = await ask(deps, { url, headers: jsonHeaders, timeoutMs: TIMEOUT_V1_MS });
+  if (answer.status !== 200) throw refused(R.logRefused, url, answer);
+  return entryV1(url, answer);
+}

@@ -5,7 +5,14 @@ import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { withRegistryOptions } from '../registry-options.ts';
 import { attestedJson, renderAttested } from '../render/signed.ts';
-import { addSignOptions, type SignFlags, signingTools } from '../sign-options.ts';
+import {
+  addBundleOptions,
+  addSignOptions,
+  bundlePlace,
+  placeBundle,
+  type SignFlags,
+  signingTools,
+} from '../sign-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
 interface Flags extends SignFlags {
@@ -24,8 +31,9 @@ export function register(program: Command, context: CliContext): void {
       'predicate type: custom, cyclonedx, spdxjson, spdx, slsaprovenance, slsaprovenance1, vuln, openvex, link, vsa or a URI',
       'custom',
     );
-  withRegistryOptions(addTrustOptions(addSignOptions(command)));
+  withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (image: string, flags: Flags) => {
+    const place = bundlePlace(flags, 1);
     const { predicateFrom } = await import('#flows/predicate');
     const { attestImage } = await import('#flows/attest-image');
     const bytes = await readInput(flags.predicate, limits.sbomBytes);
@@ -33,7 +41,11 @@ export function register(program: Command, context: CliContext): void {
     const predicate = unwrap(predicateFrom(flags.type, bytes, context.clock.now()));
     const tools = await signingTools(flags, context, image);
     context.progress(`attesting ${predicate.type} on ${image} by ${tools.by}`);
-    const attested = await attestImage(image, predicate, flags.format, tools);
+    const attested = await attestImage(image, predicate, flags.format, tools, {
+      upload: flags.upload ?? true,
+    });
+    const { bundle } = attested.result;
+    if (place !== undefined && (await placeBundle(place, bundle, context))) return;
     context.result('waybill.dev/attest/v1', attestedJson(attested), () => renderAttested(attested));
   });
 }

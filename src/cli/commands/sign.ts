@@ -3,7 +3,16 @@ import type { SignedImage } from '#flows/sign-image';
 import type { CliContext } from '../context.ts';
 import { withRegistryOptions } from '../registry-options.ts';
 import { readersThatMiss, renderSigned, signedJson } from '../render/signed.ts';
-import { addSignOptions, annotationsFrom, collect, type SignFlags, signingTools } from '../sign-options.ts';
+import {
+  addBundleOptions,
+  addSignOptions,
+  annotationsFrom,
+  bundlePlace,
+  collect,
+  placeBundle,
+  type SignFlags,
+  signingTools,
+} from '../sign-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
 interface Flags extends SignFlags {
@@ -20,17 +29,22 @@ export function register(program: Command, context: CliContext): void {
     .argument('<image...>', 'registry/repository@sha256:…; a tag is resolved first and shown')
     .option('-a, --annotations <key=value>', 'put an annotation into the signature', collect, [])
     .option('-r, --recursive', 'sign every image of an index too');
-  withRegistryOptions(addTrustOptions(addSignOptions(command)));
+  withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
+    // An index signed with all below it has many signatures.
+    const place = bundlePlace(flags, flags.recursive === true ? Number.POSITIVE_INFINITY : images.length);
     const { signImage } = await import('#flows/sign-image');
     const annotations = annotationsFrom(flags.annotations);
     const signed: SignedImage[] = [];
     const tools = await signingTools(flags, context, ...images);
     for (const image of images) {
       context.progress(`signing ${image} by ${tools.by}`);
-      const options = { format: flags.format, annotations, recursive: flags.recursive ?? false };
+      const { format, recursive = false, upload = true } = flags;
+      const options = { format, annotations, recursive, upload };
       signed.push(...(await signImage(image, options, tools)));
     }
+    const bundle = signed[0]?.results[0]?.bundle;
+    if (place !== undefined && bundle !== undefined && (await placeBundle(place, bundle, context))) return;
     if (flags.format === 'bundle') context.progress(readersThatMiss);
     context.result('waybill.dev/sign/v1', { images: signed.map(signedJson) }, () => renderSigned(signed));
   });
