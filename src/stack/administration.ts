@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { utf8Text } from '#base/bytes';
 import { fail, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
-import { parseJson, reader } from '#formats/json';
+import { type JsonReader, parseJson, reader } from '#formats/json';
 import { bodyBytes, createHttpServer } from '#platform/http-server';
 import { askSocket } from '#platform/local-socket';
 import type { Logger } from '#platform/telemetry';
-import { rotatable } from './generations.ts';
+import { type Rotatable, rotatable } from './generations.ts';
 import { R } from './reasons.ts';
 import type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
 import { requireState } from './state.ts';
@@ -36,6 +36,7 @@ export async function openAdministration(
   await rm(socket, { force: true });
   const app = createHttpServer({ log, bodyBytesMax: 4096 });
   app.post('/rotate', async (request) => rotation.rotate(rotationIn(bodyBytes(request))));
+  app.post('/hasten', async (request) => rotation.hasten(stationIn(bodyReader(bodyBytes(request)))));
   app.get('/generations', async () => rotation.generations);
   await app.listen({ path: socket });
   await chmod(socket, 0o600);
@@ -48,14 +49,20 @@ export async function openAdministration(
   };
 }
 
-function rotationIn(body: Uint8Array): RotationRequest {
-  const json = reader(unwrap(parseJson(body)), '$', { as: R.rotation });
+const bodyReader = (body: Uint8Array): JsonReader => reader(unwrap(parseJson(body)), '$', { as: R.rotation });
+
+function stationIn(json: JsonReader): Rotatable {
   const name = json.string('station');
   const station = rotatable.find((one) => one === name);
-  if (station === undefined) throw json.wrong('station', rotatable.join(', '), name);
+  if (station !== undefined) return station;
+  throw json.wrong('station', rotatable.join(', '), name);
+}
+
+function rotationIn(body: Uint8Array): RotationRequest {
+  const json = bodyReader(body);
   const stolenSince = json.optionalInteger('stolenSince');
   return {
-    station,
+    station: stationIn(json),
     overlapMs: json.integer('overlapMs'),
     ...(stolenSince === undefined ? {} : { stolenSince }),
   };
@@ -63,10 +70,18 @@ function rotationIn(body: Uint8Array): RotationRequest {
 
 /** Asks the stack of a data directory to rotate. Throws WB-1202, WB-1208, WB-1209. */
 export async function requestRotation(dataDir: string, request: RotationRequest): Promise<RotationStep> {
-  const body = await ask(dataDir, '/rotate', request);
+  return stepIn(request.station, await ask(dataDir, '/rotate', request));
+}
+
+/** Asks it to take the next step of a rotation now. Throws WB-1202, WB-1208, WB-1209. */
+export async function requestHaste(dataDir: string, station: Rotatable): Promise<RotationStep> {
+  return stepIn(station, await ask(dataDir, '/hasten', { station }));
+}
+
+function stepIn(station: Rotatable, body: Uint8Array): RotationStep {
   const json = reader(unwrap(parseJson(body)), 'answer', { as: R.admin });
   return {
-    station: request.station,
+    station,
     number: json.integer('number'),
     switchAt: json.integer('switchAt'),
     endAt: json.integer('endAt'),

@@ -1,6 +1,15 @@
 /** A private stack: every station in one process, and what clients need to use it. */
+
+export { requestHaste, requestRotation } from './administration.ts';
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
+export {
+  type Generation,
+  type Generations,
+  type Rotatable,
+  readGenerations,
+  rotatable,
+} from './generations.ts';
 export {
   type KubernetesWebhookOptions,
   kubernetesWebhooks,
@@ -10,6 +19,7 @@ export {
 } from './kubernetes.ts';
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
+export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
 export { redirected, SIMULATED_ISSUER } from './simulate.ts';
 export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';
 export { type StackStatus, type StationStatus, stackStatus } from './status.ts';

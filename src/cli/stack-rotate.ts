@@ -1,0 +1,83 @@
+/** `waybill stack rotate`: a new key for a station of a running stack. */
+import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { rfc3339 } from '#base/clock';
+import { fail } from '#base/reason';
+import type { Rotatable, RotationStep } from '#stack';
+import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
+
+interface Flags {
+  readonly stack?: string;
+  /** Milliseconds. */
+  readonly overlap: number;
+  readonly stolenSince?: number;
+  readonly now?: boolean;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DAY_MS = 86_400_000;
+
+function duration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (text === '0') return 0;
+  if (amount === undefined || unit === undefined) throw new InvalidArgumentError('expected 30m, 24h or 7d');
+  return Number(amount) * (UNITS[unit] as number);
+}
+
+function time(text: string): number {
+  const at = Date.parse(text);
+  if (/^\d{4}-\d{2}-\d{2}T/.test(text) && Number.isFinite(at)) return at;
+  throw new InvalidArgumentError('expected a time as 2026-05-01T12:00:00Z');
+}
+
+export function registerRotate(
+  stack: Command,
+  context: CliContext,
+  stackDir: (option: string | undefined) => string,
+): void {
+  stack
+    .command('rotate')
+    .description(
+      'give a station of a running stack a new key: published first, used after the overlap, and everything ' +
+        'signed before stays valid',
+    )
+    .addArgument(new Argument('<station>', 'what gets a new key').choices(['ca', 'ct', 'log', 'log2', 'tsa']))
+    .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
+    .option('--overlap <duration>', 'time between publishing and using the new key', duration, DAY_MS)
+    .option('--stolen-since <time>', 'the old key is not believed from then on; switches at once', time)
+    .option('--now', 'take the next step of a rotation under way without waiting for its time')
+    .action(async (station: Rotatable, flags: Flags, command: Command) => {
+      const step = await request(stackDir(flags.stack), station, flags, command);
+      context.result('waybill.dev/stack-rotate/v1', { ok: true, ...step }, () => text(step));
+    });
+}
+
+async function request(
+  dataDir: string,
+  station: Rotatable,
+  flags: Flags,
+  command: Command,
+): Promise<RotationStep> {
+  const { requestHaste, requestRotation } = await import('#stack');
+  const isDefault = command.getOptionValueSource('overlap') === 'default';
+  if (flags.now === true) {
+    if (isDefault && flags.stolenSince === undefined) return requestHaste(dataDir, station);
+    throw fail(R.usage, { expected: '--now alone', actual: 'with other options' });
+  }
+  if (flags.stolenSince === undefined) {
+    return requestRotation(dataDir, { station, overlapMs: flags.overlap });
+  }
+  if (!isDefault && flags.overlap !== 0) {
+    throw fail(R.usage, { expected: 'no --overlap for a key that was stolen', actual: '--overlap' });
+  }
+  return requestRotation(dataDir, { station, overlapMs: 0, stolenSince: flags.stolenSince });
+}
+
+function text({ station, number, switchAt, endAt, hasSwitched }: RotationStep): string {
+  const uses = hasSwitched ? 'signs now' : `is published now and signs from ${rfc3339(switchAt)}`;
+  return [
+    `${station}: generation ${number} ${uses}`,
+    `the generation before ends at ${rfc3339(endAt)}; what it signed until then stays valid`,
+    'clients that refresh their trusted root in between notice nothing',
+  ].join('\n');
+}
