@@ -30,7 +30,7 @@ export async function ask(deps: WireDeps, request: HttpRequest): Promise<HttpRes
   for (let attempts = 1; ; attempts++) {
     const answer = await once(deps.transport, request);
     if (!(answer instanceof WaybillError) && !isTransient(answer.status)) return answer;
-    const wanted = answer instanceof WaybillError ? 0 : retryAfterMs(answer);
+    const wanted = answer instanceof WaybillError ? 0 : retryAfterMs(answer, deps.clock.now());
     const jitter = ((deps.random.bytes(1)[0] ?? 0) / 255) * pause;
     const wait = Math.max(wanted, pause / 2 + jitter);
     if (attempts >= limits.httpRetries || deps.clock.now() - started + wait > RETRY_BUDGET_MS) {
@@ -53,9 +53,12 @@ async function once(transport: Transport, request: HttpRequest): Promise<HttpRes
 // 501 says the service will never do it.
 const isTransient = (status: number): boolean => status === 429 || (status >= 500 && status !== 501);
 
-function retryAfterMs(answer: HttpResponse): number {
+/** Seconds, or a date (RFC 9110 §10.2.3). */
+function retryAfterMs(answer: HttpResponse, now: number): number {
   const text = answer.headers.get('retry-after') ?? '';
-  return /^\d{1,3}$/.test(text) ? Number(text) * 1000 : 0;
+  if (/^\d{1,6}$/.test(text)) return Number(text) * 1000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - now);
 }
 
 function unavailable(url: string, answer: HttpResponse, attempts: number): WaybillError {

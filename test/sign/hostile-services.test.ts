@@ -184,6 +184,25 @@ test('a key of a kind logs do not take is refused before anything is asked: WB-8
   );
 });
 
+test('a wait that the service names is kept to: seconds or a date; one beyond the budget ends at once', async () => {
+  for (const wait of ['1', new Date(systemClock.now() + 2500).toUTCString(), '3600']) {
+    let refusedAt = 0;
+    const slow = through(paths.ca, (answer, request) => {
+      if (refusedAt > 0) return answer;
+      refusedAt = systemClock.now();
+      return answering(429, 'slow down', { 'retry-after': wait })(answer, request) as HttpResponse;
+    });
+    const signed = sign(slow);
+    if (wait === '3600') {
+      await assert.rejects(signed, refusedAs('WB-813', 20, /after 1 attempts/));
+      assert.ok(systemClock.now() - refusedAt < 5000);
+    } else {
+      await signed;
+      assert.ok(systemClock.now() - refusedAt >= 900, wait);
+    }
+  }
+});
+
 const config = unwrap(parseSigningConfig(stack.published.signingConfig));
 const chosen = (change: Partial<SigningConfig>) =>
   servicesFrom({ ...config, ...change }, { now: systemClock.now(), random: systemRandom });
@@ -207,4 +226,22 @@ test('services that cannot make a verifiable signature are refused: WB-819', asy
   assert.throws(make({ ca, logs: [], tsas: [] }), refusedAs('WB-819', 3));
   assert.throws(make({ logs: [{ url: log2, version: 2 }], tsas: ['x'] }), refusedAs('WB-819', 3));
   assert.throws(make({ ca, logs: [{ url: log2, version: 2 }], tsas: [] }), refusedAs('WB-819', 3, /none/));
+});
+
+test('ALL signs into the logs of every operator, once each; EXACT wants as many as it says', async () => {
+  const v2 = unwrap(parseSigningConfig(stack.published.signingConfigV2));
+  const rekorTlogUrls = [
+    ...config.rekorTlogUrls.map((log) => ({ ...log, operator: 'first' })),
+    ...v2.rekorTlogUrls.map((log) => ({ ...log, operator: 'second' })),
+    ...config.rekorTlogUrls.map((log) => ({ ...log, url: 'http://127.0.0.1:9', operator: 'second' })),
+  ];
+  for (const rekorTlogConfig of [{ selector: 'ALL' }, { selector: 'EXACT', count: 2 }] as const) {
+    const services = chosen({ rekorTlogUrls, rekorTlogConfig });
+    const signed = await signerOf(stack, { kind: 'key', key: generateKey('p256') }, { services }).sign(
+      message('all'),
+    );
+    assert.deepEqual(signed.entries.map(({ version }) => version).toSorted(), ['0.0.1', '0.0.2']);
+  }
+  const three = { selector: 'EXACT', count: 3 } as const;
+  assert.throws(() => chosen({ rekorTlogUrls, rekorTlogConfig: three }), refusedAs('WB-168', 20));
 });
