@@ -13,7 +13,7 @@ import {
   signRsaDigest,
 } from '#base/crypto';
 import { fail } from '#base/reason';
-import { ed25519phOfDigest } from '#verify';
+import { signEd25519phDigest } from '#verify';
 import { R } from './reasons.ts';
 
 /** What is to be signed. Without `bytes` only the hash is known. */
@@ -54,7 +54,7 @@ export function contentKey(key: PrivateKey): ContentKey {
     sign: async (content, { pure = false } = {}) => {
       const { bytes } = content;
       if (publicKey.kind === 'ed25519' && !pure) {
-        return ed25519phOfDigest.sign(content.digest('sha512'), privateScalar(key));
+        return signEd25519phDigest(content.digest('sha512'), privateScalar(key));
       }
       // OpenSSL hides what it computes with; the curve arithmetic below is for hashes only.
       if (bytes !== undefined) return key.sign(bytes);

@@ -42,7 +42,19 @@ export {
   stackSimulation,
 } from './simulated.ts';
 export { mirrorSource } from './sources.ts';
-export { openRepository, type TufMemory, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
+export {
+  initTufFolder,
+  type MirrorOptions,
+  type MirrorResult,
+  mirrorRepository,
+  newestRoot,
+  openRepository,
+  type TufFolder,
+  type TufFolderOptions,
+  type TufMemory,
+  type TufRepository,
+  type TufRole,
+  type TufSource,
+  withTufFolder,
+} from './tuf.ts';
 export { mirrorFolder } from './tuf-cache.ts';
-export { initTufFolder, type TufFolder, type TufFolderOptions, withTufFolder } from './tuf-folder.ts';
-export { type MirrorOptions, type MirrorResult, mirrorRepository, newestRoot } from './tuf-mirror.ts';
