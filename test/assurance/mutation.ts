@@ -1,0 +1,188 @@
+/** Runs mutants through a worker process; a mutant that does not end takes its worker with it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { schemata } from './schemata.ts';
+import { apply, type SourceMutant } from './sites.ts';
+import { testFiles } from './targets.ts';
+import type { Answer, FileTests, SurveyedTest, Task } from './worker.ts';
+
+export interface Outcome {
+  readonly mutant: SourceMutant;
+  /** The test that noticed, or `(did not end)`; undefined: the mutant survived. */
+  readonly killedBy: string | undefined;
+}
+
+export interface MutationOptions {
+  /** Tests that take longer are not asked. */
+  readonly testMsMax: number;
+  /** A mutant that takes longer counts as noticed: it does not end. */
+  readonly mutantMsMax: number;
+  readonly progress: (done: number, outcome: Outcome) => void;
+}
+
+/** Sources that are loaded once more stay in memory: a worker is replaced before that fills it. */
+const LOADS_PER_WORKER = 40;
+const BASELINE_MS_MAX = 600_000;
+
+/** The sources as they are when the run starts: whoever works on them meanwhile disturbs nothing. */
+export function snapshot(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'waybill-mutation-')));
+  for (const name of ['src', 'test', 'package.json']) cpSync(name, join(folder, name), { recursive: true });
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+type Question = Task extends infer T ? (T extends Task ? Omit<T, 'id'> : never) : never;
+
+class Runner {
+  readonly #folder: string;
+  #child: ChildProcess | undefined;
+  #loads = 0;
+  #tasks = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async run(question: Question, msMax: number): Promise<Answer> {
+    if (question.kind === 'mutant' && ++this.#loads > LOADS_PER_WORKER) this.end();
+    const child = this.#worker();
+    // Modules are kept by this number: it never comes twice.
+    const task = { id: ++this.#tasks, ...question };
+    return new Promise((done) => {
+      const finish = (answer: Answer): void => {
+        clearTimeout(timer);
+        child.removeAllListeners();
+        done(answer);
+      };
+      const lost = (killedBy: string): void => {
+        this.end();
+        finish({ id: task.id, killedBy, ran: 0 });
+      };
+      const timer = setTimeout(() => lost('(did not end)'), msMax);
+      child.once('message', (message) => finish(message as Answer));
+      child.once('exit', () => lost('(ended the process)'));
+      child.send(task);
+    });
+  }
+
+  /** Whether the next task starts a worker. */
+  get isNew(): boolean {
+    return this.#child === undefined;
+  }
+
+  #worker(): ChildProcess {
+    if (this.#child !== undefined) return this.#child;
+    const worker = join(this.#folder, 'test/assurance/worker.ts');
+    const child = fork(worker, {
+      cwd: this.#folder,
+      env: { ...process.env, WAYBILL_SHARED: resolve(process.env['WAYBILL_SHARED'] ?? '../shared') },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    if (child.pid !== undefined) setPriority(child.pid, 10);
+    this.#child = child;
+    return child;
+  }
+
+  end(): void {
+    this.#child?.removeAllListeners();
+    this.#child?.kill('SIGKILL');
+    this.#child = undefined;
+    this.#loads = 0;
+  }
+}
+
+/** Removes a snapshot. */
+export function discard(folder: string): void {
+  rmSync(folder, { recursive: true });
+}
+
+/** Judges the mutants of a snapshot in order. Throws when a test fails without any change. */
+export async function runMutants(
+  mutants: readonly SourceMutant[],
+  folder: string,
+  options: MutationOptions,
+): Promise<Outcome[]> {
+  const quick = new Runner(folder);
+  const slow = new Runner(folder);
+  const outcomes: Outcome[] = [];
+  try {
+    const reach = await survey(slow, mutants, options.testMsMax);
+    const sources = switches(folder, mutants);
+    const kills = new Map<string, string[]>();
+    for (const [index, mutant] of mutants.entries()) {
+      const { file } = mutant;
+      if (quick.isNew) await must(quick, { kind: 'prepare', testFiles, sources });
+      const order = inOrder(reach.byTest[index] ?? [], kills.get(file) ?? []);
+      let answer = await quick.run({ kind: 'try', number: index + 1, tests: order }, options.mutantMsMax);
+      if (answer.isPolluted === true) quick.end();
+      const mayBeEarlier = answer.killedBy === undefined && reach.atLoading.has(index);
+      if (answer.isPolluted === true || mayBeEarlier) {
+        const source = apply(readFileSync(join(folder, file), 'utf8'), mutant);
+        const tests = inOrder(reach.all, kills.get(file) ?? []);
+        answer = await slow.run({ kind: 'mutant', file, source, tests }, options.mutantMsMax);
+      }
+      const { killedBy } = answer;
+      if (killedBy !== undefined) kills.set(file, [...(kills.get(file) ?? []), killedBy]);
+      const outcome = { mutant, killedBy };
+      outcomes.push(outcome);
+      options.progress(index + 1, outcome);
+    }
+  } finally {
+    quick.end();
+    slow.end();
+  }
+  return outcomes;
+}
+
+function switches(folder: string, mutants: readonly SourceMutant[]): Record<string, string> {
+  const numbered = mutants.map((mutant, index) => ({ mutant, number: index + 1 }));
+  return Object.fromEntries(
+    [...Map.groupBy(numbered, ({ mutant }) => mutant.file)].map(([file, list]) => [
+      file,
+      schemata(file, readFileSync(join(folder, file), 'utf8'), list),
+    ]),
+  );
+}
+
+async function must(runner: Runner, question: Question): Promise<Answer> {
+  const answer = await runner.run(question, BASELINE_MS_MAX);
+  if (answer.killedBy === undefined) return answer;
+  throw new Error(`a test fails without any change: ${answer.killedBy}: ${answer.error}`);
+}
+
+interface Reach {
+  /** For each mutant the tests that come by it. */
+  readonly byTest: readonly (readonly SurveyedTest[])[];
+  /** Mutants that run while modules are loaded: they may change what every test begins with. */
+  readonly atLoading: ReadonlySet<number>;
+  readonly all: readonly SurveyedTest[];
+}
+
+/** Tests that take too long are left out, and those left pass once more by themselves. */
+async function survey(runner: Runner, mutants: readonly SourceMutant[], testMsMax: number): Promise<Reach> {
+  const places = mutants.map(({ file, start }) => ({ file, at: start }));
+  const { survey: found = [] } = await must(runner, { kind: 'survey', testFiles, places });
+  const all = found.filter(({ name, ms }) => name !== '(loading)' && ms <= testMsMax);
+  if (all.length < testFiles.length) throw new Error(`only ${all.length} tests ran`);
+  await must(runner, { kind: 'mutant', file: undefined, source: undefined, tests: inOrder(all, []) });
+  const byTest = mutants.map((): SurveyedTest[] => []);
+  for (const test of all) for (const index of test.reaches) byTest[index]?.push(test);
+  const loading = found.filter(({ name }) => name === '(loading)');
+  return { byTest, atLoading: new Set(loading.flatMap(({ reaches }) => reaches)), all };
+}
+
+/** Files and tests with those that noticed a change of this file before first, then the quick ones. */
+function inOrder(tests: readonly SurveyedTest[], killers: readonly string[]): FileTests[] {
+  const kills = (key: string): number => killers.filter((name) => name.startsWith(key)).length;
+  const byFile = [...Map.groupBy(tests, ({ file }) => file)];
+  byFile.sort(([a], [b]) => kills(`${b} `) - kills(`${a} `));
+  return byFile.map(([file, list]) => {
+    const ranked = list.map(({ name, ms }) => ({ name, ms, kills: kills(`${file} ${name}`) }));
+    ranked.sort((a, b) => b.kills - a.kills || a.ms - b.ms);
+    return { file, names: ranked.map(({ name }) => name) };
+  });
+}
