@@ -45,7 +45,7 @@ export const R = defineReasons({
     code: 'WB-725',
     check: 'policy.unsupported',
     side: 'input',
-    class: 'unsupported',
+    class: 'policy-invalid',
     summary: 'A policy uses a feature of its dialect that is not implemented.',
     hint: 'express the check with a supported feature; it is refused because ignoring it would admit more',
   },

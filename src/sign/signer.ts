@@ -221,5 +221,5 @@ function selfCheckError(inner: Reason): WaybillError {
     expected: `${inner.check}: ${inner.expected}`,
     actual: `${inner.actual} (${inner.code})`,
   });
-  return new WaybillError({ ...outer, exit: inner.exit });
+  return new WaybillError({ ...outer, exit: inner.exit, class: inner.class });
 }
