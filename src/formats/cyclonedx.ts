@@ -1,5 +1,5 @@
 /**
- * CycloneDX 1.6 JSON out, 1.4–1.7 JSON in. The output is a function of the SBOM and the time given: the serial
+ * CycloneDX 1.5, 1.6 or 1.7 JSON out. The output is a function of the SBOM and the time given: the serial
  * number is derived from the content, everything is sorted, so equal input gives equal bytes.
  */
 import type { Digest } from '#base/brand';
@@ -11,8 +11,14 @@ import type { JsonObject } from './json.ts';
 import { classifyLicense } from './licenses.ts';
 import { buildPurl } from './purl.ts';
 import type { Sbom, SbomPackage, SbomSubject } from './sbom.ts';
+import { syftWords } from './sbom-syft-words.ts';
+
+export const cycloneDxVersions = ['1.5', '1.6', '1.7'] as const;
+export type CycloneDxVersion = (typeof cycloneDxVersions)[number];
 
 export interface CycloneDxOptions {
+  /** Default 1.6. */
+  readonly version?: CycloneDxVersion;
   /** Milliseconds; goes into metadata.timestamp. */
   readonly createdMs: number;
   /** Line breaks and indentation for people. */
@@ -24,14 +30,15 @@ interface Property {
   readonly value: string;
 }
 
-/** The bytes of a CycloneDX 1.6 document, ending in a newline. */
+/** The bytes of a CycloneDX document, ending in a newline. */
 export function cycloneDxBytes(sbom: Sbom, options: CycloneDxOptions): Uint8Array {
   const body = documentBody(sbom, options);
   const seed = toHex(sha256(utf8(JSON.stringify(body))));
+  const version = options.version ?? '1.6';
   const document = {
-    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    $schema: `http://cyclonedx.org/schema/bom-${version}.schema.json`,
     bomFormat: 'CycloneDX',
-    specVersion: '1.6',
+    specVersion: version,
     serialNumber: `urn:uuid:${uuidFrom(seed)}`,
     version: 1,
     ...body,
@@ -69,7 +76,7 @@ function rootComponent(sbom: Sbom): JsonObject {
   const { subject } = sbom;
   const purl = subjectPurl(subject);
   return {
-    type: 'container',
+    type: subject.kind === 'folder' ? 'file' : 'container',
     'bom-ref': purl ?? `image:${subject.digest ?? subject.name}`,
     name: subject.name,
     ...(subject.digest === undefined ? {} : { version: subject.digest }),
@@ -130,9 +137,10 @@ function packageComponent(one: SbomPackage): JsonObject {
     type: one.type === 'generic' ? 'application' : 'library',
     'bom-ref': refOf(one),
     ...(one.supplier === undefined ? {} : { supplier: { name: one.supplier }, publisher: one.supplier }),
-    name: one.name,
+    ...named(one),
     version: one.version,
     ...(one.description === undefined ? {} : { description: one.description }),
+    ...hashesField(one.hashes),
     ...licensesField(one.licenses),
     ...(firstCpe === undefined ? {} : { cpe: firstCpe }),
     ...(one.purl === undefined ? {} : { purl: one.purl }),
@@ -141,6 +149,35 @@ function packageComponent(one: SbomPackage): JsonObject {
       : { externalReferences: [{ type: 'website', url: new URL(one.homepage).href }] }),
     ...withProperties(packageProperties(one, moreCpes)),
   };
+}
+
+/** Maven has a field for its groups; scopes and paths of others stay in the name. */
+function named({ type, name }: SbomPackage): JsonObject {
+  const colon = type === 'maven' ? name.indexOf(':') : -1;
+  return colon < 0 ? { name } : { group: name.slice(0, colon), name: name.slice(colon + 1) };
+}
+
+const hashNames: ReadonlyMap<string, string> = new Map([
+  ['sha1', 'SHA-1'],
+  ['sha256', 'SHA-256'],
+  ['sha384', 'SHA-384'],
+  ['sha512', 'SHA-512'],
+]);
+const hexChars: ReadonlyMap<string, number> = new Map([
+  ['sha1', 40],
+  ['sha256', 64],
+  ['sha384', 96],
+  ['sha512', 128],
+]);
+
+/** A value of another length is no hash of its name, whatever the package says. */
+function hashesField(hashes: readonly string[] = []): JsonObject {
+  const list = hashes.flatMap((hash) => {
+    const [name = '', content = ''] = hash.split(':');
+    const alg = hashNames.get(name);
+    return alg === undefined || content.length !== hexChars.get(name) ? [] : [{ alg, content }];
+  });
+  return list.length === 0 ? {} : { hashes: list };
 }
 
 /** Either a list of ids and names or exactly one expression: the schema forbids a mixture. */
@@ -157,34 +194,12 @@ function licensesField(declared: readonly string[]): JsonObject {
   return { licenses };
 }
 
-const languages: ReadonlyMap<string, string> = new Map([
-  ['npm', 'javascript'],
-  ['pypi', 'python'],
-  ['golang', 'go'],
-]);
-
-const syftTypes: ReadonlyMap<string, string> = new Map([
-  ['golang', 'go-module'],
-  ['pypi', 'python'],
-  ['generic', 'binary'],
-]);
-
-const syftMetadata: ReadonlyMap<string, string> = new Map([
-  ['deb', 'dpkg-db-entry'],
-  ['apk', 'apk-db-entry'],
-  ['npm', 'javascript-npm-package'],
-  ['pypi', 'python-package'],
-  ['golang', 'go-module-buildinfo-entry'],
-  ['generic', 'binary-signature'],
-]);
-
 /** Properties under the names Syft gave them, because scanners read those; our own for the rest. */
 function packageProperties(one: SbomPackage, moreCpes: readonly string[]): Property[] {
-  const language = languages.get(one.type);
-  const metadata = syftMetadata.get(one.type);
+  const { language, type, metadataType: metadata } = syftWords(one.type);
   const list: Property[] = [
     { name: 'syft:package:foundBy', value: one.foundBy },
-    { name: 'syft:package:type', value: syftTypes.get(one.type) ?? one.type },
+    { name: 'syft:package:type', value: type },
     ...(language === undefined ? [] : [{ name: 'syft:package:language', value: language }]),
     ...(metadata === undefined ? [] : [{ name: 'syft:package:metadataType', value: metadata }]),
     ...moreCpes.map((value) => ({ name: 'syft:cpe23', value })),

@@ -38,4 +38,11 @@ export const R = defineReasons({
     hint: 'see c2sp.org/tlog-tiles for the layout',
     status: 404,
   },
+  witness: {
+    code: 'WB-115',
+    check: 'log.witness',
+    side: 'input',
+    summary: 'A request to a witness, or a verifier key written as text, is malformed.',
+    hint: 'see c2sp.org/tlog-witness and c2sp.org/signed-note for the form',
+  },
 });

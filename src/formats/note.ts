@@ -81,7 +81,8 @@ export function parseNote(input: string | Uint8Array): Result<Note> {
   });
 }
 
-function parseSignatureLine(line: string): NoteSignature {
+/** Reads one signature line, without its newline; throws WB-169. */
+export function parseSignatureLine(line: string): NoteSignature {
   const match = /^— ([^\s+]+) ([A-Za-z0-9+/=]+)$/u.exec(line);
   if (match === null) throw malformed('— name base64', JSON.stringify(line.slice(0, 200)));
   const [, name, encoded] = match as unknown as [string, string, string];
@@ -103,7 +104,7 @@ export function signNote(text: string, ...signers: NonEmpty<NoteSigner>): string
 }
 
 /** One signature line with its newline. */
-function signatureLine(name: string, keyId: Uint8Array, signature: Uint8Array): string {
+export function signatureLine(name: string, keyId: Uint8Array, signature: Uint8Array): string {
   return `— ${name} ${toBase64(concat(keyId.subarray(0, 4), signature))}\n`;
 }
 

@@ -21,6 +21,6 @@ export const R = defineReasons({
     check: 'sbom.form',
     side: 'input',
     summary: 'A document is not an SBOM that can be read.',
-    hint: 'give CycloneDX 1.4–1.7 or SPDX 2.3 as JSON',
+    hint: 'give CycloneDX 1.4–1.7, SPDX 2.2, 2.3 or 3.0, or the JSON of Syft',
   },
 });

@@ -82,6 +82,10 @@ export interface Sbom {
   readonly packages: readonly SbomPackage[];
   readonly layers: readonly SbomLayer[];
   readonly unknowns: readonly Unknown[];
+  /** When the document says it was made, as it says it. */
+  readonly created?: string;
+  /** At which point of the life of the software: `post-build`, `build`, … */
+  readonly context?: string;
   /** The program that made the catalogue. */
   readonly tool: { readonly name: string; readonly version: string };
 }

@@ -1,4 +1,4 @@
-/** SPDX 2.3 JSON out: the image, its packages, CONTAINS and DEPENDS_ON edges. Equal input gives equal bytes. */
+/** SPDX 2.3 JSON out: the image, its packages and how they hang together. Equal input gives equal bytes. */
 import { toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { sha256 } from '#base/crypto';
@@ -14,7 +14,12 @@ export interface SpdxOptions {
 
 /** The bytes of an SPDX 2.3 document, ending in a newline. */
 export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
-  const packages = [imagePackage(sbom), ...sbom.packages.map(packageJson)];
+  const refs = new LicenseRefs();
+  const packages = [
+    imagePackage(sbom),
+    ...systemPackage(sbom),
+    ...sbom.packages.map((one) => packageJson(one, refs)),
+  ];
   const seed = toHex(sha256(utf8(JSON.stringify(packages))));
   const document = {
     spdxVersion: 'SPDX-2.3',
@@ -27,16 +32,66 @@ export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
       creators: [`Tool: ${sbom.tool.name}-${sbom.tool.version}`],
     },
     packages,
+    ...(refs.all.length === 0 ? {} : { hasExtractedLicensingInfos: refs.all.map(extractedJson) }),
     relationships: [
       edge('SPDXRef-DOCUMENT', 'DESCRIBES', 'SPDXRef-Image'),
+      ...systemPackage(sbom).map(() => edge('SPDXRef-Image', 'CONTAINS', SYSTEM)),
       ...sbom.packages.map((one) => edge('SPDXRef-Image', 'CONTAINS', idOf(one.id))),
       ...sbom.packages.flatMap((one) =>
         one.dependsOn.map((need) => edge(idOf(one.id), 'DEPENDS_ON', idOf(need))),
+      ),
+      ...sbom.packages.flatMap((one) =>
+        one.ownedBy === undefined
+          ? []
+          : [{ ...edge(idOf(one.ownedBy), 'OTHER', idOf(one.id)), comment: 'ownership-by-file-overlap' }],
       ),
     ],
   };
   return utf8(`${JSON.stringify(document)}\n`);
 }
+
+const SYSTEM = 'SPDXRef-OperatingSystem';
+
+function systemPackage({ distro }: Sbom): JsonObject[] {
+  if (distro === undefined) return [];
+  return [
+    {
+      SPDXID: SYSTEM,
+      name: distro.id,
+      ...(distro.versionId === undefined ? {} : { versionInfo: distro.versionId }),
+      downloadLocation: 'NOASSERTION',
+      filesAnalyzed: false,
+      primaryPackagePurpose: 'OPERATING_SYSTEM',
+    },
+  ];
+}
+
+/** Names of licences that are no SPDX ids, each with the reference a document gives it. */
+export class LicenseRefs {
+  readonly #names = new Map<string, string>();
+
+  refOf(name: string): string {
+    const ref = `LicenseRef-${toHex(sha256(utf8(name))).slice(0, 16)}`;
+    this.#names.set(ref, name);
+    return ref;
+  }
+
+  /** Sorted by reference. */
+  get all(): readonly (readonly [ref: string, name: string])[] {
+    return [...this.#names].sort();
+  }
+
+  /** Those an expression uses. */
+  used(expression: string): readonly (readonly [ref: string, name: string])[] {
+    return this.all.filter(([ref]) => expression.includes(ref));
+  }
+}
+
+const extractedJson = ([licenseId, name]: readonly [string, string]): JsonObject => ({
+  licenseId,
+  name,
+  extractedText: name,
+});
 
 const idOf = (id: string): string => `SPDXRef-Package-${id}`;
 
@@ -60,11 +115,11 @@ function imagePackage({ subject }: Sbom): JsonObject {
     licenseConcluded: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',
     copyrightText: 'NOASSERTION',
-    primaryPackagePurpose: 'CONTAINER',
+    primaryPackagePurpose: subject.kind === 'folder' ? 'APPLICATION' : 'CONTAINER',
   };
 }
 
-function packageJson(one: SbomPackage): JsonObject {
+function packageJson(one: SbomPackage, refs: LicenseRefs): JsonObject {
   const references = [
     ...(one.cpes ?? []).map((cpe) => reference('SECURITY', 'cpe23Type', cpe)),
     ...(one.purl === undefined ? [] : [reference('PACKAGE-MANAGER', 'purl', one.purl)]),
@@ -79,9 +134,13 @@ function packageJson(one: SbomPackage): JsonObject {
     filesAnalyzed: false,
     sourceInfo: `found by ${one.foundBy} in ${places}`,
     licenseConcluded: 'NOASSERTION',
-    licenseDeclared: declared(one.licenses),
+    licenseDeclared: declaredLicense(one.licenses, refs),
     copyrightText: 'NOASSERTION',
+    ...(one.homepage === undefined || !URL.canParse(one.homepage) ? {} : { homepage: one.homepage }),
+    ...(one.description === undefined ? {} : { summary: one.description }),
+    ...checksums(one.hashes),
     ...(references.length === 0 ? {} : { externalRefs: references }),
+    primaryPackagePurpose: one.type === 'generic' ? 'APPLICATION' : 'LIBRARY',
   };
 }
 
@@ -91,12 +150,24 @@ const reference = (category: string, type: string, locator: string): JsonObject 
   referenceLocator: locator,
 });
 
-/** SPDX takes expressions of known ids only; what is no such expression is not asserted. */
-function declared(licenses: readonly string[]): string {
-  const kinds = licenses.map(classifyLicense);
-  if (kinds.length === 0 || kinds.some((one) => one.kind === 'name')) return 'NOASSERTION';
-  const terms = kinds.map((one) =>
-    one.kind === 'id' ? one.id : `(${(one as { expression: string }).expression})`,
-  );
+function checksums(hashes: readonly string[] = []): JsonObject {
+  const list = hashes.map((hash) => {
+    const [algorithm = '', checksumValue = ''] = hash.split(':');
+    return { algorithm: algorithm.toUpperCase(), checksumValue };
+  });
+  return list.length === 0 ? {} : { checksums: list };
+}
+
+/** One expression of all declared licences; what is no SPDX id gets a reference. */
+export function declaredLicense(licenses: readonly string[], refs: LicenseRefs): string {
+  const terms = licenses
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+    .map((name) => {
+      const kind = classifyLicense(name);
+      if (kind.kind === 'id') return kind.id;
+      return kind.kind === 'expression' ? `(${kind.expression})` : refs.refOf(name);
+    });
+  if (terms.length === 0) return 'NOASSERTION';
   return terms.length === 1 ? (terms[0] as string).replace(/^\((.*)\)$/, '$1') : terms.join(' AND ');
 }

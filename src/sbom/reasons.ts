@@ -60,7 +60,7 @@ export const R = defineReasons({
     check: 'sbom.outputFormat',
     side: 'usage',
     summary: 'An output format is not known.',
-    hint: 'use cyclonedx-json, spdx-json, purls or table',
+    hint: 'see the formats in the expected part; versions are given as cyclonedx-json@1.7, spdx-json@3.0',
   },
   unknowns: {
     code: 'WB-849',

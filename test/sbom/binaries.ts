@@ -47,7 +47,11 @@ export interface ElfSection {
 export function elf(sections: readonly ElfSection[]): Uint8Array {
   const all = [...sections, { name: '.shstrtab', bytes: new Uint8Array() }];
   const names = Buffer.from(`\0${all.map((one) => one.name).join('\0')}\0`);
-  const bodies = [...sections.map((one) => Buffer.from(one.bytes)), names];
+  // The Go linker aligns its block to 16 bytes; everything is.
+  const padded = (bytes: Uint8Array): Buffer =>
+    Buffer.concat([bytes, Buffer.alloc((16 - (bytes.length % 16)) % 16)]);
+  const contents = [...sections.map((one) => one.bytes), names];
+  const bodies = contents.map(padded);
   const header = Buffer.alloc(64);
   header.write('\x7fELF', 'latin1');
   header[4] = 2;
@@ -60,7 +64,7 @@ export function elf(sections: readonly ElfSection[]): Uint8Array {
     entry.writeUInt32LE(1, 4);
     entry.writeBigUInt64LE(BigInt(all[i]?.address ?? 0), 16);
     entry.writeBigUInt64LE(BigInt(offset), 24);
-    entry.writeBigUInt64LE(BigInt(body.length), 32);
+    entry.writeBigUInt64LE(BigInt(contents[i]?.length ?? 0), 32);
     table.push(entry);
     offset += body.length;
   });

@@ -1,0 +1,227 @@
+/** CycloneDX 1.4–1.7 JSON in, with the properties Syft, Trivy and waybill write. */
+import type { Digest } from '#base/brand';
+import { fail } from '#base/reason';
+import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from './json.ts';
+import { type Purl, parsePurl } from './purl.ts';
+import { R } from './reasons-sbom.ts';
+import {
+  comparePackages,
+  type Distro,
+  type Sbom,
+  type SbomLayer,
+  type SbomPackage,
+  type SbomSubject,
+  type Unknown,
+} from './sbom.ts';
+import {
+  digestOrNone,
+  distroOfPurls,
+  given,
+  hashText,
+  linkPackages,
+  object,
+  objects,
+  readNamed,
+  sourceOfPurl,
+  text,
+  texts,
+} from './sbom-parts.ts';
+
+/** Throws WB-192 for a version that is not known. */
+export function readCycloneDx(json: JsonObject): Sbom {
+  const version = text(json, 'specVersion') ?? '';
+  if (!/^1\.[4-7]$/.test(version)) {
+    throw fail(R.sbom, { expected: 'CycloneDX 1.4, 1.5, 1.6 or 1.7', actual: `specVersion ${version}` });
+  }
+  const metadata = object(json, 'metadata');
+  const flat = flatten(objects(json, 'components'));
+  const distro = flat.map(readSystem).find((one) => one !== undefined);
+  const unknowns: Unknown[] = [];
+  const packages: { ref: string; found: SbomPackage }[] = [];
+  for (const component of flat) {
+    if (text(component, 'type') === 'operating-system' || text(component, 'type') === 'file') continue;
+    const found = readComponent(component);
+    if (found !== undefined) packages.push({ ref: text(component, 'bom-ref') ?? found.id, found });
+    else unknowns.push(unnamed(component));
+  }
+  const edges = objects(json, 'dependencies').map(
+    (one) => [text(one, 'ref') ?? '', texts(one, 'dependsOn')] as const,
+  );
+  const properties = propertiesOf(metadata);
+  const linked = linkPackages(packages, new Map(edges));
+  return {
+    subject: readSubject(object(metadata, 'component'), properties),
+    ...given('distro', distro ?? distroOfPurls(linked)),
+    packages: linked.sort(comparePackages),
+    layers: readLayers(properties),
+    unknowns: [...readUnknowns(properties), ...unknowns],
+    ...given('created', text(metadata, 'timestamp')),
+    ...given('context', text(objects(metadata, 'lifecycles')[0], 'phase')),
+    tool: readTool(metadata),
+  };
+}
+
+/** Components may nest; the depth is bounded by the JSON reader. */
+function flatten(components: readonly JsonObject[]): JsonObject[] {
+  return components.flatMap((one) => [one, ...flatten(objects(one, 'components'))]);
+}
+
+function unnamed(component: JsonObject): Unknown {
+  const shown = JSON.stringify(text(component, 'bom-ref') ?? text(component, 'name') ?? '');
+  return { path: '', wantedBy: 'sbom', reason: `component ${shown} without a name and a version` };
+}
+
+function propertiesOf(json: JsonObject | undefined): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const one of objects(json, 'properties')) {
+    const name = text(one, 'name');
+    const value = own(one, 'value');
+    if (name !== undefined && typeof value === 'string') found.set(name, value);
+  }
+  return found;
+}
+
+function readComponent(component: JsonObject): SbomPackage | undefined {
+  const properties = propertiesOf(component);
+  const read = readNamed({
+    name: text(component, 'name'),
+    group: text(component, 'group'),
+    version: text(component, 'version'),
+    purl: text(component, 'purl'),
+    foundBy: properties.get('syft:package:foundBy'),
+    type: properties.get('syft:package:type'),
+    id: properties.get('waybill:id'),
+  });
+  if (read === undefined) return undefined;
+  const cpes = [text(component, 'cpe'), ...cpeProperties(component)].filter((one) => one !== undefined);
+  const hashes = objects(component, 'hashes').map((one) => hashText(text(one, 'alg'), text(one, 'content')));
+  const known = hashes.filter((one) => one !== undefined);
+  const supplier =
+    text(object(component, 'supplier'), 'name') ?? text(component, 'publisher') ?? text(component, 'author');
+  const homepage = objects(component, 'externalReferences').find((one) => text(one, 'type') === 'website');
+  return {
+    ...read.core,
+    locations: readLocations(properties),
+    licenses: objects(component, 'licenses').flatMap(readLicense),
+    ...given('supplier', supplier),
+    ...given('description', text(component, 'description')),
+    ...given('homepage', text(homepage, 'url')),
+    ...given(
+      'architecture',
+      properties.get('syft:metadata:architecture') ?? read.purl?.qualifiers.get('arch'),
+    ),
+    ...sourceOf(read.purl, properties),
+    ...(cpes.length === 0 ? {} : { cpes }),
+    ...(known.length === 0 ? {} : { hashes: known }),
+    dependsOn: [],
+    ...given('ownedBy', properties.get('waybill:ownedBy')),
+  };
+}
+
+const cpeProperties = (component: JsonObject): (string | undefined)[] =>
+  objects(component, 'properties')
+    .filter((one) => text(one, 'name') === 'syft:cpe23')
+    .map((one) => text(one, 'value'));
+
+function readLicense(choice: JsonObject): string[] {
+  const license = object(choice, 'license');
+  const found = text(choice, 'expression') ?? text(license, 'id') ?? text(license, 'name');
+  return found === undefined ? [] : [found];
+}
+
+function sourceOf(
+  purl: Purl | undefined,
+  properties: ReadonlyMap<string, string>,
+): Pick<SbomPackage, 'source'> {
+  const named =
+    properties.get('syft:metadata:source') ??
+    properties.get('syft:metadata:originPackage') ??
+    properties.get('aquasecurity:trivy:SrcName');
+  const version =
+    properties.get('syft:metadata:sourceVersion') ?? properties.get('aquasecurity:trivy:SrcVersion');
+  if (named === undefined) return sourceOfPurl(purl);
+  return { source: { name: named, ...(version === undefined ? {} : { version }) } };
+}
+
+function readLocations(properties: ReadonlyMap<string, string>): SbomPackage['locations'] {
+  const found: { path: string; layer?: Digest }[] = [];
+  for (let i = 0; properties.has(`syft:location:${i}:path`); i++) {
+    const layer = digestOrNone(properties.get(`syft:location:${i}:layerID`));
+    const path = (properties.get(`syft:location:${i}:path`) as string).replace(/^\/+/, '');
+    found.push({ path, ...(layer === undefined ? {} : { layer }) });
+  }
+  return found;
+}
+
+function readSystem(component: JsonObject): Distro | undefined {
+  if (text(component, 'type') !== 'operating-system') return undefined;
+  const properties = propertiesOf(component);
+  const id = (properties.get('syft:distro:id') ?? text(component, 'name'))?.toLowerCase();
+  if (id === undefined) return undefined;
+  const versionId = properties.get('syft:distro:versionID') ?? text(component, 'version');
+  const prettyName = properties.get('syft:distro:prettyName');
+  const idLike: string[] = [];
+  for (let i = 0; properties.has(`syft:distro:idLike:${i}`); i++) {
+    idLike.push(properties.get(`syft:distro:idLike:${i}`) as string);
+  }
+  return {
+    id,
+    ...(versionId === undefined ? {} : { versionId }),
+    idLike,
+    ...(prettyName === undefined ? {} : { prettyName }),
+  };
+}
+
+function readSubject(
+  component: JsonObject | undefined,
+  properties: ReadonlyMap<string, string>,
+): SbomSubject {
+  const hashes = objects(component, 'hashes').map((one) => {
+    const algorithm = (text(one, 'alg') ?? '').toLowerCase().replace('-', '');
+    return digestOrNone(`${algorithm}:${text(one, 'content') ?? ''}`);
+  });
+  const purl = parsePurl(text(component, 'purl') ?? '', { lenient: true });
+  const ofPurl = purl.ok && purl.value.type === 'oci' ? digestOrNone(purl.value.version) : undefined;
+  const digest =
+    digestOrNone(text(component, 'version')) ?? ofPurl ?? hashes.find((one) => one !== undefined);
+  const tag = purl.ok ? purl.value.qualifiers.get('tag') : undefined;
+  const isFolder = text(component, 'type') === 'file';
+  const os = properties.get('waybill:image:os');
+  const architecture = properties.get('waybill:image:architecture');
+  return {
+    name: text(component, 'name') ?? 'unnamed',
+    ...(isFolder ? { kind: 'folder' as const } : {}),
+    ...(digest === undefined ? {} : { digest }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(os === undefined ? {} : { os }),
+    ...(architecture === undefined ? {} : { architecture }),
+  };
+}
+
+function readLayers(properties: ReadonlyMap<string, string>): SbomLayer[] {
+  const layers: SbomLayer[] = [];
+  for (let i = 0; ; i++) {
+    const digest = digestOrNone(properties.get(`waybill:layer:${i}:digest`));
+    const diffId = digestOrNone(properties.get(`waybill:layer:${i}:diffId`));
+    if (digest === undefined || diffId === undefined) return layers;
+    const size = Number(properties.get(`waybill:layer:${i}:size`) ?? 0);
+    layers.push({ digest, diffId, mediaType: properties.get(`waybill:layer:${i}:mediaType`) ?? '', size });
+  }
+}
+
+function readUnknowns(properties: ReadonlyMap<string, string>): Unknown[] {
+  const found: Unknown[] = [];
+  for (let i = 0; properties.has(`waybill:unknown:${i}`); i++) {
+    const parsed = parseJson(properties.get(`waybill:unknown:${i}`) as string);
+    const list: JsonValue = parsed.ok ? parsed.value : null;
+    const [path, wantedBy, why] = Array.isArray(list) ? list : [];
+    found.push({ path: String(path ?? ''), wantedBy: String(wantedBy ?? 'sbom'), reason: String(why ?? '') });
+  }
+  return found;
+}
+
+function readTool(metadata: JsonObject | undefined): Sbom['tool'] {
+  const tools = metadata === undefined ? undefined : own(metadata, 'tools');
+  const list = isJsonObject(tools) ? objects(tools, 'components') : objects(metadata, 'tools');
+  return { name: text(list[0], 'name') ?? 'unknown', version: text(list[0], 'version') ?? '' };
+}

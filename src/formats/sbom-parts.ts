@@ -1,0 +1,136 @@
+/** What the readers of all SBOM formats share: careful field access, and what a package URL alone can say. */
+import type { Digest } from '#base/brand';
+import { parseDigest } from '#base/digest';
+import { isJsonObject, type JsonObject, own } from './json.ts';
+import { type Purl, parsePurl } from './purl.ts';
+import { type Distro, packageId, type SbomPackage } from './sbom.ts';
+
+export const text = (json: JsonObject | undefined, key: string): string | undefined => {
+  const value = json === undefined ? undefined : own(json, key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+export const object = (json: JsonObject | undefined, key: string): JsonObject | undefined => {
+  const value = json === undefined ? undefined : own(json, key);
+  return isJsonObject(value) ? value : undefined;
+};
+
+export const objects = (json: JsonObject | undefined, key: string): readonly JsonObject[] => {
+  const value = json === undefined ? undefined : own(json, key);
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+};
+
+export const texts = (json: JsonObject | undefined, key: string): readonly string[] => {
+  const value = json === undefined ? undefined : own(json, key);
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+};
+
+/** `{key: value}`, or nothing for what is absent. */
+export const given = <K extends string, V>(key: K, value: V | undefined): { readonly [name in K]?: V } =>
+  value === undefined ? {} : ({ [key]: value } as { readonly [name in K]?: V });
+
+export function digestOrNone(value: string | undefined): Digest | undefined {
+  const parsed = parseDigest(value ?? '');
+  return parsed.ok ? parsed.value : undefined;
+}
+
+/** `SHA-256` or `sha256` with hex → `sha256:hex`; undefined for algorithms we do not keep. */
+export function hashText(algorithm: string | undefined, hex: string | undefined): string | undefined {
+  const name = (algorithm ?? '').toLowerCase().replace(/[-_]/g, '');
+  const isKnown = /^(?:sha1|sha256|sha384|sha512)$/.test(name);
+  return isKnown && hex !== undefined && /^[0-9a-f]+$/i.test(hex)
+    ? `${name}:${hex.toLowerCase()}`
+    : undefined;
+}
+
+export interface NamedPackage {
+  readonly name?: string | undefined;
+  readonly group?: string | undefined;
+  readonly version?: string | undefined;
+  readonly purl?: string | undefined;
+  readonly foundBy?: string | undefined;
+  /** purl type, where there is no purl. */
+  readonly type?: string | undefined;
+  /** Our own id in a document of ours. */
+  readonly id?: string | undefined;
+}
+
+/** The core of a package; undefined without a name and a version. A purl says more than the fields beside it. */
+export function readNamed(
+  one: NamedPackage,
+): { readonly core: CorePackage; readonly purl: Purl | undefined } | undefined {
+  const parsed = one.purl === undefined ? undefined : parsePurl(one.purl, { lenient: true });
+  const purl = parsed?.ok === true ? parsed.value : undefined;
+  const joined = one.group === undefined || one.name === undefined ? one.name : `${one.group}/${one.name}`;
+  const name = purl === undefined ? joined : nameOfPurl(purl, one.name);
+  const version = versionOf(purl, one.version);
+  if (name === undefined || version === undefined) return undefined;
+  const foundBy = one.foundBy ?? 'sbom';
+  const type = purl?.type ?? one.type ?? 'generic';
+  const core = {
+    id: one.id ?? packageId(type, name, version, one.purl, foundBy),
+    type,
+    name,
+    version,
+    ...(purl === undefined || one.purl === undefined ? {} : { purl: one.purl }),
+    foundBy,
+  };
+  return { core, purl };
+}
+
+type CorePackage = Pick<SbomPackage, 'id' | 'type' | 'name' | 'version' | 'purl' | 'foundBy'>;
+
+/** A purl of an rpm keeps the epoch apart; versions are compared with it. */
+function versionOf(purl: Purl | undefined, stated: string | undefined): string | undefined {
+  if (purl?.version === undefined) return stated;
+  const epoch = purl.type === 'rpm' ? purl.qualifiers.get('epoch') : undefined;
+  return epoch === undefined ? purl.version : `${epoch}:${purl.version}`;
+}
+
+const systemTypes: ReadonlySet<string> = new Set(['deb', 'apk', 'rpm', 'alpm']);
+
+/** The name as package managers write it: with an npm scope, a Go path, `group:artifact` for Maven. */
+function nameOfPurl(purl: Purl, stated: string | undefined): string {
+  if (purl.namespace === undefined || systemTypes.has(purl.type)) return purl.name;
+  // The vendor of a program, or a channel, is no part of its name.
+  const isBare = ['generic', 'pear', 'conan'].includes(purl.type) && stated === purl.name;
+  if (isBare) return purl.name;
+  if (purl.type === 'maven')
+    return purl.namespace === purl.name ? purl.name : `${purl.namespace}:${purl.name}`;
+  return `${purl.namespace}/${purl.name}`;
+}
+
+/** The source package a `upstream` qualifier names. */
+export function sourceOfPurl(purl: Purl | undefined): Pick<SbomPackage, 'source'> {
+  const upstream = purl?.qualifiers.get('upstream');
+  if (upstream === undefined) return {};
+  const rpm = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(upstream);
+  if (rpm !== null) return { source: { name: rpm[1] as string, version: rpm[2] as string } };
+  const at = upstream.indexOf('@');
+  if (at < 0) return { source: { name: upstream } };
+  return { source: { name: upstream.slice(0, at), version: upstream.slice(at + 1) } };
+}
+
+/** Tools that write no operating system component still write the `distro` qualifier. */
+export function distroOfPurls(packages: readonly SbomPackage[]): Distro | undefined {
+  for (const { purl } of packages) {
+    const parsed = purl === undefined ? undefined : parsePurl(purl, { lenient: true });
+    const value = parsed?.ok === true ? parsed.value.qualifiers.get('distro') : undefined;
+    const match = /^([a-z0-9._]+(?:-[a-z][a-z0-9]*)*)-(\d[^/]*)$/.exec(value ?? '');
+    if (match !== null) return { id: match[1] as string, versionId: match[2] as string, idLike: [] };
+  }
+  return undefined;
+}
+
+/** References of a document → ids of packages; edges to what is no package are left out. */
+export function linkPackages(
+  packages: readonly { readonly ref: string; readonly found: SbomPackage }[],
+  edges: ReadonlyMap<string, readonly string[]>,
+): SbomPackage[] {
+  const ids = new Map(packages.map(({ ref, found }) => [ref, found.id]));
+  return packages.map(({ ref, found }) => {
+    const needs = (edges.get(ref) ?? []).map((target) => ids.get(target));
+    const dependsOn = needs.filter((id): id is string => id !== undefined && id !== found.id);
+    return { ...found, dependsOn: [...new Set(dependsOn)].sort() };
+  });
+}

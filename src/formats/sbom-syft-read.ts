@@ -1,0 +1,113 @@
+/** Syft's own JSON in (schema 11 and later). */
+import type { JsonObject } from './json.ts';
+import { comparePackages, type Distro, type Sbom, type SbomPackage, type SbomSubject } from './sbom.ts';
+import {
+  digestOrNone,
+  distroOfPurls,
+  given,
+  linkPackages,
+  object,
+  objects,
+  readNamed,
+  sourceOfPurl,
+  text,
+  texts,
+} from './sbom-parts.ts';
+import { purlTypeOf } from './sbom-syft-words.ts';
+
+/** What has no name or version becomes an unknown. */
+export function readSyft(json: JsonObject): Sbom {
+  const packages: { ref: string; found: SbomPackage }[] = [];
+  const unknowns: Sbom['unknowns'][number][] = [];
+  const owners = new Map<string, string>();
+  const edges = new Map<string, string[]>();
+  for (const one of objects(json, 'artifactRelationships')) {
+    const [parent = '', child = ''] = [text(one, 'parent'), text(one, 'child')];
+    const type = text(one, 'type');
+    if (type === 'dependency-of') edges.set(child, [...(edges.get(child) ?? []), parent]);
+    else if (type === 'ownership-by-file-overlap') owners.set(child, parent);
+  }
+  for (const one of objects(json, 'artifacts')) {
+    const ref = text(one, 'id') ?? '';
+    const found = readArtifact(one, owners.get(ref));
+    if (found !== undefined) packages.push({ ref, found });
+    else
+      unknowns.push({
+        path: '',
+        wantedBy: 'sbom',
+        reason: `artifact ${JSON.stringify(text(one, 'name') ?? ref)} without a version`,
+      });
+  }
+  const linked = linkPackages(packages, edges);
+  const descriptor = object(json, 'descriptor');
+  return {
+    subject: readSource(object(json, 'source')),
+    ...given('distro', readDistro(object(json, 'distro')) ?? distroOfPurls(linked)),
+    packages: linked.sort(comparePackages),
+    layers: [],
+    unknowns,
+    tool: { name: text(descriptor, 'name') ?? 'unknown', version: text(descriptor, 'version') ?? '' },
+  };
+}
+
+function readArtifact(one: JsonObject, ownedBy: string | undefined): SbomPackage | undefined {
+  const metadata = object(one, 'metadata');
+  const read = readNamed({
+    name: text(one, 'name'),
+    version: text(one, 'version'),
+    purl: text(one, 'purl'),
+    foundBy: text(one, 'foundBy'),
+    type: purlTypeOf(text(one, 'type') ?? 'generic'),
+    id: text(one, 'id'),
+  });
+  if (read === undefined) return undefined;
+  const cpes = [...texts(one, 'cpes'), ...objects(one, 'cpes').flatMap((cpe) => text(cpe, 'cpe') ?? [])];
+  const source = text(metadata, 'source') ?? text(metadata, 'originPackage');
+  const sourceVersion = text(metadata, 'sourceVersion');
+  return {
+    ...read.core,
+    locations: objects(one, 'locations').map((place) => ({
+      path: (text(place, 'path') ?? '').replace(/^\/+/, ''),
+      ...given('layer', digestOrNone(text(place, 'layerID'))),
+    })),
+    licenses: [
+      ...texts(one, 'licenses'),
+      ...objects(one, 'licenses').flatMap((license) => text(license, 'value') ?? []),
+    ],
+    ...given(
+      'supplier',
+      text(metadata, 'maintainer') ?? text(metadata, 'vendor') ?? text(metadata, 'author'),
+    ),
+    ...given('architecture', text(metadata, 'architecture') ?? read.purl?.qualifiers.get('arch')),
+    ...(source === undefined
+      ? sourceOfPurl(read.purl)
+      : { source: { name: source, ...given('version', sourceVersion) } }),
+    ...(cpes.length === 0 ? {} : { cpes }),
+    dependsOn: [],
+    ...given('ownedBy', ownedBy),
+  };
+}
+
+function readDistro(distro: JsonObject | undefined): Distro | undefined {
+  const id = text(distro, 'id');
+  if (id === undefined) return undefined;
+  return {
+    id,
+    ...given('versionId', text(distro, 'versionID')),
+    idLike: texts(distro, 'idLike'),
+    ...given('prettyName', text(distro, 'prettyName')),
+  };
+}
+
+function readSource(source: JsonObject | undefined): SbomSubject {
+  const metadata = object(source, 'metadata');
+  const digest = digestOrNone(text(metadata, 'manifestDigest') ?? text(source, 'version'));
+  const isFolder = text(source, 'type') === 'directory';
+  return {
+    name: text(source, 'name') ?? 'unnamed',
+    ...(isFolder ? { kind: 'folder' as const } : {}),
+    ...given('digest', digest),
+    ...given('os', text(metadata, 'os')),
+    ...given('architecture', text(metadata, 'architecture')),
+  };
+}
