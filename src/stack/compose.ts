@@ -2,19 +2,20 @@
  * A private stack for development in one process and one data directory: identity, certificates, logs, time,
  * trust and images. One trust domain on one machine: its issuer mints any identity for whoever reaches it.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
-import { writeFileDurable } from '#platform/files';
+import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { isLoopback, type TokenRequest } from '#services/oidc';
 import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackTrustFiles } from '#trust';
 import { type Administration, openAdministration } from './administration.ts';
+import { RESTORED_MARK } from './backup.ts';
 import { environmentText, oldEnvironmentText } from './environment.ts';
 import { factsOf } from './facts.ts';
 import { type Generations, readGenerations } from './generations.ts';
@@ -169,9 +170,24 @@ class RunningStack implements Stack {
     closers.push(() => this.#administration?.close());
     await this.#publish(generations);
     await this.#rotation.step();
+    await this.#succeedRestoredLogs();
     every(RENEW_INTERVAL_MS, () => stations.tuf.renew(), createLogger('tuf', level), closers);
     every(ROTATION_INTERVAL_MS, () => this.rotation.step(), log, closers);
     closers.push(() => this.rotation.settled());
+  }
+
+  /** Logs that came from a backup take nothing more: what they signed after it was made is not known here. */
+  async #succeedRestoredLogs(): Promise<void> {
+    const mark = join(this.dataDir, RESTORED_MARK);
+    if ((await readFileIfThere(mark)) === undefined) return;
+    for (const station of ['ct', 'log', 'log2'] as const) {
+      const isUnderWay = this.rotation.generations.pending.some((one) => one.station === station);
+      if (!isUnderWay) await this.rotation.rotate({ station, overlapMs: 0 });
+      else
+        while (this.rotation.generations.pending.some((one) => one.station === station))
+          await this.rotation.hasten(station);
+    }
+    await rm(mark);
   }
 
   /** Makes the TUF repository, the public files and the state say what the generations are now. */

@@ -55,11 +55,11 @@ export function currentOf(all: Generations, station: Rotatable): Generation {
   return (isPending ? list.at(-2) : undefined) ?? (list.at(-1) as Generation);
 }
 
-/** With a new generation that is believed from `now` on. Throws WB-1208 while another rotation is under way. */
+/** With a new generation that is believed from `start` on. Throws WB-1208 while another rotation is under way. */
 export function begin(
   all: Generations,
   station: Rotatable,
-  now: number,
+  start: number,
   { switchAt, endAt }: Pick<Pending, 'switchAt' | 'endAt'>,
 ): Generations {
   const waiting = all.pending.find((one) => one.station === station);
@@ -68,7 +68,7 @@ export function begin(
     throw fail(R.rotation, { expected: `no rotation of ${station} under way`, actual });
   }
   const list = all.stations[station];
-  const next: Generation = { number: list.length + 1, start: now };
+  const next: Generation = { number: list.length + 1, start };
   return {
     stations: { ...all.stations, [station]: [...list, next] },
     pending: [...all.pending, { station, switchAt, endAt, hasSwitched: false }],

@@ -1,6 +1,7 @@
 /** A private stack: every station in one process, and what clients need to use it. */
 
 export { requestHaste, requestRotation } from './administration.ts';
+export { type BackupResult, backupStack, restoreStack } from './backup.ts';
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
 export {

@@ -60,6 +60,13 @@ export const R = defineReasons({
     hint: 'start it with waybill stack up --data DIR and try again',
     exit: 20,
   },
+  backup: {
+    code: 'WB-1210',
+    check: 'stack.backup',
+    side: 'input',
+    summary: 'A folder is not the backup of a stack it was taken for, or no place for one.',
+    hint: 'give the folder that waybill stack backup wrote, and an empty folder to restore into',
+  },
   elsewhere: {
     code: 'WB-1207',
     check: 'stack.registry',

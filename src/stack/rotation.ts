@@ -92,7 +92,9 @@ export class Rotation {
     requireTimes({ overlapMs, stolenSince, now });
     const switchAt = now + overlapMs;
     const endAt = station === 'log' || station === 'log2' ? switchAt + overlapMs : switchAt;
-    let next = begin(this.#generations, station, now, { switchAt, endAt });
+    // Logs tell time in whole seconds.
+    const start = Math.floor(now / 1000) * 1000;
+    let next = begin(this.#generations, station, start, { switchAt, endAt });
     const [before, made] = next.stations[station].slice(-2) as [Generation, Generation];
     if (stolenSince !== undefined) next = amend(next, station, before.number, { end: stolenSince - 1000 });
     await stations.add(station, made);

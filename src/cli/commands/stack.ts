@@ -1,4 +1,4 @@
-/** `waybill stack up|status|rotate|token|workflow|connect`: a private stack for development on this machine. */
+/** `waybill stack up|status|rotate|backup|restore|token|workflow|connect`: a private stack for development on this machine. */
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
@@ -6,6 +6,7 @@ import type { Origins, Stack, StackConfig, StackStatus } from '#stack';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { collect } from '../sign-options.ts';
+import { registerBackup } from '../stack-backup.ts';
 import { registerConnect } from '../stack-connect.ts';
 import { registerRotate } from '../stack-rotate.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
@@ -46,7 +47,9 @@ export function register(program: Command, context: CliContext): void {
     .option('--github <workflow>', 'a workflow, as owner/name@refs/heads/main')
     .option('--audience <name>', 'whom the token is for', 'sigstore')
     .action((options: TokenOptions) => token(options, context));
-  registerRotate(stack, context, (option) => stackDir(option, context));
+  const folder = (option: string | undefined): string => stackDir(option, context);
+  registerRotate(stack, context, folder);
+  registerBackup(stack, context, folder);
   registerWorkflow(stack, context);
   registerConnect(stack, context);
 }

@@ -1,0 +1,43 @@
+/** `waybill stack backup` and `restore`: a stack's folder copied whole, and brought back. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { BackupResult } from '#stack';
+import type { CliContext } from './context.ts';
+
+export function registerBackup(
+  stack: Command,
+  context: CliContext,
+  stackDir: (option: string | undefined) => string,
+): void {
+  stack
+    .command('backup')
+    .description(
+      'copy a stopped stack into a folder, which holds its private keys; an earlier copy there is brought up to date',
+    )
+    .argument('<dir>', 'folder of the copy')
+    .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
+    .action(async (dir: string, flags: { readonly stack?: string }) => {
+      const { backupStack } = await import('#stack');
+      const target = resolve(context.cwd, dir);
+      const made = await backupStack(stackDir(flags.stack), target, context.clock.now());
+      show(context, target, made, `${made.files} files, ${made.bytes} bytes, ${made.unchanged} unchanged`);
+    });
+  stack
+    .command('restore')
+    .description('bring a backup back into an empty folder; its logs are closed and followed by new ones')
+    .argument('<backup>', 'folder that backup wrote')
+    .argument('<dir>', 'data directory to make')
+    .option('--continue-logs', 'go on with the same logs: only when nothing was signed after the backup')
+    .action(async (backup: string, dir: string, flags: { readonly continueLogs?: boolean }) => {
+      const { restoreStack } = await import('#stack');
+      const target = resolve(context.cwd, dir);
+      const continueLogs = flags.continueLogs === true;
+      const made = await restoreStack(resolve(context.cwd, backup), target, { continueLogs });
+      const next = continueLogs ? 'its logs go on' : 'its logs get successors at the next start';
+      show(context, target, made, `${made.files} files, ${made.bytes} bytes; ${next}`);
+    });
+}
+
+function show(context: CliContext, folder: string, made: BackupResult, text: string): void {
+  context.result('waybill.dev/stack-backup/v1', { ok: true, folder, ...made }, () => `${folder}: ${text}`);
+}

@@ -1,0 +1,172 @@
+/**
+ * A stack's data directory copied whole, and brought back. A copy is verified file by file. A log that is brought
+ * back does not go on: what it acknowledged after the copy was made would be contradicted under the same key, so
+ * it is closed where the copy ends, and a new one follows.
+ */
+import { copyFile, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { toHex } from '#base/bytes';
+import { hasher } from '#base/crypto';
+import { fail } from '#base/reason';
+import { attempt, unwrap } from '#base/result';
+import { parseJson, reader } from '#formats/json';
+import { fileChunks, readFileIfThere, syncFolder, writeFileDurable } from '#platform/files';
+import { lockFolder } from '#platform/folder-lock';
+import { R } from './reasons.ts';
+import { requireState } from './state.ts';
+
+const SCHEMA = 'waybill.dev/stack-backup/v1';
+const MANIFEST = 'backup.json';
+/** In a data directory that came from a backup: the next start gives its logs successors. */
+export const RESTORED_MARK = 'restored.json';
+
+/** Of one process or one socket, and shared memory of databases: nothing to keep. */
+const PASSING = /(?:^process\.(?:lock|pid)|^admin\.sock$|-shm$|^\..*\.tmp$)/;
+
+interface KeptFile {
+  /** Relative, with slashes. */
+  readonly path: string;
+  readonly size: number;
+  readonly mode: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface BackupResult {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files that were there already, from an earlier backup into the same folder. */
+  readonly unchanged: number;
+}
+
+/**
+ * Copies the data directory of a stopped stack into `target`; an earlier backup there is brought up to date. The
+ * copy holds private keys. Throws WB-1202, WB-210 while the stack runs, WB-1210 for a folder of something else.
+ */
+export async function backupStack(dataDir: string, target: string, now: number): Promise<BackupResult> {
+  await requireState(dataDir);
+  const lock = lockFolder(dataDir);
+  try {
+    const before = await earlierBackup(target);
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    // Until the new list is written, nobody takes a half-changed copy for a whole one.
+    await rm(join(target, MANIFEST), { force: true });
+    const files: KeptFile[] = [];
+    let unchanged = 0;
+    for (const path of await filesBelow(dataDir)) {
+      const file = await describe(dataDir, path);
+      const known = before.get(path);
+      if (known?.sha256 === file.sha256 && known.mode === file.mode) unchanged += 1;
+      else await copyDurable(join(dataDir, path), join(target, path), file.mode);
+      files.push(file);
+    }
+    const wanted = new Set(files.map(({ path }) => path));
+    for (const path of before.keys()) if (!wanted.has(path)) await rm(join(target, path), { force: true });
+    await writeFileDurable(
+      join(target, MANIFEST),
+      `${JSON.stringify({ schema: SCHEMA, madeAt: now, files }, undefined, 1)}\n`,
+      { mode: 0o600 },
+    );
+    return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), unchanged };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Brings a backup back into an empty or absent folder. With `continueLogs` the logs go on as they are: only when
+ * nothing was signed after the backup. Throws WB-1210 for a copy that is not whole.
+ */
+export async function restoreStack(
+  source: string,
+  dataDir: string,
+  { continueLogs }: { readonly continueLogs: boolean },
+): Promise<BackupResult> {
+  const { files, madeAt } = await readManifest(source);
+  const there = await readdir(dataDir).catch(() => []);
+  if (there.length > 0) {
+    throw fail(R.backup, {
+      expected: `${dataDir} to be empty or absent`,
+      actual: `${there.length} files in it`,
+    });
+  }
+  for (const { path, sha256 } of files) {
+    const found = await describe(source, path).catch(() => undefined);
+    if (found?.sha256 === sha256) continue;
+    const actual = found === undefined ? 'it cannot be read' : 'other content';
+    throw fail(R.backup, { expected: `${path} as it was copied`, actual });
+  }
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  for (const { path, mode } of files) await copyDurable(join(source, path), join(dataDir, path), mode);
+  if (!continueLogs) {
+    await writeFileDurable(join(dataDir, RESTORED_MARK), `${JSON.stringify({ schema: SCHEMA, madeAt })}\n`);
+  }
+  return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), unchanged: 0 };
+}
+
+async function earlierBackup(target: string): Promise<ReadonlyMap<string, KeptFile>> {
+  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  if (names.length === 0) return new Map();
+  const { files } = await readManifest(target);
+  return new Map(files.map((file) => [file.path, file]));
+}
+
+async function readManifest(folder: string): Promise<{ files: readonly KeptFile[]; madeAt: number }> {
+  const path = join(folder, MANIFEST);
+  const bytes = await readFileIfThere(path);
+  if (bytes === undefined) {
+    const actual = `no ${MANIFEST}: something else, or a backup that was broken off`;
+    throw fail(R.backup, { expected: `a backup of a stack in ${folder}`, actual });
+  }
+  const read = attempt(() => {
+    const json = reader(unwrap(parseJson(bytes)), path, { as: R.backup });
+    if (json.string('schema') !== SCHEMA) throw json.wrong('schema', SCHEMA, json.string('schema'));
+    const files = json.children('files').map((one): KeptFile => {
+      const name = one.string('path');
+      const isPlain = name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+      if (!isPlain) throw one.wrong('path', 'a path below the folder', name);
+      const [size, mode] = [one.integer('size'), one.integer('mode')];
+      return { path: name, size, mode, sha256: one.string('sha256') };
+    });
+    return { files, madeAt: json.integer('madeAt') };
+  });
+  if (read.ok) return read.value;
+  throw fail(R.backup, { expected: `${path} of this version`, actual: read.error.check });
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && !PASSING.test(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+async function describe(folder: string, path: string): Promise<KeptFile> {
+  const file = join(folder, path);
+  const { mode } = await lstat(file);
+  const hash = hasher();
+  let size = 0;
+  for await (const chunk of fileChunks(file)) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { path, size, mode: mode & 0o777, sha256: toHex(hash.finish()) };
+}
+
+async function copyDurable(from: string, to: string, mode: number): Promise<void> {
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  await rm(to, { force: true });
+  await copyFile(from, to);
+  const handle = await open(to, 'r+');
+  try {
+    await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncFolder(dirname(to));
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { utf8 } from '#base/bytes';
+import { WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import { parseBundle } from '#formats/bundle';
+import { parseTrustedRoot } from '#formats/trusted-root';
+import { systemClock } from '#platform/system';
+import { backupStack, restoreStack, type Stack } from '#stack';
+import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
+import { ada, message, personSigner, startStack, temporaryFolder } from './helper.ts';
+
+const code = (wanted: string) => (error: unknown) => {
+  assert.ok(error instanceof WaybillError, String(error));
+  assert.equal(error.reason.code, wanted, error.message);
+  return true;
+};
+
+function verifies(stack: Stack, bundle: Uint8Array, issuer: string): boolean {
+  const who = unwrap(identity({ issuer, san: ada }));
+  const verdict = verifyBundle({
+    artifact: utf8('kept'),
+    bundle: unwrap(parseBundle(bundle)),
+    trustedRoot: trustMaterial(unwrap(parseTrustedRoot(stack.published.trustedRoot))),
+    requirements: unwrap(requireKeyless({ identities: [who] })),
+    now: systemClock.now(),
+  });
+  return verdict.outcome === 'accepted';
+}
+
+const sign = async (stack: Stack): Promise<Uint8Array> =>
+  (await (await personSigner(stack)).sign(message('kept'))).bundle;
+
+test('a backup brings back every key; its logs are closed and followed, so that no entry is ever contradicted', async () => {
+  const folder = await temporaryFolder();
+  const copy = join(folder, 'copy');
+  const stack = await startStack();
+  const issuer = stack.origins.oidc;
+  const first = await sign(stack);
+  await assert.rejects(backupStack(stack.dataDir, copy, systemClock.now()), code('WB-210'));
+  await stack.close();
+  const made = await backupStack(stack.dataDir, copy, systemClock.now());
+  assert.ok(made.files > 30, `${made.files} files`);
+  assert.equal((await stat(join(copy, 'ca/keys/root.key'))).mode & 0o777, 0o600);
+
+  // What follows the backup is lost with the machine.
+  const later = await startStack({ dataDir: stack.dataDir });
+  const second = await sign(later);
+  await later.close();
+  await rm(stack.dataDir, { recursive: true });
+
+  const dataDir = join(folder, 'restored');
+  await restoreStack(copy, dataDir, { continueLogs: false });
+  const restored = await startStack({ dataDir });
+  assert.equal(restored.rotation.generations.stations.log.length, 2);
+  assert.notEqual(restored.origins.log, stack.origins.log);
+  const third = await sign(restored);
+  // Also what was signed after the backup: its proof is in the bundle.
+  for (const bundle of [first, second, third]) assert.equal(verifies(restored, bundle, issuer), true);
+  const [entry] = unwrap(parseBundle(third)).tlogEntries;
+  assert.equal(entry?.logIndex, 0);
+  await restored.close();
+  const again = await startStack({ dataDir });
+  assert.equal(again.rotation.generations.stations.log.length, 2);
+});
+
+test('a second backup copies what changed; a copy that was changed or broken off is refused', async () => {
+  const folder = await temporaryFolder();
+  const copy = join(folder, 'copy');
+  const stack = await startStack();
+  await stack.close();
+  const first = await backupStack(stack.dataDir, copy, systemClock.now());
+  const second = await backupStack(stack.dataDir, copy, systemClock.now());
+  assert.equal(second.files, first.files);
+  assert.equal(second.unchanged, first.files);
+
+  const key = join(copy, 'tsa/keys/tsa.key');
+  const bytes = await readFile(key);
+  await appendFile(key, '\n');
+  const into = join(folder, 'restored');
+  await assert.rejects(restoreStack(copy, into, { continueLogs: true }), code('WB-1210'));
+  await assert.rejects(stat(into), { code: 'ENOENT' });
+  await writeFile(key, bytes);
+  await restoreStack(copy, into, { continueLogs: true });
+  await assert.rejects(restoreStack(copy, into, { continueLogs: true }), code('WB-1210'));
+  const going = await startStack({ dataDir: into });
+  assert.equal(going.rotation.generations.stations.log.length, 1);
+
+  await rm(join(copy, 'backup.json'));
+  await assert.rejects(restoreStack(copy, join(folder, 'other'), { continueLogs: true }), code('WB-1210'));
+  await assert.rejects(backupStack(stack.dataDir, copy, systemClock.now()), code('WB-1210'));
+});
