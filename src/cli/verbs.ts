@@ -122,6 +122,13 @@ export const verbs: readonly Verb[] = [
     () => import('./commands/stack.ts'),
   ),
   verb('Services', 'serve', 'run one station as a server', () => import('./commands/serve.ts')),
+  verb(
+    'Services',
+    'witness',
+    'cosign checkpoints of logs that only append',
+    () => import('./commands/witness.ts'),
+  ),
+  verb('Audit', 'log', 'prove a whole log, watch it, or freeze it', () => import('./commands/log.ts')),
   verb('Audit', 'audit', 'search the log and prove the answer', () => import('./commands/audit.ts')),
   verb(
     'In other words',

@@ -190,7 +190,9 @@ const words: Readonly<Record<string, string>> = {
 function networkError(url: string, error: unknown): WaybillError {
   if (error instanceof WaybillError) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+  const given: unknown = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+  // A DOMException, such as that of a time limit, has a number there.
+  const code = typeof given === 'string' ? given : undefined;
   const word = code === undefined ? undefined : words[code];
   const text = code ?? (cause instanceof Error ? cause.message : String(cause));
   const actual = word === undefined ? text : `${word} (${text})`;

@@ -1,5 +1,5 @@
 /** Signs and opens the checkpoints of one log: an origin and a key, as a signed note. */
-import type { Signer } from '#base/crypto';
+import type { PublicKey, Signer } from '#base/crypto';
 import { type Reason, reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
 import {
@@ -24,13 +24,16 @@ export interface TreeHead {
 /** The extension line of a checkpoint after which nothing is logged. */
 export const FROZEN_LINE = 'frozen';
 
-export interface CheckpointSigner {
+export interface CheckpointVerifier {
   readonly origin: string;
   /** Full 32-byte id of the signing key (Rekor's log id). */
   readonly keyId: Uint8Array;
-  sign(head: TreeHead): string;
   /** Opens a checkpoint of this origin signed by this key; anything else is WB-408. */
   open(checkpoint: string): Result<TreeHead>;
+}
+
+export interface CheckpointSigner extends CheckpointVerifier {
+  sign(head: TreeHead): string;
 }
 
 export interface CheckpointSignerOptions {
@@ -44,14 +47,23 @@ export interface CheckpointSignerOptions {
 
 export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSigner {
   const { origin, signer } = options;
-  const name = options.keyName ?? origin;
-  const writer: NoteSigner = noteSigner(name, signer);
-  const verifier = noteVerifier(name, signer.publicKey);
+  const writer: NoteSigner = noteSigner(options.keyName ?? origin, signer);
   return {
-    origin,
-    keyId: writer.keyId,
+    ...checkpointVerifier({ ...options, publicKey: signer.publicKey }),
     sign: ({ size, root, isFrozen }) =>
       signNote(formatCheckpoint(origin, size, root, isFrozen === true ? [FROZEN_LINE] : []), writer),
+  };
+}
+
+/** Opens the checkpoints of a log whose public key is known. */
+export function checkpointVerifier(
+  options: Pick<CheckpointSignerOptions, 'origin' | 'keyName'> & { readonly publicKey: PublicKey },
+): CheckpointVerifier {
+  const { origin, publicKey } = options;
+  const verifier = noteVerifier(options.keyName ?? origin, publicKey);
+  return {
+    origin,
+    keyId: verifier.keyId,
     open: (checkpoint) => {
       const note = parseNote(checkpoint);
       if (!note.ok) return refuse(origin, note.error);

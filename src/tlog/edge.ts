@@ -68,6 +68,16 @@ export class TreeEdge {
     this.#tiles = tiles;
   }
 
+  /** From what `tiles` gave. */
+  static restore(size: number, tiles: readonly Uint8Array[]): TreeEdge {
+    return new TreeEdge(size, tiles.map(TileNodes.fromBytes));
+  }
+
+  /** The growing tiles as bytes, lowest first: all that is needed to go on. */
+  tiles(): Uint8Array[] {
+    return this.#tiles.map((tile) => tile.bytes());
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -4,7 +4,7 @@ import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { TILE_WIDTH, tilePath } from '#formats/tiles';
 import type { LogStore } from '#platform/store';
-import type { CheckpointSigner } from './checkpoint.ts';
+import type { CheckpointVerifier } from './checkpoint.ts';
 import { type CompleteTile, TreeEdge } from './edge.ts';
 import { readRecords } from './open.ts';
 import type { LogRecord, Personality, TreeView } from './types.ts';
@@ -17,7 +17,7 @@ export interface FsckReport {
 
 export interface FsckInput {
   readonly store: LogStore;
-  readonly signer: CheckpointSigner;
+  readonly signer: CheckpointVerifier;
   readonly personality: Personality;
   /** The published tree. */
   readonly tree: TreeView;

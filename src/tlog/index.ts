@@ -6,7 +6,9 @@ export { EXTRA_BYTES_MAX } from './batch.ts';
 export {
   type CheckpointSigner,
   type CheckpointSignerOptions,
+  type CheckpointVerifier,
   checkpointSigner,
+  checkpointVerifier,
   FROZEN_LINE,
   type TreeHead,
 } from './checkpoint.ts';
@@ -15,6 +17,16 @@ export { FrontLog, type FrontOptions, openFront } from './cluster/front.ts';
 export { runSequencer, type SequencerOptions, type TermEvent } from './cluster/sequencer.ts';
 export { type FsckInput, type FsckReport, fsck } from './fsck.ts';
 export { type LogWriter, openLog } from './log.ts';
+export {
+  type Look,
+  type LookOptions,
+  lookAt,
+  type MonitorState,
+  monitorStateJson,
+  readMonitorState,
+} from './outside/monitor.ts';
+export { folderTiles, httpTiles, type TileSource } from './outside/source.ts';
+export { fsckStored, type StoredOptions } from './outside/stored.ts';
 export type { Log } from './reader.ts';
 export {
   type AppendResult,
@@ -31,3 +43,5 @@ export {
   plainPersonality,
   type TreeView,
 } from './types.ts';
+export { type CosignOptions, cosignWith } from './witness/client.ts';
+export { type PolicyWitness, parseWitnessPolicy, type WitnessPolicy } from './witness/policy.ts';

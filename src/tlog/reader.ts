@@ -4,7 +4,7 @@ import { ok, type Result } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { encodeEntryBundle, parseTilePath, TILE_WIDTH, type Tile, tileWidth } from '#formats/tiles';
 import type { LogStore } from '#platform/store';
-import type { CheckpointSigner } from './checkpoint.ts';
+import type { CheckpointVerifier } from './checkpoint.ts';
 import { type FsckReport, fsck } from './fsck.ts';
 import { readRecords } from './open.ts';
 import { TileReader } from './proof.ts';
@@ -16,7 +16,7 @@ const RECORD_CACHE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** A log: appends, reads and proofs. One process sequences; any number read and take entries for it. */
 export abstract class Log {
-  readonly signer: CheckpointSigner;
+  readonly signer: CheckpointVerifier;
   protected readonly store: LogStore;
   protected readonly personality: Personality;
   protected readonly tiles: TileReader;
@@ -26,7 +26,7 @@ export abstract class Log {
   #recordBytes = 0;
 
   constructor(
-    parts: { readonly store: LogStore; readonly signer: CheckpointSigner },
+    parts: { readonly store: LogStore; readonly signer: CheckpointVerifier },
     personality: Personality,
     state: TreeState,
   ) {

@@ -118,4 +118,28 @@ export const R = defineReasons({
     exit: 30,
     status: 405,
   },
+  policy: {
+    code: 'WB-414',
+    check: 'tlog.witness.policy',
+    side: 'usage',
+    summary: 'A witness policy is malformed.',
+    hint: 'see docs/log.md for the lines a policy has; the message names the line',
+  },
+  quorum: {
+    code: 'WB-415',
+    check: 'tlog.witness.quorum',
+    side: 'environment',
+    summary: 'A checkpoint did not get the cosignatures its policy demands.',
+    hint: 'check that the witnesses run and know this log; the log publishes as soon as they answer',
+    exit: 30,
+    status: 503,
+  },
+  source: {
+    code: 'WB-416',
+    check: 'tlog.source',
+    side: 'environment',
+    summary: 'A log does not serve a file that its checkpoint says it has.',
+    hint: 'check the prefix of the log; a file that stays away is a finding against the log',
+    exit: 20,
+  },
 });

@@ -5,7 +5,7 @@ import { fail } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
-import type { Log, LogOptions } from '#tlog';
+import type { Cosigner, Log, LogOptions } from '#tlog';
 import { R } from './reasons.ts';
 
 /** `v1`: Rekor's REST API with promises and search. `v2`: tiles (rekor-tiles), no time, no search. */
@@ -27,6 +27,8 @@ export interface LogConfig {
   readonly store?: LogStore;
   /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
   readonly engine?: (options: LogOptions) => Promise<Log>;
+  /** Gets the cosignatures of witnesses onto every checkpoint before it is published. */
+  readonly cosign?: Cosigner;
   /** Whether an empty folder becomes a new log. Default true. */
   readonly create?: boolean;
   readonly clock: Clock;

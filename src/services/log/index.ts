@@ -2,4 +2,4 @@
 export type { LogApi, LogConfig } from './config.ts';
 export { createLog, type LogReader, LogService } from './log.ts';
 export { registerLog } from './routes.ts';
-export { issuerKey, keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';
+export { bodyKeys, issuerKey, keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';

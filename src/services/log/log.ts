@@ -4,9 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readUint, toHex } from '#base/bytes';
 import { type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
-import { unwrap } from '#base/result';
 import type { Envelope } from '#formats/dsse';
-import { parseJson, reader } from '#formats/json';
 import { setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import { openLogStore } from '#platform/store-embedded';
@@ -15,7 +13,7 @@ import { checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
-import { bodyKeysV1, bodyKeysV2, encodeExtra, type SearchKey } from './search-keys.ts';
+import { bodyKeys, encodeExtra, kindOf, type SearchKey } from './search-keys.ts';
 import { openSearchStore } from './store.ts';
 
 const KEYS_PER_TURN = 256;
@@ -31,10 +29,10 @@ export async function createLog(config: LogConfig): Promise<LogService> {
     signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
     create: config.create ?? true,
+    ...(config.cosign === undefined ? {} : { cosign: config.cosign }),
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
-  const bodyKeys = api === 'v1' ? keysOfV1 : bodyKeysV2;
   const search = new SearchIndex(log, openSearchStore(searchFile), bodyKeys);
   return new LogService({ treeId, log, search }, config);
 }
@@ -43,16 +41,6 @@ export async function createLog(config: LogConfig): Promise<LogService> {
 function treeIdOf(key: PublicKey): string {
   const hash = sha256(key.spki);
   return String(BigInt(readUint(hash, 0, 4) % 2 ** 31) * 2n ** 32n + BigInt(readUint(hash, 4, 4)) + 1n);
-}
-
-function keysOfV1(body: Uint8Array): SearchKey[] {
-  const { kind, version } = kindOf(body);
-  return bodyKeysV1(body, kind, version);
-}
-
-function kindOf(body: Uint8Array): { kind: string; version: string } {
-  const json = reader(unwrap(parseJson(body)), 'body');
-  return { kind: json.text('kind'), version: json.text('apiVersion') };
 }
 
 const isWriter = (log: Log): log is LogWriter => 'freeze' in log;

@@ -8,7 +8,7 @@ import { fail, type Reason, type ReasonSpec, type WaybillError } from '#base/rea
 import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import type { EntryQueue, LogStore, QueueAnswer, QueuedEntry, QueueRefusal } from '#platform/store';
-import type { CheckpointSigner } from '../checkpoint.ts';
+import type { CheckpointVerifier } from '../checkpoint.ts';
 import { checkEntrySize } from '../log.ts';
 import { readPublished } from '../open.ts';
 import { Log } from '../reader.ts';
@@ -19,7 +19,7 @@ import { type AppendResult, type Personality, POOL_ENTRIES_MAX, plainPersonality
 export interface FrontOptions {
   readonly store: LogStore;
   readonly queue: EntryQueue;
-  readonly signer: CheckpointSigner;
+  readonly signer: CheckpointVerifier;
   readonly personality?: Personality;
   readonly random: Random;
   /** How long an entry may wait for the sequencer, in milliseconds; default `ANSWER_MS_MAX`. */

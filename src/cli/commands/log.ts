@@ -1,0 +1,300 @@
+/** `waybill log fsck|monitor|freeze`: a transparency log from outside, and its end. */
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { CheckpointVerifier, Look, MonitorState, TileSource } from '#tlog';
+import type { CliContext } from '../context.ts';
+import { readInput } from '../input.ts';
+import { R } from '../reasons.ts';
+import { collect } from '../sign-options.ts';
+
+interface KeyFlags {
+  readonly publicKey: string;
+  readonly origin?: string;
+  readonly keyName?: string;
+}
+
+interface FsckFlags extends KeyFlags {
+  readonly known: readonly string[];
+  readonly lockFile?: string;
+}
+
+interface MonitorFlags extends KeyFlags {
+  readonly state?: string;
+  readonly checkpoints?: string;
+  readonly identity: readonly string[];
+  readonly issuer: readonly string[];
+  readonly interval?: string;
+}
+
+interface FreezeFlags {
+  readonly key: string;
+  readonly origin?: string;
+  readonly keyName?: string;
+  readonly lockFile?: string;
+}
+
+const TEXT_BYTES_MAX = 1024 * 1024;
+/** The monitor's state holds up to 255 hashes for each of eight levels. */
+const STATE_BYTES_MAX = 1024 * 1024;
+
+export function register(program: Command, context: CliContext): void {
+  const log = program.command('log').description('Proves, watches and freezes transparency logs.');
+  const fsck = log
+    .command('fsck')
+    .description(
+      'Rebuilds a whole log from the bytes of its entries and compares every tile, the names, the checkpoint and ' +
+        'the lock. Reads a folder of `waybill` or any tlog-tiles log by URL. Exit 2 when something is wrong.',
+    )
+    .argument('<where>', 'folder of the log, or the URL below which checkpoint and tile/… lie')
+    .option('--known <file>', 'a checkpoint of this log seen elsewhere (repeatable)', collect, [])
+    .option('--lock-file <file>', 'the checkpoint lock, when it is not in the folder');
+  withKey(fsck).action((where: string, flags: FsckFlags) => runFsck(where, flags, context));
+  const monitor = log
+    .command('monitor')
+    .description(
+      'Follows a log by URL: rebuilds the tree from entry bytes, holds every checkpoint against the one before, ' +
+        'and names entries by identities that are watched. Exit 2 when the log is not what it says.',
+    )
+    .argument('<url>', 'where checkpoint and tile/… lie')
+    .option('--state <file>', 'where to go on from, and what is kept for the next look')
+    .option('--checkpoints <file>', 'append every new checkpoint here')
+    .option('--identity <name>', 'name entries by this identity, any case (repeatable)', collect, [])
+    .option('--issuer <url>', 'name entries by identities of this OIDC issuer (repeatable)', collect, [])
+    .addOption(new Option('--interval <seconds>', 'look again and again until a signal ends it'));
+  withKey(monitor).action((url: string, flags: MonitorFlags) => runMonitor(url, flags, context));
+  log
+    .command('freeze')
+    .description('Signs the last checkpoint of a log that does not run. Nothing can be written after it.')
+    .argument('<folder>', 'folder of the log')
+    .requiredOption('--key <file>', 'private key of the log, PKCS#8 PEM')
+    .option('--origin <text>', 'first line of its checkpoints; default: as the newest has it')
+    .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `')
+    .option('--lock-file <file>', 'the checkpoint lock, when it is not in the folder')
+    .action((folder: string, flags: FreezeFlags) => runFreeze(folder, flags, context));
+}
+
+function withKey(command: Command): Command {
+  return command
+    .requiredOption('--public-key <file>', 'public key of the log, PEM')
+    .option('--origin <text>', 'first line of its checkpoints; default: as the checkpoint has it')
+    .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `');
+}
+
+interface Named {
+  readonly origin: string;
+  readonly keyName: string;
+}
+
+/** Rekor v1 writes `<host> - <tree id>` and signs as `<host>`; every other log signs as its origin. */
+function namesOf(checkpoint: string | undefined, flags: Pick<KeyFlags, 'origin' | 'keyName'>): Named {
+  const origin = flags.origin ?? checkpoint?.split('\n')[0] ?? '';
+  return { origin, keyName: flags.keyName ?? origin.replace(/ - [0-9]+$/, '') };
+}
+
+async function verifierOf(checkpoint: string | undefined, flags: KeyFlags): Promise<CheckpointVerifier> {
+  const [{ checkpointVerifier }, { publicKeyFromPem }, { utf8Text }] = await Promise.all([
+    import('#tlog'),
+    import('#base/crypto'),
+    import('#base/bytes'),
+  ]);
+  const pem = utf8Text(await readInput(flags.publicKey, TEXT_BYTES_MAX));
+  return checkpointVerifier({ ...namesOf(checkpoint, flags), publicKey: unwrap(publicKeyFromPem(pem)) });
+}
+
+async function textFile(path: string): Promise<string> {
+  const { utf8Text } = await import('#base/bytes');
+  return utf8Text(await readInput(path, TEXT_BYTES_MAX));
+}
+
+async function runFsck(where: string, flags: FsckFlags, context: CliContext): Promise<void> {
+  const known = await Promise.all(flags.known.map(textFile));
+  const report = /^https?:\/\//.test(where)
+    ? await fsckUrl(where, flags, known, context)
+    : await fsckFolder(resolve(context.cwd, where), flags, known);
+  const ok = report.problems.length === 0;
+  context.result('waybill.dev/log-fsck/v1', { ok, where, ...report }, () =>
+    ok ? `${where}: ${report.size} entries, all as the checkpoint says` : report.problems.join('\n'),
+  );
+  if (!ok) context.exit(2);
+}
+
+interface Report {
+  readonly size: number;
+  readonly problems: readonly string[];
+}
+
+async function fsckUrl(
+  url: string,
+  flags: FsckFlags,
+  known: readonly string[],
+  context: CliContext,
+): Promise<Report> {
+  const { httpTiles, lookAt } = await import('#tlog');
+  const source = httpTiles(url, context.transport);
+  const verifier = await verifierOf(await checkpointOf(source), flags);
+  const { head, problems } = await lookAt({ source, verifier, known, tiles: true });
+  return { size: head.size, problems };
+}
+
+async function checkpointOf(source: TileSource): Promise<string | undefined> {
+  const { utf8Text } = await import('#base/bytes');
+  const bytes = await source.read('checkpoint');
+  return bytes === undefined ? undefined : utf8Text(bytes);
+}
+
+async function fsckFolder(folder: string, flags: FsckFlags, known: readonly string[]): Promise<Report> {
+  const { fsckStored } = await import('#tlog');
+  const store = await existingStore(folder, flags.lockFile);
+  try {
+    const verifier = await verifierOf(await store.published(), flags);
+    return await fsckStored({ store, verifier, known });
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opening a store makes its files: a folder without a log must stay as it is. */
+async function existingStore(folder: string, lockFile: string | undefined) {
+  const [{ existsSync }, { join }, { openLogStore }] = await Promise.all([
+    import('node:fs'),
+    import('node:path'),
+    import('#platform/store-embedded'),
+  ]);
+  if (!existsSync(join(folder, 'checkpoint'))) {
+    throw fail(R.optionValue, { expected: 'the folder of a log', actual: `no checkpoint in ${folder}` });
+  }
+  return openLogStore(folder, lockFile);
+}
+
+async function runMonitor(url: string, flags: MonitorFlags, context: CliContext): Promise<void> {
+  const { httpTiles } = await import('#tlog');
+  const source = httpTiles(url, context.transport);
+  const verifier = await verifierOf(await checkpointOf(source), flags);
+  const seconds = flags.interval === undefined ? undefined : Number(flags.interval);
+  if (seconds !== undefined && !(seconds >= 1 && seconds <= 86_400)) {
+    throw fail(R.optionValue, {
+      expected: '--interval of 1 to 86400 seconds',
+      actual: String(flags.interval),
+    });
+  }
+  let state = await loadState(flags, verifier.origin, context);
+  const isEnded = await untilEnded(seconds);
+  for (;;) {
+    const { look, seen } = await lookOnce({ source, verifier, state, flags });
+    report(look, seen, url, context);
+    if (look.state === undefined) return context.exit(2);
+    state = look.state;
+    await keep(look, flags, verifier.origin, context);
+    if (seconds === undefined || (await isEnded(seconds))) return;
+  }
+}
+
+/** Waits; true when a signal came. */
+async function untilEnded(seconds: number | undefined): Promise<(seconds: number) => Promise<boolean>> {
+  if (seconds === undefined) return async () => true;
+  const { untilSignal } = await import('#platform/process');
+  const { setTimeout: sleep } = await import('node:timers/promises');
+  const signal = untilSignal().then(() => true);
+  return (pause) => Promise.race([signal, sleep(pause * 1000, false)]);
+}
+
+interface Seen {
+  readonly index: number;
+  readonly keys: readonly string[];
+}
+
+async function lookOnce(options: {
+  readonly source: TileSource;
+  readonly verifier: CheckpointVerifier;
+  readonly state: MonitorState | undefined;
+  readonly flags: MonitorFlags;
+}): Promise<{ readonly look: Look; readonly seen: readonly Seen[] }> {
+  const [{ lookAt }, { bodyKeys, issuerKey, subjectKey }] = await Promise.all([
+    import('#tlog'),
+    import('#services/log'),
+  ]);
+  const { source, verifier, state, flags } = options;
+  const watched = new Set([...flags.identity.map(subjectKey), ...flags.issuer.map(issuerKey)]);
+  const seen: Seen[] = [];
+  const look = await lookAt({
+    ...{ source, verifier },
+    ...(state === undefined ? {} : { state }),
+    onEntry: (index, entry) => {
+      const keys = watched.size === 0 ? [] : bodyKeys(entry).filter((key) => watched.has(key));
+      if (keys.length > 0) seen.push({ index, keys });
+    },
+  });
+  return { look, seen };
+}
+
+function report(look: Look, seen: readonly Seen[], url: string, context: CliContext): void {
+  const { size } = look.head;
+  const value = { ok: look.problems.length === 0, url, size, problems: look.problems, seen };
+  context.result('waybill.dev/log-monitor/v1', value, () =>
+    [
+      ...look.problems,
+      ...seen.map(({ index, keys }) => `entry ${index} is by ${keys.join(', ')}`),
+      `${url}: ${size} entries`,
+    ].join('\n'),
+  );
+}
+
+async function loadState(
+  flags: MonitorFlags,
+  origin: string,
+  context: CliContext,
+): Promise<MonitorState | undefined> {
+  if (flags.state === undefined) return undefined;
+  const [{ readFileIfThere }, { utf8Text }, { readMonitorState }] = await Promise.all([
+    import('#platform/files'),
+    import('#base/bytes'),
+    import('#tlog'),
+  ]);
+  const bytes = await readFileIfThere(resolve(context.cwd, flags.state));
+  if (bytes === undefined) return undefined;
+  if (bytes.length > STATE_BYTES_MAX) {
+    throw fail(R.optionValue, { expected: 'the state of a monitor', actual: `${bytes.length} bytes` });
+  }
+  return readMonitorState(utf8Text(bytes), origin);
+}
+
+async function keep(look: Look, flags: MonitorFlags, origin: string, context: CliContext): Promise<void> {
+  const [{ writeFileDurable }, { monitorStateJson }, { appendFile }] = await Promise.all([
+    import('#platform/files'),
+    import('#tlog'),
+    import('node:fs/promises'),
+  ]);
+  if (flags.checkpoints !== undefined) {
+    await appendFile(resolve(context.cwd, flags.checkpoints), `${JSON.stringify(look.checkpoint)}\n`);
+  }
+  if (flags.state === undefined || look.state === undefined) return;
+  await writeFileDurable(resolve(context.cwd, flags.state), monitorStateJson(origin, look.state));
+}
+
+async function runFreeze(folder: string, flags: FreezeFlags, context: CliContext): Promise<void> {
+  const [{ checkpointSigner, openLog }, { privateKeyFromPem }, { lockFolder }] = await Promise.all([
+    import('#tlog'),
+    import('#base/crypto'),
+    import('#platform/folder-lock'),
+  ]);
+  const directory = resolve(context.cwd, folder);
+  const store = await existingStore(directory, flags.lockFile);
+  const lock = lockFolder(directory);
+  try {
+    const names = namesOf(await store.published(), flags);
+    const signer = unwrap(privateKeyFromPem(await textFile(flags.key)));
+    const log = await openLog({
+      store,
+      signer: checkpointSigner({ ...names, signer }),
+      clock: context.clock,
+    });
+    await log.freeze();
+    const { size, checkpoint } = log.tree;
+    await log.close();
+    context.result('waybill.dev/log-freeze/v1', { size, checkpoint }, () => checkpoint);
+  } finally {
+    lock.release();
+  }
+}

@@ -1,0 +1,4 @@
+/** A witness of transparency logs: cosigns checkpoints that extend what it saw. */
+export type { WitnessConfig, WitnessedLog } from './config.ts';
+export { registerWitness } from './routes.ts';
+export { Witness } from './witness.ts';

@@ -1,0 +1,56 @@
+import { defineReasons } from '#base/reason';
+
+export const R = defineReasons({
+  config: {
+    code: 'WB-1190',
+    check: 'witness.config',
+    side: 'usage',
+    summary: 'The configuration of a witness is not usable.',
+    hint: 'a witness needs a name without spaces, an Ed25519 key and at least one log',
+  },
+  unknownLog: {
+    code: 'WB-1191',
+    check: 'witness.origin',
+    side: 'input',
+    class: 'untrusted-root',
+    summary: 'The witness does not know the log of a checkpoint.',
+    hint: 'add the key of the log to the configuration of the witness',
+    status: 404,
+  },
+  signature: {
+    code: 'WB-1192',
+    check: 'witness.signature',
+    side: 'input',
+    class: 'checkpoint',
+    summary: 'A checkpoint is not signed by the log it names.',
+    hint: 'send the checkpoint as the log signed it',
+    status: 403,
+  },
+  size: {
+    code: 'WB-1193',
+    check: 'witness.size',
+    side: 'input',
+    class: 'log-consistency',
+    summary: 'The old size of a request is larger than the size of its checkpoint.',
+    hint: 'ask with the size the witness saw last',
+    status: 400,
+  },
+  conflict: {
+    code: 'WB-1194',
+    check: 'witness.conflict',
+    side: 'input',
+    class: 'log-consistency',
+    summary: 'The witness saw another size of this log than the request says, or another tree of this size.',
+    hint: 'prove consistency from the size in the answer; another tree of one size is a fork of the log',
+    status: 409,
+  },
+  proof: {
+    code: 'WB-1195',
+    check: 'witness.consistency',
+    side: 'input',
+    class: 'log-consistency',
+    summary: 'A checkpoint does not extend the tree the witness saw.',
+    hint: 'send the consistency proof from the old size; if it is right, the log has forked',
+    status: 422,
+  },
+});
