@@ -70,25 +70,21 @@ export function addBundleOptions(command: Command): Command {
     .option('--no-upload', 'attach nothing: the bundle is all there is');
 }
 
-/** Where the bundle goes; undefined when it was not asked for. WB-1305 when there would be none, or several. */
-export function bundlePlace(
-  flags: Pick<SignFlags, 'bundle' | 'upload' | 'format'>,
-  count: number,
-): string | undefined {
+/** Where the bundle goes; `-` is standard output; undefined when it was not asked for. WB-1305 for several. */
+export function bundlePlace(flags: Pick<SignFlags, 'bundle' | 'upload'>, count: number): string | undefined {
   const place = flags.bundle ?? (flags.upload === false ? '-' : undefined);
-  if (place === undefined) return undefined;
-  if (flags.format !== 'legacy' && count === 1) return place;
+  if (place === undefined || count === 1) return place;
   throw fail(R.optionValue, {
-    expected: '--bundle or --no-upload with one image and a format with a bundle',
-    actual: count === 1 ? `--format ${flags.format}` : `${count} signatures`,
+    expected: '--bundle or --no-upload with one image, not recursive',
+    actual: '--recursive or several images',
   });
 }
 
-/** Writes or prints a bundle. True when it was printed, so that nothing else is. */
+/** Writes or prints a bundle. True when it was printed alone; a JSON result carries it instead. */
 export async function placeBundle(place: string, bundle: Uint8Array, context: CliContext): Promise<boolean> {
   if (place === '-') {
-    context.stdout(bundle);
-    return true;
+    if (!context.json) context.stdout(bundle);
+    return !context.json;
   }
   const { writeFileDurable } = await import('#platform/files');
   await writeFileDurable(resolve(context.cwd, place), bundle);

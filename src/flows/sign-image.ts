@@ -51,6 +51,8 @@ export interface SignedImage {
   /** Digest of the bundle's manifest and the legacy tag, as written. */
   readonly attached: readonly string[];
   readonly results: readonly SignResult[];
+  /** The simple signing document, where the legacy layout was asked for. */
+  readonly payload?: Uint8Array;
 }
 
 /** Signs one reference; with `recursive`, an index and each of its images, the index last. */
@@ -120,7 +122,13 @@ async function signOne(
     attached.push(`${place.name}:${written.tag ?? ''}`);
   }
   const results = [bundled, legacy].filter((result) => result !== undefined);
-  return { given, pinned: `${repository}@${target.digest}`, attached, results };
+  return {
+    given,
+    pinned: `${repository}@${target.digest}`,
+    attached,
+    results,
+    ...(legacy === undefined ? {} : { payload }),
+  };
 }
 
 async function signLegacy(payload: Uint8Array, { signer }: SignImageDeps): Promise<SignResult> {

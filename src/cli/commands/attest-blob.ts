@@ -1,5 +1,4 @@
 /** `waybill attest-blob FILE…`: one signed statement, of which each file is a subject. */
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
@@ -9,7 +8,7 @@ import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { R } from '../reasons.ts';
 import { attestedBlobsJson, renderAttestedBlobs } from '../render/signed.ts';
-import { collect } from '../sign-options.ts';
+import { collect, placeBundle } from '../sign-options.ts';
 import { addSignerOptions, type SignerFlags, signerFrom } from '../signer-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
@@ -44,12 +43,7 @@ export function register(program: Command, context: CliContext): void {
     const { trustMaterial } = await import('#verify');
     const trustedRoot = trustMaterial(trust.trustedRoot);
     const attested = await attest({ signer, trustedRoot, clock: context.clock });
-    if (place !== '-') {
-      const { writeFileDurable } = await import('#platform/files');
-      await writeFileDurable(resolve(context.cwd, place), attested.result.bundle);
-    } else if (!context.json) {
-      return context.stdout(attested.result.bundle);
-    }
+    if (await placeBundle(place, attested.result.bundle, context)) return;
     context.result('waybill.dev/attest-blob/v1', attestedBlobsJson(attested, place), () =>
       renderAttestedBlobs(attested, place),
     );

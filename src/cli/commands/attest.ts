@@ -46,6 +46,8 @@ export function register(program: Command, context: CliContext): void {
     });
     const { bundle } = attested.result;
     if (place !== undefined && (await placeBundle(place, bundle, context))) return;
-    context.result('waybill.dev/attest/v1', attestedJson(attested), () => renderAttested(attested));
+    context.result('waybill.dev/attest/v1', attestedJson(attested, place === '-'), () =>
+      renderAttested(attested),
+    );
   });
 }

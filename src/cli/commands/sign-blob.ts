@@ -1,5 +1,4 @@
 /** `waybill sign-blob FILE…`: a bundle beside each file; all by one certificate. */
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '#base/reason';
 import type { SignedBlob } from '#flows/sign-blob';
@@ -7,7 +6,7 @@ import { blobsFrom } from '../blob-input.ts';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { renderSignedBlobs, signedBlobJson } from '../render/signed.ts';
-import { collect } from '../sign-options.ts';
+import { collect, placeBundle } from '../sign-options.ts';
 import { addSignerOptions, type SignerFlags, signerFrom } from '../signer-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
@@ -30,16 +29,13 @@ export function register(program: Command, context: CliContext): void {
     const { signBlobs } = await import('#flows/sign-blob');
     const { signer, keyKind, by } = await signerFrom(flags, context);
     context.progress(`signing ${blobs.length} by ${by}`);
-    const { writeFileDurable } = await import('#platform/files');
     const signed: (SignedBlob & { readonly place: string })[] = [];
     for await (const one of signBlobs(blobs, keyKind, signer)) {
       const place = places[signed.length] as string;
       // Written one by one: what is signed and logged is not lost when a later one fails.
-      if (place !== '-') await writeFileDurable(resolve(context.cwd, place), one.result.bundle);
+      if (await placeBundle(place, one.result.bundle, context)) return;
       signed.push({ ...one, place });
     }
-    const [only] = signed;
-    if (only?.place === '-' && !context.json) return context.stdout(only.result.bundle);
     context.result('waybill.dev/sign-blob/v1', { files: signed.map(signedBlobJson) }, () =>
       renderSignedBlobs(signed),
     );

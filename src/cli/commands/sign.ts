@@ -46,6 +46,10 @@ export function register(program: Command, context: CliContext): void {
     const bundle = signed[0]?.results[0]?.bundle;
     if (place !== undefined && bundle !== undefined && (await placeBundle(place, bundle, context))) return;
     if (flags.format === 'bundle') context.progress(readersThatMiss);
-    context.result('waybill.dev/sign/v1', { images: signed.map(signedJson) }, () => renderSigned(signed));
+    context.result(
+      'waybill.dev/sign/v1',
+      { images: signed.map((one) => signedJson(one, place === '-')) },
+      () => renderSigned(signed),
+    );
   });
 }

@@ -1,5 +1,5 @@
 /** What was signed, for people and for machines. */
-import { utf8Text } from '#base/bytes';
+import { toBase64, utf8Text } from '#base/bytes';
 import type { AttestedImage } from '#flows/attest-image';
 import type { AttestedBlobs, SignedBlob } from '#flows/sign-blob';
 import type { SignedImage } from '#flows/sign-image';
@@ -9,9 +9,11 @@ import type { SignResult } from '#sign';
 export const readersThatMiss =
   'note: bundle layout only. Not seen by cosign before 2.6, Kyverno type Cosign, podman and skopeo; --format both serves them.';
 
-function resultJson(result: SignResult): object {
+/** `withBundle`: for results that are written nowhere else. */
+function resultJson(result: SignResult, withBundle = false): object {
   const { signer } = result.verdict;
   return {
+    ...(withBundle ? { bundle: JSON.parse(utf8Text(result.bundle)) as object } : {}),
     signer:
       signer.kind === 'certificate'
         ? { kind: 'certificate', issuer: signer.issuer, identity: signer.san.value }
@@ -25,19 +27,21 @@ function resultJson(result: SignResult): object {
   };
 }
 
-export const signedJson = (signed: SignedImage): object => ({
+export const signedJson = (signed: SignedImage, withBundle = false): object => ({
   image: signed.pinned,
   given: signed.given,
   attached: signed.attached,
-  signatures: signed.results.map(resultJson),
+  signatures: signed.results.map((result) => resultJson(result, withBundle)),
+  // The document a legacy signature is over.
+  ...(withBundle && signed.payload !== undefined ? { payload: toBase64(signed.payload) } : {}),
 });
 
-export const attestedJson = (attested: AttestedImage): object => ({
+export const attestedJson = (attested: AttestedImage, withBundle = false): object => ({
   image: attested.pinned,
   given: attested.given,
   predicateType: attested.predicateType,
   attached: attested.attached,
-  signature: resultJson(attested.result),
+  signature: resultJson(attested.result, withBundle),
 });
 
 function signerText(result: SignResult | undefined): string {
@@ -80,19 +84,17 @@ type PlacedBlob = SignedBlob & { readonly place: string };
 export const signedBlobJson = ({ name, digest, place, result }: PlacedBlob): object => ({
   file: name === '' ? null : name,
   digest,
-  ...bundlePlace(place, result),
-  signature: resultJson(result),
+  ...fileOf(place),
+  signature: resultJson(result, place === '-'),
 });
 
-/** The bundle itself where it was written nowhere else. */
-const bundlePlace = (place: string, result: SignResult): object =>
-  place === '-' ? { bundle: JSON.parse(utf8Text(result.bundle)) as object } : { bundleFile: place };
+const fileOf = (place: string): object => (place === '-' ? {} : { bundleFile: place });
 
 export const attestedBlobsJson = (attested: AttestedBlobs, place: string): object => ({
   subjects: attested.subjects.map(({ name, digest }) => ({ name: name === '' ? null : name, digest })),
   predicateType: attested.predicateType,
-  ...bundlePlace(place, attested.result),
-  signature: resultJson(attested.result),
+  ...fileOf(place),
+  signature: resultJson(attested.result, place === '-'),
 });
 
 export function renderSignedBlobs(all: readonly PlacedBlob[]): string {
