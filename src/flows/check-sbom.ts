@@ -5,7 +5,9 @@ import { attempt, unwrap } from '#base/result';
 import { cycloneDxBytes } from '#formats/cyclonedx';
 import { isJsonObject, type JsonValue, own } from '#formats/json';
 import type { Sbom, SbomPackage } from '#formats/sbom';
+import { diffSboms, type SbomDiff } from '#formats/sbom-diff';
 import { parseSbom } from '#formats/sbom-read';
+import { selectCataloguers } from '#sbom';
 import { type AdvisoryDatabase, judge, matchPackages, type Severity, severities, severityRank } from '#scan';
 import type { Accepted } from '#verify';
 import { CheckFailure, countText, type Found, signedText } from './check-item.ts';
@@ -25,8 +27,10 @@ export interface SbomDifference {
   readonly uncompared: readonly string[];
 }
 
-/** Kinds of packages our cataloguers find; documents of other tools may list more kinds. */
-const cataloguedTypes: ReadonlySet<string> = new Set(['deb', 'apk', 'npm', 'pypi', 'golang']);
+/** Kinds of packages our cataloguers find in images; documents of other tools may list more kinds. */
+const cataloguedTypes: ReadonlySet<string> = new Set(
+  selectCataloguers([], 'image').flatMap((one) => one.types),
+);
 
 const keyOf = ({ type, name, version }: SbomPackage): string => `${type} ${name} ${version}`;
 
@@ -80,6 +84,18 @@ export function currentSbom(attested: readonly Accepted[], found: Sbom): Found<C
   }
   const [nearest] = refused.toSorted((a, b) => a.distance - b.distance);
   throw nearest?.failure ?? fail(R.sbomStale, { expected: 'an attested SBOM', actual: 'none' });
+}
+
+/** Differences of the readable attested SBOM that is nearest to what was found, from it to the image. */
+export function nearestDifference(attested: readonly Accepted[], found: Sbom): SbomDiff | undefined {
+  const real = unwrap(parseSbom(cycloneDxBytes(found, { createdMs: 0 })));
+  const diffs = attested.flatMap((accepted) => {
+    const read = attempt(() => sbomOf(accepted));
+    return read.ok ? [diffSboms(read.value, real)] : [];
+  });
+  const size = ({ added, removed, changed }: SbomDiff): number =>
+    added.length + removed.length + changed.length;
+  return diffs.toSorted((a, b) => size(a) - size(b))[0];
 }
 
 function sbomEvidence(

@@ -7,7 +7,8 @@ import { mirrorMap } from '#facts';
 import { attestImage } from '#flows/attest-image';
 import type { CheckImageDeps } from '#flows/check-image';
 import { predicateFrom } from '#flows/predicate';
-import { sbomDocument, sbomImage } from '#flows/sbom-image';
+import { sbomDocument } from '#flows/sbom-document';
+import { sbomImage } from '#flows/sbom-image';
 import { type SignatureFormat, signImage } from '#flows/sign-image';
 import type { JsonObject, JsonValue } from '#formats/json';
 import { buildIndex, buildManifest, descriptorOf, type ImageManifest } from '#formats/oci';
@@ -201,7 +202,7 @@ export class CheckWorld {
     const nowMs = systemClock.now();
     const { sbom } = await sbomImage(this.registry, place, { version: '0.0.0' });
     const document = JSON.parse(
-      new TextDecoder().decode(sbomDocument(sbom, 'cyclonedx-json', nowMs)),
+      new TextDecoder().decode(sbomDocument(sbom, { name: 'cyclonedx-json' }, nowMs)),
     ) as JsonObject;
     const finishedMs = nowMs - (changes.scannedDaysAgo ?? 0) * DAY_MS;
     const database = databaseOf(changes.severity ?? 'LOW');

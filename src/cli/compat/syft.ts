@@ -7,9 +7,13 @@ import { givenFlags, refuseBy, runNative, unsupported } from './native.ts';
 /** syft's format names, without a version, and ours. */
 const formats: Readonly<Record<string, string>> = {
   'cyclonedx-json': 'cyclonedx-json',
-  'cyclonedx-json@1.6': 'cyclonedx-json',
+  'cyclonedx-json@1.5': 'cyclonedx-json@1.5',
+  'cyclonedx-json@1.6': 'cyclonedx-json@1.6',
+  'cyclonedx-json@1.7': 'cyclonedx-json@1.7',
   'spdx-json': 'spdx-json',
   'spdx-json@2.3': 'spdx-json',
+  'syft-json': 'syft-json',
+  json: 'syft-json',
   purls: 'purls',
   table: 'table',
   'syft-table': 'table',
@@ -25,6 +29,8 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('-o, --output <format[=file]>', Object.keys(formats).join(', '), collect, [])
     .option('--platform <os/arch>', 'image of this platform')
+    .option('-s, --scope <scope>', 'squashed or all-layers')
+    .option('--exclude <pattern>', 'leave paths out', collect, [])
     .option('--source-name <name>', 'name in the document')
     .option('-q, --quiet', 'print no progress');
   refuseBy(command, 'syft').action(async (words: string[]) => {

@@ -1,0 +1,126 @@
+/** A folder of this machine → packages, by the same capture as a layer. Links are recorded, never followed. */
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import type { Unknown } from '#formats/sbom';
+import { assemble, stageOf } from './assemble.ts';
+import { Capture } from './capture.ts';
+import { type Catalogue, type CatalogueOptions, distroReader } from './catalogue.ts';
+import { cataloguers as allCataloguers } from './cataloguers/index.ts';
+import { matcherOf } from './read-layers.ts';
+import { R } from './reasons.ts';
+import { RecordWriter } from './record.ts';
+import { replayLayer } from './replay.ts';
+import type { OnEntry, TarEntry } from './tar.ts';
+import type { EntryKind } from './tar-header.ts';
+import { ImageTree } from './tree.ts';
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Catalogues a folder: what is installed in it and what its lock files declare. */
+export async function catalogueFolder(
+  folder: string,
+  options: Omit<CatalogueOptions, 'scope' | 'cache' | 'reader'>,
+): Promise<Catalogue> {
+  const cataloguers = [distroReader, ...(options.cataloguers ?? allCataloguers)];
+  const matcher = matcherOf(cataloguers);
+  const writer = new RecordWriter();
+  const walk = new Walk(folder, new Capture({ cataloguers, matcher }, writer).onEntry, options.isExcluded);
+  await walk.folder('');
+  const tree = new ImageTree();
+  const { isExcluded } = options;
+  const replay = { matcher, ...(isExcluded === undefined ? {} : { isExcluded }) };
+  const { changes } = replayLayer(tree, writer.finish(), 0, replay);
+  tree.apply(changes);
+  const subject = { name: options.name, kind: 'folder' as const };
+  const unknowns = [...walk.unknowns, ...changes.unknowns];
+  const sbom = assemble(
+    { subject, layers: [], tool: options.tool },
+    tree,
+    [stageOf(tree, cataloguers)],
+    unknowns,
+  );
+  return { sbom, bytes: walk.bytes, entries: walk.entries };
+}
+
+class Walk {
+  readonly unknowns: Unknown[] = [];
+  bytes = 0;
+  entries = 0;
+  readonly #root: string;
+  readonly #onEntry: OnEntry;
+  readonly #isExcluded: ((path: string) => boolean) | undefined;
+  readonly #chunk = new Uint8Array(CHUNK_BYTES);
+
+  constructor(root: string, onEntry: OnEntry, isExcluded: ((path: string) => boolean) | undefined) {
+    this.#root = root;
+    this.#onEntry = onEntry;
+    this.#isExcluded = isExcluded;
+  }
+
+  /** In order of names, so that every run sees the same. */
+  async folder(path: string): Promise<void> {
+    const names = await readdir(join(this.#root, path)).catch((error: unknown) => this.#failed(path, error));
+    for (const name of (names ?? []).sort()) {
+      const inner = path === '' ? name : `${path}/${name}`;
+      if (this.#isExcluded?.(inner) === true) continue;
+      await this.#entry(inner);
+    }
+  }
+
+  async #entry(path: string): Promise<void> {
+    const full = join(this.#root, path);
+    const info = await lstat(full).catch((error: unknown) => this.#failed(path, error));
+    if (info === undefined) return;
+    if (++this.entries > limits.layerEntries) {
+      throw fail(R.layerLimit, { expected: `at most ${limits.layerEntries} entries`, actual: 'more' });
+    }
+    const kind: EntryKind = info.isDirectory()
+      ? 'directory'
+      : info.isSymbolicLink()
+        ? 'symlink'
+        : info.isFile()
+          ? 'file'
+          : 'special';
+    const linkName = kind === 'symlink' ? await readlink(full) : '';
+    const entry = { kind, name: path, linkName, mode: info.mode & 0o777, size: info.size, isSparse: false };
+    if (kind === 'directory') {
+      this.#onEntry(entry);
+      await this.folder(path);
+    } else if (kind === 'file') await this.#file(full, entry);
+    else this.#onEntry(entry);
+  }
+
+  async #file(full: string, entry: TarEntry): Promise<void> {
+    const handle = await open(full).catch((error: unknown) => this.#failed(entry.name, error));
+    if (handle === undefined) return;
+    try {
+      const sink = this.#onEntry(entry);
+      if (sink === undefined) return;
+      // A file may grow or shrink while it is read; the sink gets as many bytes as were promised or none count.
+      let left = entry.size;
+      while (left > 0 && sink.isIdle?.() !== true) {
+        const { bytesRead } = await handle.read(this.#chunk, 0, Math.min(CHUNK_BYTES, left));
+        if (bytesRead === 0) {
+          this.unknowns.push({ path: entry.name, wantedBy: 'folder', reason: 'changed while it was read' });
+          return;
+        }
+        left -= bytesRead;
+        this.bytes += bytesRead;
+        sink.write(this.#chunk.slice(0, bytesRead));
+      }
+      sink.end();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #failed(path: string, error: unknown): undefined {
+    if (path === '')
+      throw fail(R.folder, { expected: `a folder ${this.#root}`, actual: String(error) }, error);
+    const reason = error instanceof Error ? error.message.replace(this.#root, '') : String(error);
+    this.unknowns.push({ path, wantedBy: 'folder', reason });
+    return undefined;
+  }
+}
