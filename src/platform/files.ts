@@ -2,8 +2,15 @@
  * Files with a durability promise: a write returns only after the bytes and the name are on disk, and a
  * crash leaves the old file or the new one, never a part.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  promises as files,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, type WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
@@ -17,21 +24,21 @@ export async function writeFileDurable(
   options: { readonly mode?: number } = {},
 ): Promise<void> {
   const folder = dirname(path);
-  const made = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  const made = await files.mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw fileError(path, error);
   });
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${counter++}.tmp`);
   try {
-    const handle = await open(temporary, 'wx', options.mode ?? 0o644);
+    const handle = await files.open(temporary, 'wx', options.mode ?? 0o644);
     try {
       await handle.writeFile(data);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, path);
+    await files.rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await files.rm(temporary, { force: true });
     throw fileError(path, error);
   }
   await syncFolder(folder);
@@ -65,7 +72,7 @@ export function makeFolderDurable(folder: string): void {
 
 /** Makes a rename or a new name in `folder` durable. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const handle = await files.open(folder, 'r');
   try {
     await handle.sync();
   } finally {
@@ -78,7 +85,10 @@ export async function readFileLimited(path: string, maxBytes: number): Promise<U
   const tooLarge = (actual: string): Error =>
     fail(R.file, { expected: `${path} of at most ${maxBytes} bytes`, actual, class: 'limit' });
   try {
-    const handle = await open(path, 'r');
+    const small = readSmall(path);
+    if (small !== undefined && small.length > maxBytes) throw tooLarge(`${small.length} bytes`);
+    if (small !== undefined) return small;
+    const handle = await files.open(path, 'r');
     try {
       const stat = await handle.stat();
       if (stat.size > maxBytes) throw tooLarge(`${stat.size} bytes`);
@@ -101,10 +111,23 @@ export async function readFileLimited(path: string, maxBytes: number): Promise<U
   }
 }
 
+const SMALL_BYTES = 1024 * 1024;
+
+/**
+ * The bytes of a small regular file; undefined for anything else. Handing such a read to another thread costs more
+ * than the read, and every command starts with a few of them.
+ */
+function readSmall(path: string): Uint8Array | undefined {
+  const stat = statSync(path);
+  return stat.isFile() && stat.size <= SMALL_BYTES ? new Uint8Array(readFileSync(path)) : undefined;
+}
+
 /** The bytes of a file of any size, piece by piece; throws WB-209 naming the path. */
 export async function* fileChunks(path: string): AsyncIterable<Uint8Array> {
   try {
-    const handle = await open(path, 'r');
+    const small = readSmall(path);
+    if (small !== undefined) return yield small;
+    const handle = await files.open(path, 'r');
     try {
       yield* handle.createReadStream({ autoClose: false }) as AsyncIterable<Uint8Array>;
     } finally {
@@ -118,7 +141,7 @@ export async function* fileChunks(path: string): AsyncIterable<Uint8Array> {
 /** Like `readFileLimited`, but a missing file is undefined. */
 export async function readFileIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return new Uint8Array(await readFile(path));
+    return new Uint8Array(await files.readFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw fileError(path, error);
