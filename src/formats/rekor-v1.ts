@@ -80,6 +80,14 @@ export function hashedRekordV1Text(input: HashedRekordInput): string {
   );
 }
 
+/** Canonical rekord 0.0.1 of an X.509 key or certificate. */
+export function rekordV1Body(input: HashedRekordInput): Uint8Array {
+  const publicKey = { content: toBase64(utf8(input.verifier)) };
+  const signature = { content: toBase64(input.signature), format: 'x509', publicKey };
+  const spec = { data: { hash: hashJson(input.hash) }, signature };
+  return canonicalBytes({ apiVersion: '0.0.1', kind: 'rekord', spec });
+}
+
 /** Canonical dsse 0.0.1; signatures are sorted by their base64 text. */
 export function dsseV1Body(
   input: Pick<DsseBodyV1, 'envelopeHash' | 'payloadHash' | 'signatures'>,

@@ -21,6 +21,7 @@ export {
   type RekorBodyV1,
   type RekorRequestV1,
   readKindVersion,
+  rekordV1Body,
   rekorV1RequestJson,
   setPayload,
 } from './rekor-v1.ts';

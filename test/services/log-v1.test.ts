@@ -255,6 +255,51 @@ test('an intoto 0.0.2 entry, encoded twice over as its clients do, is accepted',
   });
 });
 
+/** The request of rekor-cli for `--type rekord`: the artifact goes along. */
+function rekord(artifact: string, more: { readonly hash?: string; readonly format?: string } = {}) {
+  const { format = 'x509', hash: value } = more;
+  const content = toBase64(defaultKey.sign(utf8(artifact)));
+  const claimed = value === undefined ? {} : { hash: { algorithm: 'sha256', value } };
+  const signature = { format, content, publicKey: { content: b64(pemOfKey(defaultKey)) } };
+  return {
+    apiVersion: '0.0.1',
+    kind: 'rekord',
+    spec: { data: { content: b64(artifact), ...claimed }, signature },
+  };
+}
+
+test('a rekord is logged as the hash of what it carries, and found by it', async () => {
+  await withLog('v1', async ({ url }) => {
+    const digest = toHex(sha256(utf8('an artifact')));
+    const answer = await call(`${url}/api/v1/log/entries`, rekord('an artifact', { hash: digest }));
+    assert.equal(answer.status, 201);
+    const [[id, entry]] = Object.entries(answer.json) as [[string, { body: string }]];
+    const body = JSON.parse(Buffer.from(entry.body, 'base64').toString()) as Record<string, unknown>;
+    assert.deepEqual([body['kind'], body['apiVersion']], ['rekord', '0.0.1']);
+    const spec = body['spec'] as { data: object; signature: { format: string } };
+    assert.deepEqual(spec.data, { hash: { algorithm: 'sha256', value: digest } });
+    assert.equal(spec.signature.format, 'x509');
+    const found = await call(`${url}/api/v1/index/retrieve`, { hash: `sha256:${digest}` });
+    assert.deepEqual(found.json, [id]);
+    assert.equal((await call(`${url}/api/v1/log/entries`, rekord('another'))).status, 201);
+  });
+});
+
+test('a rekord whose signature, hash or key format does not fit is refused', async () => {
+  await withLog('v1', async ({ url, service }) => {
+    const status = async (request: object) => {
+      const answer = await call(`${url}/api/v1/log/entries`, request);
+      return `${answer.status} ${/WB-\d+/.exec(answer.text)?.[0]}`;
+    };
+    const other = rekord('a');
+    other.spec.data.content = b64('b');
+    assert.equal(await status(other), '400 WB-1030');
+    assert.equal(await status(rekord('a', { hash: '00'.repeat(32) })), '400 WB-1032');
+    assert.equal(await status(rekord('a', { format: 'pgp' })), '400 WB-1034');
+    assert.equal(service.log.tree.size, 0);
+  });
+});
+
 test('the same entry again is 409 with the place of the first', async () => {
   await withLog('v1', async (log) => {
     const request = hashedRekord({ artifact: 'one' });

@@ -31,6 +31,8 @@ export interface LogConfig {
   readonly cosign?: Cosigner;
   /** Whether an empty folder becomes a new log. Default true. */
   readonly create?: boolean;
+  /** v1: frozen logs this one follows, oldest first. They answer reads, and indexes count on from them. */
+  readonly inactive?: readonly InactiveShard[];
   readonly clock: Clock;
   readonly log: Logger;
   /**
@@ -44,6 +46,9 @@ export interface LogConfig {
    */
   readonly onEnvelope?: (envelope: Envelope) => Promise<void>;
 }
+
+/** A frozen log: what it was opened with when it was written. Its key still signs promises of its entries. */
+export type InactiveShard = Pick<LogConfig, 'key' | 'treeId' | 'dataDir' | 'lockFile' | 'store'>;
 
 /** Entries one `retrieve` names. */
 export const RETRIEVE_ENTRIES_MAX = 10;
@@ -64,5 +69,9 @@ export function checkConfig(config: LogConfig): void {
   }
   const { treeId } = config;
   const isTreeId = treeId === undefined || (/^[1-9][0-9]{0,18}$/.test(treeId) && BigInt(treeId) < 2n ** 63n);
+  if (config.api === 'v2' && (config.inactive ?? []).length > 0) {
+    const actual = 'a v2 log: each has a URL of its own';
+    throw fail(R.config, { expected: 'inactive shards behind a v1 log', actual });
+  }
   if (!isTreeId) throw fail(R.config, { expected: 'a decimal tree id below 2^63', actual: treeId });
 }

@@ -1,5 +1,5 @@
 /** Proposed Rekor v1 entries → canonical bodies. Nothing is accepted whose signature was not checked here. */
-import { fromBase64, utf8, utf8Text } from '#base/bytes';
+import { fromBase64, toHex, utf8, utf8Text } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
@@ -12,6 +12,7 @@ import {
   intotoV1Body,
   parseRekorV1Request,
   type RekorRequestV1,
+  rekordV1Body,
 } from '#formats/rekor';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
@@ -23,17 +24,18 @@ import {
   requireDigestSignature,
 } from './verifier.ts';
 
-/** Accepts hashedrekord 0.0.1, dsse 0.0.1 and intoto 0.0.2. Throws WB-1030…1032 and format reasons. */
+/** Accepts hashedrekord 0.0.1, rekord 0.0.1, dsse 0.0.1 and intoto 0.0.2. Throws WB-1030…1032 and format reasons. */
 export function acceptV1(request: Uint8Array | string): AcceptedEntry {
   const value = unwrap(parseJson(request, { maxBytes: limits.logRequestBytes }));
-  if (isIntoto(value)) return acceptIntoto(value);
+  if (isKind(value, 'intoto', '0.0.2')) return acceptIntoto(value);
   refuseAddresses(value);
+  if (isKind(value, 'rekord', '0.0.1')) return acceptRekord(value);
   const parsed = unwrap(parseRekorV1Request(request));
   return parsed.kind === 'dsse' ? acceptDsse(parsed) : acceptHashedRekord(parsed);
 }
 
-function isIntoto(value: JsonValue): boolean {
-  return isJsonObject(value) && own(value, 'kind') === 'intoto' && own(value, 'apiVersion') === '0.0.2';
+function isKind(value: JsonValue, kind: string, version: string): boolean {
+  return isJsonObject(value) && own(value, 'kind') === kind && own(value, 'apiVersion') === version;
 }
 
 /** Old request forms name an artifact or a key by URL. A log that fetched them would be a proxy into its network. */
@@ -54,6 +56,30 @@ function acceptHashedRekord(request: RekorRequestV1 & { kind: 'hashedrekord' }):
   requireDigestSignature(verifier.key, hash.algorithm, hash.value, signature);
   const body = hashedRekordV1Body({ hash, signature, verifier: verifier.pem });
   return { body, payloadKeys: [] };
+}
+
+/**
+ * rekord 0.0.1: the artifact itself and a signature over it, of which the log keeps the hash. Only X.509 keys and
+ * certificates; a hash beside the content must be the content's.
+ */
+function acceptRekord(value: JsonValue): AcceptedEntry {
+  const spec = reader(value, 'request', { as: R.query }).child('spec');
+  const [data, signed] = [spec.child('data'), spec.child('signature')];
+  const format = signed.text('format');
+  if (format !== 'x509') throw signed.wrong('format', 'x509', format);
+  const content = data.bytes('content');
+  const digest = sha256(content);
+  const claimed = data.optionalChild('hash');
+  if (claimed !== undefined && claimed.text('value').toLowerCase() !== toHex(digest)) {
+    throw fail(R.digest, { expected: 'the SHA-256 of the content', actual: claimed.text('value') });
+  }
+  const verifier = readPemVerifier(utf8Text(signed.child('publicKey').bytes('content')));
+  const signature = signed.bytes('content');
+  if (messageSignatureHash(verifier.key, content, signature) === undefined) {
+    throw fail(R.signature, { expected: 'a signature over the content', actual: 'one that does not verify' });
+  }
+  const hash = { algorithm: 'sha256', value: digest } as const;
+  return { body: rekordV1Body({ hash, signature, verifier: verifier.pem }), payloadKeys: [] };
 }
 
 function acceptDsse(request: RekorRequestV1 & { kind: 'dsse' }): AcceptedEntry {

@@ -5,7 +5,7 @@ import { readUint, toHex } from '#base/bytes';
 import { type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
-import { setPayload } from '#formats/rekor';
+import { readKindVersion, setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import { openLogStore } from '#platform/store-embedded';
 import { checkpointSigner, type Log, type LoggedEntry, type LogWriter, openLog } from '#tlog';
@@ -13,13 +13,45 @@ import { checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
-import { bodyKeys, encodeExtra, kindOf, type SearchKey } from './search-keys.ts';
+import { bodyKeys, encodeExtra, type SearchKey } from './search-keys.ts';
 import { openSearchStore } from './store.ts';
 
 const KEYS_PER_TURN = 256;
 
 /** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1036 and those of `openLog`. */
 export async function createLog(config: LogConfig): Promise<LogService> {
+  const inactive: LogService[] = [];
+  let firstIndex = 0;
+  try {
+    for (const shard of config.inactive ?? []) {
+      const {
+        inactive: _none,
+        store: _store,
+        dataDir: _dir,
+        lockFile: _lock,
+        treeId: _id,
+        ...shared
+      } = config;
+      const opened = await openShard({ ...shared, ...shard, create: false }, firstIndex, []);
+      inactive.push(opened);
+      if (!opened.log.tree.isFrozen) {
+        const expected = `tree ${opened.treeId} frozen before another log follows it`;
+        throw fail(R.config, { expected, actual: 'a log that takes entries' });
+      }
+      firstIndex += opened.log.tree.size;
+    }
+    return await openShard(config, firstIndex, inactive);
+  } catch (error) {
+    for (const shard of inactive) await shard.close();
+    throw error;
+  }
+}
+
+async function openShard(
+  config: LogConfig,
+  firstIndex: number,
+  inactive: readonly LogService[],
+): Promise<LogService> {
   checkConfig(config);
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
@@ -34,7 +66,7 @@ export async function createLog(config: LogConfig): Promise<LogService> {
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
   const search = new SearchIndex(log, openSearchStore(searchFile), bodyKeys);
-  return new LogService({ treeId, log, search }, config);
+  return new LogService({ treeId, log, search, firstIndex, inactive }, config);
 }
 
 /** A positive 63-bit number from the key: stable, and different for each key. */
@@ -70,18 +102,30 @@ export class LogService implements LogReader {
   readonly treeId: string;
   /** The engine, for tiles, proofs and the state of the tree. */
   readonly log: Log;
+  /** Frozen logs before this one, oldest first. */
+  readonly inactive: readonly LogService[];
+  /** Entries of the logs before this one: where its own indexes begin. */
+  readonly firstIndex: number;
   readonly #key: Signer;
   readonly #search: SearchIndex;
   readonly #config: Pick<LogConfig, 'joins' | 'onEnvelope' | 'log'>;
 
   constructor(
-    parts: { readonly treeId: string; readonly log: Log; readonly search: SearchIndex },
+    parts: {
+      readonly treeId: string;
+      readonly log: Log;
+      readonly search: SearchIndex;
+      readonly firstIndex: number;
+      readonly inactive: readonly LogService[];
+    },
     config: Pick<LogConfig, 'api' | 'key' | 'joins' | 'onEnvelope' | 'log'>,
   ) {
     this.api = config.api;
     this.treeId = parts.treeId;
     this.log = parts.log;
     this.#key = config.key;
+    this.firstIndex = parts.firstIndex;
+    this.inactive = parts.inactive;
     this.#search = parts.search;
     this.#config = config;
   }
@@ -132,18 +176,51 @@ export class LogService implements LogReader {
     return [digest, ...((await this.#config.joins?.(digest)) ?? [])];
   }
 
-  async entry(index: number): Promise<TransparencyLogEntry> {
-    return this.#tlogEntry(await this.log.entry(index));
+  /** All shards, oldest first; the last one takes entries. */
+  get shards(): readonly LogService[] {
+    return [...this.inactive, this];
   }
 
-  /** The entry whose leaf hash this is. Throws WB-1033. */
+  /** Entries of all shards: indexes are below it. */
+  get size(): number {
+    return this.firstIndex + this.log.tree.size;
+  }
+
+  /** The shard that holds an index. An index beyond all of them is the newest one's to refuse. */
+  shardOf(index: number): LogService {
+    return this.inactive.find((shard) => index < shard.size) ?? this;
+  }
+
+  async entry(index: number): Promise<TransparencyLogEntry> {
+    const shard = this.shardOf(index);
+    return shard.#tlogEntry(await shard.log.entry(index - shard.firstIndex));
+  }
+
+  /** The entry whose leaf hash this is, in any shard. Throws WB-1033. */
   async entryByLeaf(leafHash: Uint8Array): Promise<TransparencyLogEntry> {
-    const index = await this.log.find(leafHash);
-    if (index !== undefined) return this.entry(index);
+    const entry = await this.findLeaf(leafHash);
+    if (entry !== undefined) return entry;
     throw fail(R.notFound, { expected: 'an entry of this log', actual: toHex(leafHash) });
   }
 
+  async findLeaf(leafHash: Uint8Array): Promise<TransparencyLogEntry | undefined> {
+    for (const shard of this.shards.toReversed()) {
+      const index = await shard.log.find(leafHash);
+      if (index !== undefined) return shard.#tlogEntry(await shard.log.entry(index));
+    }
+    return undefined;
+  }
+
   async find(keys: readonly SearchKey[], max = Number.MAX_SAFE_INTEGER): Promise<readonly number[]> {
+    const found: number[] = [];
+    for (const shard of this.shards) {
+      for (const index of await shard.#findOwn(keys, max)) found.push(shard.firstIndex + index);
+      if (found.length >= max) break;
+    }
+    return found.slice(0, max);
+  }
+
+  async #findOwn(keys: readonly SearchKey[], max: number): Promise<readonly number[]> {
     const found = new Set<number>();
     for (const [i, key] of keys.entries()) {
       // A join may bring thousands of keys: others get their turn in between.
@@ -169,11 +246,12 @@ export class LogService implements LogReader {
       checkpoint: proof.checkpoint,
     };
     const common = {
-      logIndex: logged.index,
+      // Across shards; the proof's index is the one in the tree.
+      logIndex: this.firstIndex + logged.index,
       logId: this.logId,
       canonicalizedBody: logged.entry,
       inclusionProof,
-      ...kindOf(logged.entry),
+      ...readKindVersion(logged.entry),
     };
     // Version 2 gives no time of its own: timestamp authorities do.
     if (this.api === 'v2') return { ...common, integratedTime: 0 };
@@ -182,6 +260,7 @@ export class LogService implements LogReader {
   }
 
   async close(): Promise<void> {
+    for (const shard of this.inactive) await shard.close();
     await this.#search.close();
     await this.log.close();
   }

@@ -14,6 +14,7 @@ import { acceptV1 } from './entry-v1.ts';
 import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { searchV1 } from './search-v1.ts';
+import { sendCheckpoint, sendTile } from './tiles.ts';
 import { errorV1, sendError } from './wire.ts';
 
 const json = 'application/json';
@@ -35,8 +36,8 @@ export function routesV1(app: HttpApp, service: LogService): void {
   );
   app.get('/api/v1/log', async (_request, reply) => send(reply, logInfo(service)));
   app.get<{ Querystring: { treeID?: string } }>('/api/v1/log/publicKey', async (request, reply) => {
-    requireTree(service, request.query.treeID);
-    return reply.type('application/x-pem-file').send(publicKeyPem(service.publicKey));
+    const shard = shardOfTree(service, request.query.treeID);
+    return reply.type('application/x-pem-file').send(publicKeyPem(shard.publicKey));
   });
   app.get<{ Querystring: { firstSize?: string; lastSize?: string; treeID?: string } }>(
     '/api/v1/log/proof',
@@ -44,9 +45,12 @@ export function routesV1(app: HttpApp, service: LogService): void {
   );
   app.post('/api/v1/index/retrieve', options, async (request, reply) => {
     const found = await searchV1(service, readBody(bodyBytes(request)));
-    const ids = await Promise.all(found.map(async (index) => idOf(service, await service.log.record(index))));
+    const ids = await Promise.all(found.map((index) => idOfIndex(service, index)));
     return send(reply, ids);
   });
+  // Beyond Rekor's: the log as tlog-tiles, for monitors and fsck.
+  app.get('/api/v1/checkpoint', async (_request, reply) => sendCheckpoint(service, reply));
+  app.get('/api/v1/tile/*', (request, reply) => sendTile(service, '/api/v1/', request.raw.url ?? '', reply));
   app.get('/ping', async (_request, reply) => send(reply, {}));
   app.get('/healthz', async (_request, reply) => health(service, reply));
 }
@@ -79,22 +83,25 @@ function entryId(service: LogService, uuid: string): string {
   return BigInt(service.treeId).toString(16).padStart(16, '0') + uuid;
 }
 
-function idOf(service: LogService, record: { readonly entry: Uint8Array }): string {
-  return entryId(service, toHex(leafHash(record.entry)));
+async function idOfIndex(service: LogService, index: number): Promise<string> {
+  const shard = service.shardOf(index);
+  const record = await shard.log.record(index - shard.firstIndex);
+  return entryId(shard, toHex(leafHash(record.entry)));
 }
 
 function entryJson(service: LogService, entry: TransparencyLogEntry): JsonObject {
-  return { [idOf(service, { entry: entry.canonicalizedBody })]: logEntryV1Json(entry) };
+  const uuid = toHex(leafHash(entry.canonicalizedBody));
+  return { [entryId(service.shardOf(entry.logIndex), uuid)]: logEntryV1Json(entry) };
 }
 
-/** An entry id (80 hex digits) or a UUID (64). */
+/** An entry id (80 hex digits), which names its tree, or a UUID (64). */
 function leafOfId(service: LogService, id: string): Uint8Array {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{80})$/i.test(id)) {
     throw fail(R.query, { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) });
   }
   const text = id.toLowerCase();
-  if (text.length === 80 && !text.startsWith(entryId(service, ''))) {
-    throw fail(R.notFound, { expected: `an entry of tree ${service.treeId}`, actual: text });
+  if (text.length === 80 && !service.shards.some((shard) => text.startsWith(entryId(shard, '')))) {
+    throw fail(R.notFound, { expected: `an entry of tree ${treesOf(service)}`, actual: text });
   }
   return fromHex(text.slice(-64));
 }
@@ -111,9 +118,14 @@ function readNumber(text: string | undefined, name: string): number {
   throw fail(R.query, { expected: `${name} as a decimal number`, actual: JSON.stringify(text ?? '') });
 }
 
-function requireTree(service: LogService, treeId: string | undefined): void {
-  if (treeId === undefined || treeId === service.treeId) return;
-  throw fail(R.notFound, { expected: `tree ${service.treeId}`, actual: JSON.stringify(treeId) });
+const treesOf = (service: LogService): string => service.shards.map((shard) => shard.treeId).join(', ');
+
+/** The shard a question names; the active one when it names none. */
+function shardOfTree(service: LogService, treeId: string | undefined): LogService {
+  if (treeId === undefined) return service;
+  const shard = service.shards.find((one) => one.treeId === treeId);
+  if (shard !== undefined) return shard;
+  throw fail(R.notFound, { expected: `tree ${treesOf(service)}`, actual: JSON.stringify(treeId) });
 }
 
 /** Up to ten entries by id, by index or as proposals; what the log does not have is left out. */
@@ -127,39 +139,37 @@ async function retrieve(service: LogService, query: JsonReader): Promise<JsonObj
     throw fail(R.queryLimit, { expected, actual: String(count) });
   }
   const found: TransparencyLogEntry[] = [];
-  for (const index of indexes) if (index < service.log.tree.size) found.push(await service.entry(index));
+  for (const index of indexes) if (index < service.size) found.push(await service.entry(index));
   for (const leaf of [...uuids, ...proposed]) {
-    const index = await service.log.find(leaf);
-    if (index !== undefined) found.push(await service.entry(index));
+    const entry = await service.findLeaf(leaf);
+    if (entry !== undefined) found.push(entry);
   }
   return found.map((entry) => entryJson(service, entry));
 }
 
 function logInfo(service: LogService): JsonObject {
-  const { size, root, checkpoint } = service.log.tree;
-  return {
-    inactiveShards: [],
-    rootHash: toHex(root),
-    signedTreeHead: checkpoint,
-    treeID: service.treeId,
-    treeSize: size,
-  };
+  return { ...shardInfo(service), inactiveShards: service.inactive.map(shardInfo) };
+}
+
+function shardInfo({ log, treeId }: LogService): JsonObject {
+  const { size, root, checkpoint } = log.tree;
+  return { rootHash: toHex(root), signedTreeHead: checkpoint, treeID: treeId, treeSize: size };
 }
 
 async function proof(
   service: LogService,
   query: { firstSize?: string; lastSize?: string; treeID?: string },
 ): Promise<JsonObject> {
-  requireTree(service, query.treeID);
+  const { log } = shardOfTree(service, query.treeID);
   const last = readNumber(query.lastSize, 'lastSize');
   const first = query.firstSize === undefined ? 1 : readNumber(query.firstSize, 'firstSize');
   if (first < 1 || first > last) {
     throw fail(R.query, { expected: '1 ≤ firstSize ≤ lastSize', actual: `${first} and ${last}` });
   }
-  if (last > service.log.tree.size) {
-    const expected = `lastSize of at most ${service.log.tree.size}`;
+  if (last > log.tree.size) {
+    const expected = `lastSize of at most ${log.tree.size}`;
     throw fail(R.query, { expected, actual: String(last) });
   }
-  const hashes = await service.log.consistency(first, last);
-  return { rootHash: toHex(await service.log.rootAt(last)), hashes: hashes.map(toHex) };
+  const hashes = await log.consistency(first, last);
+  return { rootHash: toHex(await log.rootAt(last)), hashes: hashes.map(toHex) };
 }

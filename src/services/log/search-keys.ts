@@ -5,11 +5,11 @@
 import { concat, utf8 } from '#base/bytes';
 import { type HashName, sha256 } from '#base/crypto';
 import { digestFromBytes } from '#base/digest';
-import { attempt, unwrap } from '#base/result';
+import { attempt } from '#base/result';
 import { type Envelope, INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
 import { parseStatement, type Statement } from '#formats/intoto';
-import { isJsonObject, type JsonValue, parseJson, reader } from '#formats/json';
-import { parseRekorV1Body, parseRekorV2Body, type RekorBodyV1 } from '#formats/rekor';
+import { isJsonObject, type JsonValue } from '#formats/json';
+import { parseRekorV1Body, parseRekorV2Body, type RekorBodyV1, readKindVersion } from '#formats/rekor';
 import { pemHash, pemOf, readPemVerifier, readVerifier, type Verifier } from './verifier.ts';
 
 /** `sha256:<hex>`, `subject:<san>`, `issuer:<url>`, `key:<hex of the PEM's SHA-256>`. */
@@ -60,16 +60,10 @@ export function bodyKeysV1(body: Uint8Array, kind: string, version: string): Sea
 
 /** Keys of the body of either version, for readers that meet both. A body that does not parse has none. */
 export function bodyKeys(body: Uint8Array): SearchKey[] {
-  const read = attempt(() => kindOf(body));
+  const read = attempt(() => readKindVersion(body));
   if (!read.ok) return [];
   const { kind, version } = read.value;
   return kind === 'hashedrekord' && version === '0.0.2' ? bodyKeysV2(body) : bodyKeysV1(body, kind, version);
-}
-
-/** Kind and version of a canonical body of either API. Throws for anything else. */
-export function kindOf(body: Uint8Array): { readonly kind: string; readonly version: string } {
-  const json = reader(unwrap(parseJson(body)), 'body');
-  return { kind: json.text('kind'), version: json.text('apiVersion') };
 }
 
 function verifiersOf(body: RekorBodyV1): readonly string[] {
