@@ -1,11 +1,11 @@
 /**
- * `npm run build`: makes what is published, in dist/: the command line as one bundled file, the library as
+ * `npm run build`: makes what is published, in dist/: the bundled command line, the library as
  * JavaScript with declarations, and a package.json of its own (Node strips no types under node_modules, and
  * the pinned Node is for development only).
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { build } from 'esbuild';
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { commandLine } from './command-line.ts';
 
 interface Manifest {
   readonly name: string;
@@ -45,26 +45,6 @@ function library(): void {
   }
 }
 
-async function commandLine(): Promise<void> {
-  await build({
-    entryPoints: ['src/cli/main.ts'],
-    outfile: 'dist/lib/cli/waybill.mjs',
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node24',
-    legalComments: 'linked',
-    logLevel: 'warning',
-    // Bundled CommonJS packages call require for Node's own modules.
-    banner: {
-      js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);",
-    },
-  });
-  mkdirSync('dist/bin', { recursive: true });
-  writeFileSync('dist/bin/waybill', "#!/usr/bin/env node\nimport '../lib/cli/waybill.mjs';\n");
-  chmodSync('dist/bin/waybill', 0o755);
-}
-
 function packageJson(): void {
   const toJs = (path: string): string => path.replace('./src/', './lib/').replace(/\.ts$/, '.js');
   const exportsMap: Record<string, unknown> = {};
@@ -94,6 +74,6 @@ function packageJson(): void {
 
 rmSync('dist', { recursive: true, force: true });
 library();
-await commandLine();
+await commandLine('dist', manifest.version);
 packageJson();
 console.log('dist/ is ready: bin/waybill, lib/, package.json');
