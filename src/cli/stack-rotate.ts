@@ -41,15 +41,40 @@ export function registerRotate(
       'give a station of a running stack a new key: published first, used after the overlap, and everything ' +
         'signed before stays valid',
     )
-    .addArgument(new Argument('<station>', 'what gets a new key').choices(['ca', 'ct', 'log', 'log2', 'tsa']))
+    .addArgument(
+      new Argument('<station>', 'what gets a new key').choices([
+        'ca',
+        'ct',
+        'log',
+        'log2',
+        'tsa',
+        'tuf',
+        'tuf-root',
+      ]),
+    )
     .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
     .option('--overlap <duration>', 'time between publishing and using the new key', duration, DAY_MS)
     .option('--stolen-since <time>', 'the old key is not believed from then on; switches at once', time)
     .option('--now', 'take the next step of a rotation under way without waiting for its time')
-    .action(async (station: Rotatable, flags: Flags, command: Command) => {
+    .action(async (station: Rotatable | 'tuf' | 'tuf-root', flags: Flags, command: Command) => {
+      if (station === 'tuf' || station === 'tuf-root') {
+        return rotateTuf(stackDir(flags.stack), station, context);
+      }
       const step = await request(stackDir(flags.stack), station, flags, command);
       context.result('waybill.dev/stack-rotate/v1', { ok: true, ...step }, () => text(step));
     });
+}
+
+/** Clients walk from root to root: nothing has to be waited for. */
+async function rotateTuf(dataDir: string, station: 'tuf' | 'tuf-root', context: CliContext): Promise<void> {
+  const { requestTufRotation } = await import('#stack');
+  const version = await requestTufRotation(dataDir, station === 'tuf' ? 'online' : 'root');
+  const what = station === 'tuf' ? 'snapshot and timestamp' : 'root and targets';
+  context.result(
+    'waybill.dev/stack-rotate/v1',
+    { ok: true, station, rootVersion: version },
+    () => `tuf: root version ${version} gives ${what} new keys; clients follow from any earlier root`,
+  );
 }
 
 async function request(

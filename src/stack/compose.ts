@@ -166,7 +166,11 @@ class RunningStack implements Stack {
     const log = createLogger('rotation', level);
     const publish = (next: Generations): Promise<void> => this.#publish(next);
     this.#rotation = new Rotation({ dataDir, stations, generations, clock, log, publish });
-    this.#administration = await openAdministration(dataDir, this.#rotation, log);
+    this.#administration = await openAdministration(
+      dataDir,
+      { rotation: this.#rotation, tuf: stations.tuf },
+      log,
+    );
     closers.push(() => this.#administration?.close());
     await this.#publish(generations);
     await this.#rotation.step();

@@ -1,6 +1,6 @@
 /** A private stack: every station in one process, and what clients need to use it. */
 
-export { requestHaste, requestRotation } from './administration.ts';
+export { requestHaste, requestRoot, requestRotation, requestTufRotation } from './administration.ts';
 export { type BackupResult, backupStack, restoreStack } from './backup.ts';
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';

@@ -67,6 +67,13 @@ export const R = defineReasons({
     summary: 'A folder is not the backup of a stack it was taken for, or no place for one.',
     hint: 'give the folder that waybill stack backup wrote, and an empty folder to restore into',
   },
+  refused: {
+    code: 'WB-1211',
+    check: 'stack.refused',
+    side: 'input',
+    summary: 'A running stack refused what a command asked for.',
+    hint: 'see its own reason; nothing was changed',
+  },
   elsewhere: {
     code: 'WB-1207',
     check: 'stack.registry',

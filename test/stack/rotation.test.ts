@@ -8,8 +8,10 @@ import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { parseTrustedRoot } from '#formats/trusted-root';
+import { httpTransport } from '#platform/http-client';
 import { systemClock } from '#platform/system';
-import { requestRotation, rotatable, type Stack } from '#stack';
+import { requestRoot, requestRotation, requestTufRotation, rotatable, type Stack } from '#stack';
+import { loadTrust } from '#trust';
 import { identity, requireKeyless, trustMaterial, type Verdict, verifyBundle } from '#verify';
 import { ada, message, personSigner, startStack } from './helper.ts';
 
@@ -123,7 +125,7 @@ test('a command rotates a running stack; a second one has to wait; a stopped one
     assert.equal(error.reason.code, wanted, error.message);
     return true;
   };
-  await assert.rejects(requestRotation(dataDir, { station: 'tsa', overlapMs: 0 }), code('WB-1208'));
+  await assert.rejects(requestRotation(dataDir, { station: 'tsa', overlapMs: 0 }), code('WB-1211'));
   const kept = JSON.parse(await readFile(join(dataDir, 'generations.json'), 'utf8')) as {
     pending: unknown[];
   };
@@ -134,4 +136,24 @@ test('a command rotates a running stack; a second one has to wait; a stopped one
   await (await personSigner(stack, 2)).sign(message('load'));
   await stack.close();
   await assert.rejects(requestRotation(dataDir, { station: 'tsa', overlapMs: 0 }), code('WB-1209'));
+});
+
+test('the TUF repository of a running stack gets new keys by a command; a client that pinned the first root follows', async () => {
+  const stack = await startStack();
+  const { dataDir } = stack;
+  assert.equal(await requestTufRotation(dataDir, 'online'), 2);
+  assert.equal(await requestTufRotation(dataDir, 'root'), 3);
+  const source = {
+    kind: 'tuf',
+    mirror: stack.origins.tuf,
+    root: join(dataDir, 'public/root.json'),
+    cacheDir: join(dataDir, 'cache'),
+  } as const;
+  assert.equal((await loadTrust(source, { transport: httpTransport() })).tuf?.rootVersion, 3);
+  const stale = await stack.stations.tuf.newestRoot();
+  await assert.rejects(requestRoot(dataDir, stale as Uint8Array), (error: WaybillError) => {
+    assert.equal(error.reason.code, 'WB-1211');
+    assert.match(error.reason.actual, /WB-1065/);
+    return true;
+  });
 });

@@ -8,6 +8,7 @@ import { R } from '../reasons.ts';
 import { collect } from '../sign-options.ts';
 import { registerBackup } from '../stack-backup.ts';
 import { registerConnect } from '../stack-connect.ts';
+import { defaultDataDir, stackDir } from '../stack-dir.ts';
 import { registerRotate } from '../stack-rotate.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
 
@@ -205,16 +206,6 @@ function tokenRequest({ email, subject, github, audience: aud }: TokenOptions): 
   if (email !== undefined) return { email, aud };
   if (subject !== undefined) return { realm: 'workload', sub: subject, aud };
   return { github: { ...workflowOf(github ?? ''), sha: '0'.repeat(40) }, aud };
-}
-
-function stackDir(option: string | undefined, context: CliContext): string {
-  return resolve(context.cwd, option ?? defaultDataDir(context));
-}
-
-function defaultDataDir({ env }: CliContext): string {
-  if (env['WAYBILL_STACK']) return env['WAYBILL_STACK'];
-  const base = env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? env['USERPROFILE'] ?? '.', '.local', 'share');
-  return join(base, 'waybill', 'stack');
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -8,6 +8,7 @@ import { R } from '../reasons.ts';
 import { renderTrust, type ShownTrust, trustJson } from '../render/trust.ts';
 import { addTrustMirror } from '../trust-mirror.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
+import { addTrustRoot } from '../trust-root.ts';
 
 interface ShowFlags extends TrustFlags {
   readonly warnDays: string;
@@ -39,6 +40,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--cache-dir <dir>', 'where verified trust metadata is kept')
     .action((options: TrustOptions) => pin(options, context));
   addTrustMirror(trust, context);
+  addTrustRoot(trust, context);
   addCarrying(trust, context);
 }
 

@@ -1,6 +1,13 @@
 /** What a TUF repository needs, and how long its signatures live. */
 import type { Clock } from '#base/clock';
 
+export const tufRoleNames = ['root', 'targets', 'snapshot', 'timestamp'] as const;
+export type TufRoleName = (typeof tufRoleNames)[number];
+/** Signed by keys that may lie in a safe. */
+export const OFFLINE_ROLES: readonly TufRoleName[] = ['root', 'targets'];
+/** Signed again and again without people. */
+export const ONLINE_ROLES: readonly TufRoleName[] = ['snapshot', 'timestamp'];
+
 export const DAY_MS = 86_400_000;
 
 export interface TufConfig {

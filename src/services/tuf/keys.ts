@@ -1,48 +1,92 @@
-/** The repository's keys: several for root and targets, one online key for snapshot and timestamp. */
+/** Keys of a TUF repository: those this machine holds, and how a public key stands in root.json. */
 import { readdir } from 'node:fs/promises';
 import { Key, Signature } from '@tufjs/models';
 import { toHex, utf8 } from '#base/bytes';
-import { publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { type PublicKey, publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { fail } from '#base/reason';
 import { fileKeyStore } from '#platform/key-store';
+import { OFFLINE_ROLES, ONLINE_ROLES, type TufRoleName } from './config.ts';
+import { R } from './reasons.ts';
 
 export interface TufKey {
-  readonly name: string;
   readonly id: string;
   /** As it stands in root.json. */
   readonly key: Key;
+}
+
+/** A key that signs. */
+export interface TufSigner extends TufKey {
+  /** Its file, without `.key`. */
+  readonly name: string;
   sign(data: Buffer): Signature;
 }
 
+/** What a folder holds; which of it signs what, the newest root says. */
 export interface KeyRing {
-  readonly root: readonly TufKey[];
-  readonly online: TufKey;
+  readonly held: readonly TufSigner[];
+  /** Makes one more key, durably. */
+  make(name: string): Promise<TufSigner>;
 }
 
-/** Opens the keys in `dir`; makes them when the folder is empty. */
-export async function openKeyRing(dir: string, rootCount: number): Promise<KeyRing> {
-  const names = await readdir(dir).catch(() => []);
-  const kept = names.flatMap((name) => /^(root-\d+)\.key$/.exec(name)?.[1] ?? []).sort();
-  const wanted =
-    kept.length > 0 ? kept : Array.from({ length: rootCount }, (_, index) => `root-${index + 1}`);
+export async function openKeyRing(dir: string): Promise<KeyRing> {
   const store = fileKeyStore(dir);
-  const open = async (name: string): Promise<TufKey> => tufKey(name, await store.openKey(name, 'p256'));
-  return { root: await Promise.all(wanted.map(open)), online: await open('online') };
+  const held: TufSigner[] = [];
+  const open = async (name: string): Promise<TufSigner> => {
+    const signer = tufSigner(name, await store.openKey(name, 'p256'));
+    held.push(signer);
+    return signer;
+  };
+  const names = await readdir(dir).catch(() => []);
+  for (const name of names.sort((a, b) => (a < b ? -1 : 1)))
+    if (name.endsWith('.key')) await open(name.slice(0, -'.key'.length));
+  return { held, make: async (name) => held.find((one) => one.name === name) ?? open(name) };
 }
 
-function tufKey(name: string, pair: Signer): TufKey {
-  const fields = {
-    keytype: 'ecdsa',
-    keyval: { public: publicKeyPem(pair.publicKey) as string },
-    scheme: 'ecdsa-sha2-nistp256',
-  };
-  const id = toHex(sha256(utf8(olpc(fields))));
-  return {
-    name,
-    id,
-    key: Key.fromJSON(id, fields),
-    sign: (data) => new Signature({ keyID: id, sig: toHex(pair.sign(data)) }),
-  };
+export function tufSigner(name: string, pair: Signer): TufSigner {
+  const { id, key } = tufKey(pair.publicKey);
+  return { name, id, key, sign: (data) => new Signature({ keyID: id, sig: toHex(pair.sign(data)) }) };
 }
+
+/** A P-256 or Ed25519 key as it stands in root.json; its id is the hash of that. Throws WB-1065 for others. */
+export function tufKey(publicKey: PublicKey): TufKey {
+  const fields = keyFields(publicKey);
+  const id = toHex(sha256(utf8(olpc(fields))));
+  return { id, key: Key.fromJSON(id, fields) };
+}
+
+function keyFields(publicKey: PublicKey) {
+  if (publicKey.kind === 'p256') {
+    const keyval = { public: publicKeyPem(publicKey) as string };
+    return { keytype: 'ecdsa', keyval, scheme: 'ecdsa-sha2-nistp256' };
+  }
+  if (publicKey.kind === 'ed25519') {
+    // The last 32 bytes of its SPKI are the key itself.
+    return { keytype: 'ed25519', keyval: { public: toHex(publicKey.spki.subarray(-32)) }, scheme: 'ed25519' };
+  }
+  throw fail(R.root, { expected: 'a P-256 or Ed25519 key', actual: publicKey.kind });
+}
+
+/** The keys of a new repository: several for root and targets, one online key for snapshot and timestamp. */
+export async function firstKeys(
+  ring: KeyRing,
+  rootCount: number,
+): Promise<Readonly<Record<TufRoleName, readonly TufKey[]>>> {
+  const root: TufKey[] = [];
+  for (let index = 1; index <= rootCount; index++) root.push(await ring.make(`root-${index}`));
+  const online = [await ring.make('online')];
+  return { root, targets: root, snapshot: online, timestamp: online };
+}
+
+/** A name no key has yet: `online-2`, `online-3`, … */
+export function nextName(ring: KeyRing, base: string): string {
+  for (let number = 2; ; number++) {
+    const name = `${base}-${number}`;
+    if (!ring.held.some((one) => one.name === name || one.name.startsWith(`${name}-`))) return name;
+  }
+}
+
+export const rolesOf = (kind: 'online' | 'root'): readonly TufRoleName[] =>
+  kind === 'online' ? ONLINE_ROLES : OFFLINE_ROLES;
 
 type Flat = string | { readonly [key: string]: Flat };
 

@@ -4,7 +4,8 @@ import { toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { sha256 } from '#base/crypto';
 import type { JsonValue } from '#formats/json';
-import type { KeyRing, TufKey } from './keys.ts';
+import { type TufRoleName, tufRoleNames } from './config.ts';
+import type { TufKey, TufSigner } from './keys.ts';
 
 export interface TufTarget {
   readonly name: string;
@@ -18,6 +19,12 @@ interface Common {
   readonly expires: number;
 }
 
+/** Who may sign a role, and how many must. */
+export interface RoleKeys {
+  readonly keys: readonly TufKey[];
+  readonly threshold: number;
+}
+
 const SPEC_VERSION = '1.0';
 const common = ({ version, expires }: Common) => ({
   version,
@@ -25,16 +32,24 @@ const common = ({ version, expires }: Common) => ({
   expires: rfc3339(expires),
 });
 
-export function rootMetadata(ring: KeyRing, threshold: number, about: Common): Uint8Array {
+export const roleKeys = (of: (role: TufRoleName) => RoleKeys): Record<TufRoleName, RoleKeys> =>
+  Object.fromEntries(tufRoleNames.map((role) => [role, of(role)])) as Record<TufRoleName, RoleKeys>;
+
+/** A root that nobody has signed yet. */
+export function newRoot(roles: Readonly<Record<TufRoleName, RoleKeys>>, about: Common): Root {
   const root = new Root({ ...common(about), keys: {}, consistentSnapshot: true });
-  for (const role of ['root', 'targets']) for (const { key } of ring.root) root.addKey(key, role);
-  for (const role of ['snapshot', 'timestamp']) root.addKey(ring.online.key, role);
+  for (const role of tufRoleNames) for (const { key } of roles[role].keys) root.addKey(key, role);
   const json = root.toJSON() as { roles: Record<string, { threshold: number }> };
-  for (const role of ['root', 'targets']) (json.roles[role] as { threshold: number }).threshold = threshold;
-  return signed(Root.fromJSON(json), ring.root);
+  for (const role of tufRoleNames)
+    (json.roles[role] as { threshold: number }).threshold = roles[role].threshold;
+  return Root.fromJSON(json);
 }
 
-export function targetsMetadata(ring: KeyRing, targets: readonly TufTarget[], about: Common): Uint8Array {
+export function targetsMetadata(
+  signers: readonly TufSigner[],
+  targets: readonly TufTarget[],
+  about: Common,
+): Uint8Array {
   const metadata = new Targets(common(about));
   for (const target of targets) {
     metadata.addTarget(
@@ -45,20 +60,29 @@ export function targetsMetadata(ring: KeyRing, targets: readonly TufTarget[], ab
       }),
     );
   }
-  return signed(metadata, ring.root);
+  return signed(metadata, signers);
 }
 
-export function snapshotMetadata(ring: KeyRing, targetsVersion: number, about: Common): Uint8Array {
+export function snapshotMetadata(
+  signers: readonly TufSigner[],
+  targetsVersion: number,
+  about: Common,
+): Uint8Array {
   const meta = { 'targets.json': new MetaFile({ version: targetsVersion }) };
-  return signed(new Snapshot({ ...common(about), meta }), [ring.online]);
+  return signed(new Snapshot({ ...common(about), meta }), signers);
 }
 
-export function timestampMetadata(ring: KeyRing, snapshotVersion: number, about: Common): Uint8Array {
+export function timestampMetadata(
+  signers: readonly TufSigner[],
+  snapshotVersion: number,
+  about: Common,
+): Uint8Array {
   const snapshotMeta = new MetaFile({ version: snapshotVersion });
-  return signed(new Timestamp({ ...common(about), snapshotMeta }), [ring.online]);
+  return signed(new Timestamp({ ...common(about), snapshotMeta }), signers);
 }
 
-function signed(body: Root | Targets | Snapshot | Timestamp, keys: readonly TufKey[]): Uint8Array {
+/** Signed metadata as it is published. */
+export function signed(body: Root | Targets | Snapshot | Timestamp, keys: readonly TufSigner[]): Uint8Array {
   const metadata = new Metadata(body);
   for (const key of keys) metadata.sign((data) => key.sign(data));
   return utf8(`${JSON.stringify(metadata.toJSON(), undefined, 1)}\n`);

@@ -32,4 +32,18 @@ export const R = defineReasons({
     summary: 'A target name is not a plain file name.',
     hint: 'use letters, digits, dot, underscore and hyphen',
   },
+  ceremony: {
+    code: 'WB-1064',
+    check: 'tuf.rootKeys',
+    side: 'usage',
+    summary: 'The root of a TUF repository has its keys elsewhere, so a new version cannot be signed here.',
+    hint: 'make it with waybill trust root next, have its holders sign it, and bring it with waybill trust root accept',
+  },
+  root: {
+    code: 'WB-1065',
+    check: 'tuf.root',
+    side: 'input',
+    summary: 'A root does not follow the one that is published.',
+    hint: 'see waybill trust root show: which version it is, who has signed and who is missing',
+  },
 });

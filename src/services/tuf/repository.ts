@@ -1,21 +1,38 @@
 /** A TUF repository that signs for itself: publish when targets change, renew before signatures expire. */
 import { join } from 'node:path';
+import { Metadata, type MetadataKind, type Root } from '@tufjs/models';
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail, WaybillError } from '#base/reason';
-import { unwrap } from '#base/result';
-import { isJsonObject, type JsonReader, own, parseJson, reader } from '#formats/json';
 import { openRepository } from '#trust';
-import { lifetimesDefault, type TufConfig, type TufLifetimes, type TufSelfCheck } from './config.ts';
-import { type KeyRing, openKeyRing } from './keys.ts';
 import {
-  rootMetadata,
+  lifetimesDefault,
+  type TufConfig,
+  type TufLifetimes,
+  type TufRoleName,
+  type TufSelfCheck,
+} from './config.ts';
+import {
+  firstKeys,
+  type KeyRing,
+  nextName,
+  openKeyRing,
+  rolesOf,
+  type TufKey,
+  type TufSigner,
+} from './keys.ts';
+import {
+  newRoot,
+  roleKeys,
+  signed,
   snapshotMetadata,
   type TufTarget,
   targetsMetadata,
   timestampMetadata,
 } from './metadata.ts';
+import { type Current, isSame, keptTargets, readCurrent, type SignedRole, signedRoles } from './published.ts';
 import { R } from './reasons.ts';
+import { followingRoot, rootIn } from './roots.ts';
 import { type Files, openTufStore, type TufStore, targetName } from './store.ts';
 
 export interface TufStatus {
@@ -24,8 +41,10 @@ export interface TufStatus {
   readonly snapshotVersion: number;
   readonly targetsVersion: number;
   /** Milliseconds since the epoch, by role. */
-  readonly expires: Readonly<Record<'root' | 'targets' | 'snapshot' | 'timestamp', number>>;
+  readonly expires: Readonly<Record<TufRoleName, number>>;
   readonly targets: readonly string[];
+  /** False when the root's keys lie elsewhere: it is renewed by a ceremony. */
+  readonly canSignRoot: boolean;
 }
 
 export interface Tuf {
@@ -33,24 +52,31 @@ export interface Tuf {
   publish(targets: readonly TufTarget[]): Promise<boolean>;
   /** Signs again what has lived half its time. Returns the roles signed. */
   renew(): Promise<readonly string[]>;
+  /** Gives the online roles, or root and targets, new keys. Throws WB-1064 without enough root keys here. */
+  rotate(kind: 'online' | 'root'): Promise<number>;
+  /** Publishes a root that was signed elsewhere. Throws WB-1065 when it does not follow, WB-1061 without our keys. */
+  accept(root: Uint8Array): Promise<number>;
   /** A published file by its path below the mirror. */
   read(path: string): Promise<Uint8Array | undefined>;
   /** The first root: what clients pin. */
   initialRoot(): Promise<Uint8Array>;
+  /** The newest root, undefined before anything was published. */
+  newestRoot(): Promise<Uint8Array | undefined>;
   status(): Promise<TufStatus | undefined>;
   close(): Promise<void>;
 }
 
-/** What is published now. */
-interface Current {
-  readonly root: JsonReader;
-  readonly targets: JsonReader;
-  readonly snapshot: JsonReader;
-  readonly timestamp: JsonReader;
+/** What the next publication changes; what depends on it follows. */
+interface Change {
+  /** The root from now on, and its bytes when it is new. */
+  readonly root: Root;
+  readonly rootBytes?: Uint8Array;
+  readonly targets?: readonly TufTarget[];
+  readonly again?: ReadonlySet<SignedRole>;
 }
 
 export async function createTuf(config: TufConfig): Promise<Tuf> {
-  const ring = await openKeyRing(join(config.dir, 'keys'), config.rootKeys ?? 3);
+  const ring = await openKeyRing(join(config.dir, 'keys'));
   const repository = new Repository(config, ring, openTufStore(config.dir));
   await repository.requireOwnKeys();
   return repository;
@@ -81,6 +107,11 @@ class Repository implements Tuf {
     return root;
   }
 
+  async newestRoot(): Promise<Uint8Array | undefined> {
+    const version = await this.#store.latestRoot();
+    return version === 0 ? undefined : this.#store.read(`${version}.root.json`);
+  }
+
   publish(targets: readonly TufTarget[]): Promise<boolean> {
     return this.#inTurn(() => this.#publish(targets));
   }
@@ -89,38 +120,63 @@ class Repository implements Tuf {
     return this.#inTurn(() => this.#renew());
   }
 
+  rotate(kind: 'online' | 'root'): Promise<number> {
+    return this.#inTurn(() => this.#rotate(kind));
+  }
+
+  accept(root: Uint8Array): Promise<number> {
+    return this.#inTurn(() => this.#accept(root));
+  }
+
   async close(): Promise<void> {
     await this.#tail;
   }
 
   async status(): Promise<TufStatus | undefined> {
-    const now = await this.#current();
-    if (now === undefined) return undefined;
+    const [now, root] = await Promise.all([readCurrent(this.#store), this.#root()]);
+    if (now === undefined || root === undefined) return undefined;
     return {
-      rootVersion: now.root.integer('version'),
+      rootVersion: root.version,
       timestampVersion: now.timestamp.integer('version'),
       snapshotVersion: now.snapshot.integer('version'),
       targetsVersion: now.targets.integer('version'),
       expires: {
-        root: now.root.time('expires'),
+        root: Date.parse(root.expires),
         targets: now.targets.time('expires'),
         snapshot: now.snapshot.time('expires'),
         timestamp: now.timestamp.time('expires'),
       },
       targets: Object.keys(now.targets.child('targets').object),
+      canSignRoot: this.#canSign(root, 'root'),
     };
   }
 
   /** Throws WB-1061 when the newest root names other keys: signing with ours would publish nonsense. */
   async requireOwnKeys(): Promise<void> {
-    const version = await this.#store.latestRoot();
-    if (version === 0) return;
-    const root = await this.#signed(`${version}.root.json`);
-    const named = new Set(Object.keys(root.child('keys').object));
-    const missing = [...this.#ring.root, this.#ring.online].filter((key) => !named.has(key.id));
+    const root = await this.#root();
+    if (root !== undefined) this.#requireSigners(root);
+  }
+
+  #requireSigners(root: Root): void {
+    const missing = signedRoles.filter((role) => !this.#canSign(root, role));
     if (missing.length === 0) return;
-    const actual = `${missing.map((key) => key.name).join(', ')} not among them`;
-    throw fail(R.keys, { expected: `the keys of root version ${version}`, actual });
+    const actual = `not enough for ${missing.join(', ')}`;
+    throw fail(R.keys, { expected: `the keys of root version ${root.version}`, actual });
+  }
+
+  #signers(root: Root, role: TufRoleName): readonly TufSigner[] {
+    const ids = new Set(root.roles[role]?.keyIDs);
+    return this.#ring.held.filter(({ id }) => ids.has(id));
+  }
+
+  #canSign(root: Root, role: TufRoleName): boolean {
+    return this.#signers(root, role).length >= (root.roles[role]?.threshold ?? Infinity);
+  }
+
+  /** The newest root, read from what is published. */
+  async #root(): Promise<Root | undefined> {
+    const bytes = await this.newestRoot();
+    return bytes === undefined ? undefined : rootIn(bytes).signed;
   }
 
   async #publish(targets: readonly TufTarget[]): Promise<boolean> {
@@ -128,76 +184,146 @@ class Repository implements Tuf {
       if (targetName.test(name)) continue;
       throw fail(R.targetName, { expected: 'a plain file name', actual: JSON.stringify(name) });
     }
-    const now = await this.#current();
+    const now = await readCurrent(this.#store);
     if (now !== undefined && isSame(now.targets, targets)) return false;
-    const at = this.#config.clock.now();
-    const expires = (role: keyof TufLifetimes): number => at + this.#lifetimes[role];
-    const next = (role: keyof Current): number => (now?.[role].integer('version') ?? 0) + 1;
-    const files = new Map<string, Uint8Array>();
-    if (now === undefined) files.set('1.root.json', this.#root(1));
-    for (const { name, bytes } of targets) files.set(`targets/${toHex(sha256(bytes))}.${name}`, bytes);
-    const [targetsV, snapshotV, timestampV] = [next('targets'), next('snapshot'), next('timestamp')];
-    const about = { version: targetsV, expires: expires('targets') };
-    files.set(`${targetsV}.targets.json`, targetsMetadata(this.#ring, targets, about));
-    files.set(
-      `${snapshotV}.snapshot.json`,
-      snapshotMetadata(this.#ring, targetsV, { version: snapshotV, expires: expires('snapshot') }),
-    );
-    files.set(
-      'timestamp.json',
-      timestampMetadata(this.#ring, snapshotV, { version: timestampV, expires: expires('timestamp') }),
-    );
-    await this.#commit(
-      files,
-      targets.map((target) => target.name),
-    );
+    const root = await this.#root();
+    await this.#commit(now, root === undefined ? { ...(await this.#first()), targets } : { root, targets });
     return true;
   }
 
+  async #first(): Promise<Pick<Change, 'root' | 'rootBytes'>> {
+    const keys = await firstKeys(this.#ring, this.#config.rootKeys ?? 3);
+    const threshold = (role: TufRoleName): number =>
+      role === 'root' || role === 'targets' ? (this.#config.threshold ?? 2) : 1;
+    const roles = roleKeys((role) => ({ keys: keys[role], threshold: threshold(role) }));
+    const root = newRoot(roles, { version: 1, expires: this.#until('root') });
+    return { root, rootBytes: signed(root, this.#signers(root, 'root')) };
+  }
+
   async #renew(): Promise<readonly string[]> {
-    const now = await this.#current();
-    if (now === undefined) return [];
+    const [now, before] = await Promise.all([readCurrent(this.#store), this.#root()]);
+    if (now === undefined || before === undefined) return [];
     const at = this.#config.clock.now();
-    const isDue = (role: keyof Current): boolean =>
-      now[role].time('expires') - at < this.#lifetimes[role] / 2;
-    const version = (role: keyof Current): number => now[role].integer('version');
-    const files = new Map<string, Uint8Array>();
-    const renewed: string[] = [];
-    if (isDue('root')) {
-      files.set(`${version('root') + 1}.root.json`, this.#root(version('root') + 1));
-      renewed.push('root');
+    const isOld = (expires: number, role: TufRoleName): boolean => expires - at < this.#lifetimes[role] / 2;
+    const isRootDue = isOld(Date.parse(before.expires), 'root') && this.#canSign(before, 'root');
+    const change: Change = isRootDue ? this.#nextRoot(before, {}) : { root: before };
+    const again = new Set<SignedRole>();
+    for (const role of signedRoles) {
+      // A crash between a new root and what its new keys sign leaves metadata of the old ones.
+      const isDue = isOld(now[role].time('expires'), role) || !(await this.#isSigned(change.root, role, now));
+      if (isDue) again.add(role);
     }
+    const due = [...(isRootDue ? ['root'] : []), ...again];
+    if (due.length > 0) await this.#commit(now, { ...change, again });
+    return due;
+  }
+
+  async #rotate(kind: 'online' | 'root'): Promise<number> {
+    const [now, before] = await Promise.all([readCurrent(this.#store), this.#root()]);
+    if (now === undefined || before === undefined) {
+      throw fail(R.notFound, { expected: 'a repository', actual: 'nothing published' });
+    }
+    if (!this.#canSign(before, 'root')) {
+      const expected = `${before.roles['root']?.threshold} keys of the root`;
+      const actual = `${this.#signers(before, 'root').length} here`;
+      throw fail(R.ceremony, { expected, actual });
+    }
+    const base = nextName(this.#ring, kind);
+    const count = kind === 'online' ? 1 : (before.roles['root']?.keyIDs.length ?? 1);
+    const made: TufKey[] = [];
+    for (let index = 1; index <= count; index++) {
+      made.push(await this.#ring.make(kind === 'online' ? base : `${base}-${index}`));
+    }
+    const change = this.#nextRoot(before, Object.fromEntries(rolesOf(kind).map((role) => [role, made])));
+    const again = new Set(signedRoles.filter((role) => rolesOf(kind).includes(role)));
+    await this.#commit(now, { ...change, again });
+    return change.root.version;
+  }
+
+  async #accept(bytes: Uint8Array): Promise<number> {
+    const [now, before] = [await readCurrent(this.#store), await this.newestRoot()];
+    if (now === undefined || before === undefined) {
+      throw fail(R.notFound, { expected: 'a repository', actual: 'nothing published' });
+    }
+    const next = followingRoot(rootIn(before), bytes);
+    this.#requireSigners(next);
+    const again = new Set<SignedRole>();
+    for (const role of signedRoles) if (!(await this.#isSigned(next, role, now))) again.add(role);
+    await this.#commit(now, { root: next, rootBytes: bytes, again });
+    return next.version;
+  }
+
+  /** The next version with other keys where some are given, signed by the old root's keys and its own. */
+  #nextRoot(
+    before: Root,
+    keys: Partial<Record<TufRoleName, readonly TufKey[]>>,
+  ): { readonly root: Root; readonly rootBytes: Uint8Array } {
+    const kept = (role: TufRoleName): readonly TufKey[] =>
+      (before.roles[role]?.keyIDs ?? []).flatMap((id) => {
+        const key = before.keys[id];
+        return key === undefined ? [] : [{ id, key }];
+      });
+    const roles = roleKeys((role) => ({
+      keys: keys[role] ?? kept(role),
+      threshold: before.roles[role]?.threshold ?? 1,
+    }));
+    const root = newRoot(roles, { version: before.version + 1, expires: this.#until('root') });
+    const signers = new Set([...this.#signers(before, 'root'), ...this.#signers(root, 'root')]);
+    return { root, rootBytes: signed(root, [...signers]) };
+  }
+
+  #until(role: TufRoleName): number {
+    return this.#config.clock.now() + this.#lifetimes[role];
+  }
+
+  async #isSigned(root: Root, role: SignedRole, now: Current): Promise<boolean> {
+    const prefix = role === 'timestamp' ? '' : `${now[role].integer('version')}.`;
+    const bytes = await this.#store.read(`${prefix}${role}.json`);
+    if (bytes === undefined) return false;
+    const json = JSON.parse(Buffer.from(bytes).toString()) as never;
+    try {
+      new Metadata(root).verifyDelegate(role, Metadata.fromJSON(role as MetadataKind.Targets, json));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Publishes a change and what follows from it. Nothing is visible before the whole has verified. */
+  async #commit(now: Current | undefined, change: Change): Promise<void> {
+    const { root, rootBytes, again = new Set() } = change;
+    const files = new Map<string, Uint8Array>();
+    if (rootBytes !== undefined) files.set(`${root.version}.root.json`, rootBytes);
+    const version = (role: SignedRole): number => now?.[role].integer('version') ?? 0;
+    const about = (role: SignedRole) => ({ version: version(role) + 1, expires: this.#until(role) });
+    const listed =
+      change.targets ??
+      (again.has('targets') && now !== undefined ? await keptTargets(this.#store, now.targets) : undefined);
     let targetsV = version('targets');
-    if (isDue('targets')) {
+    if (listed !== undefined) {
+      for (const { name, bytes } of listed) files.set(`targets/${toHex(sha256(bytes))}.${name}`, bytes);
       targetsV += 1;
-      const about = { version: targetsV, expires: at + this.#lifetimes.targets };
-      const kept = await this.#keptTargets(now.targets);
-      files.set(`${targetsV}.targets.json`, targetsMetadata(this.#ring, kept, about));
-      renewed.push('targets');
+      files.set(
+        `${targetsV}.targets.json`,
+        targetsMetadata(this.#signers(root, 'targets'), listed, about('targets')),
+      );
     }
     let snapshotV = version('snapshot');
-    if (isDue('snapshot') || targetsV !== version('targets')) {
+    if (listed !== undefined || again.has('snapshot')) {
       snapshotV += 1;
-      const about = { version: snapshotV, expires: at + this.#lifetimes.snapshot };
-      files.set(`${snapshotV}.snapshot.json`, snapshotMetadata(this.#ring, targetsV, about));
-      renewed.push('snapshot');
+      const signers = this.#signers(root, 'snapshot');
+      files.set(`${snapshotV}.snapshot.json`, snapshotMetadata(signers, targetsV, about('snapshot')));
     }
-    if (isDue('timestamp') || snapshotV !== version('snapshot')) {
-      const about = { version: version('timestamp') + 1, expires: at + this.#lifetimes.timestamp };
-      files.set('timestamp.json', timestampMetadata(this.#ring, snapshotV, about));
-      renewed.push('timestamp');
+    if (snapshotV !== version('snapshot') || again.has('timestamp')) {
+      const signers = this.#signers(root, 'timestamp');
+      files.set('timestamp.json', timestampMetadata(signers, snapshotV, about('timestamp')));
     }
-    if (renewed.length > 0) await this.#commit(files, Object.keys(now.targets.child('targets').object));
-    return renewed;
+    const names = listed?.map(({ name }) => name) ?? Object.keys(now?.targets.child('targets').object ?? {});
+    await this.#check(files, names);
+    await this.#store.write(files);
   }
 
-  #root(version: number): Uint8Array {
-    const expires = this.#config.clock.now() + this.#lifetimes.root;
-    return rootMetadata(this.#ring, this.#config.threshold ?? 2, { version, expires });
-  }
-
-  /** Nothing is visible to clients before the whole has verified from the first root. */
-  async #commit(files: Files, targetNames: readonly string[]): Promise<void> {
+  async #check(files: Files, targetNames: readonly string[]): Promise<void> {
     const read = async (path: string): Promise<Uint8Array | undefined> =>
       files.get(path) ?? this.#store.read(path);
     const root = await read('1.root.json');
@@ -209,37 +335,6 @@ class Repository implements Tuf {
       const { expected, actual } = error.reason;
       throw fail(R.selfCheck, { expected, actual }, error);
     }
-    await this.#store.write(files);
-  }
-
-  async #current(): Promise<Current | undefined> {
-    if ((await this.#store.read('timestamp.json')) === undefined) return undefined;
-    const timestamp = await this.#signed('timestamp.json');
-    const snapshotV = timestamp.child('meta').child('snapshot.json').integer('version');
-    const snapshot = await this.#signed(`${snapshotV}.snapshot.json`);
-    const targetsV = snapshot.child('meta').child('targets.json').integer('version');
-    const targets = await this.#signed(`${targetsV}.targets.json`);
-    const root = await this.#signed(`${await this.#store.latestRoot()}.root.json`);
-    return { root, targets, snapshot, timestamp };
-  }
-
-  async #signed(path: string): Promise<JsonReader> {
-    const bytes = await this.#store.read(path);
-    if (bytes === undefined) throw fail(R.notFound, { expected: path, actual: 'not there' });
-    return reader(unwrap(parseJson(bytes)), path).child('signed');
-  }
-
-  async #keptTargets(metadata: JsonReader): Promise<TufTarget[]> {
-    const listed = metadata.child('targets');
-    return Promise.all(
-      Object.keys(listed.object).map(async (name) => {
-        const hash = listed.child(name).child('hashes').string('sha256');
-        const bytes = await this.#store.read(`targets/${hash}.${name}`);
-        if (bytes === undefined) throw fail(R.notFound, { expected: `target ${name}`, actual: 'not there' });
-        const custom = own(listed.child(name).object, 'custom');
-        return { name, bytes, ...(isJsonObject(custom) ? { custom } : {}) };
-      }),
-    );
   }
 
   #inTurn<T>(body: () => Promise<T>): Promise<T> {
@@ -247,21 +342,6 @@ class Repository implements Tuf {
     this.#tail = turn.catch(() => {});
     return turn;
   }
-}
-
-function isSame(metadata: JsonReader, targets: readonly TufTarget[]): boolean {
-  const listed = metadata.child('targets');
-  const names = Object.keys(listed.object);
-  if (names.length !== targets.length) return false;
-  return targets.every(({ name, bytes, custom }) => {
-    if (!listed.has(name)) return false;
-    const entry = listed.child(name);
-    const kept = own(entry.object, 'custom');
-    return (
-      entry.child('hashes').string('sha256') === toHex(sha256(bytes)) &&
-      JSON.stringify(kept) === JSON.stringify(custom)
-    );
-  });
 }
 
 const checkWithClient: TufSelfCheck = async (root, read, targetNames) => {
