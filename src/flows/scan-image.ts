@@ -1,11 +1,9 @@
 /** An image by name, or an SBOM, → what is known to be wrong with what is inside. */
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '#base/brand';
-import { utf8 } from '#base/bytes';
 import { limits } from '#base/limits';
-import { fail, type Reason } from '#base/reason';
+import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import type { JsonObject } from '#formats/json';
 import type { Platform } from '#formats/oci';
 import type { Sbom } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
@@ -13,31 +11,35 @@ import type { Registry } from '#oci';
 import { readFileLimited } from '#platform/files';
 import {
   type AdvisoryDatabase,
-  cosignVulnPredicate,
-  type GateOptions,
-  judge,
   loadDatabase,
   loadRecords,
   matchPackages,
   memoryDatabase,
   scanReasons as R,
-  type ReportOptions,
-  SCAN_SCHEMA,
+  type RefineOptions,
+  refine,
   type ScanResult,
-  sarifReport,
-  scanJson,
-  scanTable,
 } from '#scan';
-
-export const scanFormats = ['table', 'json', 'cosign-vuln', 'sarif'] as const;
-export type ScanFormat = (typeof scanFormats)[number];
+import type { DatabaseTrust } from './scan-database.ts';
+import { defaultDatabase } from './scan-place.ts';
 
 /** The sample that comes with waybill. */
 export const sampleFolder: string = fileURLToPath(new URL('../../demo/advisories', import.meta.url));
 
-/** The database file given; without one the sample, held in memory and marked as what it is. */
-export async function openAdvisories(file: string | undefined): Promise<AdvisoryDatabase> {
-  if (file !== undefined) return loadDatabase(file);
+/**
+ * The database file given, else the one of the environment or of `db update`, whose signature is verified where
+ * trust is given; without any, the sample, held in memory and marked as what it is.
+ */
+export async function openAdvisories(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  trust?: DatabaseTrust,
+): Promise<AdvisoryDatabase> {
+  const file = given ?? defaultDatabase(env);
+  if (file !== undefined) {
+    if (trust === undefined) return loadDatabase(file);
+    return await (await import('./scan-database.ts')).openTrustedDatabase(file, trust);
+  }
   const { records } = await loadRecords([sampleFolder]);
   const times = records.map((record) => Date.parse(record.modified ?? '')).filter(Number.isFinite);
   // The sample is as old as its newest record, whenever it is read.
@@ -51,6 +53,13 @@ export interface ScanImageOptions {
   readonly onLayer?: (done: number, of: number) => void;
   /** The image an SBOM must be about. */
   readonly expectDigest?: Digest;
+  /** What people decided about findings. */
+  readonly refine: RefineOptions;
+}
+
+export interface Scanned {
+  readonly sbom: Sbom;
+  readonly result: ScanResult;
 }
 
 /** `sbom:FILE` is read; everything else is an image, which is catalogued first. */
@@ -59,13 +68,21 @@ export async function scanTarget(
   target: string,
   database: AdvisoryDatabase,
   options: ScanImageOptions,
-): Promise<ScanResult> {
-  const sbom = await targetSbom(registry, target, options);
+): Promise<Scanned> {
+  return scanSbom(await targetSbom(registry, target, options), database, options);
+}
+
+/** An SBOM that was read or made before. */
+export function scanSbom(
+  sbom: Sbom,
+  database: AdvisoryDatabase,
+  options: Pick<ScanImageOptions, 'expectDigest' | 'refine'>,
+): Scanned {
   const { digest } = sbom.subject;
   if (options.expectDigest !== undefined && digest !== options.expectDigest) {
     throw fail(R.subject, { expected: `an SBOM of ${options.expectDigest}`, actual: digest ?? 'no digest' });
   }
-  return matchPackages(sbom, database);
+  return { sbom, result: refine(matchPackages(sbom, database), sbom, options.refine) };
 }
 
 async function targetSbom(
@@ -77,31 +94,8 @@ async function targetSbom(
     return unwrap(parseSbom(await readFileLimited(target.slice(5), limits.sbomBytes)));
   }
   // Cataloguers and their parsers are loaded only when there is an image to look into.
-  const { sbomImage } = await import('./sbom-image.ts');
+  const { folderOf, sbomFolder, sbomImage } = await import('./sbom-image.ts');
+  const folder = folderOf(target);
+  if (folder !== undefined) return (await sbomFolder(folder, options)).sbom;
   return (await sbomImage(await registry(), target, options)).sbom;
-}
-
-export const judgeScan = (result: ScanResult, options: GateOptions): readonly Reason[] =>
-  judge(result, options);
-
-export function parseScanFormat(text: string): ScanFormat {
-  const found = scanFormats.find((format) => format === text);
-  if (found !== undefined) return found;
-  throw fail(R.format, { expected: scanFormats.join(', '), actual: JSON.stringify(text) });
-}
-
-/** The result as a document. */
-export function scanDocument(result: ScanResult, format: ScanFormat, options: ReportOptions): Uint8Array {
-  if (format === 'table') return utf8(`${scanTable(result, options.finishedMs)}\n`);
-  return utf8(`${JSON.stringify(scanValue(result, format, options))}\n`);
-}
-
-function scanValue(
-  result: ScanResult,
-  format: Exclude<ScanFormat, 'table'>,
-  options: ReportOptions,
-): JsonObject {
-  if (format === 'cosign-vuln') return cosignVulnPredicate(result, options);
-  if (format === 'sarif') return sarifReport(result, options.version);
-  return { schema: SCAN_SCHEMA, ...scanJson(result, options) };
 }

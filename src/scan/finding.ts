@@ -1,6 +1,8 @@
 /** What a scan finds, and everything that keeps "nothing found" from meaning "nothing wrong". */
 import type { Sbom, SbomPackage, Unknown } from '#formats/sbom';
 import type { DatabaseInfo, Epss, FixState, KnownExploited } from './database/index.ts';
+import type { EndOfLife } from './rules/end-of-life.ts';
+import type { LicenseFinding } from './rules/licenses.ts';
 import { type Rating, severityRank } from './severity.ts';
 
 export interface Finding {
@@ -78,6 +80,10 @@ export interface ScanResult {
   readonly undetermined: readonly Undetermined[];
   readonly coverage: readonly Coverage[];
   readonly unknowns: readonly Unknown[];
+  /** Packages whose licences the policy of the scan does not accept. */
+  readonly licenses: readonly LicenseFinding[];
+  /** The release of the operating system, when nobody repairs it for free any more. */
+  readonly endOfLife?: EndOfLife;
   /** Said with every result: rules that ran out, documents that did not apply. */
   readonly notes: readonly string[];
 }

@@ -5,23 +5,55 @@ import { R } from './reasons.ts';
 import { type Severity, severityRank } from './severity.ts';
 
 export interface GateOptions {
-  /** Findings of this severity or worse fail. */
-  readonly failOn: Severity;
+  /** Findings of this severity or worse fail; absent: findings never do. */
+  readonly failOn?: Severity;
   readonly allowSampleDb?: boolean;
   /** Every unknown fails, not only those that hide the operating system. */
   readonly failOnUnknown?: boolean;
+  /** A database older than this fails, in milliseconds; needs `nowMs`. */
+  readonly maxDbAgeMs?: number;
+  readonly nowMs?: number;
+  readonly failOnEndOfLife?: boolean;
 }
 
 /** Why the scan fails; empty when it passes. A severity that is not known never counts as harmless or as high. */
 export function judge(result: ScanResult, options: GateOptions): readonly Reason[] {
   return [
     ...judgeSeverity(result, options),
-    ...judgeSample(result, options),
-    ...judgeUnknown(result, options),
+    ...(options.failOn === undefined ? [] : judgeSample(result, options)),
+    ...(options.failOn === undefined && options.failOnUnknown !== true ? [] : judgeUnknown(result, options)),
+    ...judgeAge(result, options),
+    ...judgeLicenses(result),
+    ...judgeEndOfLife(result, options),
   ];
 }
 
+function judgeAge({ database }: ScanResult, { maxDbAgeMs, nowMs }: GateOptions): Reason[] {
+  if (maxDbAgeMs === undefined || nowMs === undefined) return [];
+  const age = nowMs - database.builtMs;
+  if (age <= maxDbAgeMs) return [];
+  const days = (ms: number): string => `${(ms / 86_400_000).toFixed(1)} days`;
+  const actual = `built ${days(age)} ago (${new Date(database.builtMs).toISOString()})`;
+  return [reason(R.gateAge, { expected: `a database of at most ${days(maxDbAgeMs)}`, actual })];
+}
+
+function judgeLicenses({ licenses }: ScanResult): Reason[] {
+  if (licenses.length === 0) return [];
+  const shown = licenses.slice(0, 5).map((one) => `${one.package.name}: ${one.reason}`);
+  const more = licenses.length > shown.length ? ` and ${licenses.length - shown.length} more` : '';
+  return [
+    reason(R.gateLicense, { expected: 'accepted licences only', actual: `${shown.join('; ')}${more}` }),
+  ];
+}
+
+function judgeEndOfLife({ endOfLife }: ScanResult, { failOnEndOfLife }: GateOptions): Reason[] {
+  if (endOfLife === undefined || failOnEndOfLife !== true) return [];
+  const actual = `${endOfLife.distro}, ended ${endOfLife.date}`;
+  return [reason(R.gateEndOfLife, { expected: 'a release that is still repaired', actual })];
+}
+
 function judgeSeverity(result: ScanResult, { failOn }: GateOptions): Reason[] {
+  if (failOn === undefined) return [];
   const bad = result.findings.filter((one) => severityRank(one.rating.severity) >= severityRank(failOn));
   if (bad.length === 0) return [];
   const shown = bad.slice(0, 5).map((one) => `${one.id} in ${one.package.name} ${one.package.version}`);

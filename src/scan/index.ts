@@ -17,15 +17,25 @@ export { type GateOptions, judge } from './gate.ts';
 export { matchPackages } from './match.ts';
 export { type AffectedResult, evaluate } from './range.ts';
 export { R as scanReasons } from './reasons.ts';
-export {
-  cosignVulnPredicate,
-  countBySeverity,
-  type ReportOptions,
-  SCAN_SCHEMA,
-  scanJson,
-  scanTable,
-} from './report.ts';
-export { sarifReport } from './sarif.ts';
+export { cycloneDxVex } from './reports/cyclonedx.ts';
+export { githubSnapshot, gitlabReport } from './reports/forges.ts';
+export { grypeReport } from './reports/grype.ts';
+export { scanJson } from './reports/json.ts';
+export { junitReport } from './reports/junit.ts';
+export { markdownReport } from './reports/markdown.ts';
+export { openVexReport } from './reports/openvex.ts';
+export { countBySeverity, type ReportOptions, SCAN_SCHEMA } from './reports/options.ts';
+export { sarifReport } from './reports/sarif.ts';
+export { scanTable } from './reports/table.ts';
+export { cosignVulnPredicate, trivyReport, vulnPredicate } from './reports/trivy.ts';
+export type { IgnoreRule } from './rules/ignore.ts';
+export type { LicensePolicy } from './rules/licenses.ts';
+export { baselineKey, type RefineOptions, refine } from './rules/refine.ts';
+export type { VexFile } from './rules/vex.ts';
 export { parseThreshold, type Rating, type Severity, severities, severityRank } from './severity.ts';
 export { type BoundOptions, boundOrderOf, type MissingEpoch } from './versions/bounds.ts';
 export { orderOf, type VersionOrder } from './versions/index.ts';
+
+/** Readers of ignore files; loaded on demand, because they bring a YAML parser. */
+export const ignoreFiles = (): Promise<typeof import('./rules/ignore-files.ts')> =>
+  import('./rules/ignore-files.ts');

@@ -36,6 +36,7 @@ export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResul
     undetermined: scan.undetermined,
     coverage,
     unknowns: sbom.unknowns,
+    licenses: [],
     notes: [],
   };
 }

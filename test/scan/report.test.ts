@@ -66,7 +66,7 @@ const options = {
 test('the table shows findings, coverage, unknowns and the age of the database, without terminal escapes', () => {
   const text = scanTable(result(), options.finishedMs);
   assert.ok(!/[\u0000-\u0009\u000b-\u001f]/.test(text));
-  assert.match(text, /CRITICAL\s+x\s+1\.0\.0\s+2\.0\.0\s+npm\s+CVE-2024-1/);
+  assert.match(text, /CRITICAL\s+9\.8\s+x\s+1\.0\.0\s+2\.0\.0\s+npm\s+CVE-2024-1/);
   assert.match(text, /\(cargo\)|crates\.io: 1 packages, NOT COVERED/);
   assert.match(text, /1 parts of the image could not be read/);
   assert.match(text, /built 10 days ago/);

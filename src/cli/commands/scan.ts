@@ -1,95 +1,244 @@
 /** `waybill scan IMAGE|sbom:FILE`: known vulnerabilities of what is inside, and a gate. */
 import type { Command } from 'commander';
-import type { Reason } from '#base/reason';
-import type { ReportOptions } from '#scan';
+import { fail, type Reason } from '#base/reason';
+import type { Scanned } from '#flows/scan-image';
+import type { AdvisoryDatabase, GateOptions, RefineOptions, ReportOptions } from '#scan';
 import type { CliContext } from '../context.ts';
+import { type DatabaseTrustFlags, databaseTrustFor, withDatabaseTrustOptions } from '../database-options.ts';
+import { addIdentityOptions, type IdentityFlags, requirementsFor } from '../identity-options.ts';
 import { outputsFrom } from '../output-options.ts';
+import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
 import { collect } from '../sign-options.ts';
+import { addTrustOptions, type TrustFlags, trustFor } from '../trust-options.ts';
 import { packageVersion } from '../version.ts';
 
-interface Flags extends RegistryFlags {
+interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustFlags {
   readonly output: readonly string[];
   readonly db?: string;
   readonly failOn?: string;
   readonly allowSampleDb?: boolean;
   readonly failOnUnknown?: boolean;
+  readonly failOnEol?: boolean;
+  readonly maxDbAge?: string;
   readonly expectDigest?: string;
   readonly platform?: string;
+  readonly attested?: boolean;
+  readonly vex: readonly string[];
+  readonly ignoreFile: readonly string[];
+  readonly baseline?: string;
+  readonly onlyFixed?: boolean;
+  readonly onlyNotfixed?: boolean;
+  readonly ignoreStates?: string;
+  readonly allowLicense?: string;
+  readonly denyLicense?: string;
+  readonly showSuppressed?: boolean;
 }
 
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('scan')
     .description('match what is inside against known vulnerabilities')
-    .argument('<target>', 'image reference, oci:DIR[:tag], or sbom:FILE')
+    .argument('<target>', 'image reference, oci:DIR[:tag], dir:PATH, or sbom:FILE')
     .option(
       '-o, --output <format[=file]>',
-      'table (default), json, cosign-vuln or sarif; may be given several times',
+      'table (default), json, sarif, cyclonedx-vex, openvex, junit, markdown, cosign-vuln, cosign-vuln-grype, trivy-json, grype-json, github, gitlab; may be given several times',
       collect,
       [],
     )
-    .option('--db <file>', 'advisory database (default: WAYBILL_DB, else the sample)')
+    .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)')
+    .option('--attested', 'scan the attested SBOM of the image, verified first (needs an identity or --key)')
     .option('--fail-on <severity>', 'exit 2 on findings of low, medium, high, critical or worse')
     .option('--allow-sample-db', 'let --fail-on pass on the sample that comes with waybill')
-    .option('--fail-on-unknown', 'with --fail-on: also fail on anything unread, uncovered or not comparable')
+    .option('--fail-on-unknown', 'exit 2 on anything unread, uncovered or not comparable')
+    .option('--fail-on-eol', 'exit 2 when the operating system is repaired by nobody any more')
+    .option('--max-db-age <time>', 'exit 2 when the database is older, as 3d or 12h')
+    .option('--vex <file>', 'OpenVEX, CSAF or CycloneDX statements (repeatable)', collect, [])
+    .option('--ignore-file <file>', 'ignore rules: own, .trivyignore, .grype.yaml (repeatable)', collect, [])
+    .option('--baseline <file>', 'take off what this earlier scan (-o json) knew')
+    .option('--only-fixed', 'only findings with a fix')
+    .option('--only-notfixed', 'only findings without a fix')
+    .option('--ignore-states <list>', 'take off findings in these states: fixed,not-fixed,wont-fix,unknown')
+    .option('--allow-license <list>', 'exit 2 on packages under any other licence (SPDX ids, prefix*, none)')
+    .option('--deny-license <list>', 'exit 2 on packages that can only be had under these')
+    .option('--show-suppressed', 'show in the table what was taken off')
     .option('--expect-digest <digest>', 'refuse an SBOM of another image')
     .option('--platform <os/arch>', 'image of this platform in an index');
-  withRegistryOptions(command).action((target: string, flags: Flags) => scan(target, flags, context));
+  withDatabaseTrustOptions(withRegistryOptions(addTrustOptions(addIdentityOptions(command)))).action(
+    (target: string, flags: Flags) => scan(target, flags, context),
+  );
 }
 
 async function scan(target: string, flags: Flags, context: CliContext): Promise<void> {
-  const [flow, { parseThreshold, SCAN_SCHEMA, scanJson }, { unwrap }, { parseDigest }] = await Promise.all([
+  const [documents, { openAdvisories }] = await Promise.all([
+    import('#flows/scan-documents'),
     import('#flows/scan-image'),
-    import('#scan'),
-    import('#base/result'),
-    import('#base/digest'),
   ]);
-  const outputs = outputsFrom(flags.output, flow.parseScanFormat);
-  const failOn = flags.failOn === undefined ? undefined : parseThreshold(flags.failOn);
-  const platform =
-    flags.platform === undefined ? undefined : unwrap((await import('#oci')).parsePlatform(flags.platform));
-  const expectDigest = flags.expectDigest === undefined ? undefined : unwrap(parseDigest(flags.expectDigest));
+  const outputs = outputsFrom(flags.output, documents.parseScanFormat);
   const startedMs = context.clock.now();
-  const database = await flow.openAdvisories(flags.db ?? context.env['WAYBILL_DB']);
+  const gate = await gateFrom(flags, startedMs);
+  const refine = await refineFrom(flags, startedMs);
+  const trust = await databaseTrustFor(flags, context);
+  const database = await openAdvisories(flags.db, context.env, trust);
   try {
-    const version = packageVersion();
-    const result = await flow.scanTarget(() => registryFrom(flags, context, [target]), target, database, {
-      version,
-      ...(platform === undefined ? {} : { platform }),
-      ...(expectDigest === undefined ? {} : { expectDigest }),
-      onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
-    });
-    const reasons =
-      failOn === undefined
-        ? []
-        : flow.judgeScan(result, {
-            failOn,
-            allowSampleDb: flags.allowSampleDb === true,
-            failOnUnknown: flags.failOnUnknown === true,
-          });
+    const { sbom, result } = await scanned(target, flags, context, { database, refine });
+    const reasons = await judged(result, gate);
     const options: ReportOptions = {
       startedMs,
       finishedMs: context.clock.now(),
-      version,
-      ...(failOn === undefined ? {} : { gate: { failOn, reasons } }),
+      version: packageVersion(),
+      sbom,
+      showSuppressed: flags.showSuppressed === true,
+      ...(gate === undefined
+        ? {}
+        : { gate: { ...(flags.failOn === undefined ? {} : { failOn: flags.failOn }), reasons } }),
     };
     const { writeFileDurable } = await import('#platform/files');
     for (const { format, file } of outputs) {
-      const bytes = flow.scanDocument(result, format, options);
+      const bytes = documents.scanDocument(result, format, options);
       if (file !== undefined) await writeFileDurable(file, bytes);
       else if (!context.json) context.stdout(bytes);
     }
     const isPrinted = outputs.some((one) => one.file === undefined);
-    if (context.json) context.result(SCAN_SCHEMA, scanJson(result, options), () => '');
-    else if (!isPrinted) context.stdout(flow.scanDocument(result, 'table', options));
+    if (context.json) {
+      const { SCAN_SCHEMA, scanJson } = await import('#scan');
+      context.result(SCAN_SCHEMA, scanJson(result, options), () => '');
+    } else if (!isPrinted) context.stdout(documents.scanDocument(result, 'table', options));
     if (database.info.isSampleOnly)
       context.stderr('note: scanned with the sample advisories only; see waybill db build');
+    for (const note of result.notes) context.stderr(`warning: ${note}`);
     failWith(reasons, context);
   } finally {
     database.close();
   }
+}
+
+async function scanned(
+  target: string,
+  flags: Flags,
+  context: CliContext,
+  { database, refine }: { readonly database: AdvisoryDatabase; readonly refine: RefineOptions },
+): Promise<Scanned> {
+  const [{ scanSbom, scanTarget }, { unwrap }] = await Promise.all([
+    import('#flows/scan-image'),
+    import('#base/result'),
+  ]);
+  const expectDigest =
+    flags.expectDigest === undefined
+      ? {}
+      : { expectDigest: unwrap((await import('#base/digest')).parseDigest(flags.expectDigest)) };
+  if (flags.attested === true) {
+    const { sbom, notes } = await attested(target, flags, context);
+    const { result } = scanSbom(sbom, database, { refine, ...expectDigest });
+    return { sbom, result: { ...result, notes: [...result.notes, ...notes] } };
+  }
+  const platform =
+    flags.platform === undefined
+      ? {}
+      : { platform: unwrap((await import('#oci')).parsePlatform(flags.platform)) };
+  return scanTarget(() => registryFrom(flags, context, [target]), target, database, {
+    version: packageVersion(),
+    refine,
+    ...platform,
+    ...expectDigest,
+    onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
+  });
+}
+
+async function attested(
+  target: string,
+  flags: Flags,
+  context: CliContext,
+): Promise<import('#flows/scan-attested').AttestedSbom> {
+  const { attestedSbom, sbomPredicateTypes } = await import('#flows/scan-attested');
+  const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
+  const [trust, registry] = await Promise.all([
+    trustFor(flags, context, requirements),
+    registryFrom(flags, context, [target]),
+  ]);
+  const cosignRepository = context.env['COSIGN_REPOSITORY'];
+  const found = await attestedSbom(target, requirements, {
+    registry,
+    trust,
+    clock: context.clock,
+    ...(cosignRepository === undefined ? {} : { cosignRepository }),
+  });
+  context.progress(`SBOM attested for ${found.verified.pinned}`);
+  return found;
+}
+
+/** Undefined: no gate was asked for. */
+async function gateFrom(flags: Flags, nowMs: number): Promise<GateOptions | undefined> {
+  const { failOn, maxDbAge, failOnUnknown, failOnEol, allowLicense, denyLicense } = flags;
+  const asked = [failOn, maxDbAge, failOnUnknown, failOnEol, allowLicense, denyLicense];
+  if (asked.every((one) => one === undefined)) return undefined;
+  const { parseThreshold } = await import('#scan');
+  return {
+    nowMs,
+    ...(failOn === undefined ? {} : { failOn: parseThreshold(failOn) }),
+    ...(maxDbAge === undefined ? {} : { maxDbAgeMs: timeMs('--max-db-age', maxDbAge) }),
+    allowSampleDb: flags.allowSampleDb === true,
+    failOnUnknown: failOnUnknown === true,
+    failOnEndOfLife: failOnEol === true,
+  };
+}
+
+async function judged(result: Scanned['result'], gate: GateOptions | undefined): Promise<readonly Reason[]> {
+  if (gate === undefined) return [];
+  const { judge } = await import('#scan');
+  return judge(result, gate);
+}
+
+const units: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+function timeMs(option: string, text: string): number {
+  const match = /^(\d{1,6})([hdw])$/.exec(text);
+  const unit = units[match?.[2] ?? ''];
+  if (match === null || unit === undefined) {
+    throw fail(R.optionValue, { expected: `${option} as 12h, 3d or 2w`, actual: text });
+  }
+  return Number(match[1]) * unit;
+}
+
+const allStates = ['fixed', 'not-fixed', 'wont-fix', 'unknown'] as const;
+
+async function refineFrom(flags: Flags, nowMs: number): Promise<RefineOptions> {
+  const { vex, ignoreFile, baseline } = flags;
+  const isAsked = vex.length > 0 || ignoreFile.length > 0 || baseline !== undefined;
+  const files = isAsked
+    ? await (await import('#flows/scan-rules')).readRuleFiles({
+        vex,
+        ignore: ignoreFile,
+        ...(baseline === undefined ? {} : { baseline }),
+      })
+    : {};
+  const list = (text: string | undefined): readonly string[] | undefined =>
+    text?.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+  const allow = list(flags.allowLicense);
+  const deny = list(flags.denyLicense);
+  const states = statesFrom(flags, list(flags.ignoreStates) ?? []);
+  return {
+    nowMs,
+    ...files,
+    ...(states === undefined ? {} : { states }),
+    licenses: { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) },
+  };
+}
+
+function statesFrom(flags: Flags, ignored: readonly string[]): RefineOptions['states'] {
+  const unknown = ignored.find((one) => !(allStates as readonly string[]).includes(one));
+  if (unknown !== undefined || (flags.onlyFixed === true && flags.onlyNotfixed === true)) {
+    const expected =
+      '--only-fixed, --only-notfixed or --ignore-states of fixed, not-fixed, wont-fix, unknown';
+    throw fail(R.optionValue, { expected, actual: unknown ?? 'both' });
+  }
+  const isKept = (state: string): boolean => {
+    if (flags.onlyFixed === true && state !== 'fixed') return false;
+    return !(flags.onlyNotfixed === true && state === 'fixed') && !ignored.includes(state);
+  };
+  const kept = allStates.filter(isKept);
+  return kept.length === allStates.length ? undefined : kept;
 }
 
 /** The result was printed; the reasons follow, and decide the exit code. */

@@ -1,6 +1,6 @@
 /** SARIF 2.1.0, for code-scanning pages. */
 import type { JsonObject } from '#formats/json';
-import type { Finding, ScanResult } from './finding.ts';
+import type { Finding, ScanResult } from '../finding.ts';
 
 const level = (one: Finding): string => {
   if (one.rating.severity === 'critical' || one.rating.severity === 'high') return 'error';

@@ -1,0 +1,111 @@
+/**
+ * The advisory database as a signed thing that travels. Its statement names two subjects: the file, so that any
+ * verifier of blobs can check it, and the content, which our reader proves block by block while it reads: a scan
+ * therefore checks a signature without reading the whole file.
+ */
+import type { Digest } from '#base/brand';
+import { rfc3339 } from '#base/clock';
+import { digestOf } from '#base/digest';
+import { fail, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import { parseBundle } from '#formats/bundle';
+import { STATEMENT_V1, statementBytes } from '#formats/intoto';
+import { readFileIfThere, readFileLimited, writeFileDurable } from '#platform/files';
+import { type AdvisoryDatabase, type DatabaseInfo, loadDatabase, scanReasons as R } from '#scan';
+import { type Accepted, type Requirements, type TrustMaterial, verifyBundle } from '#verify';
+import { digestSet, type SignImageDeps, signStatement } from './sign-image.ts';
+
+export const DATABASE_PREDICATE = 'https://waybill.dev/advisory-database/v1';
+export const DATABASE_BYTES_MAX: number = 2 * 1024 * 1024 * 1024;
+const BUNDLE_BYTES_MAX = 1024 * 1024;
+
+export const bundlePath = (file: string): string => `${file}.sigstore.json`;
+
+function databaseStatement(name: string, file: Digest, info: DatabaseInfo): Uint8Array {
+  return statementBytes({
+    type: STATEMENT_V1,
+    subject: [
+      { name, digest: digestSet(file) },
+      { name: 'content', digest: digestSet(info.digest) },
+    ],
+    predicateType: DATABASE_PREDICATE,
+    predicate: {
+      content: info.digest,
+      schemaVersion: info.schemaVersion,
+      built: rfc3339(info.builtMs),
+      ...(info.newest === undefined ? {} : { newest: info.newest }),
+      records: info.records,
+      ecosystems: Object.fromEntries(info.ecosystems),
+    },
+  });
+}
+
+/** Signs a database file; the bundle lies beside it. */
+export async function signDatabase(
+  file: string,
+  deps: Pick<SignImageDeps, 'signer' | 'trustedRoot' | 'clock'>,
+): Promise<string> {
+  const database = loadDatabase(file);
+  database.close();
+  const bytes = await readFileLimited(file, DATABASE_BYTES_MAX);
+  const digest = digestOf(bytes);
+  const statement = databaseStatement('advisories.db', digest, database.info);
+  const result = await signStatement(statement, [{ digest }, { digest: database.info.digest }], deps);
+  await writeFileDurable(bundlePath(file), result.bundle);
+  return bundlePath(file);
+}
+
+export interface DatabaseTrust {
+  readonly requirements: Requirements;
+  readonly material: TrustMaterial;
+  /** Milliseconds. */
+  readonly nowMs: number;
+}
+
+/** Throws WB-880 for no signature, or the verifier's own reason. */
+export async function verifyDatabase(
+  file: string,
+  info: DatabaseInfo,
+  trust: DatabaseTrust,
+): Promise<Accepted> {
+  const bytes = await readFileIfThere(bundlePath(file));
+  if (bytes === undefined) {
+    throw fail(R.databaseSignature, { expected: `a signature at ${bundlePath(file)}`, actual: 'none' });
+  }
+  return verifyDatabaseBundle(bytes, info.digest, trust);
+}
+
+/** A statement about the content, by whom the requirements ask for. */
+export function verifyDatabaseBundle(bytes: Uint8Array, content: Digest, trust: DatabaseTrust): Accepted {
+  if (bytes.length > BUNDLE_BYTES_MAX) {
+    throw fail(R.databaseSignature, {
+      expected: `a bundle of at most ${BUNDLE_BYTES_MAX} bytes`,
+      actual: 'more',
+    });
+  }
+  const verdict = verifyBundle({
+    artifact: content,
+    bundle: unwrap(parseBundle(bytes)),
+    trustedRoot: trust.material,
+    requirements: trust.requirements,
+    now: trust.nowMs,
+  });
+  if (verdict.outcome === 'rejected') throw new WaybillError(verdict.reason);
+  if (verdict.outcome === 'unavailable') throw new WaybillError(verdict.cause);
+  return verdict;
+}
+
+/** Opens a database and, where trust is given, verifies who signed it before a single record is read. */
+export async function openTrustedDatabase(
+  file: string,
+  trust: DatabaseTrust | undefined,
+): Promise<AdvisoryDatabase> {
+  const database = loadDatabase(file);
+  try {
+    if (trust !== undefined) await verifyDatabase(file, database.info, trust);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+/** The files in which people decided about findings: VEX documents, ignore rules, a baseline. */
+import { basename } from 'node:path';
+import { utf8Text } from '#base/bytes';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from '#formats/json';
+import { parseVex } from '#formats/vex';
+import { readFileLimited } from '#platform/files';
+import { baselineKey, ignoreFiles, scanReasons as R, type RefineOptions, SCAN_SCHEMA } from '#scan';
+
+export interface RuleFiles {
+  readonly vex?: readonly string[];
+  readonly ignore?: readonly string[];
+  /** What `waybill scan -o json` wrote. */
+  readonly baseline?: string;
+}
+
+const RULE_FILE_BYTES = 4 * 1024 * 1024;
+
+export async function readRuleFiles(
+  files: RuleFiles,
+): Promise<Pick<RefineOptions, 'vex' | 'rules' | 'baseline'>> {
+  const vex = await Promise.all(
+    (files.vex ?? []).map(async (path) => ({
+      file: basename(path),
+      document: unwrap(parseVex(await readFileLimited(path, limits.sbomBytes))),
+    })),
+  );
+  const rules = await Promise.all((files.ignore ?? []).map(readIgnoreFile));
+  return {
+    vex,
+    rules: rules.flat(),
+    ...(files.baseline === undefined ? {} : { baseline: await readBaseline(files.baseline) }),
+  };
+}
+
+async function readIgnoreFile(path: string): Promise<NonNullable<RefineOptions['rules']>> {
+  // YAML is needed for these files only.
+  const { parseIgnoreFile } = await ignoreFiles();
+  return parseIgnoreFile(path, utf8Text(await readFileLimited(path, RULE_FILE_BYTES)));
+}
+
+async function readBaseline(path: string): Promise<ReadonlySet<string>> {
+  const json = unwrap(
+    parseJson(await readFileLimited(path, limits.sbomBytes), { maxBytes: limits.sbomBytes }),
+  );
+  const findings =
+    isJsonObject(json) && own(json, 'schema') === SCAN_SCHEMA ? own(json, 'findings') : undefined;
+  if (!Array.isArray(findings)) {
+    throw fail(R.baseline, { expected: `${path} of schema ${SCAN_SCHEMA}`, actual: 'another document' });
+  }
+  return new Set(findings.filter(isJsonObject).map(keyOf));
+}
+
+function keyOf(finding: JsonObject): string {
+  const pkg = own(finding, 'package');
+  const of = (json: JsonValue | undefined, key: string): string =>
+    isJsonObject(json) ? String(own(json, key) ?? '') : '';
+  return baselineKey(of(finding, 'id'), of(pkg, 'type'), of(pkg, 'name'));
+}

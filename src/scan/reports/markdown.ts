@@ -1,0 +1,76 @@
+/** A scan as Markdown, for summaries of CI jobs and comments on changes. */
+import { rfc3339 } from '#base/clock';
+import type { ScanResult } from '../finding.ts';
+import { countBySeverity, fixText, printable, type ReportOptions } from './options.ts';
+
+/** Text of others never becomes markup, a link or a mention. */
+const cell = (text: string): string =>
+  printable(text)
+    .replace(/[\\`*_{}[\]<>()#+!|~]/g, (char) => `\\${char}`)
+    .replace(/@/g, '&#64;');
+
+export function markdownReport(result: ScanResult, options: ReportOptions): string {
+  const { subject } = result.sbom;
+  const counts = Object.entries(countBySeverity(result.findings)).filter(([, count]) => count > 0);
+  const total = counts.map(([severity, count]) => `${count} ${severity}`).join(', ');
+  const lines = [
+    `## Vulnerabilities in ${cell(subject.name)}`,
+    '',
+    ...(subject.digest === undefined ? [] : [`Image \`${subject.digest}\``, '']),
+    result.findings.length === 0
+      ? `**No known vulnerabilities** in ${result.packages} packages.`
+      : `**${result.findings.length} findings** in ${result.packages} packages: ${total}.`,
+    '',
+  ];
+  if (result.findings.length > 0) {
+    lines.push(
+      '| Severity | Id | Package | Installed | Fixed in | EPSS | KEV |',
+      '|---|---|---|---|---|---|---|',
+    );
+    for (const one of result.findings) {
+      const epss = one.epss === undefined ? '' : `${(100 * one.epss.probability).toFixed(1)} %`;
+      const kev = one.knownExploited === undefined ? '' : 'yes';
+      const cells = [
+        one.rating.severity,
+        one.id,
+        one.package.name,
+        one.package.version,
+        fixText(one),
+        epss,
+        kev,
+      ];
+      lines.push(`| ${cells.map(cell).join(' | ')} |`);
+    }
+    lines.push('');
+  }
+  for (const why of options.gate?.reasons ?? []) {
+    lines.push(`**Gate failed** (${why.code}): expected ${cell(why.expected)}, got ${cell(why.actual)}`, '');
+  }
+  lines.push(...gaps(result));
+  const { database } = result;
+  const kind = database.isSampleOnly ? '**sample** advisories, not for decisions' : 'advisories';
+  lines.push(`${database.records} ${kind}, built ${rfc3339(database.builtMs)}, \`${database.digest}\``, '');
+  return lines.join('\n');
+}
+
+/** What keeps "nothing found" from meaning "nothing wrong". */
+function gaps(result: ScanResult): string[] {
+  const uncovered = result.coverage.filter((one) => one.advisories === 0);
+  const lines = [
+    ...uncovered.map(
+      (one) => `- no advisories for ${cell(one.ecosystem)}: ${one.packages} packages not judged`,
+    ),
+    ...(result.unknowns.length === 0
+      ? []
+      : [`- ${result.unknowns.length} parts of the image could not be read`]),
+    ...(result.undetermined.length === 0
+      ? []
+      : [`- ${result.undetermined.length} versions could not be compared`]),
+    ...(result.suppressed.length === 0 ? [] : [`- ${result.suppressed.length} findings taken off the list`]),
+    ...(result.endOfLife === undefined
+      ? []
+      : [`- ${cell(result.endOfLife.distro)} is repaired by nobody since ${result.endOfLife.date}`]),
+    ...result.notes.map((note) => `- ${cell(note)}`),
+  ];
+  return lines.length === 0 ? [] : [...lines, ''];
+}

@@ -1,0 +1,40 @@
+/** What reports need beside the result, and what they share. */
+import type { Reason } from '#base/reason';
+import type { Sbom } from '#formats/sbom';
+import type { Finding } from '../finding.ts';
+import { severities } from '../severity.ts';
+
+export const SCAN_SCHEMA = 'waybill.dev/scan/v1';
+
+export interface ReportOptions {
+  /** Milliseconds: start and end of the scan. */
+  readonly startedMs: number;
+  readonly finishedMs: number;
+  /** Of waybill. */
+  readonly version: string;
+  /** What was scanned, for reports that list every package. */
+  readonly sbom?: Sbom;
+  /** What the gate said, when there was one. */
+  readonly gate?: { readonly failOn?: string; readonly reasons: readonly Reason[] };
+  /** Show what was taken off the list as well. */
+  readonly showSuppressed?: boolean;
+}
+
+export function countBySeverity(findings: readonly Finding[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const severity of [...severities].reverse()) {
+    counts[severity] = findings.filter((one) => one.rating.severity === severity).length;
+  }
+  return counts;
+}
+
+/** Text from images and databases may carry terminal escapes; they are shown, not obeyed. */
+export const printable = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+
+/** `fixed in 1.2.3`, or what is known instead. */
+export function fixText({ fixed, state }: Finding): string {
+  if (fixed.length > 0) return fixed.join(', ');
+  if (state === 'wont-fix') return 'will not be fixed';
+  return state === 'unknown' ? 'unknown' : 'none known';
+}
