@@ -281,6 +281,7 @@ export function parseProvenance(predicateType: string, predicate: JsonValue): Re
       check: 'slsa.predicateType',
       expected: `${PROVENANCE_V1} or ${PROVENANCE_V02}`,
       actual: JSON.stringify(predicateType),
+      class: 'predicate-type',
     }),
   );
 }

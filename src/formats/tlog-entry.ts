@@ -66,10 +66,12 @@ function readProof(json: JsonReader): InclusionProof {
   const hashes = json.bytesArray('hashes', limits.proofHashes);
   const odd = hashes.find((hash) => hash.length !== 32);
   if (odd !== undefined) throw json.wrong('hashes', 'hashes of 32 bytes', `${odd.length} bytes`);
+  const treeSize = json.optionalInteger('treeSize');
+  if (treeSize === 0) throw json.wrong('treeSize', 'a tree that holds the entry', '0', 'log-proof');
   return {
     logIndex: json.optionalInteger('logIndex') ?? 0,
     rootHash: json.optionalBytes('rootHash') ?? new Uint8Array(),
-    treeSize: json.optionalInteger('treeSize') ?? 0,
+    treeSize: treeSize ?? 0,
     hashes,
     checkpoint: json.optionalChild('checkpoint')?.optionalString('envelope') ?? '',
   };

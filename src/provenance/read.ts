@@ -53,6 +53,7 @@ export function readProvenance(statement: Statement): Result<Provenance> {
       reason(R.predicate, {
         expected: 'SLSA provenance',
         actual: `${parsed.error.check}: ${parsed.error.actual}`,
+        class: parsed.error.class,
       }),
     );
   }

@@ -39,7 +39,8 @@ export function tsaClient(url: string, deps: WireDeps): TsaClient {
         token.nonce !== undefined &&
         equalBytes(stripZeros(token.nonce), stripZeros(nonce));
       if (isOurs) return answer.body;
-      throw fail(R.answer, { expected: `a token for our request from ${url}`, actual: 'one for another' });
+      const expected = `a token for our request from ${url}`;
+      throw fail(R.answer, { expected, actual: 'one for another', class: 'time' });
     },
   };
 }

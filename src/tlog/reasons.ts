@@ -129,6 +129,7 @@ export const R = defineReasons({
     code: 'WB-415',
     check: 'tlog.witness.quorum',
     side: 'environment',
+    class: 'threshold',
     summary: 'A checkpoint did not get the cosignatures its policy demands.',
     hint: 'check that the witnesses run and know this log; the log publishes as soon as they answer',
     exit: 30,

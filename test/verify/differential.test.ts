@@ -13,10 +13,10 @@ import type { JsonObject } from '#formats/json';
 import { trustedRootValue } from '#formats/trusted-root';
 import { extKeyUsage } from '#formats/x509-build';
 import { requireKey, type Verdict } from '#verify';
+import { leafPaths, mutations } from '../corpus/generators/mutants.ts';
 import { VirtualAuthority, VirtualCtLog, VirtualTsa } from '../double/virtual-ca.ts';
 import { EPOCH, MINUTE, type SignOptions } from '../double/virtual-stack.ts';
 import { codeOf, outcomeOf, shown, stack } from './attack.ts';
-import { leafPaths, mutations } from './mutants.ts';
 
 const trusted = TrustedRoot.fromJSON(trustedRootValue(stack.root));
 
