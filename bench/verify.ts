@@ -19,7 +19,7 @@ import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
 import { VirtualAuthority } from '../test/double/virtual-ca.ts';
 import { ISSUER, SUBJECT, VirtualStack } from '../test/double/virtual-stack.ts';
 import { readCases, vectorsFolder } from '../test/vectors/sigstore-cases.ts';
-import { median, report } from './report.ts';
+import { median, report } from './lib/report.ts';
 
 interface Subject {
   readonly name: string;
