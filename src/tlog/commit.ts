@@ -46,7 +46,9 @@ export async function commit(
 ): Promise<{ readonly state: TreeState; readonly next: NextTree }> {
   const { store } = options;
   const time = batchTime(options.clock.now(), state.time);
-  const records: LogRecord[] = batch.map(({ entry, extra }) => ({ entry, extra, time }));
+  const records: LogRecord[] = batch.map(({ entry, extra }, i) => {
+    return { entry: personality.placed?.(entry, state.size + i) ?? entry, extra, time };
+  });
   const next = extend(state, records, personality);
   const checkpoint = await stageAndSign(options, personality, state, next);
   await swap(options, state.locked, checkpoint);

@@ -32,10 +32,11 @@ export async function openLog(options: LogOptions): Promise<LogWriter> {
 }
 
 /** Refuses what no log can hold: WB-401. */
-export function checkEntrySize(entry: Uint8Array, extra: Uint8Array): void {
-  if (entry.length <= limits.logEntryBytes && extra.length <= EXTRA_BYTES_MAX) return;
+export function checkEntrySize(entry: Uint8Array, extra: Uint8Array, personality: Personality): void {
+  const { length } = personality.placed?.(entry, 0) ?? entry;
+  if (length <= limits.logEntryBytes && extra.length <= EXTRA_BYTES_MAX) return;
   const expected = `an entry of at most ${limits.logEntryBytes} bytes and ${EXTRA_BYTES_MAX} beside it`;
-  throw fail(R.entrySize, { expected, actual: `${entry.length} and ${extra.length} bytes` });
+  throw fail(R.entrySize, { expected, actual: `${length} and ${extra.length} bytes` });
 }
 
 export class LogWriter extends Log {
@@ -57,7 +58,7 @@ export class LogWriter extends Log {
   }
 
   async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
-    checkEntrySize(entry, extra);
+    checkEntrySize(entry, extra, this.personality);
     const leaf = leafHash(this.personality.leaf(entry));
     const identity = this.personality.identity?.(entry) ?? leaf;
     const known = this.#pool.same(identity) ?? (await this.find(identity));

@@ -9,8 +9,10 @@ import type { TreeEdge } from './edge.ts';
 export interface Personality {
   /** The bytes that are hashed as the leaf. */
   leaf(entry: Uint8Array): Uint8Array;
-  /** What makes two entries the same, 32 bytes; absent: the leaf hash. */
+  /** What makes two entries the same, 32 bytes; absent: the leaf hash. The same before and after `placed`. */
   identity?(entry: Uint8Array): Uint8Array;
+  /** The entry as it stands at its index, for kinds that say it; the length must not depend on the index. */
+  placed?(entry: Uint8Array, index: number): Uint8Array;
 }
 
 /** The leaf is the entry itself: both Rekor versions. */

@@ -107,7 +107,7 @@ test('an SCT for a precertificate verifies in the certificate that embeds it', a
     assert.equal(answer.json.id, createHash('sha256').update(logKey.publicKey.spki).digest('base64'));
     assert.deepEqual(
       [answer.json.sct_version, answer.json.timestamp, answer.json.extensions],
-      [0, START_MS, ''],
+      [0, START_MS, 'AAAFAAAAAAA='],
     );
     const sct = unwrap(parseAddChainResponse(Buffer.from(answer.text)));
     const final = unwrap(parseCertificate(buildCertificateWithScts(template, [sct], intermediateKey)));
@@ -147,7 +147,7 @@ test('the leaf, the tree head and every proof are what RFC 6962 says, computed b
         createHash('sha256').update(intermediate.publicKey.spki).digest(),
         u24(tbs.length),
         tbs,
-        Buffer.from('0000', 'hex'),
+        leafIndex(i),
       ]);
       assert.equal(toHex(leaf), toHex(expected));
       const extra = Buffer.from(entry.extra_data, 'base64');
@@ -181,6 +181,9 @@ function u24(value: number): Buffer {
   out.writeUIntBE(value, 0, 3);
   return out;
 }
+
+/** CTExtensions with the index of a leaf. */
+const leafIndex = (index: number): Buffer => Buffer.from([0, 8, 0, 0, 5, 0, 0, 0, 0, index]);
 
 /** PrecertChainEntry of a chain that came without its root. */
 function extraOf(der: Uint8Array): Buffer {
@@ -224,7 +227,7 @@ test('a final certificate is logged by add-chain as an X.509 entry', async () =>
       Buffer.alloc(2),
       u24(der.length),
       der,
-      Buffer.alloc(2),
+      leafIndex(0),
     ]);
     assert.equal(toHex(leaf), toHex(expected));
     const signature = Buffer.from(answer.json.signature, 'base64').subarray(4);
@@ -349,6 +352,72 @@ test('a log on disk opens again with its entries and their timestamps', async ()
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
+});
+
+test('tiles, issuers and checkpoint let a stranger rebuild the log by the static API', async () => {
+  await withCt(async ({ url: api, ct }) => {
+    const url = api.replace(/\/ct\/v1$/, '');
+    const template = issue({});
+    await call(`${api}/add-pre-chain`, chainOf(precert(template), intermediate.der, root.der));
+    const der = buildCertificate(issue({}), intermediateKey);
+    await call(`${api}/add-chain`, chainOf(der, intermediate.der));
+    const bytes = async (path: string) => Buffer.from(await (await fetch(`${url}/${path}`)).arrayBuffer());
+    const note = (await bytes('checkpoint')).toString();
+    const [origin, size, rootHash, blank, line = ''] = note.split('\n');
+    assert.deepEqual([size, blank], ['2', '']);
+    const [, name, blob = ''] = line.split(' ');
+    assert.equal(name, origin);
+    const signed = Buffer.from(blob, 'base64');
+    const spki = createHash('sha256').update(logKey.publicKey.spki).digest();
+    const hint = createHash('sha256').update(`${origin}\n\x05`).update(spki).digest().subarray(0, 4);
+    assert.equal(toHex(signed.subarray(0, 4)), toHex(hint));
+    const head = Buffer.concat([
+      Buffer.from([0, 1]),
+      signed.subarray(4, 12),
+      u64(2),
+      Buffer.from(rootHash ?? '', 'base64'),
+    ]);
+    assert.ok(verify('sha256', head, logKey.publicKey.handle, signed.subarray(16)));
+    // TileLeaf by TileLeaf, read as the specification writes them.
+    const data = await bytes('tile/data/000.p/2');
+    const hashes: Uint8Array[] = [];
+    const fingerprints = [];
+    let at = 0;
+    const take = (length: number): Buffer => {
+      at += length;
+      return data.subarray(at - length, at);
+    };
+    for (const type of [1, 0]) {
+      const start = at;
+      take(8);
+      assert.equal(take(2).readUInt16BE(), type);
+      if (type === 1) take(32);
+      take(take(3).readUIntBE(0, 3));
+      assert.equal(toHex(take(take(2).readUInt16BE())), toHex(leafIndex(hashes.length).subarray(2)));
+      hashes.push(leafHash(Buffer.concat([Buffer.alloc(2), data.subarray(start, at)])));
+      if (type === 1) take(take(3).readUIntBE(0, 3));
+      const chain = take(take(2).readUInt16BE());
+      fingerprints.push(toHex(chain.subarray(0, 32)), toHex(chain.subarray(32)));
+    }
+    assert.equal(at, data.length);
+    assert.equal(toBase64(nodeOf(hashes[0]!, hashes[1]!)), rootHash);
+    assert.equal(toHex(await bytes('tile/0/000.p/2')), hashes.map(toHex).join(''));
+    const issuers = [intermediate.der, root.der].map((one) => toHex(sha256(one)));
+    assert.deepEqual(fingerprints, [...issuers, ...issuers]);
+    assert.equal(toHex(await bytes(`issuer/${issuers[0]}`)), toHex(intermediate.der));
+    const status = async (path: string) => (await fetch(`${url}/${path}`)).status;
+    for (const path of [
+      'tile/data/000',
+      'tile/data/001.p/1',
+      'tile/entries/000.p/2',
+      `issuer/${'0'.repeat(64)}`,
+    ]) {
+      assert.equal(await status(path), 404, path);
+    }
+    assert.equal(await status('issuer/..%2flock.db'), 404);
+    assert.equal(await status('tile/data/../../lock.db'), 404);
+    assert.deepEqual((await ct.log.check()).problems, []);
+  });
 });
 
 test('a key clients cannot verify is refused', async () => {

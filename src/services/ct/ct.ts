@@ -5,27 +5,37 @@ import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
 import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
+import type { LogStore } from '#platform/store';
 import { openLogStore } from '#platform/store-embedded';
 import { checkpointSigner, type LogRecord, type LogWriter, openLog } from '#tlog';
 import { checkChain } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
-import { certificateLeaf, ctPersonality, extraData, leafTimestamp, precertLeaf } from './leaf.ts';
+import {
+  certificateLeaf,
+  ctPersonality,
+  extraData,
+  leafExtensions,
+  leafTimestamp,
+  precertLeaf,
+} from './leaf.ts';
 import { R } from './reasons.ts';
+import { StaticView, staticCheckpoint } from './static.ts';
 
 /** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1024 and those of `openLog`. */
 export async function createCt(config: CtConfig): Promise<CtLog> {
   const { origin, key } = config;
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
+  const store = config.store ?? openLogStore(config.dataDir, config.lockFile);
   const log = await openLog({
-    store: config.store ?? openLogStore(config.dataDir, config.lockFile),
+    store,
     signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
     personality: ctPersonality,
     create: config.create ?? true,
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   });
-  const ct = new CtLog(config, log);
+  const ct = new CtLog(config, log, store);
   for (const root of config.roots) ct.addRoot(root);
   return ct;
 }
@@ -55,9 +65,13 @@ export class CtLog {
   readonly #roots: Certificate[] = [];
   #sth: SignedTreeHead | undefined;
 
-  constructor(config: CtConfig, log: LogWriter) {
+  /** The same log as tiles. */
+  readonly static: StaticView;
+
+  constructor(config: CtConfig, log: LogWriter, store: LogStore) {
     this.#config = config;
     this.log = log;
+    this.static = new StaticView(store, log);
     this.logId = sha256(config.key.publicKey.spki);
   }
 
@@ -94,12 +108,13 @@ export class CtLog {
     const { certificate, issuers } = checkChain(chain, this.#roots, isPrecert);
     const now = this.#config.clock.now();
     const leaf = isPrecert ? precertLeaf(certificate, issuers[0], now) : certificateLeaf(certificate, now);
+    await this.static.keepIssuers(issuers);
     const { logged } = await this.log.append(leaf, extraData(certificate, issuers, isPrecert));
     // A certificate the log had keeps the timestamp it was logged with.
     return {
       logId: this.logId,
       timestamp: leafTimestamp(logged.entry),
-      extensions: new Uint8Array(0),
+      extensions: leafExtensions(logged.entry),
       algorithm: 'ecdsa',
       signature: this.#config.key.sign(logged.entry, 'sha256'),
     };
@@ -115,6 +130,11 @@ export class CtLog {
     const signature = digitallySigned('ecdsa', this.#config.key.sign(signed, 'sha256'));
     this.#sth = { treeSize: size, timestamp: now, root, signature };
     return this.#sth;
+  }
+
+  /** The head as a checkpoint of the static API: the same signature, in a note of its own kind. */
+  checkpoint(): string {
+    return staticCheckpoint(this.#config.origin, this.logId, this.signedTreeHead());
   }
 
   consistency(first: number, second: number): Promise<readonly Uint8Array[]> {

@@ -27,8 +27,8 @@ export const R = defineReasons({
     code: 'WB-1023',
     check: 'ct.find',
     side: 'input',
-    summary: 'The certificate log has no entry with this leaf hash.',
-    hint: 'compute the leaf hash with the timestamp of the SCT',
+    summary: 'The certificate log has no entry with this leaf hash, or no such tile or issuer.',
+    hint: 'compute the leaf hash with timestamp and extensions of the SCT; ask for tiles below the checkpoint',
     status: 404,
   },
   config: {

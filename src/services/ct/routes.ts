@@ -20,6 +20,7 @@ export function registerCt(app: HttpApp, ct: CtLog, log: Logger, prefix = ''): v
     useErrors(scope, log);
     submission(scope, ct, `${prefix}/ct/v1`);
     reading(scope, ct, `${prefix}/ct/v1`);
+    tiles(scope, ct, prefix);
     if (prefix !== '') return;
     scope.get('/healthz', async (_request, reply) => health(ct, reply));
   });
@@ -91,6 +92,30 @@ function reading(app: HttpApp, ct: CtLog, base: string): void {
   app.get(`${base}/get-roots`, async (_request, reply) =>
     send(reply, { certificates: ct.roots.map((root) => toBase64(root.der)) }),
   );
+}
+
+/** c2sp.org/static-ct-api: the monitoring prefix is the submission prefix. */
+function tiles(app: HttpApp, ct: CtLog, prefix: string): void {
+  app.get(`${prefix}/checkpoint`, async (_request, reply) =>
+    reply.header('cache-control', 'no-cache').type('text/plain; charset=utf-8').send(ct.checkpoint()),
+  );
+  app.get(`${prefix}/tile/*`, async (request, reply) => {
+    // The path as it was sent: decoded, `%2e%2e` would look like a folder.
+    const path = (request.raw.url ?? '').slice(prefix.length + 1).split('?')[0] ?? '';
+    return sendFile(reply, 'application/octet-stream', await ct.static.tile(path), path);
+  });
+  app.get<{ Params: { fingerprint: string } }>(`${prefix}/issuer/:fingerprint`, async (request, reply) => {
+    const { fingerprint } = request.params;
+    const isHash = /^[0-9a-f]{64}$/.test(fingerprint);
+    const der = isHash ? await ct.static.issuer(fingerprint) : undefined;
+    return sendFile(reply, 'application/pkix-cert', der, 'an issuer');
+  });
+}
+
+function sendFile(reply: HttpReply, type: string, bytes: Uint8Array | undefined, what: string): HttpReply {
+  if (bytes === undefined) throw fail(R.notFound, { expected: 'a file of the published tree', actual: what });
+  reply.header('cache-control', 'public, max-age=31536000, immutable');
+  return reply.type(type).send(Buffer.from(bytes));
 }
 
 function entryJson(record: { readonly entry: Uint8Array; readonly extra: Uint8Array }): object {

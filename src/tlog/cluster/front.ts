@@ -70,7 +70,7 @@ export class FrontLog extends Log {
    * and submitting it again finds it.
    */
   async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
-    checkEntrySize(entry, extra);
+    checkEntrySize(entry, extra, this.personality);
     const identity = this.personality.identity?.(entry) ?? leafHash(this.personality.leaf(entry));
     const known = await this.find(identity);
     if (known !== undefined) return { logged: await this.entry(known), duplicate: true };
