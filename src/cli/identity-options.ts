@@ -83,11 +83,16 @@ async function identityOf(flags: IdentityFlags, context: CliContext): Promise<im
     ['--certificate-oidc-issuer-regexp', flags.certificateOidcIssuerRegexp, (regexp) => ({ regexp })],
   ]);
   warnLoosePattern(flags.certificateIdentityRegexp, context);
+  return unwrap(identity({ issuer, san, claims: claimsOf(flags) }));
+}
+
+/** Claims of the certificate that the flags demand. */
+export function claimsOf(flags: IdentityFlags): Partial<Record<ClaimName, Pattern>> {
   const claims: Partial<Record<ClaimName, Pattern>> = {};
   for (const [claim, value] of Object.entries(claimFlags(flags))) {
     if (value !== undefined) claims[claim as ClaimName] = value;
   }
-  return unwrap(identity({ issuer, san, claims }));
+  return claims;
 }
 
 const claimFlags = (flags: IdentityFlags): Partial<Record<ClaimName, string | undefined>> => ({
@@ -137,6 +142,7 @@ function refuseTogether(flags: IdentityFlags): void {
   throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });
 }
 
+/** A public key in PEM. */
 export async function readPublicKey(path: string): Promise<import('#base/crypto').PublicKey> {
   const { readFileLimited } = await import('#platform/files');
   const { utf8Text } = await import('#base/bytes');

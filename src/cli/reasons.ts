@@ -54,6 +54,13 @@ export const R = defineReasons({
     hint: 'see waybill help MODE for what is translated, or use the native verb (docs/guide.md)',
     exit: 1,
   },
+  compatFlag: {
+    code: 'WB-1311',
+    check: 'cli.compatFlag',
+    side: 'usage',
+    summary: 'A compatibility mode was given a flag of the other tool that it refuses to leave out.',
+    hint: 'see waybill help MODE for what is translated',
+  },
   nothingAttached: {
     code: 'WB-1307',
     check: 'cli.download',

@@ -30,7 +30,10 @@ export function withBlobOptions(command: Command): Command {
       'the file, sha256:… (or sha384, sha512) for its digest alone, or - for standard input',
     )
     .option('--bundle <file>', 'the signed document: a Sigstore bundle, or a local bundle of cosign 2')
-    .option('--signature <file>', 'a signature without a bundle: base64, or its bytes')
+    .option(
+      '--signature <file>',
+      'a signature without a bundle: a file with base64 or its bytes, or base64 itself',
+    )
     .option('--certificate <file>', 'PEM certificate that belongs to --signature')
     .option('--rfc3161-timestamp <file>', 'timestamp that belongs to --signature, as cosign 2 writes it');
   return addTrustOptions(addIdentityOptions(described));
@@ -50,25 +53,36 @@ export interface VerifiedBlob {
 }
 
 /** Throws what does not hold; the caller looks at the statement and prints. */
-export async function verifiedBlob(
+export function verifiedBlob(
   given: string,
   demand: BlobDemand,
   flags: BlobFlags,
   context: CliContext,
 ): Promise<VerifiedBlob> {
+  const trust = (): Promise<UsedTrust> => trustFor(flags, context, demand.requirements);
+  return judgedBlob(given, demand, flags, { context, trust });
+}
+
+export interface BlobSurroundings {
+  readonly context: CliContext;
+  readonly trust: () => Promise<UsedTrust>;
+}
+
+/** As `verifiedBlob`, with trust from elsewhere. */
+export async function judgedBlob(
+  given: string,
+  demand: BlobDemand,
+  flags: BlobFlags,
+  { context, trust: load }: BlobSurroundings,
+): Promise<VerifiedBlob> {
   const [{ verifyBlob, blobHash }, signed, trust] = await Promise.all([
     import('#flows/verify-blob'),
     readSigned(flags, demand.requirements),
-    trustFor(flags, context, demand.requirements),
+    load(),
   ]);
   const { artifact, digest } = await readArtifact(given, blobHash(signed, demand.requirements));
-  const accepted = verifyBlob({
-    ...demand,
-    artifact,
-    signed,
-    material: trust.material,
-    now: context.clock.now(),
-  });
+  const { material } = trust;
+  const accepted = verifyBlob({ ...demand, artifact, signed, material, now: context.clock.now() });
   return { given, digest, accepted, trust };
 }
 
@@ -116,7 +130,7 @@ async function readParts(
   return unwrap(
     signedParts(
       {
-        signature: signatureText(await readFileLimited(path, limits.bundleBytes)),
+        signature: isInline(path) ? path : signatureText(await readFileLimited(path, limits.bundleBytes)),
         ...(certificate === undefined ? {} : { certificate: await text(certificate) }),
         ...(rfc3161Timestamp === undefined ? {} : { timestamp: await text(rfc3161Timestamp) }),
       },
@@ -124,6 +138,9 @@ async function readParts(
     ),
   );
 }
+
+/** cosign takes the signature itself as well: no file name is that long a piece of base64. */
+export const isInline = (text: string): boolean => /^[A-Za-z0-9+/]{64,}={0,2}$/.test(text);
 
 export function printBlob(verified: VerifiedBlob, schema: string, context: CliContext): void {
   const { given, digest, accepted, trust } = verified;

@@ -46,15 +46,13 @@ before(async () => {
 const literal = (text: string): string => text.replaceAll('.', '\\.');
 const codes = (run: Told): string[] => [...run.stderr.matchAll(/WB-\d+/g)].map(([code]) => code);
 
-/** The exit code cosign has for ours. */
-const cosignExits: Readonly<Record<number, number>> = {
-  0: 0,
-  10: 10,
-  11: 11,
-  12: 12,
-  13: 13,
-  14: 12,
-  15: 12,
+/**
+ * The exit code cosign 3.1 has for ours: where an image carries bundles, and for attestations in any case, every
+ * refusal is 1; codes of its own are left for signatures that are not there and images that are not there.
+ */
+const cosignExits: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  verify: { 0: 0, 10: 10, 11: 11, 12: 1, 13: 1, 14: 1, 15: 1 },
+  'verify-attestation': { 0: 0, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1 },
 };
 
 interface Case {
@@ -71,14 +69,14 @@ const cases: readonly Case[] = [
   { name: 'the signer', exit: 0, verb: ['verify'], identity: RELEASE },
   {
     name: 'another signer',
-    exit: 12,
+    exit: 1,
     code: 'WB-351',
     verb: ['verify'],
     identity: 'https://github.com/acme/other',
   },
   {
     name: 'another issuer',
-    exit: 12,
+    exit: 1,
     code: 'WB-350',
     verb: ['verify'],
     identity: RELEASE,
@@ -103,7 +101,7 @@ const cases: readonly Case[] = [
   { name: 'an SBOM', exit: 0, verb: ['verify-attestation', '--type', 'cyclonedx'], identity: RELEASE },
   {
     name: 'an SBOM by the generator',
-    exit: 12,
+    exit: 1,
     code: 'WB-351',
     verb: ['verify-attestation', '--type', 'cyclonedx'],
     identity: GENERATOR,
@@ -116,7 +114,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a type nobody attested',
-    exit: 10,
+    exit: 1,
     code: 'WB-902',
     verb: ['verify-attestation', '--type', 'openvex'],
     identity: RELEASE,
@@ -135,7 +133,7 @@ for (const { name, exit, code, verb, identity, issuer = ISSUER, image } of cases
     const native = await tell(world, [...verb, ...flags, target], true);
     const cosign = await tell(world, ['cosign', ...verb, ...flags, target]);
     assert.equal(cosign.exit, exit, cosign.stderr);
-    assert.equal(cosign.exit, cosignExits[native.exit]);
+    assert.equal(cosign.exit, cosignExits[verb[0] ?? '']?.[native.exit]);
     // The first code is the verdict; a message may quote the one of a registry.
     assert.equal(codes(cosign)[0], code);
     assert.equal(JSON.stringify(native.value ?? native.reason).includes(code ?? '"ok":true'), true);
@@ -157,7 +155,7 @@ test('a pattern is found anywhere under cosign and must be whole under waybill, 
   assert.equal(cosign.exit, 0);
   assert.match(cosign.stderr, /warning: cosign finds --certificate-identity-regexp anywhere/);
   const anchored = ['--certificate-identity-regexp', '^acme/api/', ...flags.slice(2)];
-  assert.equal((await tell(world, ['cosign', 'verify', ...anchored])).exit, 12);
+  assert.equal((await tell(world, ['cosign', 'verify', ...anchored])).exit, 1);
 });
 
 test('cosign verify prints payloads, verify-attestation envelopes, download what is attached', async () => {
@@ -327,7 +325,7 @@ test('rekor-cli shows no entry of a log that the trusted root does not know', as
 
 for (const words of [
   ['cosign', 'sign', '--tlog-upload=false', 'ghcr.io/acme/api:v1'],
-  ['cosign', 'verify', '--check-claims=false', 'ghcr.io/acme/api:v1'],
+  ['cosign', 'verify', '--frobnicate=false', 'ghcr.io/acme/api:v1'],
   ['syft', 'dir:.', '-o', 'cyclonedx-json'],
   ['syft', 'ghcr.io/acme/api:v1', '-o', 'github-json'],
   ['grype', 'ghcr.io/acme/api:v1', '--only-fixed'],

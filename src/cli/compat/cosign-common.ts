@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type Reason, WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
+import { R } from '../reasons.ts';
 import type { NativeRun } from './native.ts';
 
 /** Flags of cosign that have the same name and meaning here. */
@@ -35,24 +36,45 @@ export function report(run: NativeRun, context: CliContext, whenDone: () => void
 
 /** cosign's sentence for the exit code, then our reason. */
 export function errorText(why: Reason): string {
-  const sentence: Readonly<Record<number, string>> = {
-    10: 'no signatures found',
-    11: 'image tag not found',
-    12: 'no matching signatures',
-    13: 'no certificate found on signature',
-  };
-  const said = sentence[cosignExit(why.exit)];
-  const ours = `${why.check} (${why.code}): expected ${why.expected}, got ${why.actual}; ${why.hint}`;
-  return said === undefined ? ours : `${said}: ${ours}`;
+  return sentenceFor(cosignExit(why.exit), why);
 }
 
-/** For commands without a native verb: a refusal is told as cosign does. */
-export async function tellingErrors(context: CliContext, body: () => Promise<void>): Promise<void> {
+const sentences: Readonly<Record<number, string>> = {
+  10: 'no signatures found',
+  11: 'image tag not found',
+  12: 'no matching signatures',
+  13: 'no certificate found on signature',
+};
+
+/** Reasons about words this mode does not translate: they are told as every usage error. */
+const aboutWords: ReadonlySet<string> = new Set([R.compat.code, R.compatFlag.code]);
+
+export interface CosignErrors {
+  /** cosign's exit code for a reason. Default: 1, as for nearly everything. */
+  readonly exitOf?: (why: Reason) => number;
+}
+
+/** Runs a command that is told as cosign does; a refusal ends with `Error: …` and cosign's exit code. */
+export async function asCosign(
+  context: CliContext,
+  { exitOf = () => 1 }: CosignErrors,
+  body: () => Promise<void>,
+): Promise<void> {
   try {
     await body();
   } catch (error) {
-    if (!(error instanceof WaybillError)) throw error;
-    context.stderr(`Error: ${errorText(error.reason)}`);
-    context.exit(cosignExit(error.reason.exit));
+    const { asFileError } = await import('#platform/files');
+    const told = error instanceof WaybillError ? error : asFileError(error);
+    if (told === undefined || aboutWords.has(told.reason.code)) throw told ?? error;
+    const code = exitOf(told.reason);
+    context.stderr(`Error: ${sentenceFor(code, told.reason)}`);
+    context.exit(code);
   }
+}
+
+/** cosign's sentence for an exit code of its own, then our reason. */
+function sentenceFor(code: number, why: Reason): string {
+  const said = sentences[code];
+  const ours = `${why.check} (${why.code}): expected ${why.expected}, got ${why.actual}; ${why.hint}`;
+  return said === undefined ? ours : `${said}: ${ours}`;
 }

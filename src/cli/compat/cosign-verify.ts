@@ -1,217 +1,251 @@
-/** `waybill cosign verify` and `verify-attestation`. */
+/**
+ * `waybill cosign verify` and `verify-attestation`. As in cosign 3 the first image decides for all of them: where
+ * it carries bundles only bundles count, of whatever type; else the tags of the older layout. The verdicts are
+ * those of the flow behind `waybill verify`, which looks at both and at signatures only.
+ */
 import type { Command } from 'commander';
-import { type Reason, reasonText } from '#base/reason';
+import { fail, type Reason, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { VerifiedImage, VerifyImageDeps } from '#flows/verify-image';
+import type { Attachments } from '#oci';
+import type { Requirements } from '#verify';
 import type { CliContext } from '../context.ts';
-import { type IdentityFlags, requirementsFor } from '../identity-options.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
-import { loadTrustFor, type TrustFlags } from '../trust-options.ts';
-import { collect, cosignExit, errorText, withRegistryFlags } from './cosign-common.ts';
-import { givenFlags, type NativeRun, refuseBy, runNative, unsupported } from './native.ts';
+import { annotationsFrom } from '../sign-options.ts';
+import { asCosign } from './cosign-common.ts';
+import { detachedSignature } from './cosign-detached.ts';
+import { addFlags, type FlagSpec, imageFlags, readFlags } from './cosign-flags.ts';
+import { type CosignIdentityFlags, cosignRequirements } from './cosign-identity.ts';
+import { printAttestations, printSignatures } from './cosign-payloads.ts';
+import { cosignTrust } from './cosign-trust.ts';
+import { refuseBy } from './native.ts';
 
-interface Flags extends IdentityFlags, TrustFlags, RegistryFlags {
+export interface VerifyFlags extends CosignIdentityFlags, RegistryFlags {
   readonly output?: string;
   readonly type?: string;
+  readonly annotations?: readonly string[];
+  readonly localImage?: boolean;
+  readonly newBundleFormat?: boolean;
+  readonly attachment?: string;
+  readonly signature?: string;
+  readonly payload?: string;
+  readonly certificate?: string;
 }
 
-function withVerifyFlags(command: Command): Command {
-  return withRegistryFlags(command)
-    .option('--key <file>', 'public key')
-    .option('--certificate-identity <name>', 'exact name in the certificate')
-    .option('--certificate-identity-regexp <re2>', 'pattern found anywhere in the name, as cosign does it')
-    .option('--certificate-oidc-issuer <url>', 'exact issuer')
-    .option('--certificate-oidc-issuer-regexp <re2>', 'pattern found anywhere in the issuer')
-    .option('--certificate-github-workflow-trigger <event>', 'event')
-    .option('--certificate-github-workflow-sha <commit>', 'commit')
-    .option('--certificate-github-workflow-name <name>', 'name of the workflow')
-    .option('--certificate-github-workflow-repository <owner/name>', 'repository')
-    .option('--certificate-github-workflow-ref <ref>', 'ref')
-    .option('--offline', 'open no connection for trust')
-    .option('--use-signed-timestamps', 'believe timestamp authorities only')
-    .option('--insecure-ignore-tlog', 'do not require a log entry')
-    .option('--insecure-ignore-sct', 'do not require a certificate timestamp')
-    .option('-o, --output <format>', 'json or text');
-}
+const cue = 'write it in CEL: waybill verify-attestation --condition EXPRESSION';
+const oldLayout: FlagSpec = { flags: '--no-new-bundle-format', help: 'look at the older layout only' };
+const verifyFlags: readonly FlagSpec[] = [
+  ...imageFlags,
+  oldLayout,
+  { flags: '-a, --annotations <key=value>', help: 'annotation (repeatable)', isList: true },
+  { flags: '--attachment <sbom>', help: 'verify the signature of the attached SBOM' },
+  { flags: '--signature <file>', help: 'signature that is not in the registry, base64 or a file' },
+  { flags: '--payload <file>', help: 'what --signature signed' },
+  { flags: '--certificate <file>', help: 'certificate that belongs to --signature' },
+];
+const attestationFlags: readonly FlagSpec[] = [
+  ...imageFlags,
+  oldLayout,
+  { flags: '--type <type>', help: 'alias of a predicate type, or a URI' },
+  { flags: '--policy <file>', help: `not supported: ${cue}`, instead: cue },
+];
 
 export function addVerify(cosign: Command, context: CliContext): void {
-  const verify = withVerifyFlags(
-    cosign.command('verify').description('waybill verify').argument('<image...>', 'image'),
-  ).option('-a, --annotations <key=value>', 'annotation (repeatable)', collect, []);
-  refuseBy(verify, 'cosign verify').action(async (images: string[]) => {
-    const run = await verified('verify', verify, images, context);
-    if (run.exit !== 0) return refused(run, context);
-    const payloads = imagesOf(run).flatMap(simpleSignings);
-    for (const image of imagesOf(run)) context.stderr(checksText(image.given, verify.opts<Flags>()));
-    context.stdout(JSON.stringify(payloads));
-  });
-  const attested = withVerifyFlags(
-    cosign
-      .command('verify-attestation')
-      .description('waybill verify-attestation')
-      .argument('<image...>', 'image'),
-  ).option('--type <type>', 'alias of a predicate type, or a URI');
-  refuseBy(attested, 'cosign verify-attestation').action(async (images: string[]) => {
-    const run = await verified('verify-attestation', attested, images, context);
-    if (run.exit !== 0) return refused(run, context);
-    for (const image of imagesOf(run)) {
-      context.stderr(checksText(image.given, attested.opts<Flags>()));
-      for (const line of await envelopes(image.image, attested.opts<Flags>(), context)) context.stdout(line);
-    }
-  });
+  for (const [kind, specs] of [
+    ['verify', verifyFlags],
+    ['verify-attestation', attestationFlags],
+  ] as const) {
+    const command = addFlags(cosign.command(kind).description(`waybill ${kind}`), specs);
+    command.argument('<image...>', 'image');
+    refuseBy(command, `cosign ${kind}`).action((images: string[]) => {
+      const asked: Asked = { kind, mode: 'legacy' };
+      const exitOf = (why: Reason): number => exitCode(why, asked);
+      return asCosign(context, { exitOf }, async () => {
+        const flags = readFlags<VerifyFlags>(command, specs, context);
+        await verifyAll(images, flags, asked, context);
+      });
+    });
+  }
 }
 
-/** Ours are anchored; cosign finds a pattern anywhere. */
-const anywhere = (pattern: string): string => `(?s:.*)(?:${pattern})(?s:.*)`;
+interface Asked {
+  readonly kind: 'verify' | 'verify-attestation';
+  /** Known when the first image was looked at. */
+  mode: 'bundle' | 'legacy';
+}
 
-function verified(
-  verb: 'verify' | 'verify-attestation',
-  command: Command,
+/** cosign 3.1 has codes of its own only for signatures in the older layout. */
+function exitCode(why: Reason, { kind, mode }: Asked): number {
+  if (kind === 'verify-attestation' || mode === 'bundle') return 1;
+  const codes: Readonly<Record<number, number>> = { 10: 10, 11: 11, 12: 12, 13: 12, 14: 12, 15: 12 };
+  return codes[why.exit] ?? 1;
+}
+
+async function verifyAll(
   images: readonly string[],
+  flags: VerifyFlags,
+  asked: Asked,
   context: CliContext,
-): Promise<NativeRun> {
-  const flags = command.opts<Flags>();
-  if (!['json', 'text', undefined].includes(flags.output)) {
-    throw unsupported(`cosign ${verb}`, `--output ${flags.output}`, '--output json or text');
-  }
-  for (const name of ['Identity', 'OidcIssuer'] as const) warnUnanchored(flags, name, context);
-  const words = givenFlags(command, {
-    '--output': () => [],
-    '--certificate-identity-regexp': (re) => [`--certificate-identity-regexp=${anywhere(re)}`],
-    '--certificate-oidc-issuer-regexp': (re) => [`--certificate-oidc-issuer-regexp=${anywhere(re)}`],
-  });
-  const load = () =>
-    verb === 'verify' ? import('../commands/verify.ts') : import('../commands/verify-attestation.ts');
-  return runNative(load, [verb, ...words, '--', ...images], context, {
-    // The pattern is shown as it was written.
-    progress: (text) => context.progress(text.replaceAll('(?s:.*)', '')),
-  });
-}
-
-function warnUnanchored(flags: Flags, name: 'Identity' | 'OidcIssuer', context: CliContext): void {
-  const pattern = flags[`certificate${name}Regexp`];
-  if (pattern === undefined || (pattern.startsWith('^') && pattern.endsWith('$'))) return;
-  const flag = name === 'Identity' ? '--certificate-identity-regexp' : '--certificate-oidc-issuer-regexp';
-  context.stderr(
-    `warning: cosign finds ${flag} anywhere in the name, so ${JSON.stringify(pattern)} also admits names with ` +
-      'something before or after it; write ^…$ (waybill verify anchors by itself)',
-  );
-}
-
-interface JudgedImage {
-  readonly ok: boolean;
-  readonly given: string;
-  readonly image: string;
-  readonly digest: string;
-  readonly reason?: Reason;
-  readonly accepted: readonly {
-    readonly predicateType: string | null;
-    readonly annotations?: Readonly<Record<string, unknown>> | null;
-    readonly signer: { readonly kind: string; readonly identity?: string; readonly issuer?: string };
-  }[];
-}
-
-const imagesOf = (run: NativeRun): readonly JudgedImage[] =>
-  (run.value as { readonly images: readonly JudgedImage[] } | undefined)?.images ?? [];
-
-function refused(run: NativeRun, context: CliContext): void {
-  const reasons = run.reason === undefined ? imagesOf(run).map(({ reason }) => reason) : [run.reason];
-  const shown = reasons.filter((reason) => reason !== undefined);
-  for (const reason of shown) context.stderr(`Error: ${errorText(reason).replaceAll('(?s:.*)', '')}`);
-  context.exit(cosignExit(run.exit));
-}
-
-/** The payloads cosign prints: a bundle's statement in the form of a simple signing document. */
-function simpleSignings(image: JudgedImage): object[] {
-  const reference = image.image.slice(0, image.image.lastIndexOf('@'));
-  return image.accepted.map(({ predicateType, annotations, signer }) => ({
-    critical: {
-      // In a bundle nothing says a name: cosign shows the one it was given.
-      identity: { 'docker-reference': predicateType === null ? reference : image.given },
-      image: { 'docker-manifest-digest': image.digest },
-      type: predicateType ?? 'cosign container image signature',
-    },
-    optional:
-      predicateType !== null
-        ? {}
-        : {
-            ...annotations,
-            ...(signer.kind === 'key' ? {} : { Issuer: signer.issuer, Subject: signer.identity }),
-          },
-  }));
-}
-
-function checksText(image: string, flags: Flags): string {
-  const tlog =
-    flags.insecureIgnoreTlog === true
-      ? []
-      : ['Existence of the claims in the transparency log was verified offline'];
-  const signer =
-    flags.key === undefined
-      ? 'The code-signing certificate was verified using trusted certificate authority certificates'
-      : 'The signatures were verified against the specified public key';
-  const checks = ['The cosign claims were validated', ...tlog, signer].map((check) => `  - ${check}`);
-  return [
-    `\nVerification for ${image} --`,
-    'The following checks were performed on each of these signatures:',
-    ...checks,
-  ].join('\n');
-}
-
-/** The envelopes of what was accepted: each attached item is judged again, alone, with the same requirements. */
-async function envelopes(pinned: string, flags: Flags, context: CliContext): Promise<string[]> {
-  const [
-    { createJudge, attachedItems },
-    { listAttachments, openImage },
-    intoto,
-    { trustMaterial },
-    { unwrap },
-  ] = await Promise.all([
+): Promise<void> {
+  const [registry, { readingOnce }] = await Promise.all([
+    registryFrom(flags, context, images),
     import('#facts'),
-    import('#oci'),
-    import('#formats/intoto'),
-    import('#verify'),
-    import('#base/result'),
   ]);
-  const types = [unwrap(intoto.resolvePredicateType(flags.type ?? 'custom'))];
-  const quiet: CliContext = { ...context, progress: () => {} };
-  const requirements = await requirementsFor(unanchoredFlags(flags), { predicateTypes: types }, quiet);
-  const trust = await loadTrustFor(flags, quiet);
-  const material = { material: trustMaterial(trust.trustedRoot), hash: trust.trustedRootSha256 };
-  const opened = await openImage(await registryFrom(flags, quiet, [pinned]), pinned);
-  const digest = opened.selector.digest ?? (await opened.source.resolve(opened.selector)).digest;
-  const out: string[] = [];
-  for (const item of attachedItems(await listAttachments(opened.source, digest))) {
-    const source = { attached: async () => [item] };
-    const judge = createJudge({ source, trust: () => material, clock: context.clock });
-    const judged = await judge.judgeImage(
-      { repository: pinned, digest },
-      { hash: 'one', questions: [{ id: 'one', requirements }] },
-    );
-    const verdicts = judged.kind === 'facts' ? (judged.facts.answers.get('one') ?? []) : [];
-    if (verdicts.some(({ outcome }) => outcome === 'accepted')) out.push(await envelopeOf(item));
+  const attachments = readingOnce();
+  const places: Places = { registry, attachments, ...repositoryOf(context) };
+  // Words first: what is asked must be clear before anything is read.
+  await requirementsOf(flags, asked, context);
+  asked.mode = await modeOf(images[0] ?? '', flags, places);
+  // Where there are bundles cosign does not look at the files.
+  const detached = asked.mode === 'bundle' ? undefined : await detachedSignature(flags);
+  const requirements = await requirementsOf(flags, asked, context);
+  const [trust, { verifyImage }] = await Promise.all([
+    cosignTrust(flags, context, requirements),
+    import('#flows/verify-image'),
+  ]);
+  const deps: VerifyImageDeps = {
+    ...places,
+    trust,
+    clock: context.clock,
+    attachments: async (where, digest) =>
+      detached === undefined
+        ? layoutOf(await attachments(where, digest), asked)
+        : { ...nothing(digest), legacySignatures: [detached] },
+  };
+  const kind = asked.kind === 'verify' ? 'signature' : 'attestation';
+  for (const given of images) {
+    const target = await targetOf(given, flags, places);
+    const verified = await verifyImage(target, { kind, requirements }, deps).catch((error: unknown) => {
+      throw inCosignsWords(error, asked);
+    });
+    await print(verified, given, flags, asked, context);
   }
-  return out;
 }
 
-const unanchoredFlags = (flags: Flags): Flags => ({
-  ...flags,
-  ...(flags.certificateIdentityRegexp === undefined
-    ? {}
-    : { certificateIdentityRegexp: anywhere(flags.certificateIdentityRegexp) }),
-  ...(flags.certificateOidcIssuerRegexp === undefined
-    ? {}
-    : { certificateOidcIssuerRegexp: anywhere(flags.certificateOidcIssuerRegexp) }),
+type Places = Pick<VerifyImageDeps, 'registry' | 'cosignRepository'> &
+  Required<Pick<VerifyImageDeps, 'attachments'>>;
+
+function repositoryOf({ env }: CliContext): Pick<VerifyImageDeps, 'cosignRepository'> {
+  const { COSIGN_REPOSITORY: cosignRepository } = env;
+  return cosignRepository === undefined ? {} : { cosignRepository };
+}
+
+/** Bundles where there is one that can be read; trouble on the way is told when the image itself is asked. */
+async function modeOf(first: string, flags: VerifyFlags, places: Places): Promise<Asked['mode']> {
+  if (flags.newBundleFormat === false) return 'legacy';
+  const [{ attachmentPlaces, openImage }, { parseBundle }] = await Promise.all([
+    import('#oci'),
+    import('#formats/bundle'),
+  ]);
+  try {
+    const { registry, cosignRepository } = places;
+    const { source, selector, reference } = await openImage(registry, await targetOf(first, flags, places));
+    const digest = selector.digest ?? (await source.resolve(selector)).digest;
+    const where =
+      reference === undefined ? [source] : attachmentPlaces(registry, reference, cosignRepository).read;
+    const { bundles } = await places.attachments(where, digest);
+    return bundles.some(({ bytes }) => parseBundle(bytes).ok) ? 'bundle' : 'legacy';
+  } catch (error) {
+    if (error instanceof WaybillError) return 'legacy';
+    throw error;
+  }
+}
+
+function requirementsOf(
+  given: VerifyFlags,
+  { kind, mode }: Asked,
+  context: CliContext,
+): Promise<Requirements> {
+  // In the older layout cosign looks at a timestamp where there is one, and else at the log's time.
+  const isLoose = mode === 'legacy' && given.insecureIgnoreTlog !== true;
+  const flags = isLoose ? { ...given, useSignedTimestamps: false } : given;
+  return kind === 'verify' ? signatureRequirements(flags, context) : attestationRequirements(flags, context);
+}
+
+async function signatureRequirements(flags: VerifyFlags, context: CliContext): Promise<Requirements> {
+  const annotations = annotationsFrom(flags.annotations ?? []);
+  return cosignRequirements(flags, { annotations }, context);
+}
+
+async function attestationRequirements(flags: VerifyFlags, context: CliContext): Promise<Requirements> {
+  const { resolvePredicateType } = await import('#formats/intoto');
+  const predicateTypes = [unwrap(resolvePredicateType(flags.type ?? 'custom'))];
+  return cosignRequirements(flags, { predicateTypes }, context);
+}
+
+/** The image, the folder of `cosign save`, or with `--attachment sbom` the tag of the attached SBOM. */
+async function targetOf(given: string, flags: VerifyFlags, { registry }: Places): Promise<string> {
+  if (flags.localImage === true) return `oci:${given}`;
+  if (flags.attachment === undefined || flags.attachment === '') return given;
+  if (flags.attachment !== 'sbom') {
+    const { R } = await import('../reasons.ts');
+    throw fail(R.optionValue, { expected: '--attachment sbom', actual: flags.attachment });
+  }
+  const { legacyTag, openImage } = await import('#oci');
+  const { source, selector } = await openImage(registry, given);
+  const digest = selector.digest ?? (await source.resolve(selector)).digest;
+  return `${source.name}:${legacyTag(digest, 'sbom')}`;
+}
+
+const nothing = (subject: Attachments['subject']): Attachments => ({
+  subject,
+  bundles: [],
+  legacySignatures: [],
+  legacyAttestations: [],
+  legacySboms: [],
+  others: [],
+  problems: [],
 });
 
-async function envelopeOf(item: import('#facts').AttachedItem): Promise<string> {
-  const [{ parseBundle }, { envelopeJson }, { utf8Text }] = await Promise.all([
-    import('#formats/bundle'),
-    import('#formats/dsse'),
-    import('#base/bytes'),
-  ]);
-  if (item.kind !== 'bundle') return utf8Text(item.bytes).trim();
-  const bundle = parseBundle(item.bytes);
-  if (bundle.ok && bundle.value.content.kind === 'dsse') return envelopeJson(bundle.value.content.envelope);
-  throw new Error(
-    `an accepted attestation without an envelope: ${bundle.ok ? item.name : reasonText(bundle.error)}`,
-  );
+function layoutOf(found: Attachments, { kind, mode }: Asked): Attachments {
+  const { bundles, legacySignatures, legacyAttestations, problems } = found;
+  const empty = { ...nothing(found.subject), problems };
+  if (mode === 'bundle') return { ...empty, bundles };
+  return kind === 'verify' ? { ...empty, legacySignatures } : { ...empty, legacyAttestations };
+}
+
+/** In bundle mode an image without bundles is another error than one without signatures. */
+function inCosignsWords(error: unknown, { kind, mode }: Asked): unknown {
+  if (!(error instanceof WaybillError)) return error;
+  const isNothing = error.reason.exit === 10;
+  if (!isNothing || (mode === 'legacy' && kind === 'verify')) return error;
+  const check = mode === 'bundle' ? 'no valid bundles exist in registry' : 'no matching attestations';
+  return new WaybillError({ ...error.reason, check: `${check}: ${error.reason.check}` }, { cause: error });
+}
+
+async function print(
+  verified: VerifiedImage,
+  given: string,
+  flags: VerifyFlags,
+  asked: Asked,
+  context: CliContext,
+): Promise<void> {
+  context.stderr(checksText(given, flags));
+  if (asked.kind === 'verify-attestation') return printAttestations(verified, asked.mode, context);
+  warnOtherTypes(verified, context);
+  const format = flags.output === 'text' ? 'text' : 'json';
+  return printSignatures(verified, given, { format, mode: asked.mode }, context);
+}
+
+function warnOtherTypes({ accepted }: VerifiedImage, context: CliContext): void {
+  const types = new Set(accepted.flatMap(({ statement }) => statement?.predicateType ?? []));
+  for (const type of types) {
+    if (type === 'https://sigstore.dev/cosign/sign/v1') continue;
+    context.stderr(`warning: cosign counts the attestation ${type} as a signature; waybill verify does not`);
+  }
+}
+
+function checksText(image: string, flags: VerifyFlags): string {
+  const ignoresTlog = flags.insecureIgnoreTlog === true || flags.privateInfrastructure === true;
+  const checks = [
+    ...((flags.annotations ?? []).length > 0 ? ['The specified annotations were verified.'] : []),
+    ...(flags.checkClaims === false ? [] : ['The cosign claims were validated']),
+    ...(ignoresTlog ? [] : ['Existence of the claims in the transparency log was verified offline']),
+    flags.key === undefined
+      ? 'The code-signing certificate was verified using trusted certificate authority certificates'
+      : 'The signatures were verified against the specified public key',
+  ];
+  const lines = checks.map((check) => `  - ${check}`);
+  const head = 'The following checks were performed on each of these signatures:';
+  return [`\nVerification for ${image} --`, head, ...lines].join('\n');
 }

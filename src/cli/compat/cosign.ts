@@ -6,18 +6,28 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { collect, report, withRegistryFlags } from './cosign-common.ts';
 import { addDownload } from './cosign-download.ts';
+import { addInitialize } from './cosign-initialize.ts';
+import { addShow } from './cosign-show.ts';
+import { addTrustedRoot } from './cosign-trusted-root.ts';
 import { addVerify } from './cosign-verify.ts';
+import { addVerifyBlob } from './cosign-verify-blob.ts';
 import { givenFlags, refuseBy, runNative } from './native.ts';
 
 export function register(program: Command, context: CliContext): void {
   const cosign = program
     .command('cosign')
-    .description('cosign’s command line: sign, attest, verify, verify-attestation, download');
+    .description(
+      'cosign’s command line: sign, attest, verify and their forms for files, download, tree, trust',
+    );
   refuseBy(cosign, 'cosign');
   addSign(cosign, context);
   addAttest(cosign, context);
   addVerify(cosign, context);
+  addVerifyBlob(cosign, context);
   addDownload(cosign, context);
+  addShow(cosign, context);
+  addInitialize(cosign, context);
+  addTrustedRoot(cosign, context);
 }
 
 function withSignFlags(command: Command): Command {

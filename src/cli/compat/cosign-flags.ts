@@ -1,0 +1,149 @@
+/**
+ * cosign's flags as data: what each command takes, what is accepted without effect, and what is refused by name.
+ * Every flag may also come from the environment, as COSIGN_<FLAG>.
+ */
+import { type Command, Option } from 'commander';
+import { fail } from '#base/reason';
+import type { CliContext } from '../context.ts';
+import { R } from '../reasons.ts';
+import { collect } from './cosign-common.ts';
+
+export interface FlagSpec {
+  readonly flags: string;
+  readonly help: string;
+  /** A flag that may be given several times. */
+  readonly isList?: true;
+  /** On unless `--flag=false`. */
+  readonly isOn?: true;
+  /** Refused: what to do instead. */
+  readonly instead?: string;
+}
+
+const flag = (flags: string, help: string, more: Partial<FlagSpec> = {}): FlagSpec => ({
+  flags,
+  help,
+  ...more,
+});
+const refused = (flags: string, instead: string): FlagSpec => ({
+  flags,
+  help: `not supported: ${instead}`,
+  instead,
+});
+/** Taken, and nothing depends on it here. */
+const idle = (flags: string): FlagSpec => flag(flags, 'accepted, has no effect');
+
+export const globalFlags: readonly FlagSpec[] = [
+  idle('-t, --timeout <duration>'),
+  idle('-d, --verbose'),
+  refused('--output-file <file>', 'redirect standard output'),
+];
+
+const keychain = 'credentials come from docker, podman and waybill files and their helpers';
+const tls = 'a CA of your own: NODE_EXTRA_CA_CERTS';
+
+export const registryFlags: readonly FlagSpec[] = [
+  flag('--allow-http-registry', 'plain http where a registry does not answer https'),
+  idle('--allow-insecure-registry'),
+  flag('--registry-username <name>', 'user name for the registry'),
+  flag('--registry-password <password>', 'password'),
+  flag('--registry-token <token>', 'bearer token'),
+  refused('--k8s-keychain', keychain),
+  refused('--registry-cacert <file>', tls),
+  refused('--registry-client-cert <file>', tls),
+  refused('--registry-client-key <file>', tls),
+  refused('--registry-server-name <name>', tls),
+  idle('--registry-referrers-mode <mode>'),
+  refused('--attachment-tag-prefix <prefix>', 'copy the signatures to the usual tags'),
+];
+
+const trustedRootInstead =
+  'give the authorities with --trusted-root (see waybill cosign trusted-root create)';
+
+/** Who is expected, and what may be left out. */
+export const certificateFlags: readonly FlagSpec[] = [
+  flag('--key <file>', 'public key'),
+  flag('--certificate-identity <name>', 'exact name in the certificate'),
+  flag('--certificate-identity-regexp <re2>', 'pattern found anywhere in the name, as cosign does it'),
+  flag('--certificate-oidc-issuer <url>', 'exact issuer'),
+  flag('--certificate-oidc-issuer-regexp <re2>', 'pattern found anywhere in the issuer'),
+  flag('--certificate-github-workflow-trigger <event>', 'event'),
+  flag('--certificate-github-workflow-sha <commit>', 'commit'),
+  flag('--certificate-github-workflow-name <name>', 'name of the workflow'),
+  flag('--certificate-github-workflow-repository <owner/name>', 'repository'),
+  flag('--certificate-github-workflow-ref <ref>', 'ref'),
+  flag('--trusted-root <file>', 'trusted_root.json'),
+  flag('--use-signed-timestamps', 'believe timestamp authorities only'),
+  flag('--insecure-ignore-tlog', 'do not require a log entry'),
+  flag('--insecure-ignore-sct', 'do not require a certificate timestamp'),
+  flag('--private-infrastructure', 'the same as --insecure-ignore-tlog, as in cosign'),
+  idle('--max-workers <n>'),
+  idle('--offline'),
+  idle('--rekor-url <url>'),
+  idle('--new-bundle-format'),
+  refused('--sk', 'export the public key and give it with --key'),
+  refused('--slot <slot>', 'export the public key and give it with --key'),
+  refused('--ca-roots <file>', trustedRootInstead),
+  refused('--ca-intermediates <file>', trustedRootInstead),
+  refused('--certificate-chain <file>', trustedRootInstead),
+  refused('--timestamp-certificate-chain <file>', trustedRootInstead),
+  refused('--sct <file>', 'certificates carry their timestamps; waybill reads no detached one'),
+  refused(
+    '--allow-certificate-chain',
+    'a bundle 0.3 holds one certificate; the chain is in the trusted root',
+  ),
+];
+
+export const imageFlags: readonly FlagSpec[] = [
+  ...certificateFlags,
+  ...registryFlags,
+  flag('--check-claims', 'whether the content must be about the image', { isOn: true }),
+  flag('--local-image', 'the image is a folder made by cosign save'),
+  flag('-o, --output <format>', 'json or text'),
+  idle('--experimental-oci11'),
+  refused('--signature-digest-algorithm <name>', 'the hash is the one the key is used with'),
+];
+
+/** Declares the flags, cosign's global ones included. */
+export function addFlags(command: Command, specs: readonly FlagSpec[]): Command {
+  for (const { flags, help, isList, isOn, instead } of [...specs, ...globalFlags]) {
+    const option = new Option(flags, help);
+    if (isList === true) option.argParser(collect).default([]);
+    if (instead !== undefined) option.hideHelp();
+    command.addOption(option);
+    if (isOn === true)
+      command.addOption(new Option(flags.replace('--', '--no-'), `${flags}=false`).hideHelp());
+  }
+  return command;
+}
+
+/**
+ * The flags as given, those from the environment included. Throws WB-1311 for one that this mode does not
+ * translate: leaving it out would answer another question.
+ */
+export function readFlags<F>(command: Command, specs: readonly FlagSpec[], context: CliContext): F {
+  const byName = new Map(
+    [...specs, ...globalFlags].map((spec) => [new Option(spec.flags).attributeName(), spec]),
+  );
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (option.negate) continue;
+    if (command.getOptionValueSource(name) !== 'cli') fromEnvironment(command, option, context);
+    const { instead, flags } = byName.get(name) ?? {};
+    const source = command.getOptionValueSource(name);
+    if (instead === undefined || (source !== 'cli' && source !== 'env')) continue;
+    if (command.getOptionValue(name) === false) continue;
+    const expected = `cosign ${command.name()} without ${option.long ?? flags}`;
+    throw fail(R.compatFlag, { expected, actual: option.long ?? '', hint: instead });
+  }
+  return command.opts<Record<string, unknown>>() as F;
+}
+
+function fromEnvironment(command: Command, option: Option, { env }: CliContext): void {
+  const value = env[`COSIGN_${(option.long ?? '').replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`];
+  if (value === undefined || value === '') return;
+  const name = option.attributeName();
+  if (option.isBoolean()) command.setOptionValueWithSource(name, /^(1|t|true)$/i.test(value), 'env');
+  else if (Array.isArray(command.getOptionValue(name))) {
+    command.setOptionValueWithSource(name, value.split(','), 'env');
+  } else command.setOptionValueWithSource(name, value, 'env');
+}
