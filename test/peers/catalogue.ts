@@ -107,6 +107,14 @@ export const peers: readonly Peer[] = [
     seconds: 14,
   },
   {
+    // For the benchmark: sigstore-go in a loop.
+    name: 'sigstore-go',
+    binary: 'sigstore-go-loop',
+    version: '1.3.0',
+    moduleFolder: 'test/peers/sigstore-go',
+    seconds: 60,
+  },
+  {
     name: 'trivy',
     binary: 'trivy',
     version: '0.69.0',
