@@ -50,6 +50,12 @@ export const verbs: readonly Verb[] = [
     () => import('./commands/scan.ts'),
   ),
   verb('Contents', 'db', 'build and inspect the advisory database', () => import('./commands/db.ts')),
+  verb(
+    'Contents',
+    'explain',
+    'say what an advisory or an error code is, and why it is found',
+    () => import('./commands/explain.ts'),
+  ),
   verb('Signing', 'sign', 'sign an image by digest', () => import('./commands/sign.ts')),
   verb('Signing', 'attest', 'attach a signed statement to an image', () => import('./commands/attest.ts')),
   verb('Signing', 'sign-blob', 'sign files', () => import('./commands/sign-blob.ts')),

@@ -85,10 +85,11 @@ export function scanSbom(
   return { sbom, result: refine(matchPackages(sbom, database), sbom, options.refine) };
 }
 
-async function targetSbom(
+/** What is inside a target: an SBOM file, a folder, an image. */
+export async function targetSbom(
   registry: () => Promise<Registry>,
   target: string,
-  options: ScanImageOptions,
+  options: Omit<ScanImageOptions, 'refine'>,
 ): Promise<Sbom> {
   if (target.startsWith('sbom:')) {
     return unwrap(parseSbom(await readFileLimited(target.slice(5), limits.sbomBytes)));

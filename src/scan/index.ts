@@ -12,6 +12,7 @@ export {
   memoryDatabase,
   SAMPLE_SOURCE,
 } from './database/index.ts';
+export { type Comparison, explainIn, rangesText } from './explain.ts';
 export type { Coverage, Finding, ScanResult, Suppressed, Undetermined } from './finding.ts';
 export { type GateOptions, judge } from './gate.ts';
 export { matchPackages } from './match.ts';

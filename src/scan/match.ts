@@ -41,6 +41,11 @@ export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResul
   };
 }
 
+/** Our own cataloguer reads epochs from the package database; of other documents nobody knows. */
+export const boundsFor = (sbom: Sbom): BoundOptions => ({
+  missingEpoch: sbom.tool.name === 'waybill' ? 'zero' : 'auto',
+});
+
 interface Hit {
   readonly entry: AffectedEntry;
   readonly advisory: Advisory;
@@ -71,8 +76,7 @@ class Scan {
     this.#database = database;
     this.#covered = new Set(coverage.filter((one) => one.advisories > 0).map((one) => one.ecosystem));
     this.#packages = new Map(sbom.packages.map((one) => [one.id, one]));
-    // Our own cataloguer reads epochs from the package database; of other documents nobody knows.
-    this.#bounds = { missingEpoch: sbom.tool.name === 'waybill' ? 'zero' : 'auto' };
+    this.#bounds = boundsFor(sbom);
   }
 
   add(one: SbomPackage): void {
@@ -129,7 +133,7 @@ class Scan {
 }
 
 /** Whether an entry is about this build: modules of rpm have streams, and some notices are for architectures. */
-function concerns(entry: AffectedEntry, lookup: Lookup, one: SbomPackage): boolean {
+export function concerns(entry: AffectedEntry, lookup: Lookup, one: SbomPackage): boolean {
   const { architectures } = entry;
   const isElsewhere =
     architectures !== undefined &&

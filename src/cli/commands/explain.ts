@@ -1,0 +1,140 @@
+/** `waybill explain ID [TARGET]`: what an advisory says, and every comparison made for it; what an error code means. */
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { utf8Text } from '#base/bytes';
+import { fail } from '#base/reason';
+import type { AdvisoryDatabase, Comparison, ExplainedAdvisory } from '#scan';
+import type { CliContext } from '../context.ts';
+import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { packageVersion } from '../version.ts';
+
+interface Flags extends RegistryFlags {
+  readonly db?: string;
+}
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command('explain')
+    .description('say what an advisory or an error code is, and why it is found or not')
+    .argument('<id>', 'CVE-…, GHSA-…, any id of the database, or WB-…')
+    .argument('[target]', 'an image, dir:PATH or sbom:FILE to look for it in')
+    .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)');
+  withRegistryOptions(command).action((id: string, target: string | undefined, flags: Flags) =>
+    /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context),
+  );
+}
+
+/** The catalogue is the page that is generated from every room's table of reasons. */
+async function explainCode(code: string, context: CliContext): Promise<void> {
+  const [{ readFileLimited }, { scanReasons: R }] = await Promise.all([
+    import('#platform/files'),
+    import('#scan'),
+  ]);
+  const page = fileURLToPath(new URL('../../../docs/errors.md', import.meta.url));
+  const lines = utf8Text(await readFileLimited(page, 1024 * 1024)).split('\n');
+  const cellsOf = (line: string | undefined): readonly string[] =>
+    line?.split('|').map((cell) => cell.trim().replaceAll('`', '')) ?? [];
+  const names = cellsOf(lines.find((line) => line.startsWith('| code |')));
+  const cells = cellsOf(lines.find((line) => cellsOf(line)[1] === code));
+  if (cells.length === 0) throw fail(R.explain, { expected: 'a code of docs/errors.md', actual: code });
+  const cell = (name: string): string => cells[names.indexOf(name)] ?? '';
+  const [check, side, exit] = [cell('check'), cell('side'), cell('exit')];
+  const [meaning, hint] = [cell('meaning'), cell('what to do')];
+  const value = { code, check, side, exit, meaning, hint };
+  context.result('waybill.dev/explain/v1', value, () =>
+    [`${code} ${check}: ${meaning}`, `  who has to act: ${side}; exit code ${exit}`, `  do: ${hint}`].join(
+      '\n',
+    ),
+  );
+}
+
+async function explain(
+  id: string,
+  target: string | undefined,
+  flags: Flags,
+  context: CliContext,
+): Promise<void> {
+  const [{ openAdvisories, targetSbom }, { explainIn, scanReasons: R }] = await Promise.all([
+    import('#flows/scan-image'),
+    import('#scan'),
+  ]);
+  const database = await openAdvisories(flags.db, context.env);
+  try {
+    const found = database.explain(id);
+    if (found.length === 0) {
+      throw fail(R.explain, { expected: `an advisory ${id}`, actual: `none among ${database.info.records}` });
+    }
+    const comparisons =
+      target === undefined
+        ? undefined
+        : explainIn(
+            await targetSbom(() => registryFrom(flags, context, [target]), target, {
+              version: packageVersion(),
+            }),
+            database,
+            id,
+          );
+    await show(id, found, comparisons, database, context);
+  } finally {
+    database.close();
+  }
+}
+
+const ENTRIES_SHOWN = 20;
+
+async function show(
+  id: string,
+  found: readonly ExplainedAdvisory[],
+  comparisons: readonly Comparison[] | undefined,
+  database: AdvisoryDatabase,
+  context: CliContext,
+): Promise<void> {
+  const { rangesText } = await import('#scan');
+  const value = {
+    id,
+    database: database.info.digest,
+    advisories: found,
+    ...(comparisons === undefined ? {} : { comparisons }),
+  };
+  const texts = found.flatMap(({ advisory, affected }) => [
+    `${advisory.id}: ${advisory.summary === '' ? '(no summary)' : advisory.summary}`,
+    ...line(
+      'also',
+      [...advisory.aliases, ...advisory.related.map((other) => `${other} (related)`)].join(', '),
+    ),
+    ...line('published', advisory.published),
+    ...line('weaknesses', advisory.cwes.join(', ')),
+    ...line(
+      'exploited',
+      advisory.knownExploited === undefined ? '' : `known since ${advisory.knownExploited.dateAdded}`,
+    ),
+    ...line('EPSS', advisory.epss === undefined ? '' : `${(100 * advisory.epss.probability).toFixed(2)} %`),
+    ...affected.slice(0, ENTRIES_SHOWN).map((one) => {
+      const { severity, vector } = one.rating;
+      return `  ${one.ecosystem} ${one.name}: ${rangesText(one)} (${severity}${vector === undefined ? '' : `, ${vector}`})`;
+    }),
+    ...(affected.length > ENTRIES_SHOWN ? [`  and ${affected.length - ENTRIES_SHOWN} more`] : []),
+    ...advisory.references.slice(0, 3).map((url) => `  see ${url}`),
+  ]);
+  context.result('waybill.dev/explain/v1', value, () =>
+    [...texts, ...comparisonLines(comparisons)].join('\n'),
+  );
+}
+
+const line = (name: string, text: string | undefined): string[] =>
+  text === undefined || text === '' ? [] : [`  ${name}: ${text}`];
+
+function comparisonLines(comparisons: readonly Comparison[] | undefined): string[] {
+  if (comparisons === undefined) return [];
+  if (comparisons.length === 0) return ['', 'no package in it is one of these'];
+  return [
+    '',
+    ...comparisons.map((one) => {
+      const verdict = { yes: 'AFFECTED', no: 'not affected', undetermined: 'CANNOT BE COMPARED' }[
+        one.affected
+      ];
+      const why = one.besides === undefined ? '' : ` (${one.besides})`;
+      return `${verdict}${why}: ${one.package.name} ${one.package.version}, compared as ${one.ecosystem} ${one.name} ${one.version} with ${one.ranges}`;
+    }),
+  ];
+}
