@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import type { ClaimName, Pattern, Requirements } from '#verify';
+import type { ClaimName, Pattern, Requirements, TimeRequirement } from '#verify';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 
@@ -18,6 +18,10 @@ export interface IdentityFlags {
   readonly certificateGithubWorkflowName?: string;
   readonly certificateGithubWorkflowRepository?: string;
   readonly certificateGithubWorkflowRef?: string;
+  readonly certificateClaim?: readonly string[];
+  readonly logThreshold?: string;
+  readonly sctThreshold?: string;
+  readonly timestampThreshold?: string;
   readonly useSignedTimestamps?: boolean;
   readonly insecureIgnoreTlog?: boolean;
   readonly insecureIgnoreSct?: boolean;
@@ -35,6 +39,14 @@ export function addIdentityOptions(command: Command): Command {
     .option('--certificate-github-workflow-name <name>', 'name of the workflow')
     .option('--certificate-github-workflow-repository <owner/name>', 'repository of the workflow')
     .option('--certificate-github-workflow-ref <ref>', 'ref the workflow ran on')
+    .option(
+      '--certificate-claim <name=value>',
+      'claim of the certificate, such as sourceRepositoryUri=https://… (repeatable)',
+      (value: string, before: readonly string[] = []) => [...before, value],
+    )
+    .option('--log-threshold <n>', 'transparency logs of different operators that must vouch')
+    .option('--sct-threshold <n>', 'CT logs of different operators that must have seen the certificate')
+    .option('--timestamp-threshold <n>', 'timestamp authorities of different operators that must vouch')
     .option('--key <file>', 'verify with this public key instead of certificates')
     .option('--use-signed-timestamps', 'believe timestamp authorities only, not the log’s own times')
     .option('--insecure-ignore-tlog', 'do not require a log entry (the result says so)')
@@ -55,8 +67,8 @@ export async function requirementsFor(
   const { requireKey, requireKeyless } = await import('#verify');
   const common = {
     ...content,
-    ...(flags.insecureIgnoreTlog === true ? { tlog: 'notRequiredUnsafe' as const } : {}),
-    ...(flags.useSignedTimestamps === true ? { time: { kind: 'signed' as const, atLeast: 1 } } : {}),
+    ...threshold('tlog', '--log-threshold', flags.logThreshold, flags.insecureIgnoreTlog),
+    ...timeOf(flags),
   };
   if (flags.key !== undefined) {
     refuseTogether(flags);
@@ -66,9 +78,31 @@ export async function requirementsFor(
     requireKeyless({
       ...common,
       identities: [await identityOf(flags, context)],
-      ...(flags.insecureIgnoreSct === true ? { sct: 'notRequiredUnsafe' as const } : {}),
+      ...threshold('sct', '--sct-threshold', flags.sctThreshold, flags.insecureIgnoreSct),
     }),
   );
+}
+
+/** How many must vouch, or that nobody need; not both. The requirement refuses what is no count. */
+function threshold<K extends 'tlog' | 'sct'>(
+  name: K,
+  option: string,
+  count: string | undefined,
+  isGivenUp = false,
+): { [P in K]?: number | 'notRequiredUnsafe' } {
+  if (count === undefined && !isGivenUp) return {};
+  if (count !== undefined && isGivenUp) {
+    throw fail(R.optionValue, { expected: `${option} or --insecure-ignore-${name}`, actual: 'both' });
+  }
+  const value = isGivenUp ? 'notRequiredUnsafe' : Number(count);
+  return { [name]: value } as { [P in K]?: number | 'notRequiredUnsafe' };
+}
+
+function timeOf({ useSignedTimestamps, timestampThreshold }: IdentityFlags): {
+  time?: Extract<TimeRequirement, { atLeast: number }>;
+} {
+  if (timestampThreshold === undefined && useSignedTimestamps !== true) return {};
+  return { time: { kind: 'signed', atLeast: Number(timestampThreshold ?? 1) } };
 }
 
 async function identityOf(flags: IdentityFlags, context: CliContext): Promise<import('#verify').Identity> {
@@ -91,6 +125,14 @@ export function claimsOf(flags: IdentityFlags): Partial<Record<ClaimName, Patter
   const claims: Partial<Record<ClaimName, Pattern>> = {};
   for (const [claim, value] of Object.entries(claimFlags(flags))) {
     if (value !== undefined) claims[claim as ClaimName] = value;
+  }
+  for (const pair of flags.certificateClaim ?? []) {
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, at) as ClaimName;
+    if (at < 1 || Object.hasOwn(claims, name)) {
+      throw fail(R.optionValue, { expected: '--certificate-claim NAME=VALUE, each name once', actual: pair });
+    }
+    claims[name] = pair.slice(at + 1);
   }
   return claims;
 }
@@ -137,6 +179,8 @@ function refuseTogether(flags: IdentityFlags): void {
     flags.certificateOidcIssuerRegexp,
     // A key has no certificate: a claim that was asked for would go unchecked.
     ...Object.values(claimFlags(flags)),
+    flags.certificateClaim,
+    flags.sctThreshold,
   ];
   if (identityFlags.every((value) => value === undefined)) return;
   throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });

@@ -32,16 +32,13 @@ const claimFlags: Readonly<Record<string, string>> = {
 
 /** What the command line has no words for; undefined when it can ask all of it. */
 function unspeakable(ask: Ask): string | undefined {
-  const { issuer, san, claims = {}, tlog = 1, sct = 1, time } = ask;
+  const { issuer, san, claims = {}, time } = ask;
   if (ask.anyone === true || ask.subject !== undefined) return 'a check given up that it does not give up';
   if (ask.anyOf !== undefined) return 'several identities';
   if (ask.sanType !== undefined) return 'the kind of a name';
   if (ask.keyValid !== undefined) return 'the life of a key';
-  if (typeof tlog === 'number' && tlog !== 1) return 'a number of logs';
-  if (typeof sct === 'number' && sct !== 1) return 'a number of CT logs';
-  if (time !== undefined && !(time.kind === 'signed' && time.atLeast === 1)) return 'a kind of time';
+  if (time !== undefined && time.kind !== 'signed') return 'a kind of time';
   if ((ask.predicateTypes?.length ?? 1) !== 1) return 'several predicate types';
-  if (Object.keys(claims).some((name) => !Object.hasOwn(claimFlags, name))) return 'a claim';
   if (Object.values(claims).some((pattern) => typeof pattern !== 'string')) return 'a pattern of a claim';
   const isIssuer = typeof issuer === 'string' || 'regexp' in issuer;
   const isSan =
@@ -55,14 +52,21 @@ function wordsOf(ask: Ask, folder: string): Words {
   const words = [
     ...(ask.tlog === 'notRequiredUnsafe' ? ['--insecure-ignore-tlog'] : []),
     ...(ask.sct === 'notRequiredUnsafe' ? ['--insecure-ignore-sct'] : []),
-    ...(ask.time === undefined ? [] : ['--use-signed-timestamps']),
+    ...(typeof ask.tlog === 'number' ? [`--log-threshold=${ask.tlog}`] : []),
+    ...(typeof ask.sct === 'number' ? [`--sct-threshold=${ask.sct}`] : []),
+    ...(ask.time?.kind === 'signed' ? [`--timestamp-threshold=${ask.time.atLeast}`] : []),
     ...Object.entries(ask.annotations ?? {}).map(([key, value]) => `--annotations=${key}=${value}`),
   ];
   if (ask.key !== undefined) return { words: [...words, `--key=${join(folder, 'key.pem')}`] };
-  const claims = Object.entries(ask.claims ?? {}).map(([name, value]) => `${claimFlags[name]}=${value}`);
+  const claims = Object.entries(ask.claims ?? {}).map(([name, value]) => claimWord(name, String(value)));
   const { issuer, san } = ask;
   const who = [patternWord('--certificate-oidc-issuer', issuer), patternWord('--certificate-identity', san)];
   return { words: [...words, ...who, ...claims] };
+}
+
+function claimWord(name: string, value: string): string {
+  const flag = claimFlags[name];
+  return flag === undefined ? `--certificate-claim=${name}=${value}` : `${flag}=${value}`;
 }
 
 function patternWord(flag: string, pattern: Ask['san']): string {
