@@ -77,14 +77,6 @@ export async function firstKeys(
   return { root, targets: root, snapshot: online, timestamp: online };
 }
 
-/** A name no key has yet: `online-2`, `online-3`, … */
-export function nextName(ring: KeyRing, base: string): string {
-  for (let number = 2; ; number++) {
-    const name = `${base}-${number}`;
-    if (!ring.held.some((one) => one.name === name || one.name.startsWith(`${name}-`))) return name;
-  }
-}
-
 export const rolesOf = (kind: 'online' | 'root'): readonly TufRoleName[] =>
   kind === 'online' ? ONLINE_ROLES : OFFLINE_ROLES;
 

@@ -12,15 +12,7 @@ import {
   type TufRoleName,
   type TufSelfCheck,
 } from './config.ts';
-import {
-  firstKeys,
-  type KeyRing,
-  nextName,
-  openKeyRing,
-  rolesOf,
-  type TufKey,
-  type TufSigner,
-} from './keys.ts';
+import { firstKeys, type KeyRing, openKeyRing, rolesOf, type TufKey, type TufSigner } from './keys.ts';
 import {
   newRoot,
   roleKeys,
@@ -228,7 +220,8 @@ class Repository implements Tuf {
       const actual = `${this.#signers(before, 'root').length} here`;
       throw fail(R.ceremony, { expected, actual });
     }
-    const base = nextName(this.#ring, kind);
+    // A key that an interrupted rotation made is taken up again.
+    const base = `${kind}-v${before.version + 1}`;
     const count = kind === 'online' ? 1 : (before.roles['root']?.keyIDs.length ?? 1);
     const made: TufKey[] = [];
     for (let index = 1; index <= count; index++) {
