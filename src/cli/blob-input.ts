@@ -1,11 +1,10 @@
 /** Files to sign as the command line names them: paths, `-` for standard input, and digests. */
-import { createReadStream } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Blob } from '#flows/sign-blob';
-import { asFileError } from '#platform/files';
+import { fileChunks } from '#platform/files';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 
@@ -20,7 +19,7 @@ export function blobsFrom(files: readonly string[], digests: readonly string[], 
   return [
     ...files.map((file): Blob => {
       const isInput = file === '-';
-      const content = () => (isInput ? standardInput() : chunksOf(resolve(context.cwd, file)));
+      const content = () => (isInput ? standardInput() : fileChunks(resolve(context.cwd, file)));
       return { kind: 'file', name: isInput ? '' : basename(file), content };
     }),
     ...digests.map((text): Blob => ({ kind: 'digest', name: '', digest: unwrap(parseDigest(text)) })),
@@ -28,12 +27,3 @@ export function blobsFrom(files: readonly string[], digests: readonly string[], 
 }
 
 const standardInput = (): AsyncIterable<Uint8Array> => process.stdin as AsyncIterable<Uint8Array>;
-
-/** Reads a file piece by piece; what goes wrong is told with its path. */
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    throw asFileError(error) ?? error;
-  }
-}

@@ -8,6 +8,7 @@ import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
 import { passwordToOpen } from './password.ts';
 import { R } from './reasons.ts';
+import { tokenFor } from './token.ts';
 import { loadTrustFor, type TrustFlags } from './trust-options.ts';
 
 export interface SignerFlags extends TrustFlags {
@@ -16,6 +17,10 @@ export interface SignerFlags extends TrustFlags {
   readonly oidcClientId: string;
   readonly oidcDisableAmbientProviders?: boolean;
   readonly oidcProvider?: string;
+  readonly oidcIssuer?: string;
+  readonly oidcRedirectUrl?: string;
+  readonly oidcClientSecretFile?: string;
+  readonly fulcioAuthFlow?: string;
   readonly signingAlgorithm?: string;
   readonly logVersion?: string;
   readonly fulcioUrl?: string;
@@ -46,6 +51,15 @@ export function addSignerOptions(command: Command): Command {
     .option('--oidc-provider <name>', 'ask only this provider of the surroundings: see waybill identity')
     .option('--oidc-disable-ambient-providers', 'ask no provider of the surroundings')
     .addOption(
+      new Option(
+        '--fulcio-auth-flow <flow>',
+        'how a person signs in: a browser here, or a code typed elsewhere',
+      ).choices(['normal', 'device', 'token']),
+    )
+    .option('--oidc-issuer <url>', 'where a person signs in, instead of the one of the signing config')
+    .option('--oidc-redirect-url <url>', 'where the issuer sends the browser back, on this machine')
+    .option('--oidc-client-secret-file <file>', 'secret of the client, for issuers that want one')
+    .addOption(
       new Option('--signing-algorithm <name>', 'of the key made for a certificate').choices(certifiable),
     )
     .option('--signing-config <file>', 'signing_config.v0.2.json: which services to use')
@@ -71,7 +85,7 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
   const [{ createSigner }, trust] = await Promise.all([import('#sign'), loadTrustFor(flags, context)]);
   const { clock, random, transport } = context;
   const services = await servicesOf(flags, trust, context);
-  const { identity, by } = await identityFor(flags, context);
+  const { identity, by } = await identityFor(flags, trust, context);
   const signer = createSigner({
     identity,
     services,
@@ -137,21 +151,14 @@ function namedServices(flags: SignerFlags): SigningServices | undefined {
 
 async function identityFor(
   flags: SignerFlags,
+  trust: Trust,
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
   if (flags.key !== undefined) {
     const key = await contentKeyFrom(flags.key, context);
     return { identity: { kind: 'key', key }, by: `the key ${flags.key}` };
   }
-  const { requireToken } = await import('#identity');
-  const found = await requireToken({
-    env: context.env,
-    transport: context.transport,
-    cwd: context.cwd,
-    audience: flags.oidcClientId,
-    withoutAmbient: flags.oidcDisableAmbientProviders === true,
-    ...(flags.identityToken === undefined ? {} : { given: flags.identityToken }),
-  });
+  const found = await tokenFor(flags, trust.signingConfig, context);
   const keyAlgorithm = keyAlgorithms[flags.signingAlgorithm ?? ''];
   return {
     identity: {

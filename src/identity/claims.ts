@@ -7,6 +7,8 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
+import { builtInProviders, providerOfClaims } from '#formats/ci-providers';
+import { applyRule, type CiProvider, type ClaimValue } from '#formats/ci-template';
 import { isJsonObject, type JsonObject, own, parseJson, reader } from '#formats/json';
 import { R } from './reasons.ts';
 
@@ -106,43 +108,41 @@ export interface IdentityPreview {
   readonly extensions: Readonly<Record<string, string>>;
 }
 
-/** claim → extension of the certificate (Fulcio's mapping for GitHub Actions). */
-const githubExtensions: Readonly<Record<string, string>> = {
-  event_name: 'buildTrigger',
-  sha: 'sourceRepositoryDigest',
-  ref: 'sourceRepositoryRef',
-  repository: 'sourceRepositoryUri',
-  job_workflow_ref: 'buildSignerUri',
-  job_workflow_sha: 'buildSignerDigest',
-  workflow_ref: 'buildConfigUri',
-  runner_environment: 'runnerEnvironment',
-  repository_visibility: 'sourceRepositoryVisibility',
-};
-
-/** What a certificate for this token would say, as far as the token alone decides it. */
+/**
+ * What a certificate for this token would say at an authority with the mappings of the public instance, as far as
+ * the token alone decides it.
+ */
 export function previewOf(claims: IdentityClaims): IdentityPreview {
-  const text = (name: string): string | undefined => {
-    const value = own(claims.all, name);
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
   const { issuer } = claims;
-  const workflow = text('job_workflow_ref');
-  if (workflow !== undefined) {
-    const extensions = Object.entries(githubExtensions).flatMap(([claim, name]) => {
-      const value = text(claim);
-      return value === undefined ? [] : [[name, value]];
-    });
-    return {
-      issuer,
-      san: `https://github.com/${workflow}`,
-      sanType: 'uri',
-      extensions: Object.fromEntries(extensions),
-    };
-  }
-  const gitlab = text('ci_config_ref_uri');
-  if (gitlab !== undefined) return { issuer, san: `https://${gitlab}`, sanType: 'uri', extensions: {} };
+  const name = providerOfClaims(claims.all);
+  const provider = name === undefined ? undefined : builtInProviders.get(name);
+  if (provider !== undefined) return ciPreview(claims, provider);
   if (claims.email !== undefined) return { issuer, san: claims.email, sanType: 'email', extensions: {} };
   return { issuer, san: kubernetesSan(claims) ?? claims.subject, sanType: 'uri', extensions: {} };
+}
+
+/** Throws WB-621 for a token that lacks a claim its system always writes. */
+function ciPreview(claims: IdentityClaims, provider: CiProvider): IdentityPreview {
+  const claimValue: ClaimValue = (name, isOptional) => {
+    const value = own(claims.all, name) ?? provider.defaults.get(name);
+    if (value === undefined && isOptional) return '';
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+      return String(value);
+    }
+    throw fail(R.form, {
+      expected: `claim ${name} as text`,
+      actual: value === undefined ? 'none' : typeof value,
+    });
+  };
+  const extensions = provider.extensions
+    .map(([name, rule]) => [name, applyRule(rule, claimValue)] as const)
+    .filter(([, value]) => value !== '');
+  return {
+    issuer: claims.issuer,
+    san: applyRule(provider.san, claimValue),
+    sanType: 'uri',
+    extensions: Object.fromEntries(extensions),
+  };
 }
 
 function kubernetesSan(claims: IdentityClaims): string | undefined {

@@ -1,13 +1,16 @@
 /** Where an identity token comes from when a person or a pipeline signs. First that is there wins. */
 import { resolve } from 'node:path';
-import { utf8, utf8Text } from '#base/bytes';
+import { utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
-import { fail, WaybillError } from '#base/reason';
-import { attempt, unwrap } from '#base/result';
+import { fail } from '#base/reason';
+import { attempt } from '#base/result';
 import { Secret } from '#base/secret';
-import { parseJson, reader } from '#formats/json';
 import { readFileIfThere } from '#platform/files';
-import { type HttpResponse, safeUrl, type Transport } from '#platform/http-client';
+import type { Transport } from '#platform/http-client';
+import { azurePipelines, buildkite, circleci, codefresh, githubActions, gitlab } from './ci-providers.ts';
+import { readClaims } from './claims.ts';
+import { filesystem, google, kubernetes, spiffe } from './machine-providers.ts';
+import { looksLikeJwt, type Provider } from './provider.ts';
 import { R } from './reasons.ts';
 
 export interface DetectOptions {
@@ -20,6 +23,8 @@ export interface DetectOptions {
   readonly audience?: string;
   /** Ask no provider of the surroundings, only the option and the variable. */
   readonly withoutAmbient?: boolean;
+  /** `--oidc-provider`: ask this one alone. */
+  readonly provider?: string;
 }
 
 export interface FoundToken {
@@ -28,19 +33,67 @@ export interface FoundToken {
   readonly source: string;
 }
 
-/** A file some platforms project an identity token into, as cosign looks for it. */
-const PROJECTED_TOKEN = '/var/run/sigstore/cosign/oidc-token';
+/**
+ * In the order they are asked. A file that is named wins over everything; then the job a CI system runs, GitHub's
+ * first because its runners live inside other platforms too; then the machine.
+ */
+const providers: readonly Provider[] = [
+  githubActions,
+  gitlab,
+  buildkite,
+  circleci,
+  codefresh,
+  azurePipelines,
+  filesystem,
+  spiffe,
+  google,
+  kubernetes,
+];
 
-/** The token to sign with, or undefined when nothing offers one. Throws WB-621, WB-624 and network reasons. */
+/** Names for `--oidc-provider`. */
+export const providerNames: readonly string[] = providers.map(({ name }) => name);
+
+/** The token to sign with, or undefined when nothing offers one. Throws WB-621, WB-623, WB-624, WB-626. */
 export async function findToken(options: DetectOptions): Promise<FoundToken | undefined> {
   const { env, given } = options;
   if (given !== undefined && given !== '') {
     return { token: await fromOption(given, options.cwd ?? '.'), source: '--identity-token' };
   }
+  if (options.provider !== undefined) return fromProvider(providerNamed(options.provider), options);
   const variable = env['SIGSTORE_ID_TOKEN'];
   if (variable) return { token: new Secret(variable.trim()), source: 'SIGSTORE_ID_TOKEN' };
   if (options.withoutAmbient === true) return undefined;
-  return (await fromGithub(options)) ?? (await fromBuildkite(options)) ?? (await fromFile(options));
+  const named = env['WAYBILL_ID_TOKEN_FILE'] ? [filesystem] : [];
+  for (const provider of [...named, ...providers]) {
+    const found = await fromProvider(provider, options);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function providerNamed(name: string): Provider {
+  // cosign has two names for Google's.
+  const known = providers.find(
+    (one) => one.name === name || (one.name === 'google' && name.startsWith('google-')),
+  );
+  if (known !== undefined) return known;
+  throw fail(R.providerName, {
+    expected: `one of ${providerNames.join(', ')}`,
+    actual: JSON.stringify(name),
+  });
+}
+
+async function fromProvider(provider: Provider, options: DetectOptions): Promise<FoundToken | undefined> {
+  const { env, transport, audience = 'sigstore' } = options;
+  const token = await provider.find({ env, transport, audience });
+  if (token === undefined) {
+    if (options.provider === undefined) return undefined;
+    const actual = 'the surroundings are not its';
+    throw fail(R.provider, { expected: `a token from ${provider.label}`, actual, hint: provider.setting });
+  }
+  const { audience: has } = readClaims(token);
+  if (has.includes(audience)) return { token, source: provider.label };
+  throw fail(R.audience, { expected: audience, actual: has.join(', ') || 'none', hint: provider.setting });
 }
 
 /** Like `findToken`, the token alone. */
@@ -57,8 +110,6 @@ export async function requireToken(options: DetectOptions): Promise<FoundToken> 
     actual: 'no option, no variable and no CI provider offers one',
   });
 }
-
-const looksLikeJwt = (text: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text);
 
 async function fromOption(given: string, cwd: string): Promise<Secret> {
   if (looksLikeJwt(given)) {
@@ -77,66 +128,4 @@ function tokenIn(bytes: Uint8Array, path: string): Secret {
     return new Secret(text.value);
   }
   throw fail(R.form, { expected: `${path} to hold one token`, actual: `${bytes.length} other bytes` });
-}
-
-/** GitHub Actions: the runner exchanges its request token for an identity token. */
-async function fromGithub({ env, transport, audience }: DetectOptions): Promise<FoundToken | undefined> {
-  const url = env['ACTIONS_ID_TOKEN_REQUEST_URL'];
-  const bearer = env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-  if (!url || !bearer) {
-    if (env['GITHUB_ACTIONS'] !== 'true') return undefined;
-    throw fail(R.provider, {
-      expected: 'ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN',
-      actual: 'a workflow without permissions: id-token: write',
-    });
-  }
-  const target = URL.parse(url);
-  if (target === null) {
-    throw fail(R.provider, {
-      expected: 'ACTIONS_ID_TOKEN_REQUEST_URL as a URL',
-      actual: JSON.stringify(url),
-    });
-  }
-  target.searchParams.set('audience', audience ?? 'sigstore');
-  const answer = await transport.request({
-    url: target.href,
-    headers: { authorization: `bearer ${bearer}`, accept: 'application/json' },
-  });
-  return { token: tokenOf(answer, 'value', target.href), source: 'GitHub Actions' };
-}
-
-/** Buildkite: the agent's API issues a token for the running job. */
-async function fromBuildkite({ env, transport, audience }: DetectOptions): Promise<FoundToken | undefined> {
-  const { BUILDKITE_AGENT_ACCESS_TOKEN: access, BUILDKITE_JOB_ID: job } = env;
-  if (!access || !job) return undefined;
-  const base = env['BUILDKITE_AGENT_ENDPOINT'] ?? 'https://agent.buildkite.com/v3';
-  const url = `${base.replace(/\/+$/, '')}/jobs/${encodeURIComponent(job)}/oidc/tokens`;
-  const answer = await transport.request({
-    url,
-    method: 'POST',
-    headers: { authorization: `Token ${access}`, 'content-type': 'application/json' },
-    body: utf8(JSON.stringify({ audience: audience ?? 'sigstore' })),
-  });
-  return { token: tokenOf(answer, 'token', url), source: 'Buildkite' };
-}
-
-/** A projected token: `WAYBILL_ID_TOKEN_FILE`, or where Kubernetes deployments of cosign put it. */
-async function fromFile({ env }: DetectOptions): Promise<FoundToken | undefined> {
-  const path = env['WAYBILL_ID_TOKEN_FILE'] ?? PROJECTED_TOKEN;
-  const bytes = await readFileIfThere(path);
-  if (bytes !== undefined) return { token: tokenIn(bytes, path), source: path };
-  if (env['WAYBILL_ID_TOKEN_FILE'] === undefined) return undefined;
-  throw fail(R.provider, { expected: `a token in ${path}`, actual: 'no such file' });
-}
-
-function tokenOf(answer: HttpResponse, field: string, url: string): Secret {
-  if (answer.status < 200 || answer.status > 299) {
-    throw fail(R.provider, { expected: `a token from ${safeUrl(url)}`, actual: `status ${answer.status}` });
-  }
-  try {
-    return new Secret(reader(unwrap(parseJson(answer.body)), 'answer').text(field));
-  } catch (error) {
-    if (!(error instanceof WaybillError)) throw error;
-    throw fail(R.provider, { expected: `a JSON object with ${field}`, actual: 'something else' });
-  }
 }

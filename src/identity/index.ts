@@ -7,4 +7,12 @@ export {
   readClaims,
   requireUsable,
 } from './claims.ts';
-export { type DetectOptions, detectToken, type FoundToken, findToken, requireToken } from './detect.ts';
+export {
+  type DetectOptions,
+  detectToken,
+  type FoundToken,
+  findToken,
+  providerNames,
+  requireToken,
+} from './detect.ts';
+export { requirePerson, type SignInOptions, signIn } from './sign-in.ts';

@@ -9,6 +9,7 @@ import { WaybillError } from '#base/reason';
 import { Secret } from '#base/secret';
 import { challengeOf, findToken, previewOf, readClaims, requireToken, requireUsable } from '#identity';
 import type { HttpRequest, HttpResponse, Transport } from '#platform/http-client';
+import { github } from './ci-tokens.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'waybill-test-identity-'));
 after(() => rm(dir, { recursive: true, force: true }));
@@ -96,7 +97,7 @@ test('a projected token file is used when it is named, and missed when it is not
   const path = join(dir, 'projected');
   await writeFile(path, token);
   const found = await findToken({ env: { WAYBILL_ID_TOKEN_FILE: path }, transport: silent });
-  assert.equal(found?.source, path);
+  assert.equal(found?.source, 'a token file');
   const env = { WAYBILL_ID_TOKEN_FILE: join(dir, 'absent') };
   await assert.rejects(findToken({ env, transport: silent }), code('WB-624'));
 });
@@ -143,9 +144,8 @@ test('the challenge is a verified e-mail, else the subject; an unverified e-mail
 test('the preview names what will be public', () => {
   const preview = (more: object) => previewOf(readClaims(new Secret(jwt({ ...claims, ...more }))));
   assert.equal(preview({ email: 'ada@example.com', email_verified: true }).san, 'ada@example.com');
-  const workflow = preview({ job_workflow_ref: 'o/r/.github/workflows/w.yml@refs/heads/main', sha: 'abc' });
-  assert.equal(workflow.san, 'https://github.com/o/r/.github/workflows/w.yml@refs/heads/main');
-  assert.equal(workflow.extensions['sourceRepositoryDigest'], 'abc');
+  const lacking = { ...github.claims, workflow_sha: undefined };
+  assert.throws(() => preview(lacking), code('WB-621'));
   const pod = preview({ 'kubernetes.io': { namespace: 'prod', serviceaccount: { name: 'deploy' } } });
   assert.equal(pod.san, 'https://kubernetes.io/namespaces/prod/serviceaccounts/deploy');
 });

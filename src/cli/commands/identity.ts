@@ -5,29 +5,39 @@ import type { CliContext } from '../context.ts';
 
 interface Options {
   readonly identityToken?: string;
+  readonly oidcClientId: string;
+  readonly oidcProvider?: string;
   readonly oidcDisableAmbientProviders?: boolean;
 }
 
 export function register(program: Command, context: CliContext): void {
   program
     .command('identity')
-    .description('show what a certificate would say, before signing')
+    .description('Shows what a certificate would say, before signing.')
     .option('--identity-token <token>', 'a token, or the path of a file with one')
-    .option('--oidc-disable-ambient-providers', 'ask no CI provider')
+    .option('--oidc-client-id <id>', 'audience the token must have', 'sigstore')
+    .option(
+      '--oidc-provider <name>',
+      'ask this provider alone: github-actions, gitlab, buildkite-agent, circleci, codefresh, azure-pipelines, filesystem, spiffe, google, kubernetes',
+    )
+    .option('--oidc-disable-ambient-providers', 'ask no provider of the surroundings')
     .action((options: Options) => show(options, context));
 }
 
 async function show(options: Options, context: CliContext): Promise<void> {
   const { challengeOf, previewOf, readClaims, requireToken, requireUsable } = await import('#identity');
+  const audience = options.oidcClientId;
   const { token, source } = await requireToken({
     env: context.env,
     transport: context.transport,
     cwd: context.cwd,
+    audience,
     withoutAmbient: options.oidcDisableAmbientProviders === true,
     ...(options.identityToken === undefined ? {} : { given: options.identityToken }),
+    ...(options.oidcProvider === undefined ? {} : { provider: options.oidcProvider }),
   });
   const claims = readClaims(token);
-  requireUsable(claims, { now: context.clock.now() });
+  requireUsable(claims, { now: context.clock.now(), audience });
   challengeOf(claims);
   const preview = previewOf(claims);
   const expiresAt = new Date(claims.expiresAt).toISOString();

@@ -4,6 +4,8 @@ import type { Clock } from '#base/clock';
 import type { PublicKey } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
+import { builtInProviders } from '#formats/ci-providers';
+import { type CiProvider, claimOfTemplateName, ruleFault } from '#formats/ci-template';
 import { isJsonObject, type JsonReader, type JsonValue, reader } from '#formats/json';
 import { fulcioExtensions } from '#formats/x509';
 import type { Transport } from '#platform/http-client';
@@ -11,7 +13,6 @@ import type { KeyStore } from '#platform/key-store';
 import type { Logger } from '#platform/telemetry';
 import type { CtSubmitter } from './ct-client.ts';
 import { R } from './reasons.ts';
-import { builtInProviders, type CiProvider, claimOfTemplateName, requireTemplate } from './templates.ts';
 
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 86_400_000;
@@ -39,6 +40,9 @@ export const issuerTypes = [
   'email',
   'github-workflow',
   'gitlab-pipeline',
+  'buildkite-job',
+  'codefresh-workflow',
+  'chainguard-identity',
   'kubernetes',
   'spiffe',
   'uri',
@@ -223,6 +227,17 @@ function readProviders(table: JsonReader | undefined): Map<string, CiProvider> {
     });
   }
   return providers;
+}
+
+/** The rule itself if it can be applied. Throws WB-1017. */
+function requireTemplate(rule: string): string {
+  const fault = ruleFault(rule);
+  if (fault === undefined) return rule;
+  throw fail(R.config, {
+    expected:
+      '{{ .claim }}, {{ index . "claim" }}, or {{ if eq .claim "text" }} with else and end, not nested',
+    actual: fault,
+  });
 }
 
 function textOf(json: JsonReader, key: string, value: JsonValue): string {

@@ -1,3 +1,4 @@
+export type { CiProvider } from '#formats/ci-template';
 export { type Ca, createCa, type Issued } from './ca.ts';
 export {
   type CaConfig,
@@ -11,4 +12,3 @@ export {
 export { type CtSubmitter, httpCtSubmitter } from './ct-client.ts';
 export type { KeyProof } from './proof.ts';
 export { registerCa } from './routes.ts';
-export type { CiProvider } from './templates.ts';

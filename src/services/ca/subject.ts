@@ -4,11 +4,11 @@
  */
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
+import { applyRule, type CiProvider, type ClaimValue } from '#formats/ci-template';
 import { isJsonObject, type JsonObject, type JsonValue, own } from '#formats/json';
 import type { FulcioClaims, San } from '#formats/x509';
 import type { IssuerConfig, IssuerTable } from './config.ts';
 import { R } from './reasons.ts';
-import { applyRule, type CiProvider } from './templates.ts';
 
 export interface Principal {
   /** What a proof of possession signs, as UTF-8. */
@@ -34,6 +34,8 @@ export function principalOf(issuer: IssuerConfig, table: IssuerTable, token: Jso
       return { challenge, san: spiffeSan(issuer, claimText(token, 'sub')), claims: { issuer: iss } };
     case 'uri':
       return { challenge, san: subjectUriSan(issuer, claimText(token, 'sub')), claims: { issuer: iss } };
+    case 'chainguard-identity':
+      return chainguardPrincipal(token, iss);
     case 'username':
       return { challenge, san: userNameSan(issuer, claimText(token, 'sub')), claims: { issuer: iss } };
     default: {
@@ -142,6 +144,18 @@ function subjectUriSan(issuer: IssuerConfig, subject: string): San {
   return uriSan(subject);
 }
 
+/** Clients sign the e-mail address where the token has a verified one; the name is issuer and subject in any case. */
+function chainguardPrincipal(token: JsonObject, iss: string): Principal {
+  const subject = claimText(token, 'sub');
+  const email = own(token, 'email');
+  const isEmail = typeof email === 'string' && email !== '' && own(token, 'email_verified') === true;
+  return {
+    challenge: isEmail ? claimText(token, 'email') : subject,
+    san: uriSan(`${iss.replace(/\/+$/, '')}/${subject}`),
+    claims: { issuer: iss },
+  };
+}
+
 function userNameSan(issuer: IssuerConfig, subject: string): San {
   // `!` separates name and domain, and a name that looks like an address would be taken for one.
   if (/[!@]/.test(subject)) throw refuse('a user name without ! and @', subject);
@@ -153,15 +167,24 @@ function ciPrincipal(
   token: JsonObject,
   iss: string,
 ): Pick<Principal, 'san' | 'claims'> {
-  const claimValue = (name: string): string => {
+  const claimValue: ClaimValue = (name, isOptional) => {
     const value = own(token, name) ?? provider.defaults.get(name);
-    // GitLab writes some identifiers as numbers.
-    if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
+    // Some identifiers are numbers, some flags booleans.
+    if (typeof value === 'boolean' || (typeof value === 'number' && Number.isSafeInteger(value))) {
+      return String(value);
+    }
+    if (value === undefined && isOptional) return '';
     if (typeof value !== 'string') throw refuse(`claim ${name} as text`, value);
     return checkedText(name, value);
   };
   const claims: Record<string, string> = { issuer: iss, tokenSubject: claimText(token, 'sub') };
   for (const [claim, rule] of provider.extensions)
     claims[claim] = checkedText(claim, applyRule(rule, claimValue));
-  return { san: uriSan(applyRule(provider.san, claimValue)), claims };
+  // A name with a gap in it could be somebody else's: there every claim must be.
+  const required: ClaimValue = (name) => {
+    const value = claimValue(name, false);
+    if (value === '') throw refuse(`claim ${name}, which is part of the name`, value);
+    return value;
+  };
+  return { san: uriSan(applyRule(provider.san, required)), claims };
 }
