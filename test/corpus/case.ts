@@ -74,6 +74,11 @@ const read = (name: string): unknown => JSON.parse(readFileSync(fileOf(name), 'u
 /** Accepted bases: name → steps over the empty draft. */
 export const bases = read('bases') as Readonly<Record<string, readonly Step[]>>;
 
+/** Where a directory of sigstore-conformance finds its like here: a case, the twin of one, or a base. */
+export type Likeness = { readonly case: string } | { readonly twin: string } | { readonly base: string };
+
+export const conformance = read('conformance') as Readonly<Record<string, Likeness>>;
+
 export function readCases(): Case[] {
   return stations.flatMap((station) => {
     const file = read(station) as CaseFile;

@@ -52,6 +52,8 @@ export interface Draft {
   sign: { -readonly [K in keyof SignOptions]: SignOptions[K] };
   ask: Ask;
   root: TrustedRootInput;
+  /** Changes of the text of the trusted root, in order. */
+  rootEdits: ((text: string) => string)[];
   now: number;
   /** Another artifact is handed to the verifier than was signed. */
   judged?: Uint8Array;
@@ -98,6 +100,7 @@ export function newDraft(): Draft {
     sign: { artifact: ARTIFACT },
     ask: { issuer: ISSUER, san: SUBJECT },
     root: stack.root,
+    rootEdits: [],
     now: stack.clock.now(),
     partEdits: [],
     edits: [],
@@ -113,7 +116,7 @@ export function exhibit(draft: Draft): Exhibit {
     artifact,
     digest: digestOf(artifact),
     ask: draft.ask,
-    trustedRoot: trustedRootJson(draft.root),
+    trustedRoot: draft.rootEdits.reduce((text, edit) => edit(text), trustedRootJson(draft.root)),
     now: draft.now,
   };
 }

@@ -67,6 +67,15 @@ const heads: Readonly<Record<string, (head: Head, argument: string) => string>> 
     const lines = [1, 2, 3].map((n) => lastLine(signNote(body(head), stranger(`witness${n}.example`))));
     return `${body(head)}\n${lines[0]}\n${lastLine(head.note)}\n${lines[1]}\n${lines[2]}\n`;
   },
+  otherKeyBeside: (head) => `${head.note}${lastLine(signNote(body(head), stranger(head.log.host)))}\n`,
+  otherAlgorithmBeside: (head) => {
+    const lines = [stranger(head.log.host, 'p256'), stranger('witness.example')].map((signer) =>
+      lastLine(signNote(body(head), signer)),
+    );
+    return `${head.note}${lines.join('\n')}\n`;
+  },
+  withoutLine: (head, line) =>
+    signNote(`${head.lines.filter((_, i) => i !== Number(line)).join('\n')}\n`, by(head.log)),
   witnessOnly: (head) => signNote(body(head), stranger('witness.example')),
   extraLine: (head) => signNote(`${body(head)}some extension\n`, by(head.log)),
   emptyExtraLine: (head) => signNote(`${body(head)}\n`, by(head.log)),

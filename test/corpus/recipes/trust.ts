@@ -65,6 +65,14 @@ export const trustRecipes: Recipes = {
   /** `kind` of authority valid until this second, inclusive. */
   until: (draft, kind, end) => changed(draft, text(kind) as Kind, (list) => until(list, number(end))),
   since: (draft, kind, start) => changed(draft, text(kind) as Kind, (list) => since(list, number(start))),
+  /** The text of the trusted root with every such passage replaced. */
+  rootText: (draft, pattern, replacement) => {
+    draft.rootEdits.push((before) => {
+      const after = before.replaceAll(new RegExp(text(pattern), 'g'), text(replacement));
+      if (after === before) throw new Error(`nothing to replace for ${text(pattern)}`);
+      return after;
+    });
+  },
   trustLogs: (draft, list) => {
     draft.root = { ...draft.root, tlogs: names(list).map((name) => logNamed(name).authority) };
   },
