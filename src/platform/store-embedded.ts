@@ -10,7 +10,8 @@
  * Give the lock its own path when the directory is backed up: a lock that went back with its data cannot
  * notice the loss.
  */
-import { join } from 'node:path';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
 import { makeFolderDurable, readFileIfThere, writeFileDurable } from './files.ts';
 import { type Database, openDatabase, transaction } from './sqlite.ts';
@@ -42,15 +43,41 @@ export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
     ...indexPart(index),
     writeTile: (path, bytes) => writeFileDurable(join(directory, path), bytes),
     readTile: (path) => readFileIfThere(join(directory, path)),
-    publish: (checkpoint) => writeFileDurable(checkpointFile, checkpoint),
-    published: async () => {
-      const bytes = await readFileIfThere(checkpointFile);
-      return bytes === undefined ? undefined : utf8Text(bytes);
-    },
+    publish: async (previous, next) =>
+      // The lock's database keeps other processes out between the look and the write. Nothing here may wait: a
+      // second store of this process would block the thread that has to end the first one's turn.
+      transaction(lockDb, () => {
+        if (readText(checkpointFile) !== previous) return false;
+        replaceFile(checkpointFile, next);
+        return true;
+      }),
+    published: async () => readText(checkpointFile),
     close: async () => {
       for (const database of [lockDb, staging, index]) database.close();
     },
   };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** As `writeFileDurable`, in one go. */
+function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, text, { flush: true });
+  renameSync(temporary, path);
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function embeddedLock(database: Database): CheckpointLock {

@@ -20,7 +20,7 @@ export function memoryLogStore(lock: CheckpointLock = memoryCheckpointLock()): L
   const batches = new Map<string, StagedBatch>();
   const tiles = new Map<string, Uint8Array>();
   const names = new Map<string, number>();
-  let checkpoint: string | undefined;
+  const checkpoint = memoryCheckpointLock();
   let indexedTo = 0;
   return {
     lock,
@@ -31,10 +31,8 @@ export function memoryLogStore(lock: CheckpointLock = memoryCheckpointLock()): L
     },
     writeTile: async (path, bytes) => void tiles.set(path, bytes.slice()),
     readTile: async (path) => tiles.get(path),
-    publish: async (next) => {
-      checkpoint = next;
-    },
-    published: async () => checkpoint,
+    publish: checkpoint.swap,
+    published: checkpoint.read,
     indexed: async () => indexedTo,
     index: async (from, rows) => {
       rows.forEach((row, i) => {

@@ -239,6 +239,7 @@ function stagingPart(db: Postgres, log: string): Staging {
 const PUBLISHED = 'published';
 
 function tilePart(db: Postgres, log: string): TileStore {
+  const published = postgresCell(db, log, PUBLISHED);
   return {
     writeTile: async (path, bytes) => {
       await db.run(
@@ -252,14 +253,8 @@ function tilePart(db: Postgres, log: string): TileStore {
       const [row] = await db.query<{ bytes: Uint8Array }>(select, [log, path]);
       return row === undefined ? undefined : plain(row.bytes);
     },
-    publish: async (checkpoint) => {
-      await db.run(
-        `INSERT INTO waybill_cell VALUES ($1, $2, $3)
-           ON CONFLICT (log, name) DO UPDATE SET value = excluded.value`,
-        [log, PUBLISHED, bytea(utf8(checkpoint))],
-      );
-    },
-    published: () => postgresCell(db, log, PUBLISHED).read(),
+    publish: published.swap,
+    published: published.read,
   };
 }
 

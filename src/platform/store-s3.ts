@@ -54,18 +54,14 @@ export function s3Cell(bucket: Bucket, key: string): Cell {
 
 /** Tiles and the published checkpoint alone, for a log whose rest lives in a database. */
 export function s3Tiles(bucket: Bucket): TileStore {
+  const checkpoint = s3Cell(bucket, 'checkpoint');
   return {
     writeTile: async (path, bytes) => {
       await bucket.put(path, bytes);
     },
     readTile: async (path) => (await bucket.get(path))?.bytes,
-    publish: async (checkpoint) => {
-      await bucket.put('checkpoint', utf8(checkpoint));
-    },
-    published: async () => {
-      const object = await bucket.get('checkpoint');
-      return object === undefined ? undefined : utf8Text(object.bytes);
-    },
+    publish: checkpoint.swap,
+    published: checkpoint.read,
   };
 }
 

@@ -62,8 +62,11 @@ export interface TileStore {
   /** Keeps an immutable file. `path` is relative, of `[a-z0-9.]` and `/`, made by the engine. */
   writeTile(path: string, bytes: Uint8Array): Promise<void>;
   readTile(path: string): Promise<Uint8Array | undefined>;
-  /** Replaces the checkpoint readers see; never asked to go back. */
-  publish(checkpoint: string): Promise<void>;
+  /**
+   * Replaces the checkpoint readers see if and only if it is exactly `previous`, as a cell does: a writer that was
+   * overtaken between its commit and this must not bring an older one back.
+   */
+  publish(previous: string | undefined, next: string): Promise<boolean>;
   published(): Promise<string | undefined>;
 }
 

@@ -15,6 +15,7 @@
 import { equalBytes } from '#base/bytes';
 import type { Reason } from '#base/reason';
 import { fail, reason, type WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
 import { apply } from './apply.ts';
 import { decodeBatch, encodeBatch } from './batch.ts';
 import type { TileReader } from './proof.ts';
@@ -60,14 +61,17 @@ export async function commit(
   return { state: stateAfter(state, next, checkpoint), next };
 }
 
-/** Step 6: shows readers the tree the lock names. Returns the state with the checkpoint they see. */
+/**
+ * Step 6: shows readers the tree the lock names. `before`: what this process saw published last. Returns the state
+ * with the checkpoint that was cosigned.
+ */
 export async function publish(
-  options: Pick<LogOptions, 'store' | 'cosign'>,
-  state: TreeState,
+  options: Pick<LogOptions, 'store' | 'signer' | 'cosign'>,
+  { state, before }: { readonly state: TreeState; readonly before: string | undefined },
   tiles: TileReader,
   signal: AbortSignal,
 ): Promise<TreeState> {
-  const { store, cosign } = options;
+  const { cosign } = options;
   const { locked, size } = state;
   const consistency = (from: number) => tiles.consistency(state, from, size);
   try {
@@ -75,10 +79,27 @@ export async function publish(
       cosign === undefined || size === 0
         ? locked
         : await cosign({ checkpoint: locked, size, consistency, signal });
-    await store.publish(checkpoint);
+    await publishForward(options, { ...state, checkpoint }, before);
     return { ...state, checkpoint };
   } catch (error) {
     throw unknownOutcome('the batch is committed but could not be published', error);
+  }
+}
+
+/**
+ * Never back: a successor that opened the log between this process's commit and now has published more, and what it
+ * published holds this batch, since it began from the lock.
+ */
+async function publishForward(
+  { store, signer }: Pick<LogOptions, 'store' | 'signer'>,
+  { size, isFrozen, checkpoint }: TreeState,
+  before: string | undefined,
+): Promise<void> {
+  for (let current = before; ; current = await store.published()) {
+    if (current === checkpoint) return;
+    const seen = current === undefined ? undefined : unwrap(signer.open(current));
+    if (seen !== undefined && (seen.size > size || (seen.isFrozen === true && !isFrozen))) return;
+    if (await store.publish(current, checkpoint)) return;
   }
 }
 

@@ -46,6 +46,8 @@ export class LogWriter extends Log {
   #stopped: Reason | undefined;
   #closing = false;
   readonly #closed = new AbortController();
+  /** What readers saw last, as far as this process knows: a guess that saves a look. */
+  #published: string | undefined;
 
   constructor(options: LogOptions, personality: Personality, state: TreeState) {
     super(options, personality, state);
@@ -114,11 +116,15 @@ export class LogWriter extends Log {
   }
 
   async #publish(state: TreeState): Promise<TreeState> {
-    return publish(this.#options, state, this.tiles, this.#closed.signal);
+    const before = this.#published;
+    const published = await publish(this.#options, { state, before }, this.tiles, this.#closed.signal);
+    this.#published = published.checkpoint;
+    return published;
   }
 
   /** What the lock names is what readers see, also when a crash or absent witnesses kept it back. */
   async publishAgain(): Promise<void> {
+    this.#published = await this.store.published();
     this.state = await this.#publish(this.state);
   }
 

@@ -60,8 +60,10 @@ const checks: Readonly<Record<string, Check>> = {
   },
   'the published checkpoint is the last one': async (store) => {
     assert.equal(await store.published(), undefined);
-    await store.publish('one\n');
-    await store.publish('two — ü\n');
+    assert.equal(await store.publish(undefined, 'one\n'), true);
+    assert.equal(await store.publish('one\n', 'two — ü\n'), true);
+    assert.equal(await store.publish('one\n', 'three\n'), false);
+    assert.equal(await store.publish(undefined, 'four\n'), false);
     assert.equal(await store.published(), 'two — ü\n');
   },
   'a name keeps its first entry, and the extent grows only': async (store) => {
@@ -83,7 +85,7 @@ const durableChecks: Readonly<Record<string, Check>> = {
     const root = hash('r');
     await store.stage({ from: 0, fromRoot: hash('0'), to: 1, root, payload: utf8('p') });
     await store.writeTile('tile/0/000', utf8('t'));
-    await store.publish('published\n');
+    await store.publish(undefined, 'published\n');
     await store.index(0, [[hash('n')]]);
     await store.close();
     const again = await fixture.open();

@@ -14,7 +14,7 @@ import { postgresQueue } from '#platform/store-postgres-queue';
 import { systemClock, systemRandom } from '#platform/system';
 import { campaign, type LoggedEntry, type LogWriter, openFront, openLog, runSequencer } from '#tlog';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
-import { checkLog, entry, open, optionsFor, signer } from './fixture.ts';
+import { checkLog, entry, ORIGIN, open, optionsFor, signer } from './fixture.ts';
 
 const LEASE_MS = 200;
 
@@ -195,6 +195,26 @@ test('a sequencer that was paused past its lease cannot sign beside its successo
     ['entry before', 'entry by the successor'],
   );
   await checkChain(log, signed);
+});
+
+test('a writer that is overtaken before it published brings no older checkpoint back', async () => {
+  const store = memoryLogStore();
+  const gate = Promise.withResolvers<void>();
+  const slow = await open({
+    ...store,
+    publish: async (previous, next) => {
+      if (previous !== undefined) await gate.promise;
+      return store.publish(previous, next);
+    },
+  });
+  const late = slow.append(entry('a'));
+  while (!(await store.lock.read())?.includes(`${ORIGIN}\n1\n`)) await sleep(1);
+  const next = await open(store);
+  await next.append(entry('b'));
+  gate.resolve();
+  assert.equal((await late).logged.index, 0);
+  assert.equal(await store.published(), next.tree.checkpoint);
+  assert.equal(next.tree.size, 2);
 });
 
 test('an entry whose sequencer ended before it answered is found by the next, once, and is no duplicate', async () => {
