@@ -60,7 +60,7 @@ function packageJson(): void {
     description: manifest.description,
     license: manifest.license,
     type: 'module',
-    bin: { waybill: 'bin/waybill' },
+    bin: { waybill: 'bin/waybill', 'waybill-conformance': 'bin/waybill-conformance' },
     engines: manifest.engines,
     exports: exportsMap,
     imports: Object.fromEntries(Object.entries(manifest.imports).map(([door, path]) => [door, toJs(path)])),

@@ -1,6 +1,7 @@
 /** `npm run conformance -- sigstore`: the case classes of the field's conformance suites. */
 const suites: Readonly<Record<string, () => Promise<unknown>>> = {
   sigstore: () => import('./vectors/conformance-sigstore.ts'),
+  client: () => import('./vectors/conformance-client-run.ts'),
   tuf: () => import('./tuf/conformance.ts'),
 };
 
