@@ -31,6 +31,7 @@ function addTree(cosign: Command, context: CliContext): void {
         import('#flows/tree'),
         registryFrom(flags, context, [image]),
       ]);
+      context.stdout(`📦 Supply Chain Security Related artifacts for an image: ${image}`);
       const { root, image: resolved } = await treeOf(registry, image);
       context.stdout(treeText(image, resolved.source.name, root));
     }),
@@ -44,7 +45,6 @@ const legacy: Readonly<Partial<Record<TreeNode['kind'], string>>> = {
 };
 
 function treeText(given: string, repository: string, { children }: TreeNode): string {
-  const head = `📦 Supply Chain Security Related artifacts for an image: ${given}`;
   const parts: string[] = [];
   for (const kind of Object.keys(legacy) as TreeNode['kind'][]) {
     for (const node of children.filter((child) => child.kind === kind)) {
@@ -55,9 +55,9 @@ function treeText(given: string, repository: string, { children }: TreeNode): st
     const what = node.predicateTypes[0] ?? node.artifactType ?? '';
     parts.push(`└── 🔗 ${what} artifacts via OCI referrer: ${repository}@${node.digest}`, ...leaves(node));
   }
-  if (parts.length > 0) return [head, ...parts].join('\n');
+  if (parts.length > 0) return parts.join('\n');
   const none = `No Supply Chain Security Related Artifacts found for image ${given},`;
-  return [head, none, ' start creating one with simply running$ cosign sign <img>'].join('\n');
+  return [none, ' start creating one with simply running$ cosign sign <img>'].join('\n');
 }
 
 const leaves = ({ layers }: TreeNode): string[] =>
