@@ -40,7 +40,8 @@ export type SuppressedBy =
   | 'ignore-rule'
   | 'baseline'
   | 'fix-state'
-  | 'severity';
+  | 'severity'
+  | 'package-kind';
 
 export interface Suppressed {
   readonly finding: Finding;

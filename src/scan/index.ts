@@ -33,7 +33,14 @@ export type { IgnoreRule } from './rules/ignore.ts';
 export type { LicensePolicy } from './rules/licenses.ts';
 export { baselineKey, type RefineOptions, refine } from './rules/refine.ts';
 export type { VexFile } from './rules/vex.ts';
-export { parseThreshold, type Rating, type Severity, severities, severityRank } from './severity.ts';
+export {
+  parseSeverity,
+  parseThreshold,
+  type Rating,
+  type Severity,
+  severities,
+  severityRank,
+} from './severity.ts';
 export { type BoundOptions, boundOrderOf, type MissingEpoch } from './versions/bounds.ts';
 export { orderOf, type VersionOrder } from './versions/index.ts';
 

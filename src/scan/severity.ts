@@ -27,11 +27,20 @@ export interface Rating {
 
 export const severityRank = (severity: Severity): number => severities.indexOf(severity);
 
-/** `low`, `medium`, `high`, `critical`: the thresholds of `--fail-on`. WB-876 otherwise. */
+/** `negligible`, `low`, `medium`, `high`, `critical`: the thresholds of `--fail-on`. WB-876 otherwise. */
 export function parseThreshold(text: string): Severity {
-  const found = (['low', 'medium', 'high', 'critical'] as const).find((one) => one === text.toLowerCase());
-  if (found !== undefined) return found;
-  throw fail(R.severity, { expected: 'low, medium, high or critical', actual: JSON.stringify(text) });
+  const found = parseSeverity(text);
+  if (found !== undefined && found !== 'unknown') return found;
+  throw fail(R.severity, {
+    expected: 'negligible, low, medium, high or critical',
+    actual: JSON.stringify(text),
+  });
+}
+
+/** A severity by its name; `negligible` is what CVSS calls none. */
+export function parseSeverity(text: string): Severity | undefined {
+  const word = text.trim().toLowerCase();
+  return word === 'negligible' ? 'none' : severities.find((one) => one === word);
 }
 
 const words: ReadonlyMap<string, Severity> = new Map<string, Severity>([

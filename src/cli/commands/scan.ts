@@ -31,6 +31,8 @@ interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustF
   readonly onlyFixed?: boolean;
   readonly onlyNotfixed?: boolean;
   readonly ignoreStates?: string;
+  readonly severity?: string;
+  readonly pkgTypes?: string;
   readonly allowLicense?: string;
   readonly denyLicense?: string;
   readonly showSuppressed?: boolean;
@@ -49,7 +51,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)')
     .option('--attested', 'scan the attested SBOM of the image, verified first (needs an identity or --key)')
-    .option('--fail-on <severity>', 'exit 2 on findings of low, medium, high, critical or worse')
+    .option('--fail-on <severity>', 'exit 2 on findings of negligible, low, medium, high, critical or worse')
     .option('--allow-sample-db', 'let --fail-on pass on the sample that comes with waybill')
     .option('--fail-on-unknown', 'exit 2 on anything unread, uncovered or not comparable')
     .option('--fail-on-eol', 'exit 2 when the operating system is repaired by nobody any more')
@@ -60,6 +62,8 @@ export function register(program: Command, context: CliContext): void {
     .option('--only-fixed', 'only findings with a fix')
     .option('--only-notfixed', 'only findings without a fix')
     .option('--ignore-states <list>', 'take off findings in these states: fixed,not-fixed,wont-fix,unknown')
+    .option('--severity <list>', 'only findings of these severities, as high,critical')
+    .option('--pkg-types <list>', 'only findings in packages of os or library')
     .option('--allow-license <list>', 'exit 2 on packages under any other licence (SPDX ids, prefix*, none)')
     .option('--deny-license <list>', 'exit 2 on packages that can only be had under these')
     .option('--show-suppressed', 'show in the table what was taken off')
@@ -217,13 +221,41 @@ async function refineFrom(flags: Flags, nowMs: number): Promise<RefineOptions> {
     text?.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
   const allow = list(flags.allowLicense);
   const deny = list(flags.denyLicense);
+  const severities = await severitiesFrom(list(flags.severity));
+  const kind = kindFrom(list(flags.pkgTypes));
   const states = statesFrom(flags, list(flags.ignoreStates) ?? []);
   return {
     nowMs,
     ...files,
     ...(states === undefined ? {} : { states }),
+    ...(severities === undefined ? {} : { severities }),
+    ...(kind === undefined ? {} : { kind }),
     licenses: { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) },
   };
+}
+
+async function severitiesFrom(words: readonly string[] | undefined): Promise<RefineOptions['severities']> {
+  if (words === undefined) return undefined;
+  const { parseSeverity } = await import('#scan');
+  return words.map((word) => {
+    const found = parseSeverity(word);
+    if (found !== undefined) return found;
+    throw fail(R.optionValue, {
+      expected: '--severity of unknown, low, medium, high, critical',
+      actual: word,
+    });
+  });
+}
+
+function kindFrom(words: readonly string[] | undefined): RefineOptions['kind'] {
+  const kinds = new Set(words);
+  for (const kind of kinds) {
+    if (kind !== 'os' && kind !== 'library') {
+      throw fail(R.optionValue, { expected: '--pkg-types of os, library', actual: kind });
+    }
+  }
+  const [only] = kinds;
+  return kinds.size === 1 ? (only as 'os' | 'library') : undefined;
 }
 
 function statesFrom(flags: Flags, ignored: readonly string[]): RefineOptions['states'] {

@@ -4,10 +4,26 @@
  */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { columns, gateFound, nativeSource, type ScanValue, tellFailure } from './images.ts';
-import { givenFlags, refuseBy, runNative, unsupported } from './native.ts';
+import { collect } from '../sign-options.ts';
+import { columns, gateFound, nativeSource } from './images.ts';
+import { givenFlags, refuseBy, unsupported } from './native.ts';
+import { type FoundByScan, runScan, type ScanValueWithGate, type Wanted } from './scan-run.ts';
 
-const thresholds = ['low', 'medium', 'high', 'critical'];
+const thresholds = ['negligible', 'low', 'medium', 'high', 'critical'];
+
+/** grype's formats, and ours. */
+const formats: Readonly<Record<string, Wanted['format']>> = {
+  table,
+  json: 'grype-json',
+  sarif: 'sarif',
+  cyclonedx: 'cyclonedx-vex',
+  'cyclonedx-json': 'cyclonedx-vex',
+};
+
+interface Flags {
+  readonly output: readonly string[];
+  readonly file?: string;
+}
 
 export function register(program: Command, context: CliContext): void {
   const command = program
@@ -18,22 +34,44 @@ export function register(program: Command, context: CliContext): void {
       'image, sbom:FILE, registry:IMAGE, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE',
     )
     .option('-f, --fail-on <severity>', thresholds.join(', '))
-    .option('-o, --output <format>', 'table (default)')
+    .option('-o, --output <format[=file]>', Object.keys(formats).join(', '), collect, [])
+    .option('--file <file>', 'write the default output here')
+    .option('--only-fixed', 'only findings with a fix')
+    .option('--only-notfixed', 'only findings without a fix')
+    .option('--ignore-states <list>', 'fixed, not-fixed, wont-fix, unknown')
+    .option('--show-suppressed', 'also what was taken off')
+    .option('--vex <file>', 'OpenVEX or CSAF statements (repeatable)', collect, [])
+    .option('-c, --config <file>', '.grype.yaml: its ignore rules are used', collect, [])
+    .option('--by-cve', 'findings go by their CVE (always so)')
     .option('--platform <os/arch>', 'image of this platform')
-    .option('-q, --quiet', 'print no progress');
-  refuseBy(command, 'grype').action(async (target: string) => {
-    const flags = givenFlags(command, {
+    .option('-q, --quiet', 'print no progress')
+    .option('-v, --verbose', 'accepted; nothing more is printed');
+  refuseBy(command, 'grype').action(async (target: string, flags: Flags) => {
+    const words = givenFlags(command, {
       '--fail-on': (severity) => [`--fail-on=${threshold(severity)}`],
-      '--output': (format) => onlyTable(format),
+      '--config': (file) => [`--ignore-file=${ignoreFile(file)}`],
+      '--output': () => [],
+      '--file': () => [],
       '--quiet': () => [],
+      '--verbose': () => [],
+      '--by-cve': () => [],
     });
-    const argv = ['scan', ...flags, '--', nativeSource('grype', target)];
-    const run = await runNative(() => import('../commands/scan.ts'), argv, context);
-    for (const text of run.messages) context.stderr(text);
-    if (run.value === undefined) return tellFailure(run, 1, context);
-    const scan = run.value as ScanValue;
-    context.stdout(table(scan));
-    if (run.exit !== 0) context.exit(gateFound(scan) ? 2 : 1);
+    const done = await runScan(words, nativeSource('grype', target), wantedBy(flags), context);
+    if (done === undefined || done.run.exit === 0) return;
+    context.exit(gateFound(done.value) ? 2 : 1);
+  });
+}
+
+function wantedBy({ output, file }: Flags): Wanted[] {
+  const given = output.length === 0 ? ['table'] : output;
+  return given.map((text) => {
+    const at = text.indexOf('=');
+    const name = at < 0 ? text : text.slice(0, at);
+    const format = Object.hasOwn(formats, name) ? formats[name] : undefined;
+    if (format === undefined)
+      throw unsupported('grype', `-o ${name}`, `-o ${Object.keys(formats).join(', ')}`);
+    const path = at < 0 ? file : text.slice(at + 1);
+    return { format, ...(path === undefined ? {} : { file: path }) };
   });
 }
 
@@ -43,20 +81,26 @@ function threshold(given: string): string {
   throw unsupported('grype', `--fail-on ${given}`, `--fail-on ${thresholds.join(', ')}`);
 }
 
-function onlyTable(format: string): string[] {
-  if (format === 'table') return [];
-  throw unsupported('grype', `-o ${format}`, '-o table; waybill scan -o json or sarif has the rest');
+/** The name tells the form of the rules. */
+function ignoreFile(path: string): string {
+  if (/(?:^|\/)\.?grype\.ya?ml$/.test(path)) return path;
+  throw unsupported('grype', `--config ${path}`, '--config .grype.yaml');
 }
 
-function table({ findings }: ScanValue): string {
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+const fixText = ({ fixed, state }: FoundByScan): string =>
+  fixed.length === 0 && state === 'wont-fix' ? "(won't fix)" : fixed.join(', ');
+
+function table({ findings }: ScanValueWithGate): string {
   if (findings.length === 0) return 'No vulnerabilities found';
   const rows = findings.map((one) => [
     one.package.name,
     one.package.version,
-    one.fixed.join(', '),
+    fixText(one),
     one.package.type,
     one.id,
-    one.severity.charAt(0).toUpperCase() + one.severity.slice(1),
+    capital(one.severity === 'none' ? 'negligible' : one.severity),
+    one.epss === undefined ? 'N/A' : `${(100 * one.epss.probability).toFixed(1)}%`,
   ]);
-  return columns([['NAME', 'INSTALLED', 'FIXED IN', 'TYPE', 'VULNERABILITY', 'SEVERITY'], ...rows]);
+  return columns([['NAME', 'INSTALLED', 'FIXED IN', 'TYPE', 'VULNERABILITY', 'SEVERITY', 'EPSS'], ...rows]);
 }

@@ -1,47 +1,102 @@
 /**
- * `waybill trivy image IMAGE`: trivy's words for `waybill scan` and, for the SBOM formats, `waybill sbom`.
+ * `waybill trivy image|sbom TARGET`: trivy's words for `waybill scan` and, for the SBOM formats, `waybill sbom`.
  * `--severity` chooses what is shown and what `--exit-code` counts; a gate on a worthless answer (a database that
  * is only the sample) exits 1, whatever `--exit-code` says.
  */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { columns, gateFound, nativeSource, type ScanValue, tellFailure } from './images.ts';
+import { collect } from '../sign-options.ts';
+import { columns, nativeSource, tellFailure } from './images.ts';
 import { refuseBy, runNative, unsupported } from './native.ts';
+import { isWorthless, runScan, type ScanValueWithGate, type Wanted } from './scan-run.ts';
 
-const ordered = ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
+const ordered = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
 const sbomFormats: Readonly<Record<string, string>> = {
   cyclonedx: 'cyclonedx-json',
   'spdx-json': 'spdx-json',
 };
-const scanFormats = ['table', 'cosign-vuln', 'sarif'];
+const scanFormats: Readonly<Record<string, string>> = {
+  json: 'trivy-json',
+  sarif: 'sarif',
+  'cosign-vuln': 'cosign-vuln',
+  github: 'github',
+};
+/** Trivy's states, and ours. */
+const states: Readonly<Record<string, string>> = {
+  fixed: 'fixed',
+  affected: 'not-fixed',
+  will_not_fix: 'wont-fix',
+  fix_deferred: 'wont-fix',
+  unknown: 'unknown',
+};
 
 interface Flags {
   readonly severity?: string;
   readonly exitCode?: string;
+  readonly exitOnEol?: string;
   readonly format: string;
   readonly output?: string;
   readonly platform?: string;
+  readonly ignoreUnfixed?: boolean;
+  readonly ignoreStatus?: string;
+  readonly ignorefile?: string;
+  readonly vex: readonly string[];
+  readonly pkgTypes?: string;
+  readonly vulnType?: string;
+  readonly scanners?: string;
+  readonly input?: string;
 }
 
 export function register(program: Command, context: CliContext): void {
   const trivy = program.command('trivy').description('trivy’s command line for waybill scan');
   refuseBy(trivy, 'trivy');
-  const command = trivy
-    .command('image')
-    .description('waybill scan IMAGE')
-    .argument('<image>', 'image')
-    .option(
-      '-s, --severity <list>',
-      `severities to show and count: ${ordered.join(',')}, without a gap above the lowest`,
-    )
-    .option('--exit-code <number>', 'exit code when something is found')
-    .option('-f, --format <name>', `${[...scanFormats, ...Object.keys(sbomFormats)].join(', ')}`, 'table')
-    .option('-o, --output <file>', 'write the result here')
-    .option('--platform <os/arch>', 'image of this platform')
-    .option('-q, --quiet', 'print no progress');
-  refuseBy(command, 'trivy image').action((image: string, flags: Flags) =>
-    Object.hasOwn(sbomFormats, flags.format) ? sbom(image, flags, context) : scan(image, flags, context),
+  const image = trivy.command('image').description('waybill scan IMAGE').argument('[image]', 'image');
+  withFlags(image)
+    .option('--input <path>', 'an archive of docker save, or a layout folder')
+    .option('--platform <os/arch>', 'image of this platform');
+  refuseBy(image, 'trivy image').action((given: string | undefined, flags: Flags) => {
+    const target = imageTarget(given, flags);
+    return Object.hasOwn(sbomFormats, flags.format)
+      ? sbom(target, flags, context)
+      : scan(target, flags, context);
+  });
+  const document = trivy.command('sbom').description('waybill scan sbom:FILE').argument('<file>', 'SBOM');
+  refuseBy(withFlags(document), 'trivy sbom').action((file: string, flags: Flags) =>
+    scan(`sbom:${file}`, flags, context),
   );
+}
+
+function withFlags(command: Command): Command {
+  return command
+    .option('-s, --severity <list>', `severities to show and count: ${ordered.join(',')}`)
+    .option('--exit-code <number>', 'exit code when something is found')
+    .option('--exit-on-eol <number>', 'exit code when the operating system is repaired by nobody')
+    .option(
+      '-f, --format <name>',
+      ['table', ...Object.keys(scanFormats), ...Object.keys(sbomFormats)].join(', '),
+      'table',
+    )
+    .option('-o, --output <file>', 'write the result here')
+    .option('--ignore-unfixed', 'only findings with a fix')
+    .option('--ignore-status <list>', Object.keys(states).join(','))
+    .option('--ignorefile <file>', '.trivyignore or .trivyignore.yaml')
+    .option('--vex <file>', 'OpenVEX, CSAF or CycloneDX statements (repeatable)', collect, [])
+    .option('--pkg-types <list>', 'os,library')
+    .option('--vuln-type <list>', 'the older name of --pkg-types')
+    .option('--scanners <list>', 'vuln')
+    .option('--skip-db-update', 'accepted: waybill db update is a command of its own')
+    .option('--skip-java-db-update', 'accepted: there is no second database')
+    .option('--offline-scan', 'accepted: nothing is asked of the network')
+    .option('--no-progress', 'accepted')
+    .option('-q, --quiet', 'print no progress');
+}
+
+/** `--input` reads a file or a folder; a plain name is one in a registry. */
+function imageTarget(given: string | undefined, { input }: Flags): string {
+  if (input === undefined && given !== undefined) return nativeSource('trivy', given);
+  if (input === undefined || given !== undefined)
+    throw unsupported('trivy', 'image', 'one image, or --input');
+  return /\.tar(?:\.gz)?$/.test(input) ? `docker-archive:${input}` : `oci:${input}`;
 }
 
 const platformOf = ({ platform }: Flags): string[] =>
@@ -49,83 +104,91 @@ const platformOf = ({ platform }: Flags): string[] =>
 
 async function sbom(image: string, flags: Flags, context: CliContext): Promise<void> {
   const format = `${sbomFormats[flags.format]}${flags.output === undefined ? '' : `=${flags.output}`}`;
-  const argv = ['sbom', `--output=${format}`, ...platformOf(flags), '--', nativeSource('trivy', image)];
+  const argv = ['sbom', `--output=${format}`, ...platformOf(flags), '--', image];
   const run = await runNative(() => import('../commands/sbom.ts'), argv, context, { json: false });
   for (const text of run.printed) context.stdout(text);
   for (const text of run.messages) context.stderr(text);
   if (run.exit !== 0) tellFailure(run, 1, context);
 }
 
-async function scan(image: string, flags: Flags, context: CliContext): Promise<void> {
-  if (!scanFormats.includes(flags.format)) {
-    throw unsupported('trivy', `--format ${flags.format}`, `--format ${scanFormats.join(', ')}`);
+async function scan(target: string, flags: Flags, context: CliContext): Promise<void> {
+  const format = flags.format === 'table' ? undefined : scanFormats[flags.format];
+  if (flags.format !== 'table' && format === undefined) {
+    throw unsupported(
+      'trivy',
+      `--format ${flags.format}`,
+      `--format table, ${Object.keys(scanFormats).join(', ')}`,
+    );
   }
-  const exitCode = exitCodeOf(flags);
-  const lowest = lowestOf(flags);
-  if (flags.format !== 'table' && flags.severity !== undefined) {
-    throw unsupported('trivy', `--severity with --format ${flags.format}`, '--severity with --format table');
+  if (flags.scanners !== undefined && flags.scanners !== 'vuln') {
+    throw unsupported('trivy', `--scanners ${flags.scanners}`, '--scanners vuln');
   }
-  const isTable = flags.format === 'table';
-  const output = flags.output ?? '';
-  const document = isTable ? [] : [`--output=${flags.format}${output === '' ? '' : `=${output}`}`];
-  const gate = exitCode === 0 ? [] : [`--fail-on=${(lowest ?? 'LOW').toLowerCase()}`];
-  const argv = ['scan', ...document, ...gate, ...platformOf(flags), '--', nativeSource('trivy', image)];
-  const json = isTable || output !== '';
-  const run = await runNative(() => import('../commands/scan.ts'), argv, context, { json });
-  for (const text of run.messages) context.stderr(text);
-  for (const text of run.printed) context.stdout(text);
-  if (run.reason !== undefined) return tellFailure(run, 1, context);
-  const value = run.value as ScanValue | undefined;
-  if (isTable && value !== undefined) await write(table(value, lowest), flags, context);
-  const isFound =
-    value === undefined
-      ? run.messages.some((text) => text.includes('scan.severity'))
-      : gateFound(value) || (lowest === undefined && value.findings.length > 0);
-  if (isFound) context.exit(exitCode);
-  else if (run.exit !== 0) context.exit(1);
+  const exitCode = codeOf('--exit-code', flags.exitCode);
+  const endCode = codeOf('--exit-on-eol', flags.exitOnEol);
+  const shown = severitiesOf(flags);
+  const wanted: Wanted = {
+    format: format ?? ((value) => table(value, shown)),
+    ...(flags.output === undefined ? {} : { file: flags.output }),
+  };
+  const words = [
+    ...scanWords(flags, shown),
+    ...(exitCode === 0 ? [] : ['--fail-on=negligible']),
+    ...(endCode === 0 ? [] : ['--fail-on-eol']),
+    ...platformOf(flags),
+  ];
+  const done = await runScan(words, target, [wanted], context);
+  if (done === undefined) return;
+  const { run, value } = done;
+  const isEnded = value.gate?.reasons.some(({ check }) => check === 'scan.endOfLife') === true;
+  // Trivy counts what remains, also of unknown severity, which a threshold never does.
+  if (exitCode !== 0 && value.findings.length > 0) context.exit(exitCode);
+  else if (isEnded) context.exit(endCode);
+  else if (run.exit !== 0 && isWorthless(value)) context.exit(1);
 }
 
-function exitCodeOf({ exitCode = '0' }: Flags): number {
-  if (/^\d{1,3}$/.test(exitCode) && Number(exitCode) <= 255) return Number(exitCode);
-  throw unsupported('trivy', `--exit-code ${exitCode}`, '--exit-code 0 to 255');
+function scanWords(flags: Flags, shown: readonly string[] | undefined): string[] {
+  const ignored = flags.ignoreStatus?.split(',').map((word) => {
+    const ours = states[word.trim()];
+    if (ours !== undefined) return ours;
+    throw unsupported('trivy', `--ignore-status ${word}`, `--ignore-status ${Object.keys(states).join(',')}`);
+  });
+  const types = flags.pkgTypes ?? flags.vulnType;
+  return [
+    ...(shown === undefined ? [] : [`--severity=${shown.map(nativeSeverity).join(',').toLowerCase()}`]),
+    ...(flags.ignoreUnfixed === true ? ['--only-fixed'] : []),
+    ...(ignored === undefined ? [] : [`--ignore-states=${ignored.join(',')}`]),
+    ...(flags.ignorefile === undefined ? [] : [`--ignore-file=${flags.ignorefile}`]),
+    ...flags.vex.map((file) => `--vex=${file}`),
+    ...(types === undefined ? [] : [`--pkg-types=${types}`]),
+  ];
 }
 
-/** Our gate has one threshold, so a list must hold everything above its lowest; undefined: all. */
-function lowestOf({ severity }: Flags): string | undefined {
+/** Trivy has no word for "none": it says unknown. */
+const nativeSeverity = (name: string): string => (name === 'UNKNOWN' ? 'UNKNOWN,NONE' : name);
+
+function codeOf(flag: string, text = '0'): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return Number(text);
+  throw unsupported('trivy', `${flag} ${text}`, `${flag} 0 to 255`);
+}
+
+function severitiesOf({ severity }: Flags): readonly string[] | undefined {
   if (severity === undefined) return undefined;
   const names = severity.split(',').map((name) => name.trim().toUpperCase());
-  const lowest = ordered.find((name) => names.includes(name));
-  const wanted = lowest === undefined ? [] : ordered.slice(ordered.indexOf(lowest));
-  if (
-    lowest !== undefined &&
-    names.length === wanted.length &&
-    wanted.every((name) => names.includes(name))
-  ) {
-    return lowest;
-  }
-  throw unsupported(
-    'trivy',
-    `--severity ${severity}`,
-    `--severity as a list up to CRITICAL, as HIGH,CRITICAL`,
-  );
+  const unknown = names.find((name) => !ordered.includes(name));
+  if (unknown !== undefined)
+    throw unsupported('trivy', `--severity ${severity}`, `--severity ${ordered.join(',')}`);
+  return names;
 }
 
-async function write(text: string, { output }: Flags, context: CliContext): Promise<void> {
-  if (output === undefined) return context.stdout(text);
-  const { writeFileDurable } = await import('#platform/files');
-  await writeFileDurable(output, `${text}\n`);
-}
+const word = (severity: string): string => (severity === 'none' ? 'UNKNOWN' : severity.toUpperCase());
 
-function table({ image, findings }: ScanValue, lowest: string | undefined): string {
-  const shown = ordered.slice(lowest === undefined ? 0 : ordered.indexOf(lowest));
-  const rows = findings.filter(
-    ({ severity }) => lowest === undefined || shown.includes(severity.toUpperCase()),
-  );
+function table({ image, findings }: ScanValueWithGate, chosen: readonly string[] | undefined): string {
+  const shown = ordered.filter((name) => chosen?.includes(name) ?? true);
   const counts = shown.map(
-    (name) => `${name}: ${rows.filter((one) => one.severity.toUpperCase() === name).length}`,
+    (name) => `${name}: ${findings.filter((one) => word(one.severity) === name).length}`,
   );
-  const head = [image.name, `Total: ${rows.length} (${counts.join(', ')})`];
-  if (rows.length === 0) return head.join('\n');
+  const head = [image.name, `Total: ${findings.length} (${counts.join(', ')})`];
+  if (findings.length === 0) return head.join('\n');
   const header = [
     'Library',
     'Vulnerability',
@@ -135,11 +198,16 @@ function table({ image, findings }: ScanValue, lowest: string | undefined): stri
     'Fixed Version',
     'Title',
   ];
-  const cells = rows.map((one) => [
+  const status: Readonly<Record<string, string>> = {
+    fixed: 'fixed',
+    'wont-fix': 'will_not_fix',
+    unknown: 'unknown',
+  };
+  const cells = findings.map((one) => [
     one.package.name,
     one.id,
-    one.severity.toUpperCase(),
-    one.fixed.length > 0 ? 'fixed' : 'affected',
+    word(one.severity),
+    status[one.state] ?? 'affected',
     one.package.version,
     one.fixed.join(', '),
     one.summary.slice(0, 60),

@@ -93,6 +93,7 @@ const suppressors: Readonly<Record<string, string>> = {
   baseline: 'known from the baseline',
   'fix-state': 'in a fix state that was not asked for',
   severity: 'of a severity that was not asked for',
+  'package-kind': 'in packages of a kind that was not asked for',
 };
 
 function suppressedLines({ suppressed }: ScanResult): string[] {

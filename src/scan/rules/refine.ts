@@ -4,7 +4,9 @@
  */
 import type { Sbom } from '#formats/sbom';
 import type { FixState } from '../database/index.ts';
+import { systemTypes } from '../ecosystems.ts';
 import type { Finding, ScanResult, Suppressed } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import { endOfLife } from './end-of-life.ts';
 import { type IgnoreRule, isExpired, suppressedByRule } from './ignore.ts';
 import { type LicensePolicy, licenseFindings } from './licenses.ts';
@@ -19,6 +21,10 @@ export interface RefineOptions {
   readonly baseline?: ReadonlySet<string>;
   /** Findings in another state are taken off. */
   readonly states?: readonly FixState[];
+  /** Findings of other severities are taken off. */
+  readonly severities?: readonly Severity[];
+  /** Findings in other packages than those of the operating system, or of languages, are taken off. */
+  readonly kind?: 'os' | 'library';
   readonly licenses?: LicensePolicy;
   /** Days after which a database is called stale. */
   readonly staleDays?: number;
@@ -38,7 +44,8 @@ export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): 
       (answer === undefined ? undefined : suppressedByVex(finding, answer)) ??
       suppressedByRule(finding, living) ??
       byBaseline(finding, options.baseline) ??
-      byState(finding, options.states);
+      byState(finding, options.states) ??
+      byScope(finding, options);
     if (why === undefined) findings.push(finding);
     else suppressed.push(why);
   }
@@ -66,6 +73,16 @@ export const baselineKey = (id: string, type: string, name: string): string =>
 function byState(finding: Finding, states: readonly FixState[] | undefined): Suppressed | undefined {
   if (states === undefined || states.includes(finding.state)) return undefined;
   return { finding, by: 'fix-state', reason: `its state is ${finding.state}` };
+}
+
+function byScope(finding: Finding, { severities, kind }: RefineOptions): Suppressed | undefined {
+  const { severity } = finding.rating;
+  if (severities !== undefined && !severities.includes(severity)) {
+    return { finding, by: 'severity', reason: `its severity is ${severity}` };
+  }
+  const isSystem = systemTypes.has(finding.package.type);
+  if (kind === undefined || isSystem === (kind === 'os')) return undefined;
+  return { finding, by: 'package-kind', reason: `${finding.package.type} packages were not asked for` };
 }
 
 const expiredNotes = (rules: readonly IgnoreRule[], nowMs: number): string[] =>
