@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mixes } from './generators/mixes.ts';
 import { explanationOf } from './generators/rules.ts';
-import { forms, runMutants } from './generators/run.ts';
+import { forms, runMutants, sampleOf } from './generators/run.ts';
 
 const MUTANTS = 4000;
 const machines = ['swap', 'emptiness', 'null', 'type', 'truncation', 'duplication', 'bits', 'text'] as const;
@@ -37,5 +38,15 @@ test('a rule explains its own change and no other', () => {
   ] as const;
   for (const [mutant, traits, isExplained] of table) {
     assert.equal(explanationOf(mutant, traits) !== undefined, isExplained, JSON.stringify(mutant));
+  }
+});
+
+test('parts of two good bundles make a good one only where they belong together', async () => {
+  for (const [name, steps] of Object.entries(forms)) {
+    const [ours, theirs] = [sampleOf(name, steps), sampleOf(name, steps)];
+    for (const { name: taken, isGood, answer } of await mixes(ours, theirs)) {
+      assert.equal(answer.verdict, isGood ? 'accept' : 'reject', `${name} with ${taken} of another`);
+      assert.notEqual(answer.reason?.class, 'internal');
+    }
   }
 });
