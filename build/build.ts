@@ -4,7 +4,7 @@
  * the pinned Node is for development only).
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { commandLine } from './command-line.ts';
 
 interface Manifest {
@@ -72,8 +72,16 @@ function packageJson(): void {
   for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md']) cpSync(file, `dist/${file}`);
 }
 
+/** The client of sigstore-conformance starts the CLI of the library: it need not start fast. */
+function conformanceClient(): void {
+  const file = 'dist/bin/waybill-conformance';
+  writeFileSync(file, "#!/usr/bin/env node\nimport '../lib/cli/conformance.js';\n");
+  chmodSync(file, 0o755);
+}
+
 rmSync('dist', { recursive: true, force: true });
 library();
 await commandLine('dist', manifest.version);
+conformanceClient();
 packageJson();
 console.log('dist/ is ready: bin/waybill, lib/, package.json');
