@@ -10,6 +10,7 @@ import { after, test } from 'node:test';
 import { faultsOf, readCases, readRows } from './case.ts';
 import { cliFile, cliImage } from './cli-door.ts';
 import { judgeCase, memoryDoors } from './judge.ts';
+import { renderedDoc } from './table.ts';
 
 const CLI_EVERY = 9;
 
@@ -43,3 +44,8 @@ for (const [row, members] of byRow) {
     assert.deepEqual(faults, []);
   });
 }
+
+test('docs/corpus.md has the counts as they are', () => {
+  const { now, wanted } = renderedDoc();
+  assert.equal(now === wanted, true, 'run: node test/corpus/table.ts');
+});
