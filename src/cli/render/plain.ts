@@ -1,8 +1,9 @@
 /**
  * Text of others on a terminal: names, annotations and answers of servers must not move the cursor, recolour
- * or reorder what we say. Control characters and bidirectional overrides are written out; tab and newline stay.
+ * or reorder what we say, nor hide a letter in it. Characters of control and of format (direction, no width) and
+ * separators of lines are written out; tab and newline stay.
  */
-const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const unsafe = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 export function plainText(text: string): string {
   return text.replace(unsafe, escaped);
@@ -13,4 +14,7 @@ export function plainLine(text: string): string {
   return plainText(text).replaceAll('\n', '\\n');
 }
 
-const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+const escaped = (char: string): string => {
+  const hex = (char.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
+  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex}`;
+};

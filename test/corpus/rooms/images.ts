@@ -1,14 +1,19 @@
 /** Questions about a whole image, readers of predicates, and what is printed. */
-import { toHex, utf8 } from '#base/bytes';
+import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { reasonText } from '#base/reason';
+import { unwrap } from '#base/result';
+import { parseBundle } from '#formats/bundle';
 import { parseStatement, predicateTypes, statementBytes } from '#formats/intoto';
 import type { JsonValue } from '#formats/json';
 import { readProvenance } from '#provenance';
+import { verifyBundle } from '#verify';
+import { plainText } from '../../../src/cli/render/plain.ts';
 import { renderReason } from '../../../src/cli/render/reason.ts';
-import { bases } from '../case.ts';
+import { renderAccepted } from '../../../src/cli/render/verified.ts';
+import { bases, type Step } from '../case.ts';
 import { type Answer, itemOf, library } from '../doors.ts';
-import { ARTIFACT, exhibit } from '../draft.ts';
+import { ARTIFACT, exhibit, requirementsOf, trustOf } from '../draft.ts';
 import { draftOf } from '../recipes/index.ts';
 import { admit } from './policy.ts';
 import { answerOfResult, type Room } from './room.ts';
@@ -50,6 +55,7 @@ const provenance: JsonValue = {
   runDetails: { builder: { id: 'https://example.com/builder' } },
 };
 
+const WORKFLOW = 'https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3';
 const hidden = /[\p{Cc}\p{Cf}]/u;
 
 export const imageRoom: Room = {
@@ -64,14 +70,42 @@ export const imageRoom: Room = {
   },
   printed: async () => {
     const workflow = bases['workflow'] ?? [];
-    const hostile = { issuer: 'https://evil\u202e\u001b[2J', githubWorkflowRef: 'x' };
-    const answer = await library(exhibit(draftOf(workflow, [['leaf', { claims: hostile }]])));
-    const { reason } = answer;
-    const shown =
-      reason === undefined ? '' : `${reasonText(reason)}${renderReason(reason)}`.replaceAll('\n', '');
-    if (shown === '' || hidden.test(shown)) throw new Error(`printed as it came: ${JSON.stringify(shown)}`);
-    const inJson = utf8(JSON.stringify(reason ?? {}));
-    if (inJson.includes(0x1b)) throw new Error('an escape sequence in JSON');
-    return { twin: await library(exhibit(draftOf(workflow))), answer };
+    const refused = await library(exhibit(draftOf(workflow, [hostile])));
+    const { reason } = refused;
+    if (reason === undefined) throw new Error('a hostile issuer was accepted');
+    const texts = [
+      reasonText(reason),
+      renderReason(reason),
+      JSON.stringify(reason),
+      ...(await acceptedTexts()),
+    ];
+    const denial = await admit(wants, [itemOf(exhibit(draftOf(workflow, [hostile])).evidence)]);
+    texts.push(reasonText(denial.reason ?? reason));
+    for (const shown of texts) {
+      if (hidden.test(shown.replaceAll('\n', '')))
+        throw new Error(`printed as it came: ${JSON.stringify(shown)}`);
+    }
+    return { twin: await library(exhibit(draftOf(workflow))), answer: refused };
   },
 };
+
+const HOSTILE = 'https://evil\u202e\u001b[2J\u200b\u061c';
+const hostile: Step = ['leaf', { claims: { issuer: HOSTILE } }];
+
+/** What the command line prints when a pattern accepts such an issuer. */
+async function acceptedTexts(): Promise<string[]> {
+  const { evidence, digest, trustedRoot, now } = exhibit(
+    draftOf(bases['workflow'] ?? [], [['statement', 'cosign'], hostile]),
+  );
+  const ask = { issuer: { regexp: 'https://evil.*' }, san: WORKFLOW };
+  const parsed = parseBundle(evidence instanceof Uint8Array ? evidence : new Uint8Array());
+  const verdict = verifyBundle({
+    bundle: unwrap(parsed),
+    artifact: digest,
+    trustedRoot: trustOf(trustedRoot),
+    requirements: requirementsOf(ask),
+    now,
+  });
+  if (verdict.outcome !== 'accepted') throw new Error('a pattern that matches accepts');
+  return [plainText(renderAccepted(verdict).join('\n'))];
+}
