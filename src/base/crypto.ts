@@ -304,3 +304,33 @@ export function scryptKey(
     });
   });
 }
+
+/** Bytes of an ML-DSA-44 public key and signature (FIPS 204). */
+export const mlDsa44 = { publicKeyBytes: 1312, signatureBytes: 2420 } as const;
+
+/** SubjectPublicKeyInfo of an ML-DSA-44 key, before its bytes (RFC 9881). */
+const mlDsa44Head = Buffer.from('30820532300b06096086480165030403110382052100', 'hex');
+
+/**
+ * Checks an ML-DSA-44 signature (pure, empty context) with a raw public key. Only logs and witnesses use these keys;
+ * no certificate or key file here carries one, so they are no `KeyKind`. Malformed input is false.
+ */
+export function verifyMlDsa44(key: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
+  if (key.length !== mlDsa44.publicKeyBytes || signature.length !== mlDsa44.signatureBytes) return false;
+  try {
+    const handle = createPublicKey({ key: Buffer.concat([mlDsa44Head, key]), format: 'der', type: 'spki' });
+    return handle.asymmetricKeyType === 'ml-dsa-44' && nodeVerify(null, data, handle, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** A fresh ML-DSA-44 key: its raw public bytes, and what signs. */
+export function generateMlDsa44(): { readonly publicKey: Uint8Array; sign(data: Uint8Array): Uint8Array } {
+  const { publicKey, privateKey } = nodeGenerateKeyPair('ml-dsa-44');
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: new Uint8Array(spki.subarray(mlDsa44Head.length)),
+    sign: (data) => nodeSign(null, data, privateKey),
+  };
+}

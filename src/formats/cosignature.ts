@@ -2,11 +2,22 @@
  * Cosignatures of witnesses (c2sp.org/tlog-cosignature, `cosignature/v1`), verifier keys as text
  * (c2sp.org/signed-note), and the body of `add-checkpoint` (c2sp.org/tlog-witness).
  */
-import { concat, fromBase64, readUint, toBase64, toHex, uintBytes, utf8, utf8Text } from '#base/bytes';
-import { type PublicKey, publicKeyFromSpki, type Signer, verifySignature } from '#base/crypto';
+import {
+  concat,
+  fromBase64,
+  readUint,
+  toBase64,
+  toHex,
+  tryBase64,
+  uintBytes,
+  utf8,
+  utf8Text,
+} from '#base/bytes';
+import { mlDsa44, type PublicKey, publicKeyFromSpki, type Signer, verifySignature } from '#base/crypto';
 import { limits } from '#base/limits';
 import { reason } from '#base/reason';
 import { attempt, err, ok, type Result, unwrap } from '#base/result';
+import { ALG_SUBTREE_V1, subtreeVerifier } from './cosignature-subtree.ts';
 import { R as logReasons } from './log-reasons.ts';
 import { ed25519KeyId, type NoteVerifier, noteKeyId, noteVerifier, signatureLine } from './note.ts';
 
@@ -75,30 +86,39 @@ export function formatVerifierKey(name: string, key: PublicKey, kind: 'log' | 'w
 export interface VerifierKey {
   readonly name: string;
   readonly kind: 'log' | 'witness';
-  readonly key: PublicKey;
+  /** Undefined for ML-DSA-44, whose keys only cosignatures use. */
+  readonly key: PublicKey | undefined;
   readonly verifier: NoteVerifier;
 }
 
 /** Reads `name+hint+key`; the hint must be the key's. WB-115. */
 export function parseVerifierKey(text: string): Result<VerifierKey> {
   const match = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text);
-  const bytes = match === null ? undefined : attempt(() => fromBase64(match[3] as string));
-  if (match === null || bytes?.ok !== true || bytes.value.length !== 1 + ED25519_KEY_BYTES) {
-    return refuse('name+8 hex digits+base64 of an Ed25519 key', text);
+  const bytes = match === null ? undefined : tryBase64(match[3] as string);
+  const length = bytes?.[0] === ALG_SUBTREE_V1 ? mlDsa44.publicKeyBytes : ED25519_KEY_BYTES;
+  if (match === null || bytes?.length !== 1 + length) {
+    return refuse('name+8 hex digits+base64 of an Ed25519 or ML-DSA-44 key', text.slice(0, 200));
   }
   const [, name, hint] = match as unknown as [string, string, string];
-  const type = bytes.value[0];
-  const key = publicKeyFromSpki(concat(ED25519_SPKI_HEAD, bytes.value.subarray(1)));
-  if (!key.ok) return key;
-  const kind = type === ALG_ED25519 ? 'log' : type === ALG_COSIGNATURE_V1 ? 'witness' : undefined;
-  if (kind === undefined) return refuse('an Ed25519 key (1) or a witness key (4)', `key type ${type}`);
-  const verifier =
-    kind === 'witness'
-      ? cosignatureVerifier(name, key.value)
-      : noteVerifier(name, key.value, noteKeyId(name, key.value));
-  const own = toHex(verifier.keyId.subarray(0, KEY_HINT_BYTES));
+  const read = verifierOf(name, bytes);
+  if (!read.ok) return read;
+  const own = toHex(read.value.verifier.keyId.subarray(0, KEY_HINT_BYTES));
   if (own !== hint) return refuse(`hint ${own} for this key and name`, hint);
-  return ok({ name, kind, key: key.value, verifier });
+  return ok({ name, kind: bytes[0] === ALG_ED25519 ? 'log' : 'witness', ...read.value });
+}
+
+/** `bytes`: the signature type, then the key. */
+function verifierOf(name: string, bytes: Uint8Array): Result<Pick<VerifierKey, 'key' | 'verifier'>> {
+  const [type] = bytes;
+  if (type === ALG_SUBTREE_V1) {
+    return ok({ key: undefined, verifier: subtreeVerifier(name, bytes.subarray(1)) });
+  }
+  const read = publicKeyFromSpki(concat(ED25519_SPKI_HEAD, bytes.subarray(1)));
+  if (!read.ok) return read;
+  const key = read.value;
+  if (type === ALG_ED25519) return ok({ key, verifier: noteVerifier(name, key, noteKeyId(name, key)) });
+  if (type === ALG_COSIGNATURE_V1) return ok({ key, verifier: cosignatureVerifier(name, key) });
+  return refuse('a log key (1) or a witness key (4, 6)', `key type ${type}`);
 }
 
 export interface AddCheckpoint {

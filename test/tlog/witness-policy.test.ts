@@ -61,7 +61,10 @@ test('a policy that says nothing, or something else than it seems, is refused wi
     [`${two}quorum A B`, 'WB-414 line 3'],
     [`${two}wittness C ${c}\nquorum A`, 'WB-414 line 3'],
     [`witness L ${keyOf('l', 'log')}\nquorum L`, 'WB-414 line 1'],
-    [`witness A ${a.replace('+', '+0')}\nquorum A`, 'WB-115 name+8 hex digits+base64 of an Ed25519 key'],
+    [
+      `witness A ${a.replace('+', '+0')}\nquorum A`,
+      'WB-115 name+8 hex digits+base64 of an Ed25519 or ML-DSA-44 key',
+    ],
     [`${two}quorum none`, 'parsed'],
     [`${two}group g 1 A B\nquorum g # either`, 'parsed'],
   ];
@@ -75,6 +78,7 @@ test('a verifier key reads back, and one whose hint is of another name or kind i
   const parsed = parseVerifierKey(a);
   assert.ok(parsed.ok);
   assert.deepEqual([parsed.value.name, parsed.value.kind], ['a.example', 'witness']);
+  assert.ok(parsed.value.key);
   assert.equal(formatVerifierKey('a.example', parsed.value.key, 'witness'), a);
   for (const wrong of [a.replace('a.example', 'x.example'), a.replace('+B', '+A'), `${a}=`, 'a', '']) {
     const refused = parseVerifierKey(wrong);
