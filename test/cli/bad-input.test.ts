@@ -402,6 +402,9 @@ test('NO_COLOR holds, and words of others cannot steer a terminal', async () => 
   assertRefused(result, { exit: 3, code: 'WB-185' });
   assert.doesNotMatch(result.stderr, /[\u001b\u202e]/);
   assert.equal(plainText('a\tb\nc\u001b[2J\u202e\u0085'), 'a\tb\nc\\u001b[2J\\u202e\\u0085');
-  assert.equal(plainText('d\u200be\u061cv\ufeff\u2028\u{e0001}'), 'd\\u200be\\u061cv\\ufeff\\u2028\\u{e0001}');
+  assert.equal(
+    plainText('d\u200be\u061cv\ufeff\u2028\u{e0001}'),
+    'd\\u200be\\u061cv\\ufeff\\u2028\\u{e0001}',
+  );
   assert.equal(plainLine('a\nb'), 'a\\nb');
 });
