@@ -119,10 +119,9 @@ export async function runMutants(
       const order = inOrder(reach.byTest[index] ?? [], kills.get(file) ?? []);
       let answer = await quick.run({ kind: 'try', number: index + 1, tests: order }, options.mutantMsMax);
       if (answer.isPolluted === true) quick.end();
-      const mayBeEarlier = answer.killedBy === undefined && reach.atLoading.has(index);
-      if (answer.isPolluted === true || mayBeEarlier) {
+      if (answer.isPolluted === true || reach.onlyAtLoading.has(index)) {
         const source = apply(readFileSync(join(folder, file), 'utf8'), mutant);
-        const tests = inOrder(reach.all, kills.get(file) ?? []);
+        const tests = inOrder(reach.byFile.get(file) ?? [], kills.get(file) ?? []);
         answer = await slow.run({ kind: 'mutant', file, source, tests }, options.mutantMsMax);
       }
       const { killedBy } = answer;
@@ -157,9 +156,10 @@ async function must(runner: Runner, question: Question): Promise<Answer> {
 interface Reach {
   /** For each mutant the tests that come by it. */
   readonly byTest: readonly (readonly SurveyedTest[])[];
-  /** Mutants that run while modules are loaded: they may change what every test begins with. */
-  readonly atLoading: ReadonlySet<number>;
-  readonly all: readonly SurveyedTest[];
+  /** Mutants that run when modules are loaded and never again: constants of the modules. */
+  readonly onlyAtLoading: ReadonlySet<number>;
+  /** Tests that come by any mutant of a file. */
+  readonly byFile: ReadonlyMap<string, readonly SurveyedTest[]>;
 }
 
 /** Tests that take too long are left out, and those left pass once more by themselves. */
@@ -172,7 +172,18 @@ async function survey(runner: Runner, mutants: readonly SourceMutant[], testMsMa
   const byTest = mutants.map((): SurveyedTest[] => []);
   for (const test of all) for (const index of test.reaches) byTest[index]?.push(test);
   const loading = found.filter(({ name }) => name === '(loading)');
-  return { byTest, atLoading: new Set(loading.flatMap(({ reaches }) => reaches)), all };
+  const atLoading = new Set(loading.flatMap(({ reaches }) => reaches));
+  const byFile = new Map<string, Set<SurveyedTest>>();
+  for (const [index, { file }] of mutants.entries()) {
+    const list = byFile.get(file) ?? new Set();
+    for (const test of byTest[index] ?? []) list.add(test);
+    byFile.set(file, list);
+  }
+  return {
+    byTest,
+    onlyAtLoading: new Set([...atLoading].filter((index) => byTest[index]?.length === 0)),
+    byFile: new Map([...byFile].map(([file, list]) => [file, [...list]])),
+  };
 }
 
 /** Files and tests with those that noticed a change of this file before first, then the quick ones. */

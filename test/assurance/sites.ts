@@ -179,12 +179,15 @@ function comparisons(
   ];
 }
 
-const quantifier: Readonly<Record<string, string>> = { every: 'some', some: 'every' };
+const quantifier: ReadonlyMap<string, string> = new Map([
+  ['every', 'some'],
+  ['some', 'every'],
+]);
 
 function quantifiers(node: Node, text: string, whole: (how: string, replacement: string) => Named): Named[] {
   const callee = node['callee'] as Node;
   const property = callee.type === 'MemberExpression' ? (callee['property'] as Node) : undefined;
-  const other = property === undefined ? undefined : quantifier[nameOf(property)];
+  const other = property === undefined ? undefined : quantifier.get(nameOf(property));
   if (property === undefined || other === undefined) return [];
   const changed = text.slice(node.start, property.start) + other + text.slice(property.end, node.end);
   return [whole(`${nameOf(property)} as ${other}`, changed)];
