@@ -42,7 +42,8 @@ export function addIdentityOptions(command: Command): Command {
     .option(
       '--certificate-claim <name=value>',
       'claim of the certificate, such as sourceRepositoryUri=https://… (repeatable)',
-      (value: string, before: readonly string[] = []) => [...before, value],
+      (value: string, before: readonly string[]): readonly string[] => [...before, value],
+      [],
     )
     .option('--log-threshold <n>', 'transparency logs of different operators that must vouch')
     .option('--sct-threshold <n>', 'CT logs of different operators that must have seen the certificate')
@@ -179,7 +180,7 @@ function refuseTogether(flags: IdentityFlags): void {
     flags.certificateOidcIssuerRegexp,
     // A key has no certificate: a claim that was asked for would go unchecked.
     ...Object.values(claimFlags(flags)),
-    flags.certificateClaim,
+    flags.certificateClaim?.[0],
     flags.sctThreshold,
   ];
   if (identityFlags.every((value) => value === undefined)) return;
