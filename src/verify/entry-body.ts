@@ -156,7 +156,14 @@ function checkVerifier(pem: string, { key, certificate }: Binding): Result<void>
   const [label, der] =
     certificate === undefined ? ['PUBLIC KEY', key.spki] : ['CERTIFICATE', certificate.der];
   if (more.length === 0 && block.label === label && equalBytes(block.der, der)) return ok(undefined);
+  if (certificate === undefined && block.label === 'CERTIFICATE') return recordsCertificate();
   return differs('verifier', `${label} ${fingerprint(der)}`, `${block.label} ${fingerprint(block.der)}`);
+}
+
+/** Not a forged entry: the signature is another kind of evidence than the caller asked for. */
+function recordsCertificate(): Result<never> {
+  const actual = 'one that its log entry records with a certificate';
+  return err(reason(R.keyExpected, { expected: 'a signature by a bare key', actual }));
 }
 
 const fingerprint = (der: Uint8Array): string => `sha256:${toHex(sha256(der))}`;
@@ -176,6 +183,8 @@ export function checkBodyV2(entry: TransparencyLogEntry, binding: Binding): Resu
   if (!equalBytes(body.signature, entity.signature)) {
     return differs('signature', toHex(entity.signature), toHex(body.signature));
   }
+  if (binding.certificate === undefined && body.verifier.kind === 'x509Certificate')
+    return recordsCertificate();
   const name = body.verifier.keyDetails;
   const details = keyDetailsByName(name);
   if (details === undefined || !keyFits(details, key) || details.hash !== body.hash.algorithm) {

@@ -157,6 +157,15 @@ test('legacy attestations of every generation are accepted', () => {
   }
 });
 
+test('a keyless legacy signature or attestation is not what a demand for a key asks for (WB-302, exit 12)', () => {
+  const wanted = unwrap(requireKey(generateKey('p256').publicKey));
+  for (const layer of [signature(payloadOf(image)), attestation('dsse'), attestation('intoto1')]) {
+    const verdict = judge(layer, wanted);
+    assert.ok(verdict.outcome === 'rejected');
+    assert.deepEqual([verdict.reason.code, verdict.reason.exit], ['WB-302', 12], shown(verdict));
+  }
+});
+
 test('a legacy timestamp over signature or whole envelope is accepted', () => {
   const layer = attestation();
   const signed = byIdentity({ time: { kind: 'signed', atLeast: 1 } });
