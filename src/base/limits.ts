@@ -35,9 +35,8 @@ export const limits = {
   /** One file of an image kept in memory for a cataloguer, and all of them together. */
   capturedFileBytes: 32 * MiB,
   capturedBytes: 512 * MiB,
-  /** An archive or a database of an image that is read and dropped, and a program looked at whole. */
+  /** An archive, a database or a program of an image that is looked at whole and dropped. */
   extractedFileBytes: 96 * MiB,
-  heldProgramBytes: 32 * MiB,
   /** Archives inside archives of an image: how deep, how many entries, how many bytes in all of one file. */
   archiveDepth: 8,
   archiveEntries: 200_000,

@@ -11,15 +11,22 @@ import type { Cataloguer, StreamScan } from './types.ts';
 const HEAD_BYTES = 64;
 
 interface Running {
-  readonly name: string;
+  readonly cataloguer: Cataloguer;
   readonly scan: StreamScan;
 }
 
 export interface CaptureOptions {
   readonly cataloguers: readonly Cataloguer[];
   readonly matcher: PathMatcher<Cataloguer>;
-  /** Cleaned names that are kept although no rule names them: links of lower layers lead to them. */
-  readonly also?: ReadonlySet<string>;
+  readonly again?: Again;
+}
+
+/** Cleaned names of what a first reading of a layer showed to need a second one. */
+export interface Again {
+  /** Kept although no rule names them: links of lower layers lead there. */
+  readonly files: ReadonlySet<string>;
+  /** Looked at whole. */
+  readonly programs: ReadonlySet<string>;
 }
 
 /** Keeps what cataloguers want of one layer. Knows nothing of other layers, so layers can be read in any order. */
@@ -27,16 +34,12 @@ export class Capture {
   readonly #options: CaptureOptions;
   readonly #record: RecordWriter;
   readonly #scanning: readonly Cataloguer[];
-  readonly #extracting: readonly Cataloguer[];
   #bytesLeft: number = limits.capturedBytes;
-  /** Programs are looked at whole in this one buffer. */
-  #held = new Uint8Array(0);
 
   constructor(options: CaptureOptions, record: RecordWriter) {
     this.#options = options;
     this.#record = record;
     this.#scanning = options.cataloguers.filter((one) => one.scanner !== undefined);
-    this.#extracting = options.cataloguers.filter((one) => one.extractor?.accepts !== undefined);
   }
 
   get onEntry(): OnEntry {
@@ -45,9 +48,9 @@ export class Capture {
       const event = this.#record.add(entry.kind, path, entry.linkName);
       if (entry.kind !== 'file') return undefined;
       const wantedBy =
-        this.#options.matcher.find(path) ?? (this.#options.also?.has(path) ? otherName : undefined);
+        this.#options.matcher.find(path) ?? (this.#options.again?.files.has(path) ? otherName : undefined);
       if (wantedBy !== undefined) return this.#whole(entry, event, wantedBy);
-      if (!entry.isSparse) return this.#scan(entry, event, baseOf(path));
+      if (!entry.isSparse) return this.#scan(entry, event, path);
       if ((entry.mode & 0o111) !== 0) {
         this.#record.problem(event, 'binary', 'a sparse program; its content was not read');
       }
@@ -86,53 +89,55 @@ export class Capture {
     };
   }
 
-  #scan(entry: TarEntry, event: number, base: string): BodySink | undefined {
+  #scan(entry: TarEntry, event: number, path: string): BodySink | undefined {
     if (entry.size < HEAD_BYTES) return undefined;
+    const base = baseOf(path);
     const head = new Uint8Array(HEAD_BYTES);
+    const held = this.#heldFor(entry, event, path);
     let filled = 0;
-    let running: Running[] = [];
-    let extracting: Cataloguer[] = [];
     let at = 0;
-    const start = (): void => {
-      running = this.#scanning
-        .filter((one) => one.scanner?.accepts(base, entry.size, head) === true)
-        .map((one) => ({ name: one.name, scan: one.scanner?.start(base) as StreamScan }));
-      const fits = entry.size <= limits.heldProgramBytes;
-      extracting = !fits
-        ? []
-        : this.#extracting.filter((one) => one.extractor?.accepts?.(base, entry.size, head) === true);
-      if (extracting.length > 0 && this.#held.length < entry.size) this.#held = new Uint8Array(entry.size);
-    };
-    const isIdle = (): boolean => filled === HEAD_BYTES && running.length === 0 && extracting.length === 0;
+    let running: Running[] = [];
+    const isIdle = (): boolean => filled === HEAD_BYTES && running.length === 0;
     const write = (chunk: Uint8Array): void => {
       if (filled < HEAD_BYTES) {
+        const early = filled;
         const part = chunk.subarray(0, HEAD_BYTES - filled);
         head.set(part, filled);
         filled += part.length;
         if (filled < HEAD_BYTES) return;
-        start();
+        running = this.#scanning
+          .filter((one) => one.scanner?.accepts(base, entry.size, head) === true)
+          .map((cataloguer) => ({ cataloguer, scan: cataloguer.scanner?.start(base) as StreamScan }));
         if (isIdle()) return;
-        const early = filled - part.length;
         if (early > 0) write(head.slice(0, early));
       }
       for (const { scan } of running) scan.write(chunk);
-      if (extracting.length > 0) this.#held.set(chunk, at);
+      held?.set(chunk, at);
       at += chunk.length;
     };
     const end = (): void => {
-      if (running.length === 0 && extracting.length === 0) return;
       const findings = new Map<string, Uint8Array>();
-      for (const { name, scan } of running) {
+      for (const { cataloguer, scan } of running) {
         const found = scan.end();
-        if (found !== undefined) findings.set(name, found);
+        if (found === undefined) continue;
+        findings.set(cataloguer.name, found);
+        const isWhole = held !== undefined && cataloguer.scanner?.needsWhole?.(found) === true;
+        if (isWhole) this.#extract(cataloguer, event, held, base, findings);
       }
-      const bytes = this.#held.subarray(0, entry.size);
-      for (const one of extracting) this.#extract(one, event, bytes, base, findings);
       if (findings.size === 0) return;
       for (const found of findings.values()) this.#spend(found.length);
       this.#record.keep(event, new Uint8Array(), findings);
     };
     return { write, end, isIdle };
+  }
+
+  /** Room for a program that is read for the second time, because a first look asked for all of it. */
+  #heldFor(entry: TarEntry, event: number, path: string): Uint8Array | undefined {
+    if (this.#options.again?.programs.has(path) !== true) return undefined;
+    if (entry.size <= limits.extractedFileBytes) return new Uint8Array(entry.size);
+    const reason = `${entry.size} bytes; at most ${limits.extractedFileBytes} are looked at whole`;
+    this.#record.problem(event, 'binary', reason);
+    return undefined;
   }
 
   /** A file that breaks its reader becomes a named unknown; the others stay. */

@@ -90,7 +90,7 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
   const matcher = matcherOf(cataloguers);
   const reader = options.reader ?? localReader(cataloguers, matcher);
   const { isExcluded } = options;
-  const replay = { matcher, ...(isExcluded === undefined ? {} : { isExcluded }) };
+  const replay = { matcher, cataloguers, ...(isExcluded === undefined ? {} : { isExcluded }) };
   const tree = new ImageTree();
   const unknowns: Unknown[] = [];
   const stages: Stage[] = [];
@@ -105,9 +105,9 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
     requireWithin(entries, limits.layerEntries, 'entries');
     requireWithin(kept, limits.capturedBytes, 'bytes of package data');
     let replayed = replayLayer(tree, record, index, replay);
-    if (replayed.missed.size > 0) {
-      const again = await reader.read(layer, replayed.missed);
-      replayed = replayLayer(tree, again.record, index, replay);
+    if (replayed.again !== undefined) {
+      const second = await reader.read(layer, replayed.again);
+      replayed = replayLayer(tree, second.record, index, replay);
     }
     tree.apply(replayed.changes);
     unknowns.push(...replayed.changes.unknowns, ...disguised(facts.compression, stated[index], layer));

@@ -1,6 +1,6 @@
 /** Reads the layers of an image, several at a time where there are threads for it, into records. */
 import type { Digest } from '#base/brand';
-import { Capture } from './capture.ts';
+import { type Again, Capture } from './capture.ts';
 import { type LayerFacts, type LayerInput, readLayer } from './layer.ts';
 import { PathMatcher } from './match.ts';
 import { type LayerRecord, RecordWriter } from './record.ts';
@@ -11,11 +11,11 @@ export interface LayerReading {
   readonly record: LayerRecord;
 }
 
-/** Something that can read a layer: this thread, or another one. `also`: see `CaptureOptions`. */
+/** Something that can read a layer: this thread, or another one. `again`: a second reading. */
 export interface LayerReader {
   /** How many layers it reads at a time. */
   readonly width: number;
-  read(layer: LayerInput, also?: ReadonlySet<string>): Promise<LayerReading>;
+  read(layer: LayerInput, again?: Again): Promise<LayerReading>;
   close(): Promise<void>;
 }
 
@@ -35,10 +35,10 @@ export async function recordLayer(
   layer: LayerInput,
   cataloguers: readonly Cataloguer[],
   matcher: PathMatcher<Cataloguer>,
-  also?: ReadonlySet<string>,
+  again?: Again,
 ): Promise<LayerReading> {
   const writer = new RecordWriter();
-  const capture = new Capture({ cataloguers, matcher, ...(also === undefined ? {} : { also }) }, writer);
+  const capture = new Capture({ cataloguers, matcher, ...(again === undefined ? {} : { again }) }, writer);
   const facts = await readLayer(layer, capture.onEntry);
   return { facts, record: writer.finish() };
 }
@@ -50,7 +50,7 @@ export function localReader(
 ): LayerReader {
   return {
     width: 1,
-    read: (layer, also) => recordLayer(layer, cataloguers, matcher, also),
+    read: (layer, again) => recordLayer(layer, cataloguers, matcher, again),
     close: () => Promise.resolve(),
   };
 }

@@ -108,6 +108,13 @@ export const R = defineReasons({
     summary: 'A scope is not known.',
     hint: 'use squashed or all-layers',
   },
+  threads: {
+    code: 'WB-856',
+    check: 'sbom.threads',
+    side: 'usage',
+    summary: 'A number of threads cannot be used.',
+    hint: 'use 0 for none, or as many as layers should be read at a time',
+  },
   daemon: {
     code: 'WB-853',
     check: 'daemon.image',

@@ -1,4 +1,5 @@
 /** Lays the record of a layer on the tree of the layers below it. */
+import type { Again } from './capture.ts';
 import type { PathMatcher } from './match.ts';
 import { eventsOf, type KeptFile, type LayerRecord, type Problem } from './record.ts';
 import { type ImageTree, LayerChanges } from './tree.ts';
@@ -8,25 +9,29 @@ export interface ReplayOptions {
   readonly matcher: PathMatcher<Cataloguer>;
   /** Paths that are left out altogether. */
   readonly isExcluded?: (path: string) => boolean;
+  /** Cataloguers that may ask for a second look at a program. */
+  readonly cataloguers: readonly Cataloguer[];
 }
 
 export interface Replayed {
   readonly changes: LayerChanges;
-  /** Files whose real path is wanted, while the name in the layer did not say so: links lead there. */
-  readonly missed: ReadonlySet<string>;
+  /** What a first reading could not know to be wanted; undefined when nothing is. */
+  readonly again?: Again;
 }
 
-/** What the layer does to `lower`. A file that was missed is not in it: the layer has to be read again. */
+/** What the layer does to `lower`. With `again` the layer has to be read a second time, and that replayed. */
 export function replayLayer(
   lower: ImageTree,
   record: LayerRecord,
   layer: number,
-  { matcher, isExcluded }: ReplayOptions,
+  { matcher, isExcluded, cataloguers }: ReplayOptions,
 ): Replayed {
   const changes = new LayerChanges(lower);
   const kept = new Map<number, KeptFile>(record.kept.map((one) => [one.event, one]));
   const problems = new Map<number, Problem>(record.problems.map((one) => [one.event, one]));
-  const missed = new Set<string>();
+  const files = new Set<string>();
+  const programs = new Set<string>();
+  const asking = cataloguers.filter((one) => one.scanner?.needsWhole !== undefined);
   let number = -1;
   for (const event of eventsOf(record.events)) {
     number++;
@@ -43,12 +48,17 @@ export function replayLayer(
     const file = kept.get(number);
     if (file !== undefined) {
       const { bytes, findings } = file;
+      const asks = (one: Cataloguer): boolean => {
+        const found = findings?.get(one.name);
+        return found !== undefined && one.scanner?.needsWhole?.(found) === true;
+      };
+      if (asking.some(asks)) programs.add(event.name);
       changes.keep({ path, layer, bytes, ...(findings === undefined ? {} : { findings }) });
     } else if (problem === undefined && path !== event.name && matcher.find(path) !== undefined) {
-      missed.add(event.name);
+      files.add(event.name);
     }
   }
-  return { changes, missed };
+  return files.size + programs.size === 0 ? { changes } : { changes, again: { files, programs } };
 }
 
 function keepLink(

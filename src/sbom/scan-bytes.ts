@@ -28,18 +28,43 @@ export class NeedleScan {
 
   write(chunk: Uint8Array): void {
     if (this.#kept !== undefined) this.#keep(chunk);
-    else this.#search(this.#tail.length === 0 ? chunk : concat(this.#tail, chunk), false);
+    else if (chunk.length < this.#needle.bytes.length + this.#needle.after) this.#search(chunk, false);
+    else if (!this.#atBorder(chunk)) this.#search(chunk, false);
   }
 
   /** The kept bytes, at most `keep`; undefined when there was no hit. */
   end(): Uint8Array | undefined {
-    if (this.#kept === undefined) this.#search(this.#tail, true);
+    if (this.#kept === undefined) this.#search(new Uint8Array(), true);
     return this.#kept === undefined ? undefined : concat(...this.#kept);
   }
 
-  #search(data: Uint8Array, isLast: boolean): void {
+  /**
+   * A hit that starts in the tail of the chunks before. Only the border is copied: a copy of every chunk would
+   * cost more than the search.
+   */
+  #atBorder(chunk: Uint8Array): boolean {
     const { bytes, after } = this.#needle;
-    const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const tail = this.#tail;
+    if (tail.length === 0) return false;
+    const border = concat(tail, chunk.subarray(0, bytes.length - 1 + after));
+    const view = viewOf(border);
+    for (let hit = view.indexOf(bytes); hit >= 0 && hit < tail.length; hit = view.indexOf(bytes, hit + 1)) {
+      if (!this.#isHit(border.subarray(hit, hit + after), this.#tailAt + hit)) continue;
+      this.#kept = [];
+      this.#keep(tail.subarray(hit));
+      this.#keep(chunk);
+      return true;
+    }
+    this.#tailAt += tail.length;
+    this.#tail = new Uint8Array();
+    return false;
+  }
+
+  /** Searches what was left over with the chunk behind it, and leaves over what cannot be judged yet. */
+  #search(chunk: Uint8Array, isLast: boolean): void {
+    const { bytes, after } = this.#needle;
+    const data = this.#tail.length === 0 ? chunk : concat(this.#tail, chunk);
+    const view = viewOf(data);
     let keepFrom = Math.max(0, data.length - (bytes.length - 1));
     for (let hit = view.indexOf(bytes); hit >= 0; hit = view.indexOf(bytes, hit + 1)) {
       if (!isLast && hit + after > data.length) {
@@ -62,3 +87,5 @@ export class NeedleScan {
     if (part.length > 0) (this.#kept as Uint8Array[]).push(part);
   }
 }
+
+const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -12,6 +12,12 @@ export function parseScope(text: string): Scope {
   throw fail(R.scope, { expected: scopes.join(' or '), actual: JSON.stringify(text) });
 }
 
+/** WB-856 for what is no small number. */
+export function parseThreads(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  throw fail(R.threads, { expected: 'a number of threads, 0 to 99', actual: JSON.stringify(text) });
+}
+
 export type SourceKind = 'image' | 'folder';
 
 /** By default an image tells what is installed in it; a folder also what its lock files declare. */
@@ -35,9 +41,9 @@ export function selectCataloguers(words: readonly string[], kind: SourceKind): r
 
 function named(word: string): readonly Cataloguer[] {
   if (word === 'all') return cataloguers;
-  const found = cataloguers.filter(
-    (one) => one.name === word || one.evidence === word || one.types.includes(word),
-  );
+  const one = cataloguers.find(({ name }) => name === word);
+  if (one !== undefined) return [one];
+  const found = cataloguers.filter(({ evidence, types }) => evidence === word || types.includes(word));
   if (found.length > 0) return found;
   const expected = `all, installed, declared, ${cataloguers.map((one) => one.name).join(', ')}`;
   throw fail(R.cataloguer, { expected, actual: JSON.stringify(word) });

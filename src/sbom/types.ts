@@ -66,12 +66,12 @@ export interface StreamScanner {
   /** Whether a file is looked at, by path, size and its first bytes (up to 64). */
   accepts(base: string, size: number, head: Uint8Array): boolean;
   start(base: string): StreamScan;
+  /** Whether what was found can be read only from the whole file: the layer is read once more for it. */
+  needsWhole?(found: Uint8Array): boolean;
 }
 
 /** Takes findings from a whole file that is dropped afterwards: an archive, a database, a program. */
 export interface Extractor {
-  /** For files no rule names: whether one is looked at. Files named by `files` always are. */
-  accepts?(base: string, size: number, head: Uint8Array): boolean;
   extract(bytes: Uint8Array, base: string): Uint8Array | undefined;
 }
 

@@ -19,6 +19,7 @@ interface Flags extends RegistryFlags {
   readonly selectCataloguers: readonly string[];
   readonly layerCache?: string;
   readonly skipDiffId?: boolean;
+  readonly threads: string;
   readonly failOnUnknown?: boolean;
 }
 
@@ -51,6 +52,7 @@ export function register(program: Command, context: CliContext): void {
       [],
     )
     .option('--layer-cache <dir>', 'keep what was read of each layer here, for the next image that has it')
+    .option('--threads <count>', 'read so many layers at a time, each on a thread: faster, more memory', '0')
     .option('--skip-diff-id', 'do not hash the inside of layers: their stored bytes are pinned already')
     .option('--fail-on-unknown', 'exit 2 when something could not be read');
   withRegistryOptions(command).action((source: string, flags: Flags) => sbom(source, flags, context));
@@ -97,11 +99,8 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
 }
 
 async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImageOptions> {
-  const [{ parsePlatform }, { unwrap }, { parseScope, layerCache, selectCataloguers }] = await Promise.all([
-    import('#oci'),
-    import('#base/result'),
-    import('#sbom'),
-  ]);
+  const [{ parsePlatform }, { unwrap }, { parseScope, parseThreads, layerCache, selectCataloguers }] =
+    await Promise.all([import('#oci'), import('#base/result'), import('#sbom')]);
   const { platform, name, layerCache: folder, selectCataloguers: cataloguers } = flags;
   const version = packageVersion();
   const chosen = selectCataloguers(cataloguers, 'image');
@@ -114,6 +113,7 @@ async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImage
     ...(name === undefined ? {} : { name }),
     ...(folder === undefined ? {} : { cache: layerCache(folder, chosen, version) }),
     skipDiffIds: flags.skipDiffId === true,
+    threads: parseThreads(flags.threads),
     onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
   };
 }

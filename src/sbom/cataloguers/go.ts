@@ -10,6 +10,8 @@ import { rewriteOldBuildInfo } from './go-old.ts';
 /** The magic in the binary is FF, then this text; taken apart so that our own bundle does not carry it. */
 const magic = new Uint8Array([0xff, ...utf8([' Go', 'buildinf:'].join(' '))]);
 const HEADER_BYTES = 32;
+const FLAGS_AT = 15;
+const INLINE = 2;
 const SENTINEL_BYTES = 16;
 const INFO_MAX_BYTES = 2 * 1024 * 1024;
 const JUDGED_BYTES = 256;
@@ -35,6 +37,7 @@ export const go: Cataloguer = {
   files: [],
   scanner: {
     accepts: (_base, _size, head) => isProgram(head),
+    needsWhole: (found) => ((found[FLAGS_AT] ?? 0) & INLINE) === 0,
     start: () => {
       // The linker aligns the block to 16 bytes; it holds a header, the version and the module list.
       const needle = { bytes: magic, after: JUDGED_BYTES, keep: INFO_MAX_BYTES };
@@ -49,7 +52,6 @@ export const go: Cataloguer = {
     },
   },
   extractor: {
-    accepts: (_base, _size, head) => isProgram(head),
     extract: (bytes) => rewriteOldBuildInfo(bytes, magic),
   },
   catalogue(image) {

@@ -1,12 +1,17 @@
 /** Rust programs built with `cargo auditable`: the packages compiled in, as compressed JSON in a section. */
 import { inflateSync } from 'node:zlib';
+import { utf8 } from '#base/bytes';
 import { isJsonObject, own } from '#formats/json';
 import type { Unknown } from '#formats/sbom';
+import { NeedleScan } from '../scan-bytes.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 import { jsonObject, listIn, objectsIn, packageIn, stringIn } from './common.ts';
 import { isProgram, readProgram } from './elf.ts';
 
 const SECTION = '.dep-v0';
+/** As it stands in the table of names. */
+const sectionName = utf8(`\0${SECTION}\0`);
+const MARK_BYTES = 1;
 const JSON_BYTES_MAX = 8 * 1024 * 1024;
 
 export const rust: Cataloguer = {
@@ -15,8 +20,12 @@ export const rust: Cataloguer = {
   types: ['cargo'],
   evidence: 'installed',
   files: [],
-  extractor: {
+  scanner: {
     accepts: (_base, _size, head) => isProgram(head),
+    start: () => new NeedleScan({ bytes: sectionName, after: sectionName.length, keep: 1 }, () => true),
+    needsWhole: (found) => found.length === MARK_BYTES,
+  },
+  extractor: {
     extract: (bytes) => {
       const section = readProgram(bytes)?.sections.find((one) => one.name === SECTION);
       if (section === undefined) return undefined;
@@ -28,7 +37,8 @@ export const rust: Cataloguer = {
     const unknowns: Unknown[] = [];
     for (const file of image.files) {
       const bytes = file.findings?.get('rust');
-      if (bytes === undefined) continue;
+      // Only the mark: the name stands in the program, the section does not.
+      if (bytes === undefined || bytes.length === MARK_BYTES) continue;
       try {
         packages.push(...crates(file, bytes, packages.length));
       } catch (error) {

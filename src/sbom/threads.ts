@@ -1,0 +1,157 @@
+/**
+ * Layers read on other threads, each on its own: inflating, hashing and looking at files all take a whole core.
+ * The stored bytes come from this thread, a few pieces ahead of the reader, and only records come back.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { concat } from '#base/bytes';
+import { type Reason, WaybillError } from '#base/reason';
+import type { Again } from './capture.ts';
+import type { LayerInput } from './layer.ts';
+import { unpackReading } from './pack.ts';
+import type { LayerReader, LayerReading } from './read-layers.ts';
+
+export interface Job {
+  readonly layer: Omit<LayerInput, 'open'>;
+  /** Of the cataloguers that look at it. */
+  readonly names: readonly string[];
+  readonly again?: Again;
+}
+
+export type ToWorker =
+  | { readonly kind: 'job'; readonly job: Job }
+  | { readonly kind: 'chunk'; readonly bytes: Uint8Array }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export type ToMain =
+  | { readonly kind: 'took' }
+  | { readonly kind: 'done'; readonly bytes: Uint8Array }
+  | { readonly kind: 'error'; readonly message: string; readonly reason?: Reason };
+
+const PIECE_BYTES = 256 * 1024;
+const AHEAD = 8;
+const THREADS_MAX = 4;
+/** Small generations are swept often and stay small; a record needs little of them. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 1024 };
+
+/** Run from source the sibling is TypeScript; in what is published it lies in the folder of this room. */
+const entry = (): URL =>
+  new URL(import.meta.url.endsWith('.ts') ? './layer-worker.ts' : '../sbom/layer-worker.js', import.meta.url);
+
+/** At most `threads` layers at a time, and no more than this machine has cores. */
+export function threadedReader(names: readonly string[], threads: number): LayerReader {
+  const width = Math.max(1, Math.min(threads, availableParallelism(), THREADS_MAX));
+  const idle: Thread[] = [];
+  const all: Thread[] = [];
+  return {
+    width,
+    async read(layer, again) {
+      let thread = idle.pop();
+      if (thread === undefined) {
+        thread = new Thread();
+        all.push(thread);
+      }
+      try {
+        return await thread.read(layer, names, again);
+      } finally {
+        idle.push(thread);
+      }
+    },
+    async close() {
+      await Promise.all(all.map((thread) => thread.close()));
+    },
+  };
+}
+
+class Thread {
+  readonly #worker = new Worker(entry(), {
+    resourceLimits,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  #ahead = 0;
+  #more: (() => void) | undefined;
+  #settle: { resolve(reading: LayerReading): void; reject(error: unknown): void } | undefined;
+
+  constructor() {
+    this.#worker.on('message', (message: ToMain) => this.#take(message));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('the thread that read a layer ended')));
+  }
+
+  async read(layer: LayerInput, names: readonly string[], again?: Again): Promise<LayerReading> {
+    const { open, ...rest } = layer;
+    const done = new Promise<LayerReading>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    const job: Job = { layer: rest, names, ...(again === undefined ? {} : { again }) };
+    this.#ahead = 0;
+    this.#send({ kind: 'job', job });
+    const fed = this.#feed(open());
+    try {
+      return await done;
+    } finally {
+      // A reader that gave up takes no more: the source is let go.
+      this.#settle = undefined;
+      this.#more?.();
+      await fed;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  async #feed(source: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      let parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of source) {
+        if (this.#settle === undefined) return;
+        parts.push(chunk);
+        length += chunk.length;
+        if (length < PIECE_BYTES) continue;
+        await this.#sendPiece(parts);
+        parts = [];
+        length = 0;
+      }
+      if (length > 0) await this.#sendPiece(parts);
+      this.#send({ kind: 'end' });
+    } catch (error) {
+      // The source's own refusal says more than what the reader makes of a stream that stops.
+      this.#settle?.reject(error);
+      this.#send({ kind: 'failed', message: 'the source failed' });
+    }
+  }
+
+  async #sendPiece(parts: readonly Uint8Array[]): Promise<void> {
+    while (this.#ahead >= AHEAD && this.#settle !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#more = resolve;
+      });
+    }
+    this.#ahead++;
+    const bytes = concat(...parts);
+    this.#worker.postMessage({ kind: 'chunk', bytes } satisfies ToWorker, [bytes.buffer as ArrayBuffer]);
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #take(message: ToMain): void {
+    if (message.kind === 'took') {
+      this.#ahead--;
+      this.#more?.();
+    } else if (message.kind === 'done') {
+      this.#settle?.resolve(unpackReading(message.bytes));
+    } else {
+      const { reason } = message;
+      this.#fail(reason === undefined ? new Error(message.message) : new WaybillError(reason));
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#settle?.reject(error);
+  }
+}
