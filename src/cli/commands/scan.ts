@@ -89,8 +89,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
     const { sbom, result } = await scanned(target, flags, context, { database, refine });
     const reasons = await judged(result, gate);
     const options: ReportOptions = {
-      startedMs,
-      finishedMs: context.clock.now(),
+      ...(await documentTimes(startedMs, context)),
       version: packageVersion(),
       sbom,
       showSuppressed: flags.showSuppressed === true,
@@ -116,6 +115,17 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
   } finally {
     database.close();
   }
+}
+
+/** SOURCE_DATE_EPOCH is the time documents bear; what is judged by time is judged by the clock. */
+async function documentTimes(
+  startedMs: number,
+  context: CliContext,
+): Promise<Pick<ReportOptions, 'startedMs' | 'finishedMs'>> {
+  if (context.env['SOURCE_DATE_EPOCH'] === undefined) return { startedMs, finishedMs: context.clock.now() };
+  const { sourceDateEpochMs } = await import('#flows/sbom-image');
+  const epoch = sourceDateEpochMs(context.env) ?? startedMs;
+  return { startedMs: epoch, finishedMs: epoch };
 }
 
 async function scanned(
