@@ -12,6 +12,7 @@ import { copyImage } from '#flows/copy-image';
 import type { JsonObject } from '#formats/json';
 import type { Transport } from '#platform/http-client';
 import { run } from '#platform/process';
+import { counting } from '../double/counting-transport.ts';
 import { quickRegistry } from '../oci/helpers.ts';
 import { guidePolicy } from '../policy/samples.ts';
 import { startStack, temporaryFolder } from '../stack/helper.ts';
@@ -99,6 +100,18 @@ test('an image that is all in order: every answer is yes, with evidence', async 
   assert.match(of('provenance'), /SLSA Build L3/);
   assert.match(of('logged'), /proven in a tree of \d+[\s\S]*the audit service proves 4 entries/);
   assert.match(of('admitted'), /pass require-signed-images\/verify-acme-signature/);
+});
+
+test('what is attached to an image is read once, however many questions are about it', async () => {
+  const { transport, state } = counting();
+  const checked = await check(api.pinned, {}, { registry: quickRegistry({ transport }) });
+  assertOnly(checked, {});
+  const listed = state.asked.filter((one) => one.includes(`referrers/${api.digest}`));
+  assert.equal(listed.length, 1, state.asked.join('\n'));
+  const again = state.asked.filter((one, at) => state.asked.indexOf(one) !== at);
+  // Layers are read by those who look into them; nothing that is evidence is read twice.
+  const names = again.filter((one) => !one.includes('/blobs/'));
+  assert.deepEqual(names, []);
 });
 
 /** One change of the image each. */

@@ -23,6 +23,7 @@ import {
 import { type HttpRequest, httpTransport, type Transport } from '#platform/http-client';
 import { createRegistry } from '#services/registry';
 import { identity, requireKeyless } from '#verify';
+import { counting } from '../double/counting-transport.ts';
 import { certificatePemOf, rekorBundleOf } from '../double/legacy-parts.ts';
 import { EPOCH, ISSUER, SUBJECT, VirtualStack } from '../double/virtual-stack.ts';
 import { putImage, putMultiArch, quickRegistry, reasonOf, repositoryAt } from '../oci/helpers.ts';
@@ -38,27 +39,6 @@ const at = (name: string): Repository => repositoryAt(registry.host, name);
 const other = 'eve@acme.example';
 const leafOf = (by: string | undefined) =>
   by === undefined ? {} : { leaf: { sans: [{ type: 'email' as const, value: by }] as const } };
-
-/** Counts; `token` requests are told apart. */
-function counting(inner: Transport = httpTransport()) {
-  const asked: string[] = [];
-  let running = 0;
-  const state = { asked, most: 0 };
-  const through = async <T>(request: HttpRequest, send: () => Promise<T>): Promise<T> => {
-    asked.push(`${request.method ?? 'GET'} ${new URL(request.url).pathname}`);
-    state.most = Math.max(state.most, ++running);
-    try {
-      return await send();
-    } finally {
-      running--;
-    }
-  };
-  const transport: Transport = {
-    request: (request) => through(request, () => inner.request(request)),
-    stream: (request) => through(request, () => inner.stream(request)),
-  };
-  return { transport, state };
-}
 
 /** Requests by what they are for: names (tags, referrers), and content by digest. */
 function sorted(asked: readonly string[]) {
