@@ -8,6 +8,7 @@
 import { generateKeyPairSync, hash, randomBytes, sign, verify, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
@@ -19,7 +20,7 @@ import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
 import { VirtualAuthority } from '../test/double/virtual-ca.ts';
 import { ISSUER, SUBJECT, VirtualStack } from '../test/double/virtual-stack.ts';
 import { readCases, vectorsFolder } from '../test/vectors/sigstore-cases.ts';
-import { median, report } from './lib/report.ts';
+import { median, quantile, report } from './lib/report.ts';
 
 interface Subject {
   readonly name: string;
@@ -87,6 +88,9 @@ function peerOf(subject: Subject): () => boolean {
   };
 }
 
+// One core is measured: the collector's helper threads would wait for whoever else is on the machine.
+setFlagsFromString('--no-parallel-scavenge');
+
 const ROUNDS = 60;
 
 function rate(run: () => boolean, count: number): number {
@@ -108,10 +112,13 @@ function measure(subject: Subject) {
     return { ours: rate(ours, 12), floor: rate(floor, 12), peer: rate(peer, 2) };
   });
   const of = (value: (round: (typeof rounds)[number]) => number): number => median(rounds.map(value));
+  const best = (value: (round: (typeof rounds)[number]) => number): number =>
+    quantile(rounds.map(value), 0.9);
   return {
     ours: of((round) => round.ours),
     ofFloor: of((round) => round.ours / round.floor),
     timesPeer: of((round) => round.ours / round.peer),
+    undisturbed: best((round) => round.ours) / best((round) => round.floor),
   };
 }
 
@@ -164,11 +171,13 @@ function publicGood(): Subject[] {
 const ratios: Record<string, number> = {};
 let pass = true;
 for (const subject of subjects()) {
-  const { ours, ofFloor, timesPeer } = measure(subject);
+  const { ours, ofFloor, timesPeer, undisturbed } = measure(subject);
   ratios[`${subject.name}, of floor`] = Number(ofFloor.toFixed(3));
   ratios[`${subject.name}, times @sigstore/verify`] = Number(timesPeer.toFixed(2));
   pass &&= ofFloor >= (subject.isP384 ? 0.75 : 0.6) && timesPeer >= 5;
   const shown = `${(100 * ofFloor).toFixed(0)} % of the floor, ${timesPeer.toFixed(1)} times @sigstore/verify`;
-  console.log(`${subject.name}: ${ours.toFixed(0)}/s, ${shown}`);
+  // For a reader on a busy machine; the gates are on the medians.
+  const quiet = `${(100 * undisturbed).toFixed(0)} % in the quickest tenth of both`;
+  console.log(`${subject.name}: ${ours.toFixed(0)}/s, ${shown}; ${quiet}`);
 }
 report('verify', ratios, pass);

@@ -1,9 +1,12 @@
-/** What benchmarks share: a median, and the last line. */
+/** What benchmarks share: medians, and the last line. */
 import { writeFileSync } from 'node:fs';
 
-export function median(values: readonly number[]): number {
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** The value below which the part `q` of the values lies. */
+export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
+  return sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
 }
 
 /** Prints the result as the last line, writes it to the file after `--json`, and sets the exit code. */

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setFlagsFromString } from 'node:v8';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { parseTrustedRoot } from '#formats/trusted-root';
@@ -17,6 +18,9 @@ import { type Case, readCases, vectorsFolder } from '../../test/vectors/sigstore
 import { inTurns, type Program, ratioOf } from '../lib/processes.ts';
 import { median, report } from '../lib/report.ts';
 import { blobWords, imageWords, openBench, slowImage } from '../lib/subjects.ts';
+
+// One core against one core: sigstore-go runs with GOMAXPROCS=1.
+setFlagsFromString('--no-parallel-scavenge');
 
 const DELAY_MS = 20;
 const cosign = requirePeer('cosign');
