@@ -2,6 +2,7 @@
  * The verifier: a signed entity, trust, requirements and a time go in, a verdict comes out. Pure and synchronous:
  * no input or output, no clock, no randomness, no state.
  */
+export { type Reason, type ReasonClass, reasonClasses } from '#base/reason';
 export { signEd25519phDigest } from './ed25519ph.ts';
 export { entityOf, type SignedEntity } from './entity.ts';
 export {

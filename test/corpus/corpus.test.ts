@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { faultsOf, readCases, readRows } from './case.ts';
+import { type Case, faultsOf, readCases, readRows } from './case.ts';
+import { runChildren } from './children.ts';
 import { cliFile, cliImage } from './cli-door.ts';
 import { judgeCase, memoryDoors } from './judge.ts';
 import { renderedDoc } from './table.ts';
@@ -44,6 +45,31 @@ for (const [row, members] of byRow) {
     assert.deepEqual(faults, []);
   });
 }
+
+test('the runner fails a case for another class, another code, a refused twin and a thrown error', async () => {
+  const good = cases.find(({ id }) => id === 'CRT-01.1');
+  assert.ok(good !== undefined);
+  const faultOf = async (change: Partial<Case>): Promise<string> =>
+    (await judgeCase({ ...good, ...change }, memoryDoors)).map(({ fault }) => fault ?? '').join('\n');
+  assert.equal(await faultOf({}), '\n\n');
+  assert.match(await faultOf({ class: 'sct' }), /expected reject:sct, got reject:chain/);
+  assert.match(await faultOf({ codes: ['WB-331'] }), /expected WB-331, got reject:chain \(WB-330/);
+  assert.match(await faultOf({ verdict: 'indeterminate' }), /expected indeterminate:chain/);
+  assert.match(await faultOf({ setting: [['ca', 'namesake']] }), /the twin: reject:chain/);
+  assert.match(await faultOf({ mutation: [['clock', 1]] }), /got accept/);
+  await assert.rejects(faultOf({ mutation: [['no such recipe']] }), /no recipe is called/);
+  assert.match(await faultOf({ room: 'policy', mutation: [['policy', 'none']] }), /thrown: .*no policy none/);
+});
+
+test('a process of its own says verdict and class in its JSON', async () => {
+  for (const id of ['CRT-01.1', 'BND-15.1', 'ATT-05.1']) {
+    const found = await runChildren(
+      cases.filter((item) => item.id === id),
+      folderOf,
+    );
+    assert.deepEqual(found, [{ id, fault: undefined }]);
+  }
+});
 
 test('docs/corpus.md has the counts as they are', () => {
   const { now, wanted } = renderedDoc();

@@ -74,8 +74,10 @@ describe("the guide's ClusterPolicy", async () => {
     );
     assert.match(
       message,
-      /policy\.signature: expected \.attestors\[0\]\.entries\[0\]\.keyless: a signature, got no signature is attached \(WB-740\)/,
+      /policy\.signature: expected \.attestors\[0\]\.entries\[0\]\.keyless: a signature, got no signature is attached \(WB-740\) \[no-evidence\]/,
     );
+    const [check] = JSON.parse(answer.response.auditAnnotations?.['decision'] ?? '[]') as object[];
+    assert.deepEqual(Reflect.get(check ?? {}, 'classes'), ['no-evidence']);
   });
 
   test('the right signature by the wrong identity is denied with both identities', async () => {
