@@ -75,14 +75,14 @@ export interface SignerTools {
   readonly signer: Signer;
   /** Of the key that signs: it decides which hash is signed. */
   readonly keyKind: KeyKind;
-  readonly trust: Trust;
+  readonly trust: SignerTrust;
   /** For people: where the token came from, or the key file. */
   readonly by: string;
 }
 
 /** The signer the flags and the environment describe. */
 export async function signerFrom(flags: SignerFlags, context: CliContext): Promise<SignerTools> {
-  const [{ createSigner }, trust] = await Promise.all([import('#sign'), loadTrustFor(flags, context)]);
+  const [{ createSigner }, trust] = await Promise.all([import('#sign'), trustOf(flags, context)]);
   const { clock, random, transport } = context;
   const services = await servicesOf(flags, trust, context);
   const { identity, by } = await identityFor(flags, trust, context);
@@ -101,11 +101,41 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
   return { signer, keyKind, trust, by };
 }
 
-async function servicesOf(flags: SignerFlags, trust: Trust, context: CliContext): Promise<SigningServices> {
+/** A key that asks no service is verified without any trusted root, where none is named. */
+async function trustOf(flags: SignerFlags, context: CliContext): Promise<SignerTrust> {
+  const asksNone = flags.key !== undefined && !flags.tlogUpload && flags.timestampServerUrl === undefined;
+  if (asksNone) {
+    const { trustSource } = await import('#trust');
+    if ((await trustSource(flags, context.env)) === undefined)
+      return { origin: 'nothing', trustedRoot: noRoot };
+  }
+  return loadTrustFor(flags, context);
+}
+
+type SignerTrust = Pick<Trust, 'origin' | 'trustedRoot' | 'signingConfig'>;
+
+const noRoot: Trust['trustedRoot'] = {
+  mediaType: '',
+  tlogs: [],
+  ctlogs: [],
+  certificateAuthorities: [],
+  timestampAuthorities: [],
+  unsupported: [],
+};
+
+async function servicesOf(
+  flags: SignerFlags,
+  trust: SignerTrust,
+  context: CliContext,
+): Promise<SigningServices> {
   const named = namedServices(flags);
   if (named !== undefined) {
     if (flags.signingConfig === undefined) return named;
     throw fail(R.optionValue, { expected: 'service URLs or --signing-config', actual: 'both' });
+  }
+  // A key needs neither an authority nor, here, a log: nothing has to be named.
+  if (trust.signingConfig === undefined && flags.key !== undefined && !flags.tlogUpload) {
+    return { logs: [], tsas: [] };
   }
   if (trust.signingConfig === undefined) {
     throw fail(R.optionValue, {
@@ -151,7 +181,7 @@ function namedServices(flags: SignerFlags): SigningServices | undefined {
 
 async function identityFor(
   flags: SignerFlags,
-  trust: Trust,
+  trust: SignerTrust,
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
   if (flags.key !== undefined) {

@@ -154,7 +154,8 @@ export function legacyMaterial(legacy: SignResult['legacy']): {
 
 /** Readers of the legacy layout know a log entry only by its promise. */
 export function requirePromise(result: SignResult): void {
-  if (result.legacy.bundle !== undefined) return;
+  // What was logged nowhere on purpose has nothing to promise.
+  if (result.legacy.bundle !== undefined || result.entries.length === 0) return;
   throw fail(R.legacyNeedsPromise, {
     expected: 'a log entry with a signed entry timestamp',
     actual: 'an entry without one',

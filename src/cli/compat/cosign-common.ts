@@ -1,19 +1,7 @@
 /** What the commands of `waybill cosign` share: flags, exit codes, the way a refusal is told. */
-import type { Command } from 'commander';
 import { type Reason, WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
-import type { NativeRun } from './native.ts';
-
-/** Flags of cosign that have the same name and meaning here. */
-export function withRegistryFlags(command: Command): Command {
-  return command
-    .option('--trusted-root <file>', 'trusted_root.json')
-    .option('--allow-http-registry', 'plain http where a registry does not answer https')
-    .option('--registry-username <name>', 'user name for the registry')
-    .option('--registry-password <password>', 'password')
-    .option('--registry-token <token>', 'bearer token');
-}
 
 /** Collects a repeatable option. */
 export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
@@ -22,17 +10,6 @@ export const collect = (value: string, before: readonly string[]): string[] => [
 const exits: Readonly<Record<number, number>> = { 10: 10, 11: 11, 12: 12, 13: 13, 14: 12, 15: 12 };
 
 export const cosignExit = (native: number): number => exits[native] ?? 1;
-
-/** Prints as cosign does: what was done, or `Error: …` with the code of our check. */
-export function report(run: NativeRun, context: CliContext, whenDone: () => void): void {
-  if (run.exit === 0) {
-    whenDone();
-    return;
-  }
-  const why = run.reason;
-  context.stderr(why === undefined ? run.messages.join('\n') : `Error: ${errorText(why)}`);
-  context.exit(cosignExit(run.exit));
-}
 
 /** cosign's sentence for the exit code, then our reason. */
 export function errorText(why: Reason): string {

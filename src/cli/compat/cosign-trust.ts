@@ -34,7 +34,7 @@ export async function cosignTrust(
 const named = ['WAYBILL_TRUSTED_ROOT', 'WAYBILL_STACK', 'WAYBILL_TRUST', 'WAYBILL_TUF_MIRROR', 'TUF_MIRROR'];
 
 /** What `cosign initialize`, or ours, left behind; undefined where the environment says something itself. */
-async function initialized(context: CliContext): Promise<TrustFlags | undefined> {
+export async function initialized(context: CliContext): Promise<TrustFlags | undefined> {
   if (named.some((name) => context.env[name])) return undefined;
   const [{ readFileIfThere }, { parseJson, isJsonObject }] = await Promise.all([
     import('#platform/files'),

@@ -155,8 +155,8 @@ const files = {
   tsa: 'SIGSTORE_TSA_CERTIFICATE_FILE',
 } as const;
 
-/** Trust made of those files; undefined when none is named. They say no interval: the keys count at any time. */
-export async function singleFiles({ env }: CliContext): Promise<UsedTrust | undefined> {
+/** The trusted root made of those files; undefined when none is named. They say no interval: the keys count always. */
+export async function singleFileRoot({ env }: CliContext): Promise<Uint8Array | undefined> {
   const { fulcio, rekor, ctfe, tsa } = files;
   if (![fulcio, rekor, ctfe, tsa].some((name) => env[name])) return undefined;
   const always: Validity = { start: 0 };
@@ -170,14 +170,22 @@ export async function singleFiles({ env }: CliContext): Promise<UsedTrust | unde
     tlogs: await logs(rekor),
     ctlogs: await logs(ctfe),
   };
-  const [{ parseTrustedRoot, trustedRootJson }, { trustMaterial }, { digestOf, digestHex }, { utf8 }] =
-    await Promise.all([
-      import('#formats/trusted-root'),
-      import('#verify'),
-      import('#base/digest'),
-      import('#base/bytes'),
-    ]);
-  const bytes = utf8(trustedRootJson(input));
+  const [{ trustedRootJson }, { utf8 }] = await Promise.all([
+    import('#formats/trusted-root'),
+    import('#base/bytes'),
+  ]);
+  return utf8(trustedRootJson(input));
+}
+
+/** As `singleFileRoot`, ready for the verifier. */
+export async function singleFiles(context: CliContext): Promise<UsedTrust | undefined> {
+  const bytes = await singleFileRoot(context);
+  if (bytes === undefined) return undefined;
+  const [{ parseTrustedRoot }, { trustMaterial }, { digestOf, digestHex }] = await Promise.all([
+    import('#formats/trusted-root'),
+    import('#verify'),
+    import('#base/digest'),
+  ]);
   const hash = digestHex(digestOf(bytes));
   const named = { origin: 'files named by SIGSTORE_* variables', sha256: hash };
   return { material: trustMaterial(unwrap(parseTrustedRoot(bytes))), hash, named };

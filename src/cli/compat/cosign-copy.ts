@@ -1,0 +1,140 @@
+/** `waybill cosign copy`, `save`, `load` and `clean`. Attachments of both layouts travel; cosign leaves bundles behind. */
+import type { Command } from 'commander';
+import type { CleanKind } from '#oci';
+import type { CliContext } from '../context.ts';
+import { type RegistryFlags, registryFrom } from '../registry-options.ts';
+import { asCosign } from './cosign-common.ts';
+import { addFlags, type FlagSpec, readFlags, registryFlags } from './cosign-flags.ts';
+import { cosignRule, passedToRegistry, reportSigned, wordsOf } from './cosign-signing.ts';
+import { refuseBy, runNative, unsupported } from './native.ts';
+
+interface Flags extends RegistryFlags {
+  readonly only?: readonly string[];
+  readonly platform?: string;
+  readonly dir?: string;
+  readonly force?: boolean;
+  readonly type: string;
+}
+
+const copyFlags: readonly FlagSpec[] = [
+  ...registryFlags,
+  { flags: '--only <kinds>', help: 'as in cosign', isList: true },
+  {
+    flags: '--sig-only',
+    help: 'as in cosign',
+    instead: 'everything attached travels; clean what is not wanted',
+  },
+  { flags: '-f, --force', help: 'accepted: what is there is replaced in any case' },
+  { flags: '--platform <os/arch>', help: "only this platform's image of an index" },
+];
+const folderFlags: readonly FlagSpec[] = [
+  ...registryFlags,
+  { flags: '--dir <directory>', help: 'layout directory' },
+];
+const cleanFlags: readonly FlagSpec[] = [
+  ...registryFlags,
+  { flags: '--type <kind>', help: 'signature, attestation, referrer, sbom or all (default)' },
+  { flags: '-f, --force', help: 'ask nothing' },
+];
+
+export function addCopies(cosign: Command, context: CliContext): void {
+  const copy = addFlags(
+    cosign
+      .command('copy')
+      .description('waybill copy')
+      .argument('<source>', 'image')
+      .argument('<target>', 'image'),
+    copyFlags,
+  );
+  refuseBy(copy, 'cosign copy').action((source: string, target: string) =>
+    asCosign(context, {}, async () => {
+      const flags = readFlags<Flags>(copy, copyFlags, context);
+      if ((flags.only ?? []).length > 0) {
+        throw unsupported('cosign copy', `--only=${flags.only}`, 'everything attached, in both layouts');
+      }
+      const words = ['copy', ...wordsOf(flags, [...passedToRegistry, 'platform']), '--', source, target];
+      await run(() => import('../commands/copy.ts'), words, context);
+    }),
+  );
+  const save = addFlags(
+    cosign.command('save').description('waybill save').argument('<image>', 'image'),
+    folderFlags,
+  );
+  const load = addFlags(
+    cosign.command('load').description('waybill load').argument('<image>', 'image'),
+    folderFlags,
+  );
+  for (const [command, module] of [
+    [save, () => import('../commands/save.ts')],
+    [load, () => import('../commands/load.ts')],
+  ] as const) {
+    refuseBy(command, `cosign ${command.name()}`).action((image: string) =>
+      asCosign(context, {}, async () => {
+        const flags = readFlags<Flags>(command, folderFlags, context);
+        if (flags.dir === undefined) throw cosignRule('required flag(s) "dir" not set');
+        const words = [command.name(), ...wordsOf(flags, [...passedToRegistry, 'dir']), '--', image];
+        await run(module, words, context);
+      }),
+    );
+  }
+  addClean(cosign, context);
+}
+
+async function run(
+  load: Parameters<typeof runNative>[0],
+  words: readonly string[],
+  context: CliContext,
+): Promise<void> {
+  reportSigned(await runNative(load, words, context), context);
+}
+
+const kinds: Readonly<Record<string, { readonly kind: CleanKind; readonly what: string }>> = {
+  signature: { kind: 'signature', what: 'signatures' },
+  attestation: { kind: 'attestation', what: 'attestations' },
+  referrer: { kind: 'bundle', what: 'referrer attestations and/or signatures' },
+  sbom: { kind: 'sbom', what: 'SBOMs' },
+  all: { kind: 'all', what: 'signatures, SBOMs and attestations' },
+};
+
+function addClean(cosign: Command, context: CliContext): void {
+  const command = addFlags(
+    cosign.command('clean').description('remove what is attached').argument('<image>', 'image'),
+    cleanFlags,
+  );
+  refuseBy(command, 'cosign clean').action((image: string) =>
+    asCosign(context, {}, async () => {
+      const flags = readFlags<Flags>(command, cleanFlags, context);
+      const wanted = kinds[flags.type ?? 'all'];
+      if (wanted === undefined) {
+        throw unsupported('cosign clean', `--type ${flags.type}`, `--type ${Object.keys(kinds).join(', ')}`);
+      }
+      if (flags.force !== true) {
+        // cosign asks; where nobody answers, that is a no.
+        context.stderr(`WARNING: this will remove all ${wanted.what} from the image`);
+        throw cosignRule('user declined the prompt; --force asks nothing');
+      }
+      await clean(image, wanted.kind, flags, context);
+    }),
+  );
+}
+
+async function clean(image: string, kind: CleanKind, flags: Flags, context: CliContext): Promise<void> {
+  const [{ attachmentPlaces, cleanAttachments }, { parseReference }, { unwrap }] = await Promise.all([
+    import('#oci'),
+    import('#formats/reference'),
+    import('#base/result'),
+  ]);
+  const registry = await registryFrom(flags, context, [image]);
+  const reference = unwrap(parseReference(image));
+  const { descriptor } = await registry.resolve(reference);
+  const { write } = attachmentPlaces(registry, reference, context.env['COSIGN_REPOSITORY']);
+  // `all` of cosign leaves referrers of other tools alone.
+  const rounds: readonly CleanKind[] =
+    kind === 'all' ? ['signature', 'attestation', 'sbom', 'bundle'] : [kind];
+  for (const round of rounds) {
+    for (const gone of (await cleanAttachments(write, descriptor.digest, round)).removed) {
+      const place = gone.startsWith('sha256:') ? `${write.name}@${gone}` : `${write.name}:${gone}`;
+      context.stderr(`Removed ${place} from ${image}`);
+    }
+  }
+}

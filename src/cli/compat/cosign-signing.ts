@@ -1,0 +1,189 @@
+/** What cosign's four signing commands share: their flags, the rules between them, and the words they become. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { fail, type WaybillError } from '#base/reason';
+import type { CliContext } from '../context.ts';
+import { R } from '../reasons.ts';
+import { type FlagSpec, readFlags } from './cosign-flags.ts';
+import type { NativeRun } from './native.ts';
+
+export interface SigningFlags {
+  readonly key?: string;
+  readonly signingConfig?: string;
+  readonly useSigningConfig?: boolean;
+  readonly fulcioUrl?: string;
+  readonly rekorUrl?: string;
+  readonly timestampServerUrl?: string;
+  readonly tlogUpload: boolean;
+  readonly newBundleFormat: boolean;
+  readonly bundle?: string;
+  readonly trustedRoot?: string;
+  readonly outputSignature?: string;
+  readonly outputCertificate?: string;
+}
+
+const same = 'as in cosign';
+const ownCertificate = 'sign with the key alone, or let the authority certify one';
+const ownTls = 'a CA of your own: NODE_EXTRA_CA_CERTS';
+const notHere = 'use a key file or a key plugin: --key NAME://REFERENCE';
+const idle = 'accepted, has no effect';
+
+export const signingFlags: readonly FlagSpec[] = [
+  { flags: '-y, --yes', help: idle },
+  { flags: '--key <key>', help: 'key file, or PLUGIN://REFERENCE' },
+  { flags: '--identity-token <token>', help: 'OIDC token or a file with it' },
+  { flags: '--oidc-client-id <id>', help: 'audience of the token' },
+  { flags: '--oidc-issuer <url>', help: 'issuer to sign in with (cosign 2)' },
+  { flags: '--oidc-provider <name>', help: 'provider of the token' },
+  { flags: '--oidc-redirect-url <url>', help: 'where the issuer sends the browser back' },
+  { flags: '--oidc-client-secret-file <file>', help: 'secret of the client' },
+  { flags: '--oidc-disable-ambient-providers', help: 'ask no CI provider' },
+  { flags: '--fulcio-auth-flow <flow>', help: 'normal, device or token' },
+  { flags: '--fulcio-url <url>', help: 'certificate authority (cosign 2)' },
+  { flags: '--rekor-url <url>', help: 'transparency log (cosign 2)' },
+  { flags: '--timestamp-server-url <url>', help: 'timestamp authority (cosign 2)' },
+  { flags: '--trusted-root <file>', help: same },
+  { flags: '--signing-config <file>', help: same },
+  { flags: '--use-signing-config', help: 'services of a signing config (default)', isOn: true },
+  { flags: '--tlog-upload', help: 'log the signature (default)', isOn: true },
+  { flags: '--new-bundle-format', help: 'write a bundle (default)', isOn: true },
+  { flags: '--bundle <file>', help: same },
+  { flags: '--output-signature <file>', help: 'write the signature (cosign 2)' },
+  { flags: '--output-certificate <file>', help: 'write the certificate (cosign 2)' },
+  { flags: '--insecure-skip-verify', help: idle },
+  { flags: '--certificate <file>', help: same, instead: ownCertificate },
+  { flags: '--certificate-chain <file>', help: same, instead: ownCertificate },
+  { flags: '--issue-certificate', help: same, instead: ownCertificate },
+  { flags: '--sk', help: same, instead: notHere },
+  { flags: '--slot <slot>', help: same, instead: notHere },
+  { flags: '--timestamp-client-cacert <file>', help: same, instead: ownTls },
+  { flags: '--timestamp-client-cert <file>', help: same, instead: ownTls },
+  { flags: '--timestamp-client-key <file>', help: same, instead: ownTls },
+  { flags: '--timestamp-server-name <name>', help: same, instead: ownTls },
+];
+
+/** The flags as given, those that are on unless `=false` included. Throws WB-1311 for one that is refused. */
+export function readSigningFlags<F extends SigningFlags>(
+  command: Command,
+  specs: readonly FlagSpec[],
+  context: CliContext,
+): F {
+  const on = specs
+    .filter(({ isOn }) => isOn === true)
+    .map(({ flags }) => [new Option(flags).attributeName(), true] as const);
+  const given = Object.entries(readFlags<object>(command, specs, context)).filter(
+    ([, value]) => value !== undefined,
+  );
+  return Object.fromEntries([...on, ...given]) as unknown as F;
+}
+
+/** Flags that a native signing verb has under the same name. */
+const passed = [
+  'key',
+  'identityToken',
+  'oidcClientId',
+  'oidcIssuer',
+  'oidcProvider',
+  'oidcRedirectUrl',
+  'oidcClientSecretFile',
+  'oidcDisableAmbientProviders',
+  'fulcioAuthFlow',
+  'fulcioUrl',
+  'rekorUrl',
+  'timestampServerUrl',
+  'trustedRoot',
+  'signingConfig',
+] as const;
+
+/** The same of the verbs that talk to a registry. */
+export const passedToRegistry = [
+  'allowHttpRegistry',
+  'registryUsername',
+  'registryPassword',
+  'registryToken',
+] as const;
+
+/**
+ * Gives `body` the words for the native verb; `names` are the flags it has beside those of every signing verb.
+ * Trust is taken from where cosign takes it.
+ */
+export async function withSigningWords(
+  flags: SigningFlags,
+  names: readonly string[],
+  context: CliContext,
+  body: (words: readonly string[]) => Promise<void>,
+): Promise<void> {
+  checkServices(flags);
+  const words = wordsOf(flags, [...passed, ...names]);
+  if (!flags.tlogUpload) words.push('--no-tlog-upload');
+  if (flags.trustedRoot !== undefined) return body(words);
+  const { singleFileRoot } = await import('./cosign-trusted-root.ts');
+  const root = await singleFileRoot(context);
+  if (root !== undefined) return withFile(root, (file) => body([...words, `--trusted-root=${file}`]));
+  const { initialized } = await import('./cosign-trust.ts');
+  await body([...words, ...wordsOf((await initialized(context)) ?? {}, ['tufMirror', 'tufRoot'])]);
+}
+
+async function withFile(bytes: Uint8Array, body: (file: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-trust-'));
+  try {
+    await writeFile(join(folder, 'trusted_root.json'), bytes);
+    await body(join(folder, 'trusted_root.json'));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** `{oidcIssuer: 'x'}` → `--oidc-issuer=x`; what is absent or false is left out, lists are repeated. */
+export function wordsOf(flags: object, names: readonly string[]): string[] {
+  const given = new Map(Object.entries(flags as Readonly<Record<string, unknown>>));
+  return names.flatMap((name) => {
+    const word = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const value = given.get(name);
+    if (value === undefined || value === false) return [];
+    if (value === true) return [word];
+    return [value].flat().map((one) => `${word}=${String(one)}`);
+  });
+}
+
+/** cosign's rules about where the services come from, in its words. Naming one is cosign 2's way of saying so. */
+function checkServices({
+  signingConfig,
+  fulcioUrl,
+  rekorUrl,
+  timestampServerUrl,
+  tlogUpload,
+}: SigningFlags): void {
+  if (signingConfig === undefined) return;
+  if ((fulcioUrl ?? rekorUrl ?? timestampServerUrl) !== undefined) {
+    throw cosignRule('cannot specify service URLs and use signing config');
+  }
+  if (!tlogUpload) {
+    throw cosignRule('--tlog-upload=false is not supported with --signing-config or --use-signing-config');
+  }
+}
+
+/** A refusal of cosign's own, before anything is asked. */
+export const cosignRule = (sentence: string): WaybillError =>
+  fail(R.compat, {
+    expected: 'flags that cosign takes together',
+    actual: sentence,
+    hint: 'see cosign --help',
+  });
+
+/** cosign ends every failed signing command with 1. False when it failed, and that was told. */
+export function reportSigned({ exit, reason, messages }: NativeRun, context: CliContext): boolean {
+  if (exit === 0) return true;
+  const text =
+    reason === undefined
+      ? messages.join('\n')
+      : `${reason.check} (${reason.code}): expected ${reason.expected}, got ${reason.actual}; ${reason.hint}`;
+  context.stderr(`Error: ${text}`);
+  context.exit(1);
+  return false;
+}
+
+/** `registry/repository@sha256:…` and `registry/repository:tag` → `registry/repository`, as cosign tells it. */
+export const repositoryOf = (place: string): string => place.replace(/(?:@[^/]*|:[^/]*)$/, '');
