@@ -1,12 +1,16 @@
 /** Why no signature or attestation of an image was accepted: the nearest of all refusals, with what helps. */
 import { nearestWord } from '#base/nearest';
 import { fail, type Reason, WaybillError } from '#base/reason';
-import { verifyReasons } from '#verify';
+import { type Requirements, verifyReasons } from '#verify';
 import { R } from './reasons.ts';
-import type { VerifyImageQuestion } from './verify-image.ts';
 
 /** Exit codes in the order of "how near was it": an identity is the last thing checked. */
 const nearness = [14, 15, 13, 12, 16];
+
+export interface AskedThere {
+  readonly kind: 'signature' | 'attestation';
+  readonly requirements: Requirements;
+}
 
 export interface FoundThere {
   /** Items attached, of whatever type. */
@@ -16,7 +20,7 @@ export interface FoundThere {
 }
 
 export function imageRefusal(
-  question: Pick<VerifyImageQuestion, 'kind' | 'requirements'>,
+  question: AskedThere,
   pinned: string,
   refused: readonly Reason[],
   found: FoundThere,
@@ -33,7 +37,7 @@ export function imageRefusal(
 }
 
 function nothingThere(
-  { kind, requirements: { predicate } }: Pick<VerifyImageQuestion, 'kind' | 'requirements'>,
+  { kind, requirements: { predicate } }: AskedThere,
   pinned: string,
   found: FoundThere,
 ): WaybillError {

@@ -137,7 +137,7 @@ test('expired trust is refused, and says what expired; a signature outlives it',
   const env = { NODE_OPTIONS: `--import=${pathToFileURL(later).href}` };
   const tuf = ['--tuf-mirror', stack.origins.tuf, '--tuf-root', join(stack.dataDir, 'public', 'root.json')];
   const refusal = { exit: 16, code: 'WB-602', says: /root\.json is expired/ };
-  assertRefused(await waybill(['trust', 'list', ...tuf], { env }), refusal);
+  assertRefused(await waybill(['trust', 'show', ...tuf], { env }), refusal);
   assert.equal((await waybill(verify(signed, ...identity), { env })).code, 0);
 });
 

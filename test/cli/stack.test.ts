@@ -117,17 +117,17 @@ test('a port that is taken, a base that is no port, a folder without a stack', a
   assert.equal(none.code, 3);
 });
 
-test('trust list and identity speak about the running stack', async () => {
+test('trust show and identity speak about the running stack', async () => {
   const dataDir = join(base, 'trust');
   const { child, ready } = await up(dataDir);
-  const trust = await run('trust', 'list', '--stack', dataDir, '--json');
+  const trust = await run('trust', 'show', '--stack', dataDir, '--json');
   const listed = JSON.parse(trust.stdout) as { tlogs: unknown[]; certificateAuthorities: unknown[] };
   assert.equal(listed.tlogs.length, 2);
   assert.equal(listed.certificateAuthorities.length, 1);
   const [tufRoot, mirror] = [join(dataDir, 'public', 'root.json'), ready.origins['tuf'] ?? ''];
   const pin = await run('trust', 'pin', '--tuf-mirror', mirror, '--tuf-root', tufRoot);
   assert.equal(pin.code, 0, pin.stderr);
-  const pinned = await run('trust', 'list', '--tuf-mirror', mirror, '--json');
+  const pinned = await run('trust', 'show', '--tuf-mirror', mirror, '--json');
   assert.equal((JSON.parse(pinned.stdout) as { tuf: { rootVersion: number } }).tuf.rootVersion, 1);
   const { stdout: token } = await run(
     'stack',

@@ -340,7 +340,7 @@ describe('initialize, and the trust it leaves behind', () => {
       assert.equal(told.exit, ran.code, told.stderr);
       if (ran.code !== 0) return;
       const remote = (folder: string): Promise<string> =>
-        readFile(join(folder, '.sigstore/root/remote.json'), 'utf8');
+        readFile(join(folder, '.sigstore', 'root', 'remote.json'), 'utf8');
       assert.deepEqual(JSON.parse(await remote(mine)), JSON.parse(await remote(theirs)));
     });
   }
