@@ -90,14 +90,15 @@ async function programFor(some: readonly Verb[], context: CliContext, version: s
   return program;
 }
 
-/** Every leaf command takes --json and --quiet and refuses extra words. */
+/** Every command that does something itself takes --json and --quiet and refuses extra words. */
 function withCommonOptions(command: Command): void {
   command
     .exitOverride()
     .allowExcessArguments(false)
     .copyInheritedSettings(command.parent ?? command);
   for (const child of command.commands) withCommonOptions(child);
-  if (command.commands.length > 0) return;
+  // A noun with verbs below it may also stand alone: then it takes arguments.
+  if (command.commands.length > 0 && command.registeredArguments.length === 0) return;
   const has = (flag: string): boolean => command.options.some((option) => option.long === flag);
   if (!has('--json')) command.option('--json', 'print the result as one JSON object');
   if (!has('--quiet')) command.option('--quiet', 'print no progress');
