@@ -128,4 +128,12 @@ export const R = defineReasons({
     exit: 20,
     status: 503,
   },
+  format: {
+    code: 'WB-215',
+    check: 'store.format',
+    side: 'environment',
+    summary: 'The data of a store was written by another version of waybill, which this one does not read.',
+    hint: 'run the version that wrote it, or a newer one; nothing was changed',
+    exit: 3,
+  },
 });

@@ -13,7 +13,9 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
+import { fail } from '#base/reason';
 import { makeFolderDurable, readFileIfThere, writeFileDurable } from './files.ts';
+import { R } from './reasons.ts';
 import { type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
@@ -33,8 +35,10 @@ export function openLogStore(directory: string | undefined, lockFile?: string): 
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
   const { directory } = options;
   makeFolderDurable(directory);
-  const lockDb = openDatabase(options.lockFile ?? join(directory, 'lock.db'), { mode: 'durable' });
+  // Asked first: nothing else is opened, or made, beside data of another version.
   const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
+  requireFormat(staging, directory);
+  const lockDb = openDatabase(options.lockFile ?? join(directory, 'lock.db'), { mode: 'durable' });
   const index = openDatabase(join(directory, 'index.db'), { mode: 'fast' });
   const checkpointFile = join(directory, 'checkpoint');
   return {
@@ -56,6 +60,21 @@ export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
       for (const database of [lockDb, staging, index]) database.close();
     },
   };
+}
+
+/** Written into the staging database; 0 is what the first version left there. */
+const FORMAT = 1;
+
+function requireFormat(database: Database, directory: string): void {
+  const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (found > FORMAT) {
+    database.close();
+    throw fail(R.format, {
+      expected: `data of format ${FORMAT} or older in ${directory}`,
+      actual: `format ${found}`,
+    });
+  }
+  if (found < FORMAT) database.exec(`PRAGMA user_version = ${FORMAT}`);
 }
 
 function readText(path: string): string | undefined {

@@ -1,4 +1,6 @@
 /** Opens what a log lives in from its settings: the store, and where it has one the queue and the lease. */
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
 import type { Cell, EntryQueue, LogStore } from './store.ts';
 import { openLogStore } from './store-embedded.ts';
 import { openPostgres, postgresCell, postgresLogStore } from './store-postgres.ts';
@@ -29,7 +31,7 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Errors: WB-213, WB-214. */
+/** Errors: WB-213, WB-214, WB-215 for data of another version. */
 export async function openStore(settings: StoreSettings): Promise<OpenedStore> {
   if (settings.kind === 'embedded') {
     return { store: openLogStore(settings.directory, settings.lockFile), close: async () => {} };
@@ -37,8 +39,20 @@ export async function openStore(settings: StoreSettings): Promise<OpenedStore> {
   return settings.kind === 's3' ? openS3(settings) : openDatabase(settings);
 }
 
+/** What `embeddedLogStore` keeps in its database, for stores that many machines open. */
+const FORMAT = '1';
+
+async function requireFormat(cell: Cell): Promise<void> {
+  if (await cell.swap(undefined, FORMAT)) return;
+  const found = await cell.read();
+  if (found !== FORMAT) {
+    throw fail(R.format, { expected: `data of format ${FORMAT}`, actual: `format ${JSON.stringify(found)}` });
+  }
+}
+
 async function openS3(settings: StoreSettings & { kind: 's3' }): Promise<OpenedStore> {
   const bucket = await checkedBucket(settings.bucket);
+  await requireFormat(s3Cell(bucket, 'format'));
   const { indexFile } = settings;
   const store = s3LogStore({ bucket, ...(indexFile === undefined ? {} : { indexFile }) });
   return { store, lease: s3Cell(bucket, 'lease'), close: async () => bucket.close() };
@@ -48,6 +62,10 @@ async function openDatabase(settings: StoreSettings & { kind: 'postgres' }): Pro
   const { url, log, tiles } = settings;
   const bucket = tiles === undefined ? undefined : await checkedBucket(tiles);
   const db = await openPostgres(url);
+  await requireFormat(postgresCell(db, log, 'format')).catch(async (error: unknown) => {
+    await db.close();
+    throw error;
+  });
   const queue = await postgresQueue(db, log);
   return {
     store: postgresLogStore(db, { log, ...(bucket === undefined ? {} : { tiles: s3Tiles(bucket) }) }),

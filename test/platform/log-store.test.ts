@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { WaybillError } from '#base/reason';
 import { Secret } from '#base/secret';
+import { openDatabase } from '#platform/sqlite';
 import { embeddedLogStore } from '#platform/store-embedded';
 import { memoryLogStore } from '#platform/store-memory';
+import { openStore } from '#platform/store-open';
 import { openPostgres, postgresLogStore } from '#platform/store-postgres';
 import { s3Cell, s3LogStore, s3Tiles } from '#platform/store-s3';
 import { openBucket, requireConditionalWrites } from '#platform/store-s3-bucket';
@@ -47,6 +49,31 @@ logStoreConformance('S3', true, () => {
     open: async () => s3LogStore({ bucket: await bucketOf(prefix), indexFile: join(directory, 'index.db') }),
     cleanUp: () => rmSync(directory, { recursive: true, force: true }),
   };
+});
+
+const isFormat = (error: unknown): boolean => error instanceof WaybillError && error.reason.code === 'WB-215';
+
+test('a folder of a newer version is refused and stays as it is', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'waybill-store-'));
+  const database = openDatabase(join(directory, 'staging.db'));
+  database.exec('PRAGMA user_version = 2');
+  assert.throws(() => embeddedLogStore({ directory }), isFormat);
+  assert.equal(database.prepare('PRAGMA user_version').get()?.['user_version'], 2);
+  database.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('a bucket of another version is refused', async () => {
+  const settings = {
+    ...{ kind: 's3' as const, region: 'us-east-1', bucket: 'logs', prefix: 'newer' },
+    ...{ endpoint: s3.endpoint, accessKeyId: 'key', secretAccessKey: new Secret('secret') },
+  };
+  const { kind, ...bucket } = settings;
+  const opened = await openStore({ kind, bucket });
+  await opened.close();
+  await (await openStore({ kind, bucket })).close();
+  s3.objects.set('logs/newer/format', Buffer.from('2'));
+  await assert.rejects(openStore({ kind, bucket }), isFormat);
 });
 
 test('a bucket that ignores conditions is refused, one that honours them is taken', async () => {
