@@ -115,13 +115,6 @@ export const R = defineReasons({
     summary: 'A number of threads cannot be used.',
     hint: 'use 0 for none, or as many as layers should be read at a time',
   },
-  daemon: {
-    code: 'WB-853',
-    check: 'daemon.image',
-    side: 'input',
-    summary: 'A container engine did not hand out an image.',
-    hint: 'see that the engine runs, that its socket may be opened, and that it has the image',
-  },
   unknowns: {
     code: 'WB-849',
     check: 'sbom.unknowns',

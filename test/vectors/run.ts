@@ -10,6 +10,9 @@ interface Suite {
 }
 
 const suites: readonly Suite[] = [
+  { name: 'cyclonedx', load: async () => (await import('./cyclonedx.ts')).cycloneDxVectors },
+  { name: 'purl', load: async () => (await import('./purl.ts')).purlVectors },
+  { name: 'spdx', load: async () => (await import('./spdx.ts')).spdxVectors },
   { name: 'versions', load: async () => (await import('./versions.ts')).versionVectors },
 ];
 

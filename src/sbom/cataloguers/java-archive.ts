@@ -138,11 +138,15 @@ function pomCoordinates(text: string): Coordinates | undefined {
   }
 }
 
-/** The one whose name is that of the file; the only one stands for the file too when names agree in part. */
+/** The one whose name is that of the file; an only one stands for the file too when names agree in part. */
 function bestMatch(list: readonly Coordinates[], artifact: string): Coordinates | undefined {
   const exact = list.find((one) => one.artifact === artifact);
   if (exact !== undefined) return exact;
-  return list.find((one) => one.artifact.startsWith(artifact) || artifact.startsWith(one.artifact));
+  const [only] = list;
+  const isOnly = only !== undefined && list.length === 1;
+  return isOnly && (only.artifact.startsWith(artifact) || artifact.startsWith(only.artifact))
+    ? only
+    : undefined;
 }
 
 /** Keys in lower case; a line that starts with a space goes on with the one before. */
