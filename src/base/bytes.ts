@@ -1,5 +1,4 @@
 /** Bytes ↔ text, strict, and fixed-width integers. */
-import { isAscii } from 'node:buffer';
 import { fail } from './reason.ts';
 import { R } from './reasons.ts';
 
@@ -12,8 +11,9 @@ export function utf8(text: string): Uint8Array {
 
 /** UTF-8 to text; throws WB-101 on invalid sequences. A byte order mark is kept. */
 export function utf8Text(bytes: Uint8Array): string {
-  // Nearly everything read here is ASCII, which needs no decoder.
-  if (isAscii(bytes)) return latin1(bytes);
+  // The quick decoder writes U+FFFD for what is wrong; a text without one was right.
+  const text = view(bytes).toString('utf8');
+  if (!text.includes('\ufffd')) return text;
   try {
     return strictDecoder.decode(bytes);
   } catch {
