@@ -122,7 +122,7 @@ function fetchThrough(transport: Transport) {
 }
 
 function failed(issuer: string, error: unknown): WaybillError {
-  const { message = String(error), cause } = error as Error & { cause?: unknown };
+  const { message, cause } = error instanceof Error ? error : new Error(String(error));
   const told = cause instanceof WaybillError ? cause.reason.actual : oauthWords(error);
   const actual = told === '' ? message : `${message}: ${told}`;
   return fail(R.signIn, { expected: `an identity token from ${issuer}`, actual }, error);

@@ -36,8 +36,8 @@ test('nothing is signed or attached with --no-upload: the bundle is all there is
   assert.equal(file.exit, 0, file.reason?.actual);
   assert.equal(unwrap(parseBundle(await readFile(at('att.json')))).content.kind, 'dsse');
   assert.deepEqual(shown(await migrate(world.unsigned)), []);
-  const both = ['sign', '--no-upload', '--format', 'legacy', world.unsigned];
-  assert.equal((await tell(job, both)).reason?.code, 'WB-1305');
+  const two = ['sign', '--no-upload', world.unsigned, world.image];
+  assert.equal((await tell(job, two)).reason?.code, 'WB-1305');
 });
 
 test('a dry run writes nothing; a second run finds everything there', async () => {

@@ -33,7 +33,7 @@ const depsWith = (signer: Signer): SignImageDeps => ({
 });
 
 /** What a log of API version 2 leaves for the legacy layout: no promise. */
-const withoutPromise = { legacy: { signature: 'c2ln' } } as unknown as SignResult;
+const withoutPromise = { legacy: { signature: 'c2ln' }, entries: [{}] } as unknown as SignResult;
 
 test('both layouts or none: where a log gives no promise nothing is attached and no bundle is logged', async () => {
   await using registry = await openRegistry();
