@@ -5,6 +5,8 @@
  * `maxBytes` is refused before it is kept, time covers headers and body, and failures are `WaybillError` with
  * WB-201…WB-204 naming the URL. A status is data, never an error.
  */
+import { once } from 'node:events';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
@@ -49,7 +51,10 @@ export interface Transport {
 
 const MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
 
-/** The transport over Node's fetch. */
+/**
+ * The transport over Node's own HTTP clients. They are loaded with the first request; `fetch` would compile a second
+ * HTTP parser first, which costs a short command more than all it does.
+ */
 export function httpTransport(options: { readonly userAgent?: string } = {}): Transport {
   const agent = options.userAgent ?? 'waybill';
   return {
@@ -77,16 +82,12 @@ async function requestOnce(request: HttpRequest, agent: string): Promise<HttpRes
       }
       chunks.push(chunk);
     }
-    return { status: stream.status, headers: stream.headers, body: joined(chunks, length), url: stream.url };
+    // Copied, because a chunk is a window into a larger buffer of the socket.
+    const body = new Uint8Array(Buffer.concat(chunks, length));
+    return { status: stream.status, headers: stream.headers, body, url: stream.url };
   } finally {
     clearTimeout(timer);
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const only = chunks[0];
-  if (chunks.length === 1 && only !== undefined) return only;
-  return new Uint8Array(Buffer.concat(chunks, length));
 }
 
 async function openStream(
@@ -101,25 +102,34 @@ async function openStream(
   // One that was given up before sends no event any more.
   if (request.signal?.aborted === true) onAbort();
   try {
-    const response = await follow(request, agent, control.signal);
+    const { answer, url } = await follow(request, agent, control.signal);
     const headers = new Map<string, string>();
-    for (const [name, value] of response.headers) headers.set(name.toLowerCase(), value);
-    return { status: response.status, headers, body: chunksOf(response, request.url), url: response.url };
+    for (const [name, value] of Object.entries(answer.headers)) {
+      if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+    }
+    return { status: statusOf(answer), headers, body: chunksOf(answer, request.url, control.signal), url };
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function follow(request: HttpRequest, agent: string, signal: AbortSignal): Promise<Response> {
+interface Answered {
+  readonly answer: IncomingMessage;
+  readonly url: string;
+}
+
+const statusOf = (answer: IncomingMessage): number => answer.statusCode ?? 0;
+
+async function follow(request: HttpRequest, agent: string, signal: AbortSignal): Promise<Answered> {
   const budget = Math.min(request.redirects ?? 0, limits.httpRedirects);
   let url = request.url;
   let headers: Record<string, string> = { 'user-agent': agent, ...request.headers };
   for (let hop = 0; ; hop++) {
-    const response = await send(url, request, headers, signal);
-    const location = response.headers.get('location');
-    const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
-    if (!isRedirect || budget === 0) return response;
-    await response.body?.cancel();
+    const answer = await send(url, request, headers, signal);
+    const { location } = answer.headers;
+    const isRedirect = [301, 302, 303, 307, 308].includes(statusOf(answer)) && location !== undefined;
+    if (!isRedirect || budget === 0) return { answer, url };
+    answer.destroy();
     const next = URL.parse(location, url);
     if (next === null) {
       throw fail(R.redirect, { expected: 'a redirect to a URL', actual: JSON.stringify(location) });
@@ -146,28 +156,65 @@ async function send(
   request: HttpRequest,
   headers: Record<string, string>,
   signal: AbortSignal,
-): Promise<Response> {
-  if (!URL.canParse(url)) throw fail(R.url, { expected: 'an absolute URL', actual: JSON.stringify(url) });
-  const init: RequestInit = { method: request.method ?? 'GET', headers, redirect: 'manual', signal };
-  if (request.body instanceof Uint8Array) init.body = request.body as Uint8Array<ArrayBuffer>;
-  else if (request.body !== undefined) {
-    init.body = ReadableStream.from(request.body) as ReadableStream<Uint8Array>;
-    (init as { duplex?: string }).duplex = 'half';
-    if (request.bodyLength !== undefined) headers['content-length'] = String(request.bodyLength);
+): Promise<IncomingMessage> {
+  const target = URL.parse(url);
+  if (
+    target === null ||
+    !/^https?:$/.test(target.protocol) ||
+    target.username !== '' ||
+    target.password !== ''
+  ) {
+    const actual = target === null ? JSON.stringify(url) : safeUrl(url);
+    throw fail(R.url, { expected: 'an absolute http or https URL without credentials', actual });
   }
-  try {
-    return await fetch(url, init);
-  } catch (error) {
-    throw networkError(url, error);
+  const client = target.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  const { body, bodyLength, method = 'GET' } = request;
+  const length = body instanceof Uint8Array ? body.length : bodyLength;
+  const sent =
+    body === undefined || length === undefined ? headers : { ...headers, 'content-length': `${length}` };
+  for (let attempt = 1; ; attempt++) {
+    if (signal.aborted) throw networkError(url, signal.reason);
+    const outgoing = client.request(target, { method, headers: sent, signal });
+    try {
+      return await exchange(outgoing, body);
+    } catch (error) {
+      // A server may close an idle connection just as it is used again: that request was never answered.
+      const isStale = outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      const isSentWhole = body === undefined || body instanceof Uint8Array;
+      if (isStale && isSentWhole && attempt === 1 && !signal.aborted) continue;
+      throw networkError(url, signal.aborted ? signal.reason : error);
+    }
   }
 }
 
-async function* chunksOf(response: Response, url: string): AsyncIterable<Uint8Array> {
-  if (response.body === null) return;
+function exchange(outgoing: ClientRequest, body: HttpRequest['body']): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.on('error', reject);
+    if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
+    else pipe(body, outgoing).catch((error: unknown) => outgoing.destroy(error as Error));
+  });
+}
+
+async function pipe(body: AsyncIterable<Uint8Array>, outgoing: ClientRequest): Promise<void> {
+  for await (const chunk of body) {
+    if (outgoing.destroyed) return;
+    if (!outgoing.write(chunk)) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')]);
+  }
+  outgoing.end();
+}
+
+async function* chunksOf(
+  answer: IncomingMessage,
+  url: string,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) yield chunk;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    }
   } catch (error) {
-    throw networkError(url, error);
+    throw networkError(url, signal.aborted ? signal.reason : error);
   }
 }
 
@@ -183,8 +230,7 @@ const words: Readonly<Record<string, string>> = {
   ECONNRESET: 'the connection was broken off',
   ENOTFOUND: 'no such host',
   ETIMEDOUT: 'no connection in time',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_SOCKET: 'the connection was broken off',
+  EPIPE: 'the connection was broken off',
 };
 
 function networkError(url: string, error: unknown): WaybillError {

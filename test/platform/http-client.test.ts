@@ -8,10 +8,19 @@ import { R } from '#platform/reasons';
 import { reasonOf } from '../oci/helpers.ts';
 
 async function serve(listener: RequestListener) {
-  const server = createServer(listener);
+  let breaks = false;
+  const server = createServer((request, response) => {
+    if (!breaks) return listener(request, response);
+    // As if it had been closed just before the request arrived.
+    breaks = false;
+    request.socket.resetAndDestroy();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    breakOnce: (): void => {
+      breaks = true;
+    },
     [Symbol.asyncDispose]: (): Promise<void> => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -65,4 +74,42 @@ test('redirects end at the number asked for', async () => {
   await using server = await serve((_, response) => void response.writeHead(302, { location: '/' }).end());
   const why = await reasonOf(transport.request({ url: server.origin, redirects: 2 }));
   assert.equal(why.code, R.redirect.code);
+});
+
+test('a request that meets an idle connection being closed is sent once more, a streamed one is not', async () => {
+  const seen: string[] = [];
+  await using server = await serve((request, response) => {
+    seen.push(request.url ?? '');
+    request.resume();
+    request.on('end', () => response.end(request.url));
+  });
+  const url = (path: string): string => `${server.origin}/${path}`;
+  const text = async (path: string, body?: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> => {
+    const answer = await transport.request({
+      url: url(path),
+      ...(body === undefined ? {} : { method: 'PUT', body }),
+    });
+    return Buffer.from(answer.body).toString();
+  };
+  async function* pieces(): AsyncIterable<Uint8Array> {
+    yield Buffer.from('a');
+    yield Buffer.from('b');
+  }
+  assert.equal(await text('first'), '/first');
+  assert.equal(await text('bytes', Buffer.from('abc')), '/bytes');
+  assert.equal(await text('pieces', pieces()), '/pieces');
+  server.breakOnce();
+  assert.equal(await text('again'), '/again');
+  assert.equal(await text('warm'), '/warm');
+  server.breakOnce();
+  assert.equal((await reasonOf(text('streamed', pieces()))).code, R.network.code);
+  assert.deepEqual(seen, ['/first', '/bytes', '/pieces', '/again', '/warm']);
+});
+
+test('a URL with credentials, or of another scheme, is refused and not shown', async () => {
+  for (const url of ['http://user:secret@127.0.0.1:1/', 'ftp://127.0.0.1/', 'file:///etc/hosts']) {
+    const why = await reasonOf(transport.request({ url }));
+    assert.equal(why.code, R.url.code, url);
+    assert.ok(!JSON.stringify(why).includes('secret'));
+  }
 });
