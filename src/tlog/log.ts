@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { limits } from '#base/limits';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { EXTRA_BYTES_MAX } from './batch.ts';
 import { commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
@@ -122,10 +123,18 @@ export class LogWriter extends Log {
     return published;
   }
 
-  /** What the lock names is what readers see, also when a crash or absent witnesses kept it back. */
+  /**
+   * What the lock names is what readers see, also when a crash or absent witnesses kept it back. A checkpoint of this
+   * tree that is public already stays, with the cosignatures it has: a log opens without its witnesses.
+   */
   async publishAgain(): Promise<void> {
-    this.#published = await this.store.published();
-    this.state = await this.#publish(this.state);
+    const seen = await this.store.published();
+    this.#published = seen;
+    const head = seen === undefined ? undefined : unwrap(this.signer.open(seen));
+    const { size, isFrozen } = this.state;
+    const isPublic = head?.size === size && head.isFrozen === isFrozen;
+    if (seen !== undefined && isPublic) this.state = { ...this.state, checkpoint: seen };
+    else this.state = await this.#publish(this.state);
   }
 
   #failBatch(waiters: readonly Waiter[], error: unknown): void {

@@ -187,8 +187,13 @@ test('a log publishes checkpoints with the cosignatures its policy demands, also
     assert.ok(signer.open(checkpoint as string).ok, 'the log’s own signature stands beside them');
   }
   assert.equal((await store.lock.read())?.includes('w.example'), false, 'the lock holds what the log signed');
-  await log.append(entry('y'));
+  const { logged: last } = await log.append(entry('y'));
   await log.close();
+  // Opened while its witnesses are away: what they cosigned is public, and stays.
+  await Promise.all([one.close(), two.close()]);
+  const again = await open(store, { cosign: cosigner(policy, 'closed') });
+  assert.equal(again.tree.checkpoint, last.proof.checkpoint);
+  await again.close();
 });
 
 test('without its quorum a closed log waits and answers nobody; it goes on when the witness is back', async () => {
