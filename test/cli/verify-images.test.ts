@@ -13,7 +13,7 @@ import { createRegistry } from '#services/registry';
 import { counting } from '../double/counting-transport.ts';
 import { EPOCH, ISSUER, SUBJECT, VirtualStack } from '../double/virtual-stack.ts';
 import { putImage, putMultiArch, repositoryAt } from '../oci/helpers.ts';
-import { tellIn } from './in-process.ts';
+import { noNetwork, tellIn } from './in-process.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'waybill-test-verify-images-'));
 const registry = await createRegistry({ dataDir: join(folder, 'registry') });
@@ -139,4 +139,54 @@ test('--platform names the image of an index', async () => {
   assert.equal((await verify([given, '--platform', 'linux/arm64'])).exit, 0);
   assert.equal((await verify([given, '--platform', 'linux/amd64'])).exit, 10);
   assert.equal((await verify([given, '--platform', 'windows'])).reason?.code, 'WB-511');
+});
+
+test('an image in a folder is verified without any connection', async () => {
+  const layout = join(folder, 'layout');
+  const saved = await tellIn({ transport: httpTransport() }, ['save', ref('one'), '--dir', layout]);
+  assert.equal(saved.exit, 0, saved.stderr);
+  const told = await tellIn({ json: true, clock: stack.clock, transport: noNetwork }, [
+    ...words,
+    `oci:${layout}`,
+  ]);
+  assert.equal(told.exit, 0, JSON.stringify(told.value ?? told.reason));
+});
+
+describe('in cosign’s words', () => {
+  const cosign = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    tellIn({ clock: stack.clock, transport: httpTransport(), env }, ['cosign', ...words, ...args]);
+
+  test('the first image decides for all, and the command stops at the first failure', async () => {
+    const { exit, stdout, stderr } = await cosign([ref('one'), ref('two'), ref('three')]);
+    assert.equal(exit, 1);
+    assert.equal(stdout.trim().split('\n').length, 1);
+    assert.match(stderr, /no valid bundles exist in registry/);
+    assert.equal((await cosign([ref('two'), ref('one')])).exit, 10);
+  });
+
+  test('flags come from the environment too', async () => {
+    assert.equal((await cosign([ref('one')], { COSIGN_CHECK_CLAIMS: 'true' })).exit, 0);
+    const refused = await cosign([ref('one')], { COSIGN_K8S_KEYCHAIN: 'true' });
+    assert.deepEqual([refused.reason?.code, refused.exit], ['WB-1311', 3]);
+  });
+
+  for (const flag of ['--k8s-keychain', '--sk', '--ca-roots=x', '--registry-cacert=x', '--sct=x']) {
+    test(`${flag} is refused by name, with what to do instead`, async () => {
+      const { reason, exit } = await cosign([flag, ref('one')]);
+      assert.deepEqual([reason?.code, exit, reason?.actual], ['WB-1311', 3, flag.replace('=x', '')]);
+      assert.notEqual(reason?.hint, '');
+    });
+  }
+
+  test('a pattern is found anywhere, and one that admits anybody is told', async () => {
+    const loose = ['cosign', 'verify', ...words.slice(1, 3)];
+    const patterns = ['--certificate-identity-regexp', 'acme', '--certificate-oidc-issuer-regexp', '.*'];
+    const world = { clock: stack.clock, transport: httpTransport() };
+    const { exit, stderr } = await tellIn(world, [...loose, ...patterns, ref('one')]);
+    assert.equal(exit, 0);
+    assert.match(stderr, /finds --certificate-identity-regexp anywhere/);
+    assert.match(stderr, /--certificate-oidc-issuer-regexp \.\* admits anybody/);
+    const anchored = patterns.with(1, '^acme');
+    assert.equal((await tellIn(world, [...loose, ...anchored, ref('one')])).exit, 1);
+  });
 });
