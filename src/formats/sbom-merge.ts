@@ -72,7 +72,7 @@ function mergeGroup(group: readonly SbomPackage[], ids: ReadonlyMap<string, stri
     licenses: all((one) => one.licenses),
     ...(cpes.length === 0 ? {} : { cpes }),
     ...(hashes.length === 0 ? {} : { hashes }),
-    dependsOn: [...new Set(needs.filter((one) => one !== undefined && one !== id))].sort() as string[],
+    dependsOn: [...new Set(needs.filter((one): one is string => one !== undefined && one !== id))].sort(),
     ...(owner === undefined || owner === id ? {} : { ownedBy: owner }),
   };
 }

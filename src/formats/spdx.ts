@@ -78,7 +78,7 @@ export class LicenseRefs {
 
   /** Sorted by reference. */
   get all(): readonly (readonly [ref: string, name: string])[] {
-    return [...this.#names].sort();
+    return [...this.#names].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   }
 
   /** Those an expression uses. */

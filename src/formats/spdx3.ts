@@ -72,7 +72,7 @@ function elementsOf(sbom: Sbom, base: string, refs: LicenseRefs): JsonObject[] {
     ...[...suppliers].sort().map((name) => ({ ...head('Organization', supplierId(base, name)), name })),
     imageJson(sbom, image),
     ...packages,
-    ...[...licenses].sort().map(([expression, id]) => licenseJson(id, expression, refs)),
+    ...[...licenses].sort(byFirst).map(([expression, id]) => licenseJson(id, expression, refs)),
     ...(all.length === 0 ? [] : [edge(base, 'contains', image, 'contains', all)]),
     ...needs,
     ...stated,
@@ -84,6 +84,9 @@ function elementsOf(sbom: Sbom, base: string, refs: LicenseRefs): JsonObject[] {
     },
   ];
 }
+
+const byFirst = (a: readonly [string, string], b: readonly [string, string]): number =>
+  a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 
 const supplierId = (base: string, name: string): string =>
   `${base}supplier-${toHex(sha256(utf8(name))).slice(0, 16)}`;
