@@ -167,7 +167,8 @@ async function send(
     const actual = target === null ? JSON.stringify(url) : safeUrl(url);
     throw fail(R.url, { expected: 'an absolute http or https URL without credentials', actual });
   }
-  const client = target.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  // Not import(): it would touch every lazy export of the module, undici among them.
+  const client = process.getBuiltinModule(target.protocol === 'https:' ? 'node:https' : 'node:http');
   const { body, bodyLength, method = 'GET' } = request;
   const length = body instanceof Uint8Array ? body.length : bodyLength;
   const sent =
