@@ -63,7 +63,7 @@ class Runner {
       };
       const timer = setTimeout(() => lost('(did not end)'), msMax);
       child.once('message', (message) => finish(message as Answer));
-      child.once('exit', () => lost('(ended the process)'));
+      child.once('exit', (code, signal) => lost(`(ended the process: ${signal ?? code})`));
       child.send(task);
     });
   }

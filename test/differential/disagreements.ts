@@ -12,6 +12,7 @@ export interface Disagreement {
   readonly why: string;
 }
 
+const cosign = { client: 'cosign', weAccept: false } as const;
 const js = { client: 'sigstore-js', weAccept: false } as const;
 
 export const disagreements: readonly Disagreement[] = [
@@ -124,5 +125,76 @@ export const disagreements: readonly Disagreement[] = [
     theirs: /signature verification failed/,
     what: /^message, bare Ed25519 key$/,
     why: 'it asks node:crypto for a digest signature, which Ed25519 has not; cosign signs and verifies with such keys',
+  },
+  {
+    ...cosign,
+    what: /kindVersion\./,
+    why: 'it reads the kind from the body alone; an entry that says it is of another kind than its body is refused',
+  },
+  {
+    ...cosign,
+    code: 'WB-161',
+    what: /: (?:cut by one|with a newline|with a space|doubled|in other case)$/,
+    why: 'it takes base64 without padding and with line breaks: two texts for one bundle',
+  },
+  {
+    ...cosign,
+    code: 'WB-155',
+    what: /dsseEnvelope/,
+    why: 'the same inside the envelope',
+  },
+  {
+    ...cosign,
+    code: 'WB-331',
+    what: /^late timestamp$/,
+    why: 'it looks at timestamps only when asked to; every trusted time has to lie in the life of the certificate (client specification §4.1)',
+  },
+  {
+    ...cosign,
+    code: 'WB-332',
+    what: /^leaf for anything$/,
+    why: 'it takes anyExtendedKeyUsage for codeSigning; the public authority never writes it, and a signing certificate names its purpose',
+  },
+  {
+    ...cosign,
+    code: 'WB-353',
+    what: /two names/,
+    why: 'it is content when one of several names fits; which one signed is then a matter of the reader',
+  },
+  {
+    ...cosign,
+    code: 'WB-337',
+    what: /^SCT before/,
+    why: 'it does not compare the time of the stamp with the certificate it is in',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /^message, bare P-384 key/,
+    why: 'it checks keys from files with SHA-256 whatever their kind; the bundle says SHA-384, and with that the signature holds',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /^message, bare Ed25519 key$/,
+    why: 'it takes no bundle for a key of this kind on this command line',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /inclusionProof\.(?:rootHash|treeSize): (?:null|absent|an empty string)$/,
+    why: 'they repeat what the signed checkpoint says; the proof is held to the checkpoint',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /timestampVerificationData|rfc3161Timestamps/,
+    why: 'a timestamp that fails is told as a note where the log promised a time',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /messageDigest: (?:null|absent)$/,
+    why: 'the digest beside the signature is a hint (sigstore_common.proto); the signature is over the artifact itself',
   },
 ];
