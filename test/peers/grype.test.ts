@@ -20,6 +20,9 @@ const folder = mkdtempSync(join(tmpdir(), 'waybill-grype-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
 
+/** Grype needs a minute for a thousand modules with their findings. */
+const ONE_IN = 20;
+
 interface Osv {
   readonly id: string;
   readonly withdrawn?: string;
@@ -31,8 +34,18 @@ interface Osv {
   }[];
 }
 
+/** Records that affect everything: their only bound is "from the start". */
+const fromTheStart = new Set<string>();
+
 /** Differences that were looked at, each with the reason it is right. A rule that nothing needs is removed. */
-const reviewed: readonly { readonly reason: string; readonly holds: (key: Key) => boolean }[] = [];
+const reviewed: readonly { readonly reason: string; readonly holds: (key: Key) => boolean }[] = [
+  {
+    // OSV: `introduced: 0` is before every version. The writer of Grype's database makes `>=0` of it, which a
+    // pseudo-version, a prerelease of 0.0.0, does not meet.
+    reason: 'prereleases of 0.0.0 under a range that starts at 0 and never ends',
+    holds: ({ id, version }) => version.startsWith('v0.0.0-') && fromTheStart.has(id),
+  },
+];
 
 interface Key {
   readonly id: string;
@@ -80,10 +93,15 @@ function versionsOf(record: Osv): [string, string][] {
 before(() => {
   mkdirSync(at('osv'));
   const packages = new Map<string, [string, string]>();
-  for (const line of zstdDecompressSync(readFileSync(data)).toString().trim().split('\n')) {
+  const lines = zstdDecompressSync(readFileSync(data)).toString().trim().split('\n');
+  for (const line of lines.filter((_, i) => i % ONE_IN === 0)) {
     const record = JSON.parse(line) as Osv;
     if (record.withdrawn !== undefined) continue;
     writeFileSync(join(at('osv'), `${record.id}.json`), line);
+    const ranges = (record.affected ?? []).flatMap((one) => one.ranges ?? []);
+    if (ranges.some(({ events }) => events.length === 1 && events[0]?.introduced === '0')) {
+      fromTheStart.add(record.id);
+    }
     for (const [name, version] of versionsOf(record)) packages.set(`${name}@${version}`, [name, version]);
   }
   const components = [...packages.values()].map(([name, version], i) => ({
@@ -158,7 +176,7 @@ function compare(mine: Map<string, Key>, other: Map<string, Key>): void {
 
 test('waybill and Grype find the same at and around every bound of the Go vulnerability database', () => {
   const mine = ours();
-  assert.ok(mine.size > 4000, String(mine.size));
+  assert.ok(mine.size > 400, String(mine.size));
   compare(mine, theirs());
 });
 
