@@ -197,4 +197,16 @@ export const disagreements: readonly Disagreement[] = [
     what: /messageDigest: (?:null|absent)$/,
     why: 'the digest beside the signature is a hint (sigstore_common.proto); the signature is over the artifact itself',
   },
+  {
+    ...cosign,
+    code: 'WB-314',
+    what: /inclusionProof\.(?:rootHash|treeSize)/,
+    why: 'of a v2 entry it reads only the checkpoint; a proof that says two things about one tree is refused',
+  },
+  {
+    client: 'cosign',
+    weAccept: true,
+    what: /, v2: .*\.(?:logIndex|integratedTime): /,
+    why: 'a v2 log signs neither; ours uses neither: the index is the one the proof is for, and a timestamp gives the time',
+  },
 ];
