@@ -76,11 +76,8 @@ const SHORT_BASE64 = 84;
 
 /** Value of each character, -1 outside the alphabet; indexed by codes below 128. */
 const sextets = new Int8Array(128).fill(-1);
-for (const [value, character] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries()) {
-  sextets[character.charCodeAt(0)] = value;
-}
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+for (let value = 0; value < alphabet.length; value++) sextets[alphabet.charCodeAt(value)] = value;
 
 function decodeShort(text: string): Uint8Array | undefined {
   const { length } = text;

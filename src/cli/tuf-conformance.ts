@@ -86,7 +86,7 @@ if (import.meta.main) {
   try {
     await runTufClient(process.argv.slice(2), httpTransport());
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = error instanceof WaybillError && error.reason.check === 'cli.usage' ? 3 : 1;
   }
 }

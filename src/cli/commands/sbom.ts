@@ -27,10 +27,7 @@ export function register(program: Command, context: CliContext): void {
   const command = program
     .command('sbom')
     .description('list what is inside an image or a folder')
-    .argument(
-      '<source>',
-      'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE or dir:PATH',
-    )
+    .argument('<source>', 'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE or dir:PATH')
     .option(
       '-o, --output <format[=file]>',
       'cyclonedx-json (default; @1.5, @1.7), spdx-json (@3.0), syft-json, purls or table; repeatable',
