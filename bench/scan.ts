@@ -61,7 +61,7 @@ interface Workload {
   readonly expected: ReadonlySet<string>;
 }
 
-/** A third real packages at the start of a range, a third padded ones that are affected, a third unheard of. */
+/** A third real packages at the last release a record lists, a third padded ones that are affected, a third unheard of. */
 function workload(records: readonly OsvRecord[]): Workload {
   const expected = new Set<string>();
   const packages = new Map<string, SbomPackage>();
@@ -71,7 +71,7 @@ function workload(records: readonly OsvRecord[]): Workload {
     const affected = record.affected.find(
       (one) => types[one.ecosystem] !== undefined && one.versions[0] !== undefined,
     );
-    const [version] = affected?.versions ?? [];
+    const version = affected?.versions.at(-1);
     if (affected === undefined || version === undefined) continue;
     const one = packageOf(types[affected.ecosystem] as string, affected.name, version);
     packages.set(one.id, one);

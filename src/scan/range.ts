@@ -26,13 +26,27 @@ export function evaluate(
   const orders: Orders = { own: orderOf(ecosystem), bound: boundOrderOf(ecosystem, options) };
   const order = orders.own;
   const results = ranges.map((range) => inRange(version, range.events, orders));
-  const isListed = versions.some((one) => one === version || order(one, version) === 0);
-  const isAffected = isListed || results.includes('yes');
+  const isAffected = results.includes('yes') || isListed(version, versions, order);
   const isUndetermined = !isAffected && results.includes('undetermined');
   return {
     affected: isAffected ? 'yes' : isUndetermined ? 'undetermined' : 'no',
     fixed: isAffected ? fixesAbove(version, ranges, orders) : [],
   };
+}
+
+/** Lists run to hundreds of releases: only those that begin with the same number can be another spelling of it. */
+function isListed(version: string, versions: readonly string[], order: VersionOrder): boolean {
+  if (versions.includes(version)) return true;
+  const start = leadingNumber(version);
+  return versions.some((one) => {
+    const other = leadingNumber(one);
+    return (start === undefined || other === undefined || start === other) && order(one, version) === 0;
+  });
+}
+
+/** Undefined where the first number may not be the one that counts: before an epoch's `:` or `!`. */
+function leadingNumber(version: string): string | undefined {
+  return /[:!]/.test(version) ? undefined : /^[^0-9]*0*(\d*)/.exec(version)?.[1];
 }
 
 /** Versions among each other, and a package's version against what an advisory writes. */

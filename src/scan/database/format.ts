@@ -18,7 +18,7 @@ export const MAGIC: Uint8Array = utf8('waybill-adv\n');
 /** Magic, version, header length. */
 export const PREAMBLE_BYTES = 20;
 /** Plain bytes of a block: one document more is added while it is smaller. */
-export const BLOCK_BYTES = 8 * 1024;
+export const BLOCK_BYTES = 4 * 1024;
 /** Hash, place, length, first document. */
 export const BLOCK_ROW_BYTES = 44;
 

@@ -43,6 +43,7 @@ const HEADER_BYTES_MAX = 4 * 1024 * 1024;
 /** A block holds one document more than its size allows. */
 const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
 const BLOCKS_KEPT = 1024;
+const DOCUMENTS_KEPT = 2048;
 const ENTRIES_SHOWN_MAX = 10_000;
 
 /** Where the bytes are: a file, or memory. */
@@ -216,6 +217,8 @@ class BlockTable {
   readonly #frame: (offset: number, length: number) => Uint8Array;
   readonly #path: string;
   readonly #kept = new Map<number, Uint8Array>();
+  /** The latest documents, parsed: the versions of one package in an image share theirs. */
+  readonly #parsed = new Map<number, unknown>();
 
   constructor(rows: Uint8Array, frame: (offset: number, length: number) => Uint8Array, path: string) {
     if (rows.length % BLOCK_ROW_BYTES !== 0) throw unusable(path, 'a broken table of blocks');
@@ -230,12 +233,16 @@ class BlockTable {
   }
 
   document<T>(number: number): T {
+    const known = this.#parsed.get(number);
+    if (known !== undefined) return known as T;
     const row = this.#rowOf(number);
     const first = this.#view.getUint32(row * BLOCK_ROW_BYTES + 40, true);
     const bytes = documentOf(this.#block(row), number - first);
     if (bytes === undefined) throw unusable(this.#path, `no document ${number}`);
     // Compared with the digest above: these are the bytes that were written.
-    return JSON.parse(utf8Text(bytes)) as T;
+    const document = JSON.parse(utf8Text(bytes)) as T;
+    keep(this.#parsed, number, document, DOCUMENTS_KEPT);
+    return document;
   }
 
   /** The last block whose first document is not after `number`. */
@@ -260,9 +267,7 @@ class BlockTable {
     if (plain === undefined || !equalBytes(sha256(plain), this.#rows.subarray(at, at + 32))) {
       throw unusable(this.#path, `block ${row} is damaged`);
     }
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= BLOCKS_KEPT && oldest !== undefined) this.#kept.delete(oldest);
-    this.#kept.set(row, plain);
+    keep(this.#kept, row, plain, BLOCKS_KEPT);
     return plain;
   }
 }
@@ -294,6 +299,13 @@ function plainOf(frame: Uint8Array): Uint8Array | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The oldest leaves when the map is full. */
+function keep<V>(map: Map<number, V>, key: number, value: V, most: number): void {
+  const [oldest] = map.keys();
+  if (map.size >= most && oldest !== undefined) map.delete(oldest);
+  map.set(key, value);
 }
 
 /** Document numbers under a hash, ascending. */

@@ -4,6 +4,7 @@ import { concat, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import type { OsvAffected, OsvRecord } from '#formats/osv';
 import { storedEcosystem, storedName } from '../ecosystems.ts';
+import { evaluate } from '../range.ts';
 import { rate } from '../severity.ts';
 import {
   BLOCK_BYTES,
@@ -121,10 +122,15 @@ function packagesOf(records: readonly OsvRecord[]): StoredPackage[] {
 
 function entryOf(record: OsvRecord, affected: OsvAffected, advisory: number): StoredEntry {
   const { state, module, architectures } = affected;
+  const ranges = affected.ranges.filter((range) => range.type !== 'GIT');
+  const ecosystem = storedEcosystem(affected.ecosystem);
+  // Lists and ranges are a union: what a range covers need not be listed as well.
+  const isOnlyListed = (version: string): boolean =>
+    evaluate(version, ecosystem, ranges, []).affected !== 'yes';
   return {
     advisory,
-    ranges: affected.ranges.filter((range) => range.type !== 'GIT'),
-    versions: affected.versions,
+    ranges,
+    versions: ranges.length === 0 ? affected.versions : affected.versions.filter(isOnlyListed),
     rating: rate(record, affected),
     ...(state === undefined ? {} : { state }),
     ...(module === undefined ? {} : { module }),

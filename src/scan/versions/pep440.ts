@@ -28,7 +28,20 @@ interface Pep440 {
   readonly local: readonly string[];
 }
 
+/** Lists of affected releases are compared again for every package: what was parsed is kept, up to a bound. */
+const kept = new Map<string, Pep440 | undefined>();
+const KEPT_MAX = 20_000;
+
 function parse(text: string): Pep440 | undefined {
+  const known = kept.get(text);
+  if (known !== undefined || kept.has(text)) return known;
+  if (kept.size >= KEPT_MAX) kept.clear();
+  const parsed = parseNew(text);
+  kept.set(text, parsed);
+  return parsed;
+}
+
+function parseNew(text: string): Pep440 | undefined {
   const match = form.exec(text.trim().toLowerCase());
   if (match === null) return undefined;
   const post = match[5] ?? (match[6] === undefined ? undefined : match[7] || '0');
