@@ -113,7 +113,7 @@ const lines: readonly Case[] = [
     code: 'WB-1301',
     says: /did you mean waybill db build/,
   },
-  { name: 'a missing argument', args: ['verify'], exit: 3, code: 'WB-1301', says: /see waybill help verify/ },
+  { name: 'a missing argument', args: ['digest'], exit: 3, code: 'WB-1301', says: /see waybill help digest/ },
   { name: 'an argument too many', args: ['digest', 'a', 'b'], exit: 3, code: 'WB-1301' },
   { name: 'no identity', args: ['verify', 'a', '--certificate-identity', 'x'], exit: 3, code: 'WB-1303' },
   {
