@@ -46,7 +46,7 @@ test('a dry run writes nothing; a second run finds everything there', async () =
   assert.deepEqual(shown(await migrate('--dry-run', world.image)), ['attestation possible']);
   assert.deepEqual(shown(await migrate('--to', 'legacy', world.image)), []);
   assert.deepEqual(shown(await migrate(world.image)), ['attestation migrated']);
-  assert.deepEqual(shown(await migrate(world.image)), ['attestation present', 'bundle present']);
+  assert.deepEqual(shown(await migrate(world.image)).toSorted(), ['attestation present', 'bundle present']);
 });
 
 test('what the other layout has no place for is told and stays: signatures, entries without a promise', async () => {
@@ -65,12 +65,16 @@ test('a signature by a bare key is carried over only with the key', async () => 
   assert.equal((await tell(keyed, ['generate-key-pair', '--output-key-prefix', at('k')])).exit, 0);
   const image = world.image;
   assert.equal((await tell(keyed, [...attest, '--key', at('k.key'), image])).exit, 0);
-  assert.deepEqual(shown(await migrate(image)), [
+  // Referrers come in the order of their digests.
+  assert.deepEqual(shown(await migrate(image)).toSorted(), [
     'attestation present',
-    'bundle present',
     'bundle impossible WB-955',
+    'bundle present',
   ]);
   const run = await migrate('--key', at('k.pub'), image);
-  assert.deepEqual(shown(run).slice(-1), ['bundle migrated']);
-  assert.deepEqual(itemsOf(run).at(-1)?.left, ['the inclusion proof', 'a timestamp over the signature']);
+  const migrated = itemsOf(run).filter(({ outcome }) => outcome === 'migrated');
+  assert.deepEqual(
+    migrated.map(({ kind, left }) => [kind, left]),
+    [['bundle', ['the inclusion proof', 'a timestamp over the signature']]],
+  );
 });
