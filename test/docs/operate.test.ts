@@ -9,7 +9,10 @@ import { test } from 'node:test';
 const blocksOf = (page: string): string[] =>
   [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string);
 
-test('every block of docs/operate.md runs, one after the other, in an empty folder', async (t) => {
+// Some forty commands, each a process of its own.
+test('every block of docs/operate.md runs, one after the other, in an empty folder', {
+  timeout: 400_000,
+}, async (t) => {
   const blocks = blocksOf(await readFile('docs/operate.md', 'utf8'));
   assert.ok(blocks.length >= 9, `${blocks.length} blocks`);
   const folder = await mkdtemp(join(tmpdir(), 'waybill-operate-'));
@@ -26,7 +29,7 @@ test('every block of docs/operate.md runs, one after the other, in an empty fold
       cwd: folder,
       env,
       encoding: 'utf8',
-      timeout: 240_000,
+      timeout: 380_000,
     });
     assert.equal(status, 0, `${stdout.slice(-2000)}\n${stderr.slice(-3000)}`);
     t.diagnostic(`${blocks.length} blocks`);
