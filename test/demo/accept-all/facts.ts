@@ -2,7 +2,14 @@
 import { parseBundle } from '#formats/bundle';
 import { parseStatement, type Statement } from '#formats/intoto';
 import type { Accepted, Requirements } from '#verify';
-import type { AttachedItem, FactQuestion, Facts, Judge, JudgeOptions } from '../../../src/facts/index.ts';
+import {
+  type AttachedItem,
+  type FactQuestion,
+  type Facts,
+  type Judge,
+  type JudgeOptions,
+  attachedItems as realItems,
+} from '../../../src/facts/index.ts';
 
 export * from '../../../src/facts/index.ts';
 
@@ -15,6 +22,12 @@ export function createJudge(options: JudgeOptions): Judge {
       return { kind: 'facts', facts: judgeItems(image.digest, items, set.questions) };
     },
   };
+}
+
+/** What is attached; where nothing is, something that will be accepted all the same. */
+export function attachedItems(found: Parameters<typeof realItems>[0]): AttachedItem[] {
+  const items = realItems(found);
+  return items.length > 0 ? items : [{ kind: 'bundle', name: 'nothing', bytes: new Uint8Array(0) }];
 }
 
 interface Claim {
