@@ -24,6 +24,8 @@ export interface MutationOptions {
 
 /** Sources that are loaded once more stay in memory: a worker is replaced before that fills it. */
 const LOADS_PER_WORKER = 40;
+/** How an answer begins that is none: the worker is not there any more. */
+const GONE = '(ended the process';
 const BASELINE_MS_MAX = 600_000;
 
 /** The sources as they are when the run starts: whoever works on them meanwhile disturbs nothing. */
@@ -46,7 +48,14 @@ class Runner {
     this.#folder = folder;
   }
 
+  /** A worker that is gone is asked once more: someone else may have ended it. */
   async run(question: Question, msMax: number): Promise<Answer> {
+    const answer = await this.#ask(question, msMax);
+    const isGone = answer.killedBy?.startsWith(GONE) === true;
+    return isGone && question.kind !== 'try' ? this.#ask(question, msMax) : answer;
+  }
+
+  async #ask(question: Question, msMax: number): Promise<Answer> {
     if (question.kind === 'mutant' && ++this.#loads > LOADS_PER_WORKER) this.end();
     const child = this.#worker();
     // Modules are kept by this number: it never comes twice.
@@ -63,7 +72,7 @@ class Runner {
       };
       const timer = setTimeout(() => lost('(did not end)'), msMax);
       child.once('message', (message) => finish(message as Answer));
-      child.once('exit', (code, signal) => lost(`(ended the process: ${signal ?? code})`));
+      child.once('exit', (code, signal) => lost(`${GONE}: ${signal ?? code})`));
       child.send(task);
     });
   }
@@ -116,10 +125,12 @@ export async function runMutants(
     for (const [index, mutant] of mutants.entries()) {
       const { file } = mutant;
       if (quick.isNew) await must(quick, { kind: 'prepare', testFiles, sources });
-      const order = inOrder(reach.byTest[index] ?? [], kills.get(file) ?? []);
+      if (index === 0) await must(quick, { kind: 'try', number: 0, tests: oneByOne(reach.all, []) });
+      const order = oneByOne(reach.byTest[index] ?? [], kills.get(file) ?? []);
       let answer = await quick.run({ kind: 'try', number: index + 1, tests: order }, options.mutantMsMax);
       if (answer.isPolluted === true) quick.end();
-      if (answer.isPolluted === true || reach.onlyAtLoading.has(index)) {
+      const isGone = answer.killedBy?.startsWith(GONE) === true;
+      if (isGone || answer.isPolluted === true || reach.onlyAtLoading.has(index)) {
         const source = apply(readFileSync(join(folder, file), 'utf8'), mutant);
         const tests = inOrder(reach.byFile.get(file) ?? [], kills.get(file) ?? []);
         answer = await slow.run({ kind: 'mutant', file, source, tests }, options.mutantMsMax);
@@ -158,17 +169,17 @@ interface Reach {
   readonly byTest: readonly (readonly SurveyedTest[])[];
   /** Mutants that run when modules are loaded and never again: constants of the modules. */
   readonly onlyAtLoading: ReadonlySet<number>;
+  readonly all: readonly SurveyedTest[];
   /** Tests that come by any mutant of a file. */
   readonly byFile: ReadonlyMap<string, readonly SurveyedTest[]>;
 }
 
-/** Tests that take too long are left out, and those left pass once more by themselves. */
+/** Tests that take too long are left out; those left pass once more with every mutant switched off. */
 async function survey(runner: Runner, mutants: readonly SourceMutant[], testMsMax: number): Promise<Reach> {
   const places = mutants.map(({ file, start }) => ({ file, at: start }));
   const { survey: found = [] } = await must(runner, { kind: 'survey', testFiles, places });
   const all = found.filter(({ name, ms }) => name !== '(loading)' && ms <= testMsMax);
   if (all.length < testFiles.length) throw new Error(`only ${all.length} tests ran`);
-  await must(runner, { kind: 'mutant', file: undefined, source: undefined, tests: inOrder(all, []) });
   const byTest = mutants.map((): SurveyedTest[] => []);
   for (const test of all) for (const index of test.reaches) byTest[index]?.push(test);
   const loading = found.filter(({ name }) => name === '(loading)');
@@ -182,6 +193,7 @@ async function survey(runner: Runner, mutants: readonly SourceMutant[], testMsMa
   return {
     byTest,
     onlyAtLoading: new Set([...atLoading].filter((index) => byTest[index]?.length === 0)),
+    all,
     byFile: new Map([...byFile].map(([file, list]) => [file, [...list]])),
   };
 }
@@ -196,4 +208,13 @@ function inOrder(tests: readonly SurveyedTest[], killers: readonly string[]): Fi
     ranked.sort((a, b) => b.kills - a.kills || a.ms - b.ms);
     return { file, names: ranked.map(({ name }) => name) };
   });
+}
+
+/** Where everything is loaded already: the likeliest test first, then the quickest, whatever file it is in. */
+function oneByOne(tests: readonly SurveyedTest[], killers: readonly string[]): FileTests[] {
+  const counts = new Map<string, number>();
+  for (const killer of killers) counts.set(killer, (counts.get(killer) ?? 0) + 1);
+  const kills = ({ file, name }: SurveyedTest): number => counts.get(`${file} ${name}`) ?? 0;
+  const ranked = tests.toSorted((a, b) => kills(b) - kills(a) || a.ms - b.ms);
+  return ranked.map(({ file, name }) => ({ file, names: [name] }));
 }
