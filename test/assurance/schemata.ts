@@ -34,7 +34,8 @@ export function schemata(file: string, text: string, mutants: readonly Numbered[
 
 function switched(list: readonly Numbered[], original: string): string {
   const statement = list.find(({ mutant }) => mutant.how === NOT_CALLED);
-  if (statement !== undefined) return `if(globalThis.mutant!==${statement.number}){${original}}`;
+  // In a block of its own: an else that follows belongs to the if around it.
+  if (statement !== undefined) return `{if(globalThis.mutant!==${statement.number}){${original}}}`;
   const cases = list.map(({ mutant, number }) => `globalThis.mutant===${number}?(${mutant.text}):`);
   return `(${cases.join('')}(${original}))`;
 }
