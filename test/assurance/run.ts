@@ -34,7 +34,7 @@ async function mutate(): Promise<void> {
   console.log(`mutation: ${mutants.length} checks`);
   const started = performance.now();
   const outcomes = await runMutants(mutants, folder, {
-    testMsMax: 250,
+    testMsMax: 600,
     mutantMsMax: 60_000,
     progress: (done, { mutant, killedBy }) => {
       const known = Object.hasOwn(reviewed, mutant.key) ? ' (reviewed)' : '';
