@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '#base/crypto';
 import { buildTimeStampRequest } from '#formats/tsp';
-import { at, startServer } from './lib/log-load.ts';
-import { type Post, postAll } from './lib/post-load.ts';
-import { median, report } from './lib/report.ts';
+import { startServer } from './lib/log-load.ts';
+import { againstFloor, type Post } from './lib/post-load.ts';
+import { report } from './lib/report.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 400;
@@ -37,18 +37,19 @@ const posts = Array.from({ length: REQUESTS }, (): Post => {
 });
 
 const url = `${tsa}/api/v1/timestamp`;
-for (const target of [url, floor.url]) await postAll(target, posts.slice(0, 200), CLIENTS);
-const [ours, floors, late]: [number[], number[], number[]] = [[], [], []];
-for (let round = 0; round < ROUNDS; round++) {
-  const load = await postAll(url, posts, CLIENTS);
-  ours.push(load.perSecond);
-  late.push(at(load, 0.99));
-  floors.push((await postAll(floor.url, posts, CLIENTS)).perSecond);
-}
-const ofFloor = median(ours.map((rate, i) => rate / (floors[i] as number)));
+const {
+  rate,
+  floor: floorRate,
+  p99,
+  ofFloor,
+} = await againstFloor(url, floor.url, posts, {
+  rounds: ROUNDS,
+  clients: CLIENTS,
+  warmUp: 200,
+});
 console.log(
-  `${median(ours).toFixed(0)} timestamps/s with ${CLIENTS} clients, p99 ${median(late).toFixed(0)} ms; ` +
-    `floor ${median(floors).toFixed(0)}/s`,
+  `${rate.toFixed(0)} timestamps/s with ${CLIENTS} clients, p99 ${p99.toFixed(0)} ms; ` +
+    `floor ${floorRate.toFixed(0)}/s`,
 );
 await Promise.all([stack.stop(), floor.stop()]);
 rmSync(folder, { recursive: true, force: true });

@@ -59,25 +59,37 @@ export interface Load {
 export const at = ({ latencies }: Load, share: number): number =>
   latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN;
 
-/** Sends all requests with `clients` at a time. Throws for any answer but 201. */
-export async function load(server: Server, requests: readonly Buffer[], clients: number): Promise<Load> {
+/** Each of `clients` sends the next item when its last one was answered; `send` throws for a wrong answer. */
+export async function closedLoop<T>(
+  items: readonly T[],
+  clients: number,
+  send: (item: T, agent: Agent, index: number) => Promise<void>,
+): Promise<Omit<Load, 'sample'>> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const latencies: number[] = [];
-  const sample: string[] = [];
   let next = 0;
   const start = performance.now();
   const client = async (): Promise<void> => {
-    for (let mine = next++; mine < requests.length; mine = next++) {
+    for (let mine = next++; mine < items.length; mine = next++) {
       const before = performance.now();
-      const text = await post(server.url, requests[mine] as Buffer, agent);
+      await send(items[mine] as T, agent, mine);
       latencies.push(performance.now() - before);
-      if (mine % 100 === 0) sample.push(text);
     }
   };
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - start) / 1000;
   agent.destroy();
-  return { perSecond: requests.length / seconds, latencies: latencies.sort((a, b) => a - b), sample };
+  return { perSecond: items.length / seconds, latencies: latencies.sort((a, b) => a - b) };
+}
+
+/** Sends all requests with `clients` at a time. Throws for any answer but 201. */
+export async function load(server: Server, requests: readonly Buffer[], clients: number): Promise<Load> {
+  const sample: string[] = [];
+  const timed = await closedLoop(requests, clients, async (body, agent, mine) => {
+    const text = await post(server.url, body, agent);
+    if (mine % 100 === 0) sample.push(text);
+  });
+  return { ...timed, sample };
 }
 
 function post(url: string, body: Buffer, agent: Agent): Promise<string> {

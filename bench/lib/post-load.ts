@@ -1,6 +1,7 @@
 /** A closed loop of clients that post; every answer is counted only with the status that was wanted. */
-import { Agent, request } from 'node:http';
-import type { Load } from './log-load.ts';
+import { type Agent, request } from 'node:http';
+import { at, closedLoop, type Load } from './log-load.ts';
+import { median } from './report.ts';
 
 export interface Post {
   readonly body: Buffer;
@@ -8,27 +9,41 @@ export interface Post {
 }
 
 /** Sends all with `clients` at a time. Throws for any answer with another status. */
-export async function postAll(
-  url: string,
+async function postAll(url: string, posts: readonly Post[], clients: number, status = 200): Promise<Load> {
+  const timed = await closedLoop(posts, clients, (post, agent) => send(url, post, agent, status));
+  return { ...timed, sample: [] };
+}
+
+export interface Rounds {
+  readonly rounds: number;
+  readonly clients: number;
+  /** Requests of each that nobody counts. */
+  readonly warmUp: number;
+}
+
+/** The same requests to ours and to its floor, by turns: rates and the 99th percentile of ours as medians. */
+export async function againstFloor(
+  ours: string,
+  floor: string,
   posts: readonly Post[],
-  clients: number,
-  status = 200,
-): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients });
-  const latencies: number[] = [];
-  let next = 0;
-  const start = performance.now();
-  const client = async (): Promise<void> => {
-    for (let mine = next++; mine < posts.length; mine = next++) {
-      const before = performance.now();
-      await send(url, posts[mine] as Post, agent, status);
-      latencies.push(performance.now() - before);
-    }
-  };
-  await Promise.all(Array.from({ length: clients }, client));
-  const seconds = (performance.now() - start) / 1000;
-  agent.destroy();
-  return { perSecond: posts.length / seconds, latencies: latencies.sort((a, b) => a - b), sample: [] };
+  { rounds, clients, warmUp }: Rounds,
+): Promise<{
+  readonly rate: number;
+  readonly floor: number;
+  readonly p99: number;
+  readonly ofFloor: number;
+}> {
+  for (const target of [ours, floor]) await postAll(target, posts.slice(0, warmUp), clients);
+  const [rates, floors, late]: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < rounds; round++) {
+    const load = await postAll(ours, posts, clients);
+    rates.push(load.perSecond);
+    late.push(at(load, 0.99));
+    floors.push((await postAll(floor, posts, clients)).perSecond);
+  }
+  // Round by round, before any list is sorted for its median.
+  const ofFloor = median(rates.map((rate, i) => rate / (floors[i] as number)));
+  return { rate: median(rates), floor: median(floors), p99: median(late), ofFloor };
 }
 
 function send(url: string, { body, headers }: Post, agent: Agent, status: number): Promise<void> {

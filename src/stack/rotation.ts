@@ -5,6 +5,7 @@
  */
 import type { Clock } from '#base/clock';
 import { fail } from '#base/reason';
+import { Turns } from '#base/turns';
 import type { Logger } from '#platform/telemetry';
 import {
   amend,
@@ -56,7 +57,7 @@ export class Rotation {
   readonly #deps: RotationDeps;
   #generations: Generations;
   /** One change after the other. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(deps: RotationDeps) {
     this.#deps = deps;
@@ -69,21 +70,21 @@ export class Rotation {
 
   /** Begins a rotation. Throws WB-1208 when one of this station is under way, or the times do not fit. */
   rotate(request: RotationRequest): Promise<RotationStep> {
-    return this.#inTurn(() => this.#begin(request));
+    return this.#turns.run(() => this.#begin(request));
   }
 
   /** Takes the next step of a rotation under way without waiting for its time. Throws WB-1208 when there is none. */
   hasten(station: Rotatable): Promise<RotationStep> {
-    return this.#inTurn(() => this.#hasten(station));
+    return this.#turns.run(() => this.#hasten(station));
   }
 
   /** Does what is due. Called at the start and again and again. */
   step(): Promise<void> {
-    return this.#inTurn(() => this.#step());
+    return this.#turns.run(() => this.#step());
   }
 
-  async settled(): Promise<void> {
-    await this.#tail;
+  settled(): Promise<void> {
+    return this.#turns.settled();
   }
 
   async #begin({ station, overlapMs, stolenSince }: RotationRequest): Promise<RotationStep> {
@@ -149,12 +150,6 @@ export class Rotation {
     await writeGenerations(this.#deps.dataDir, next);
     this.#generations = next;
     await this.#deps.publish(next);
-  }
-
-  #inTurn<T>(body: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(body, body);
-    this.#tail = turn.catch(() => {});
-    return turn;
   }
 }
 

@@ -6,6 +6,7 @@ import { fail } from '#base/reason';
 import { safeUrl, type Transport } from '#platform/http-client';
 import { R } from './reasons.ts';
 import type { TufMemory, TufSource } from './tuf.ts';
+import { isPlainSegment } from './tuf-target.ts';
 
 /** Reads a mirror. Only 404 and 403 mean "not there"; any other status is nobody's word about the content. */
 export function mirrorSource(mirror: string, transport: Transport): TufSource {
@@ -38,7 +39,7 @@ function folderSource(folder: string): TufSource {
 /** A segment of a path as a file name. Throws WB-605 for one that is more than a name. */
 function decodeSegment(segment: string): string {
   const name = decodeURIComponent(segment);
-  if (name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name)) return name;
+  if (isPlainSegment(name)) return name;
   throw fail(R.target, { expected: 'a plain file name', actual: JSON.stringify(name) });
 }
 

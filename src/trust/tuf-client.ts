@@ -9,14 +9,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Updater } from 'tuf-js';
-import { limits } from '#base/limits';
+import type { Updater } from 'tuf-js';
 import { unwrap } from '#base/result';
 import { type JsonReader, parseJson, reader } from '#formats/json';
-import { MIRROR, SourceFetcher } from './tuf-fetcher.ts';
+import { forgetful, refreshed, SourceFetcher } from './tuf-fetcher.ts';
 import { type TufMemory, type TufRepository, type TufRole, type TufSource, tufRoles } from './tuf-types.ts';
-
-const forgetful: TufMemory = { recall: async () => undefined, keep: async () => {} };
 
 /** Loads and verifies a repository from `root`. Throws WB-601, WB-602, WB-603 or what the source throws. */
 export async function openRepository(
@@ -32,16 +29,7 @@ export async function openRepository(
       const kept = await memory.recall(name);
       if (kept !== undefined) await writeFile(join(folder, name), kept);
     }
-    const updater = await reader.guard(async () => {
-      const made = new Updater({
-        metadataDir: folder,
-        metadataBaseUrl: MIRROR,
-        fetcher: reader,
-        config: { maxRootRotations: limits.tufRootRotations },
-      });
-      await made.refresh();
-      return made;
-    });
+    const updater = await refreshed(folder, reader);
     return await repositoryOf(folder, updater, reader, memory);
   } finally {
     await rm(folder, { recursive: true, force: true });

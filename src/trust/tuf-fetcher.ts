@@ -1,5 +1,5 @@
 /** What tuf-js reads with: bytes of a `TufSource` under limits and as strict JSON, and one verified target. */
-import type { TargetFile } from 'tuf-js';
+import { type TargetFile, Updater } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 import { limits } from '#base/limits';
@@ -12,6 +12,28 @@ import type { TufMemory, TufSource } from './tuf-types.ts';
 
 /** Never asked over a network: what tuf-js puts before a path, taken off again before a source reads it. */
 export const MIRROR = 'https://mirror.invalid/';
+
+/** Remembers nothing. */
+export const forgetful: TufMemory = { recall: async () => undefined, keep: async () => {} };
+
+/** tuf-js over the metadata in `folder`. Throws its own errors for a root that does not verify by itself. */
+export function updaterOf(folder: string, fetcher: SourceFetcher): Updater {
+  return new Updater({
+    metadataDir: folder,
+    metadataBaseUrl: MIRROR,
+    fetcher,
+    config: { maxRootRotations: limits.tufRootRotations },
+  });
+}
+
+/** tuf-js over the metadata in `folder`, brought up to date. Throws WB-601, WB-602 or the source's own. */
+export function refreshed(folder: string, fetcher: SourceFetcher): Promise<Updater> {
+  return fetcher.guard(async () => {
+    const updater = updaterOf(folder, fetcher);
+    await updater.refresh();
+    return updater;
+  });
+}
 
 /** tuf-js's way to the bytes. Remembers the first failure of the source, which tuf-js would bury in text. */
 export class SourceFetcher {

@@ -7,12 +7,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Updater } from 'tuf-js';
-import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
-import { MIRROR, SourceFetcher } from './tuf-fetcher.ts';
+import { forgetful, refreshed, SourceFetcher, updaterOf } from './tuf-fetcher.ts';
 import type { TufMemory, TufSource } from './tuf-types.ts';
 
 export interface TufFolderOptions {
@@ -27,8 +25,6 @@ export interface TufFolder {
   /** The verified bytes of a target, through delegations too. Throws WB-605 when no role lists it. */
   target(name: string): Promise<Uint8Array>;
 }
-
-const forgetful: TufMemory = { recall: async () => undefined, keep: async () => {} };
 
 /** Makes `root` the folder's trusted root. Throws WB-601 when it does not verify by itself. */
 export async function initTufFolder(folder: string, root: Uint8Array): Promise<void> {
@@ -57,11 +53,7 @@ export async function withTufFolder<T>(
       await writeFile(join(scratch, name), await readFile(join(folder, name)));
     }
     try {
-      const updater = await fetcher.guard(async () => {
-        const made = updaterOf(scratch, fetcher);
-        await made.refresh();
-        return made;
-      });
+      const updater = await refreshed(scratch, fetcher);
       return await body({
         target: async (name) => {
           const info = await fetcher.guard(() => updater.getTargetInfo(name));
@@ -75,15 +67,6 @@ export async function withTufFolder<T>(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-function updaterOf(folder: string, fetcher: SourceFetcher): Updater {
-  return new Updater({
-    metadataDir: folder,
-    metadataBaseUrl: MIRROR,
-    fetcher,
-    config: { maxRootRotations: limits.tufRootRotations },
-  });
 }
 
 async function metadataNames(folder: string): Promise<string[]> {

@@ -4,10 +4,14 @@ import type { TargetFile } from 'tuf-js';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
 
+/** Whether a name stays in the folder it is put in. */
+export const isPlainSegment = (name: string): boolean =>
+  name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
+
 /** `a/b.json` as `targets/a/<hash>.b.json`. Throws WB-605 for a name that could leave its folder. */
 export function targetPath(name: string, hash: string): string {
   const segments = name.split('/');
-  if (segments.some((one) => one === '' || one === '.' || one === '..' || /[\\\0]/.test(one))) {
+  if (!segments.every(isPlainSegment)) {
     throw fail(R.target, { expected: 'a target name of plain segments', actual: JSON.stringify(name) });
   }
   const last = segments.pop() as string;

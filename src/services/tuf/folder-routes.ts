@@ -1,20 +1,15 @@
 /** Serves a folder that holds a TUF repository, as `trust mirror` writes it. */
 import { join } from 'node:path';
-import { fail } from '#base/reason';
 import { readFileIfThere } from '#platform/files';
 import type { HttpApp } from '#platform/http-server';
-import { R } from './reasons.ts';
+import { sendFile } from './routes.ts';
 
 export function registerTufFolder(app: HttpApp, folder: string): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get<{ Params: { '*': string } }>('/*', async (request, reply) => {
     const path = request.params['*'];
     const bytes = isPlain(path) ? await readFileIfThere(join(folder, path)) : undefined;
-    if (bytes === undefined) throw fail(R.notFound, { expected: 'a published file', actual: path });
-    const isFixed = path !== 'timestamp.json';
-    reply.header('cache-control', isFixed ? 'public, max-age=31536000, immutable' : 'no-cache');
-    const isJson = path.endsWith('.json');
-    return reply.type(isJson ? 'application/json' : 'application/octet-stream').send(Buffer.from(bytes));
+    return sendFile(reply, path, bytes);
   });
 }
 

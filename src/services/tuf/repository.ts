@@ -4,6 +4,7 @@ import { Metadata, type MetadataKind, type Root } from '@tufjs/models';
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail, WaybillError } from '#base/reason';
+import { Turns } from '#base/turns';
 import { openRepository } from '#trust';
 import {
   lifetimesDefault,
@@ -80,7 +81,7 @@ class Repository implements Tuf {
   readonly #store: TufStore;
   readonly #lifetimes: TufLifetimes;
   /** Publications one after the other. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(config: TufConfig, ring: KeyRing, store: TufStore) {
     this.#config = config;
@@ -105,23 +106,23 @@ class Repository implements Tuf {
   }
 
   publish(targets: readonly TufTarget[]): Promise<boolean> {
-    return this.#inTurn(() => this.#publish(targets));
+    return this.#turns.run(() => this.#publish(targets));
   }
 
   renew(): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#renew());
+    return this.#turns.run(() => this.#renew());
   }
 
   rotate(kind: 'online' | 'root'): Promise<number> {
-    return this.#inTurn(() => this.#rotate(kind));
+    return this.#turns.run(() => this.#rotate(kind));
   }
 
   accept(root: Uint8Array): Promise<number> {
-    return this.#inTurn(() => this.#accept(root));
+    return this.#turns.run(() => this.#accept(root));
   }
 
-  async close(): Promise<void> {
-    await this.#tail;
+  close(): Promise<void> {
+    return this.#turns.settled();
   }
 
   async status(): Promise<TufStatus | undefined> {
@@ -328,12 +329,6 @@ class Repository implements Tuf {
       const { expected, actual } = error.reason;
       throw fail(R.selfCheck, { expected, actual }, error);
     }
-  }
-
-  #inTurn<T>(body: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(body, body);
-    this.#tail = turn.catch(() => {});
-    return turn;
   }
 }
 
