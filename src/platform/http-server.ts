@@ -5,6 +5,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
+import { secure, type TlsPair } from './server-tls.ts';
 import type { Logger } from './telemetry.ts';
 
 export type {
@@ -18,24 +19,66 @@ export interface HttpServerOptions {
   /** Largest parsed body in bytes. Routes that stream count for themselves. */
   readonly bodyBytesMax: number;
   /** PEM key and certificate chain: HTTPS when given. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: TlsPair;
+  /** Where one client must not take longer than the defaults. */
+  readonly times?: Partial<HttpTimes>;
   /** Turns a refusal into the body this API's clients expect; default `{code, message}`. */
   readonly errorBody?: (why: Reason, status: number) => unknown;
 }
 
+/** How long a client may take, in milliseconds. */
+export interface HttpTimes {
+  /** From the first byte of a request to the last of its headers. */
+  readonly headers: number;
+  /** To the last byte of its body. */
+  readonly request: number;
+  /** A connection on which nothing moves. */
+  readonly silence: number;
+  /** A connection between two requests. */
+  readonly keepAlive: number;
+  /** How often the first two are looked at. */
+  readonly look: number;
+}
+
+const timesDefault: HttpTimes = {
+  headers: 10_000,
+  request: 30_000,
+  silence: 60_000,
+  keepAlive: 65_000,
+  look: 1_000,
+};
+const HEADER_BYTES_MAX = 16 * 1024;
+/** Of one server; what comes beyond is closed at once. */
+const CONNECTIONS_MAX = 4096;
+
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const times = { ...timesDefault, ...options.times };
   const base = {
     bodyLimit: options.bodyBytesMax,
-    requestTimeout: 60_000,
-    connectionTimeout: 60_000,
-    keepAliveTimeout: 10_000,
+    requestTimeout: times.request,
+    connectionTimeout: times.silence,
+    keepAliveTimeout: times.keepAlive,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
   } as const;
+  // One strict reading of a request: a second one by a proxy in front would be another request.
+  const http = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    connectionsCheckingInterval: times.look,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  } as const;
+  const { tls } = options;
   const app = (
-    options.tls === undefined ? fastify(base) : fastify({ ...base, https: { ...options.tls } })
+    tls === undefined ? fastify({ ...base, http }) : fastify({ ...base, https: { ...http, ...secure(tls) } })
   ) as FastifyInstance;
+  app.server.headersTimeout = times.headers;
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
   // Only the bodies a route asks for are parsed; everything else arrives as bytes.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -125,6 +168,14 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
   }
   const address = app.server.address();
   const actual = typeof address === 'object' && address !== null ? address.port : port;
-  const scheme = 'setSecureContext' in app.server ? 'https' : 'http';
+  const scheme = isSecure(app) ? 'https' : 'http';
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+}
+
+const isSecure = (app: FastifyInstance): boolean => 'setSecureContext' in app.server;
+
+/** New connections get the new certificate; open ones live on. */
+export function useCertificate(app: FastifyInstance, pair: TlsPair): void {
+  if (!isSecure(app)) throw new Error('a certificate for a server without TLS');
+  (app.server as unknown as { setSecureContext(options: object): void }).setSecureContext(secure(pair));
 }

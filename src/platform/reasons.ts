@@ -136,4 +136,12 @@ export const R = defineReasons({
     hint: 'run the version that wrote it, or a newer one; nothing was changed',
     exit: 3,
   },
+  tls: {
+    code: 'WB-216',
+    check: 'server.certificate',
+    side: 'usage',
+    class: 'io',
+    summary: 'The certificate of a server and its key cannot be used together.',
+    hint: 'give a PEM chain, leaf first, and the key of the leaf; a running server keeps the pair it has',
+  },
 });

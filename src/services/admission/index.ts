@@ -19,7 +19,7 @@ import { loadPolicies as readPolicies } from '#flows/load-policies';
 import { parseTrustedRoot } from '#formats/trusted-root';
 import type { Registry } from '#oci';
 import { readFileLimited } from '#platform/files';
-import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
+import { createHttpServer, type HttpApp, listen, useCertificate } from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import type { PolicySet } from '#policy';
 import { trustMaterial } from '#verify';
@@ -89,7 +89,7 @@ export async function createAdmission(
     loaded.trust = await kept('trusted root', loaded.trust, () => loadTrust(config), log);
     await exceptions?.refresh(loaded.trust.material);
     const isNew = await kept('certificate', false, () => certificates.refresh(), log);
-    if (isNew) useCertificate(app, certificates);
+    if (isNew) useCertificate(app, pairOf(certificates));
   };
   const timer = setInterval(() => void reload(), config.reloadMs ?? RELOAD_MS_DEFAULT);
   timer.unref();
@@ -137,13 +137,14 @@ function evidenceOf(
 }
 
 function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
+  const tls = pairOf(certificates);
+  const times = { keepAlive: IDLE_MS_MAX, silence: IDLE_MS_MAX };
+  return createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls, times });
+}
+
+function pairOf(certificates: CertificateSource): { readonly key: string; readonly cert: string } {
   const { certPem, keyPem } = certificates.current();
-  const tls = { key: keyPem, cert: certPem };
-  const app = createHttpServer({ log, bodyBytesMax: limits.admissionReviewBytes, tls });
-  useCertificate(app, certificates);
-  app.server.keepAliveTimeout = IDLE_MS_MAX;
-  app.server.timeout = IDLE_MS_MAX;
-  return app;
+  return { key: keyPem, cert: certPem };
 }
 
 /**
@@ -151,23 +152,3 @@ function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
  * connection that is closing is a failed call, and its Pod is refused.
  */
 const IDLE_MS_MAX = 120_000;
-
-/** TLS 1.2 with forward secrecy and authenticated encryption, or TLS 1.3. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
-
-/** New connections get the new certificate; open ones live on. */
-function useCertificate(app: HttpApp, certificates: CertificateSource): void {
-  const { certPem, keyPem } = certificates.current();
-  const server = app.server as unknown as { setSecureContext(options: object): void };
-  server.setSecureContext({ key: keyPem, cert: certPem, minVersion: 'TLSv1.2', ciphers: CIPHERS });
-}
