@@ -79,6 +79,14 @@ export const peers: readonly Peer[] = [
     seconds: 104,
   },
   {
+    // Writes Grype's database from OSV files, for the comparison of verdicts.
+    name: 'grypedb',
+    binary: 'grypedb',
+    version: '0.110.0',
+    moduleFolder: 'test/peers/grypedb',
+    seconds: 80,
+  },
+  {
     name: 'versitygw',
     binary: 'versitygw',
     version: '1.8.0',
@@ -122,6 +130,14 @@ export const peers: readonly Peer[] = [
     goPackage: 'github.com/aquasecurity/trivy/cmd/trivy',
     environment: { GOEXPERIMENT: 'jsonv2' },
     seconds: 525,
+  },
+  {
+    // Writes Trivy's database from OSV files, for the comparison of verdicts.
+    name: 'trivydb',
+    binary: 'trivydb',
+    version: '0.69.0',
+    moduleFolder: 'test/peers/trivydb',
+    seconds: 10,
   },
   {
     name: 'slsa-verifier',
