@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after } from 'node:test';
 import { type RunResult, run } from '#platform/process';
+import { compiledCode } from '../compiled.ts';
 
 const launcher = resolve('bin/waybill');
 
@@ -13,7 +14,7 @@ export const folder = await mkdtemp(join(tmpdir(), 'waybill-test-bad-'));
 after(() => rm(folder, { recursive: true, force: true }));
 
 /** Nothing of the developer's machine: no stack, no trust, no token, no docker login. */
-export const plainEnv = { PATH: process.env['PATH'] ?? '', HOME: folder };
+export const plainEnv = { PATH: process.env['PATH'] ?? '', HOME: folder, ...compiledCode };
 
 export interface Call {
   readonly env?: Readonly<Record<string, string>>;
