@@ -15,11 +15,11 @@ export interface Outcome {
 }
 
 export interface MutationOptions {
-  /** Tests that take longer are not asked. */
+  /** Tests that take longer, by the processor's time, are not asked. */
   readonly testMsMax: number;
   /** A mutant that takes longer counts as noticed: it does not end. */
   readonly mutantMsMax: number;
-  readonly progress: (done: number, outcome: Outcome) => void;
+  readonly progress: (outcome: Outcome) => void;
 }
 
 /** Sources that are loaded once more stay in memory: a worker is replaced before that fills it. */
@@ -139,7 +139,7 @@ export async function runMutants(
       if (killedBy !== undefined) kills.set(file, [...(kills.get(file) ?? []), killedBy]);
       const outcome = { mutant, killedBy };
       outcomes.push(outcome);
-      options.progress(index + 1, outcome);
+      options.progress(outcome);
     }
   } finally {
     quick.end();
