@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { generateKey, publicKeyPem } from '#base/crypto';
 import { type RunResult, run } from '#platform/process';
+import { compiledCode } from '../compiled.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-audit-'));
@@ -28,7 +29,10 @@ async function up(): Promise<Up> {
   const child = spawn(
     resolve('bin/waybill'),
     ['stack', 'up', '--data', dataDir, '--port-base', '0', '--json'],
-    { env: { PATH: process.env['PATH'] ?? '', HOME: base }, stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      env: { PATH: process.env['PATH'] ?? '', HOME: base, ...compiledCode },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   );
   children.add(child);
   child.on('exit', () => children.delete(child));
@@ -43,7 +47,13 @@ async function up(): Promise<Up> {
 function waybill(...args: string[]): Promise<RunResult> {
   const all = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args];
   return run(process.execPath, all, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: base, DOCKER_CONFIG: base, WAYBILL_STACK: dataDir },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: base,
+      ...compiledCode,
+      DOCKER_CONFIG: base,
+      WAYBILL_STACK: dataDir,
+    },
   });
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type RunResult, run } from '#platform/process';
 import { EXCEPTION_USE_V1, EXCEPTION_V1 } from '#policy';
+import { compiledCode } from '../compiled.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { podReview } from '../services/admission-fixture.ts';
 import { startStack } from '../stack/helper.ts';
@@ -20,7 +21,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-const env = { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir };
+const env = { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir, ...compiledCode };
 const main = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts'];
 const waybill = (...args: string[]): Promise<RunResult> =>
   run(process.execPath, [...main, ...args, '--json'], { env });

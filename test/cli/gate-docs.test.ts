@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { type RunResult, run } from '#platform/process';
+import { compiledCode } from '../compiled.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { startStack } from '../stack/helper.ts';
 
@@ -30,6 +31,7 @@ function runLines(lines: string): Promise<RunResult> {
     WAYBILL_STACK: stack.dataDir,
     WAYBILL_REGISTRY: stack.registryHost,
     WAYBILL_OIDC_ISSUER: stack.origins.oidc,
+    ...compiledCode,
   };
   return run('bash', ['-e', '-u', '-c', lines], { cwd: folder, env });
 }

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
+import { compiledCode } from '../compiled.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-stack-'));
 const children = new Set<ChildProcess>();
@@ -23,7 +24,7 @@ interface Running {
 
 const command = (args: readonly string[]): ChildProcess => {
   const child = spawn(resolve('bin/waybill'), args, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: base },
+    env: { PATH: process.env['PATH'] ?? '', HOME: base, ...compiledCode },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ReasonClass } from '#base/reason';
 import { run } from '#platform/process';
+import { compiledCode } from '../compiled.ts';
 import { bases, type Case } from './case.ts';
 import { prepareImage } from './cli-door.ts';
 import { exhibit } from './draft.ts';
@@ -42,7 +43,7 @@ async function faultOf(item: Case, folder: string): Promise<string | undefined> 
       folder,
     );
     if ('missing' in words) return 'not asked';
-    const env = { PATH: process.env['PATH'] ?? '', HOME: folder };
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...compiledCode };
     const result = await run(resolve('bin/waybill'), [...words.words, '--json'], { env, timeoutMs: 60_000 });
     const printed = JSON.parse(result.stdout) as Printed;
     const expected = item.image ?? item;

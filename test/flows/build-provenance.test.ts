@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { composeStack, type Stack } from '#stack';
+import { compiledCode } from '../compiled.ts';
 import { git } from '../services/builder-fixture.ts';
 
 const builderUri = 'https://builder.test';
@@ -44,7 +45,7 @@ function waybill(...args: string[]): Promise<Outcome> {
     process.execPath,
     ['--disable-warning=ExperimentalWarning', resolve('src/cli/main.ts'), ...args, '--json', '--quiet'],
     {
-      env: { PATH: process.env['PATH'], WAYBILL_STACK: stack.dataDir },
+      env: { PATH: process.env['PATH'], WAYBILL_STACK: stack.dataDir, ...compiledCode },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );

@@ -20,6 +20,7 @@ import { systemClock } from '#platform/system';
 import { type PolicySet, parsePolicies } from '#policy';
 import { checkVsa, type TrustedBuilder, WAYBILL_BUILD_TYPE } from '#provenance';
 import { identity, requireKeyless, trustMaterial } from '#verify';
+import { compiledCode } from '../compiled.ts';
 import { faultyRegistry } from '../double/registry-faults.ts';
 import { putImage, quickRegistry, reasonOf } from '../oci/helpers.ts';
 import { ada, personSigner, signerOf, startStack, trustedRootOf } from '../stack/helper.ts';
@@ -331,7 +332,7 @@ test('provenance by the builder of the policy earns the level its trust row gran
 function waybill(...args: string[]) {
   const all = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args, '--json'];
   return run(process.execPath, all, {
-    env: { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir },
+    env: { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir, ...compiledCode },
   });
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compiledCode } from '../compiled.ts';
 import type { Answer } from './admission-fixture.ts';
 
 export interface WebhookProcess {
@@ -30,7 +31,12 @@ export async function startWebhookProcess(
 ): Promise<WebhookProcess> {
   const words = ['serve', 'admission', '--listen', '127.0.0.1:0', '--log-level', 'error', ...args, '--json'];
   const child = spawn(resolve('bin/waybill'), words, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      ...compiledCode,
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = (): void => void child.kill('SIGKILL');

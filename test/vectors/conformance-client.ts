@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { digestOf } from '#base/digest';
 import { type RunResult, run } from '#platform/process';
+import { compiledCode } from '../compiled.ts';
 import type { Case } from './sigstore-cases.ts';
 
 const client = resolve('bin/waybill-conformance');
 
 /** Runs the client with nothing of the developer's machine around it. */
 export function conformanceClient(args: readonly string[], home: string): Promise<RunResult> {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home };
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, ...compiledCode };
   return run(client, args, { env, timeoutMs: 60_000 });
 }
 
