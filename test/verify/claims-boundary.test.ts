@@ -32,7 +32,12 @@ function keyless(options: SignOptions, demands: Keyless): Verdict {
 function keyed(options: SignOptions, demands: Keyed, now = EPOCH): Verdict {
   const key = generateKey('p256');
   const { bytes, artifact } = stack.sign({ key, ...options });
-  return outcomeOf({ bundle: bytes, artifact, requirements: unwrap(requireKey(key.publicKey, demands)), now });
+  return outcomeOf({
+    bundle: bytes,
+    artifact,
+    requirements: unwrap(requireKey(key.publicKey, demands)),
+    now,
+  });
 }
 
 test('a plain signature is of no predicate type, not even of an image signature (WB-344)', () => {
