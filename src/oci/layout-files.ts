@@ -7,6 +7,9 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
 
+/** Layers are hundreds of megabytes, and every piece wakes a thread. */
+const PIECE_BYTES = 512 * 1024;
+
 export interface LayoutFile {
   readonly path: string;
   /** Bytes. */
@@ -52,7 +55,9 @@ export function directoryFiles(directory: string): LayoutFiles {
     size: sizeOf,
     async *stream(path) {
       if ((await sizeOf(path)) === undefined) throw missing(directory, path);
-      yield* createReadStream(join(directory, path)) as AsyncIterable<Uint8Array>;
+      yield* createReadStream(join(directory, path), {
+        highWaterMark: PIECE_BYTES,
+      }) as AsyncIterable<Uint8Array>;
     },
     async list(folder) {
       const entries = await readdir(join(directory, folder), { withFileTypes: true }).catch(() => []);
@@ -75,7 +80,8 @@ export async function tarFiles(file: string): Promise<LayoutFiles> {
       const entry = entries.get(path);
       if (entry === undefined) throw missing(file, path);
       if (entry.size === 0) return;
-      const range = { start: entry.offset, end: entry.offset + entry.size - 1 };
+      const end = entry.offset + entry.size - 1;
+      const range = { start: entry.offset, end, highWaterMark: PIECE_BYTES };
       yield* createReadStream(file, range) as AsyncIterable<Uint8Array>;
     },
     list: (folder) =>

@@ -65,7 +65,8 @@ function serve(port: MessagePort): void {
 async function read({ layer, names, again }: Job, inbox: Inbox, took: () => void): Promise<Uint8Array> {
   const chosen = [distroReader, ...cataloguers.filter((one) => names.includes(one.name))];
   const input = { ...layer, open: () => inbox.read(took) };
-  return packReading(await recordLayer(input, chosen, matcherOf(chosen), again));
+  const matcher = matcherOf(chosen);
+  return packReading(await recordLayer(input, { cataloguers: chosen, matcher, again, inflating: 'here' }));
 }
 
 if (parentPort !== null) serve(parentPort);

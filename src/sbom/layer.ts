@@ -12,6 +12,7 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import type { Descriptor } from '#formats/oci';
 import { cutFrames } from '#formats/zstd-frames';
+import { createInflater, type Inflater } from './inflate.ts';
 import { R } from './reasons.ts';
 import { type OnEntry, TarWalker } from './tar.ts';
 
@@ -66,8 +67,18 @@ export function statedCompression({
   });
 }
 
+/**
+ * `streamed`: threads of the pool inflate, this one stays free for others. `here`: this thread does, which takes
+ * less of the machine as a whole.
+ */
+export type Inflating = 'streamed' | 'here';
+
 /** Walks a layer. Throws WB-840…845 naming the layer; nothing may be believed of a layer that threw. */
-export async function readLayer(layer: LayerInput, onEntry: OnEntry): Promise<LayerFacts> {
+export async function readLayer(
+  layer: LayerInput,
+  onEntry: OnEntry,
+  inflating: Inflating = 'streamed',
+): Promise<LayerFacts> {
   statedCompression(layer);
   const label = `layer ${layer.index + 1} (${layer.descriptor.digest})`;
   const walker = new TarWalker(onEntry);
@@ -75,7 +86,7 @@ export async function readLayer(layer: LayerInput, onEntry: OnEntry): Promise<La
   const diffId = layer.skipDiffId === true ? undefined : layer.diffId;
   const inside = new Inside(diffId, label, () => outside.bytes, walker);
   try {
-    const compression = await drive(layer.open(), outside, inside);
+    const compression = await drive(layer.open(), outside, inside, inflating);
     inside.finish();
     return { entries: walker.entries, bytes: inside.bytes, compression };
   } catch (error) {
@@ -87,6 +98,7 @@ async function drive(
   source: AsyncIterable<Uint8Array>,
   outside: Outside,
   inside: Inside,
+  inflating: Inflating,
 ): Promise<Compression> {
   const iterator = source[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
@@ -113,17 +125,36 @@ async function drive(
     }
     outside.finish();
   };
-  const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const chunk of chunks) inside.take(chunk);
-  };
-  if (compression === 'none') await sink(rest());
-  else if (compression === 'gzip') {
-    await pipeline(Readable.from(rest()), createGunzip({ chunkSize: CHUNK_BYTES }), sink);
-  } else {
-    const frames = Readable.from(cutFrames(rest()));
-    await pipeline(frames, createZstdDecompress({ chunkSize: CHUNK_BYTES }), sink);
+  const take = (chunk: Uint8Array): void => inside.take(chunk);
+  if (compression === 'none') await each(rest(), take);
+  else {
+    const inflater = inflating === 'here' ? createInflater(compression) : undefined;
+    const pieces = compression === 'zstd' ? cutFrames(rest()) : rest();
+    if (inflater === undefined) await stream(compression, pieces, take);
+    else await inflateHere(inflater, pieces, take);
   }
   return compression;
+}
+
+type Take = (chunk: Uint8Array) => void;
+
+async function each(chunks: AsyncIterable<Uint8Array>, take: Take): Promise<void> {
+  for await (const chunk of chunks) take(chunk);
+}
+
+async function stream(kind: 'gzip' | 'zstd', pieces: AsyncIterable<Uint8Array>, take: Take): Promise<void> {
+  const open = kind === 'gzip' ? createGunzip : createZstdDecompress;
+  const sink = (chunks: AsyncIterable<Uint8Array>): Promise<void> => each(chunks, take);
+  await pipeline(Readable.from(pieces), open({ chunkSize: CHUNK_BYTES }), sink);
+}
+
+async function inflateHere(inflater: Inflater, pieces: AsyncIterable<Uint8Array>, take: Take): Promise<void> {
+  try {
+    await each(pieces, (piece) => inflater.push(piece, take));
+    inflater.finish(take);
+  } finally {
+    inflater.close();
+  }
 }
 
 function sniff(head: Uint8Array): Compression {

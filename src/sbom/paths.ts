@@ -12,9 +12,21 @@ export function cleanPath(name: string): string {
   return out.join('/');
 }
 
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** No part is empty, `.` or `..`. Asked of every entry more than once, so without patterns. */
 function isClean(name: string): boolean {
-  if (name === '' || name.startsWith('/') || name.endsWith('/')) return false;
-  return !name.includes('//') && !/(?:^|\/)\.\.?(?:\/|$)/.test(name);
+  let start = 0;
+  for (let at = 0; at <= name.length; at++) {
+    if (at < name.length && name.charCodeAt(at) !== SLASH) continue;
+    const length = at - start;
+    if (length === 0) return false;
+    const isDots = length <= 2 && name.charCodeAt(start) === DOT && name.charCodeAt(at - 1) === DOT;
+    if (isDots) return false;
+    start = at + 1;
+  }
+  return true;
 }
 
 export function parentOf(path: string): string {

@@ -1,7 +1,7 @@
 /** Reads the layers of an image, several at a time where there are threads for it, into records. */
 import type { Digest } from '#base/brand';
 import { type Again, Capture } from './capture.ts';
-import { type LayerFacts, type LayerInput, readLayer } from './layer.ts';
+import { type Inflating, type LayerFacts, type LayerInput, readLayer } from './layer.ts';
 import { PathMatcher } from './match.ts';
 import { type LayerRecord, RecordWriter } from './record.ts';
 import type { Cataloguer } from './types.ts';
@@ -30,16 +30,21 @@ export function matcherOf(cataloguers: readonly Cataloguer[]): PathMatcher<Catal
   return new PathMatcher(cataloguers.map((one) => [one, one.files] as const));
 }
 
+export interface Recording {
+  readonly cataloguers: readonly Cataloguer[];
+  readonly matcher: PathMatcher<Cataloguer>;
+  readonly again?: Again | undefined;
+  readonly inflating?: Inflating;
+}
+
 /** Reads one layer on this thread. */
 export async function recordLayer(
   layer: LayerInput,
-  cataloguers: readonly Cataloguer[],
-  matcher: PathMatcher<Cataloguer>,
-  again?: Again,
+  { cataloguers, matcher, again, inflating }: Recording,
 ): Promise<LayerReading> {
   const writer = new RecordWriter();
   const capture = new Capture({ cataloguers, matcher, ...(again === undefined ? {} : { again }) }, writer);
-  const facts = await readLayer(layer, capture.onEntry);
+  const facts = await readLayer(layer, capture.onEntry, inflating);
   return { facts, record: writer.finish() };
 }
 
@@ -50,36 +55,68 @@ export function localReader(
 ): LayerReader {
   return {
     width: 1,
-    read: (layer, again) => recordLayer(layer, cataloguers, matcher, again),
+    read: (layer, again) => recordLayer(layer, { cataloguers, matcher, again }),
     close: () => Promise.resolve(),
   };
 }
 
+/** Readings that wait for one below them may hold so much; then no other layer is begun. */
+const WAITING_BYTES = 64 * 1024 * 1024;
+const WAITING_FOR_EACH = 8;
+
 /**
- * Starts reading at most `reader.width` layers ahead and hands the readings out in order. After a failure the
- * others are waited for, so that nothing runs on behind the caller's back.
+ * Hands readings out in order. A reader of several layers at a time reads on while the lowest is still under way;
+ * one of a single layer does not. After a failure the others are waited for, so that nothing runs on behind the
+ * caller's back.
  */
 export async function* readLayers(
   layers: readonly LayerInput[],
   reader: LayerReader,
   cache?: LayerCache,
 ): AsyncGenerator<LayerReading> {
+  const most = reader.width === 1 ? 1 : reader.width * WAITING_FOR_EACH;
   const pending: Promise<LayerReading>[] = [];
   let next = 0;
-  const fill = (): void => {
-    while (next < layers.length && pending.length < reader.width) {
+  let running = 0;
+  let waitingBytes = 0;
+  let isOver = false;
+  const begin = (): void => {
+    const isFree = (): boolean =>
+      running < reader.width &&
+      pending.length < most &&
+      (waitingBytes < WAITING_BYTES || pending.length === 0);
+    while (!isOver && next < layers.length && isFree()) {
+      running++;
       const reading = cached(layers[next++] as LayerInput, reader, cache);
-      // Seen when its turn comes; until then it is not unhandled.
-      reading.catch(() => undefined);
       pending.push(reading);
+      // A failure is seen when its turn comes; until then it is not unhandled.
+      reading.then(
+        (one) => {
+          running--;
+          waitingBytes += heldBytes(one);
+          begin();
+        },
+        () => {
+          isOver = true;
+        },
+      );
     }
   };
   try {
-    for (fill(); pending.length > 0; fill()) yield await (pending.shift() as Promise<LayerReading>);
+    for (begin(); pending.length > 0; begin()) {
+      const one = await (pending[0] as Promise<LayerReading>);
+      pending.shift();
+      waitingBytes -= heldBytes(one);
+      yield one;
+    }
   } finally {
+    isOver = true;
     await Promise.allSettled(pending);
   }
 }
+
+const heldBytes = ({ record }: LayerReading): number =>
+  record.kept.reduce((sum, { bytes }) => sum + bytes.length, record.events.length);
 
 async function cached(
   layer: LayerInput,

@@ -101,10 +101,9 @@ function sharedLength(a: string, b: string): number {
   return last >= 0xd800 && last <= 0xdbff ? length - 1 : length;
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 /** The entries of a record, in their order. */
 export function* eventsOf(events: Uint8Array): Generator<LayerEvent> {
+  const view = Buffer.from(events.buffer, events.byteOffset, events.byteLength);
   let at = 0;
   let last = '';
   const number = (): number => {
@@ -118,7 +117,7 @@ export function* eventsOf(events: Uint8Array): Generator<LayerEvent> {
   const text = (): string => {
     const length = number();
     at += length;
-    return length === 0 ? '' : decoder.decode(events.subarray(at - length, at));
+    return length === 0 ? '' : view.toString('utf8', at - length, at);
   };
   while (at < events.length) {
     const kind = kinds[events[at++] as number] as EntryKind;

@@ -9,12 +9,18 @@ export interface Needle {
   readonly keep: number;
 }
 
+/** Node looks for as many bytes three times as fast as for one more. */
+const KEY_BYTES = 7;
+
 /**
  * Looks for the first occurrence that `isHit` accepts and keeps the bytes from there on. `isHit` gets the bytes
  * from the needle on and its offset in the file.
  */
 export class NeedleScan {
   readonly #needle: Needle;
+  /** A part of the needle that is looked for; from its first printable character on, since programs are not text. */
+  readonly #key: Uint8Array;
+  readonly #keyAt: number;
   readonly #isHit: (bytes: Uint8Array, at: number) => boolean;
   #tail: Uint8Array = new Uint8Array();
   #tailAt = 0;
@@ -23,6 +29,11 @@ export class NeedleScan {
 
   constructor(needle: Needle, isHit: (bytes: Uint8Array, at: number) => boolean) {
     this.#needle = needle;
+    this.#keyAt = Math.max(
+      0,
+      needle.bytes.findIndex((byte) => byte > 0x20 && byte < 0x7f),
+    );
+    this.#key = needle.bytes.subarray(this.#keyAt, this.#keyAt + KEY_BYTES);
     this.#isHit = isHit;
   }
 
@@ -48,7 +59,7 @@ export class NeedleScan {
     if (tail.length === 0) return false;
     const border = concat(tail, chunk.subarray(0, bytes.length - 1 + after));
     const view = viewOf(border);
-    for (let hit = view.indexOf(bytes); hit >= 0 && hit < tail.length; hit = view.indexOf(bytes, hit + 1)) {
+    for (let hit = this.#next(view, 0); hit >= 0 && hit < tail.length; hit = this.#next(view, hit + 1)) {
       if (!this.#isHit(border.subarray(hit, hit + after), this.#tailAt + hit)) continue;
       this.#kept = [];
       this.#keep(tail.subarray(hit));
@@ -66,7 +77,7 @@ export class NeedleScan {
     const data = this.#tail.length === 0 ? chunk : concat(this.#tail, chunk);
     const view = viewOf(data);
     let keepFrom = Math.max(0, data.length - (bytes.length - 1));
-    for (let hit = view.indexOf(bytes); hit >= 0; hit = view.indexOf(bytes, hit + 1)) {
+    for (let hit = this.#next(view, 0); hit >= 0; hit = this.#next(view, hit + 1)) {
       if (!isLast && hit + after > data.length) {
         keepFrom = Math.min(keepFrom, hit);
         break;
@@ -79,6 +90,21 @@ export class NeedleScan {
     }
     this.#tail = Uint8Array.from(data.subarray(keepFrom));
     this.#tailAt += keepFrom;
+  }
+
+  /** Where the needle lies whole, from `from` on; -1 where it does not. */
+  #next(view: Buffer, from: number): number {
+    const { bytes } = this.#needle;
+    for (
+      let at = view.indexOf(this.#key, from + this.#keyAt);
+      at >= 0;
+      at = view.indexOf(this.#key, at + 1)
+    ) {
+      const start = at - this.#keyAt;
+      const end = start + bytes.length;
+      if (end <= view.length && view.compare(bytes, 0, bytes.length, start, end) === 0) return start;
+    }
+    return -1;
   }
 
   #keep(chunk: Uint8Array): void {

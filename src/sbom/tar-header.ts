@@ -1,4 +1,5 @@
 /** One 512-byte tar header (POSIX ustar, GNU, v7) and the records of PAX extended headers. */
+import { latin1 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
@@ -26,30 +27,45 @@ const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Names are bytes: UTF-8 where they are valid, else each byte as one character. */
 export function nameText(bytes: Uint8Array): string {
+  // A strict decoder costs more than the rest of a header; hardly any name needs one.
+  const text = latin1(bytes);
+  if (isAscii(bytes)) return text;
   try {
     return utf8Decoder.decode(bytes);
   } catch {
-    return Buffer.from(bytes).toString('latin1');
+    return text;
   }
 }
 
+function isAscii(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte > 0x7f) return false;
+  return true;
+}
+
+const USTAR = 0x75737461;
+
 /** Undefined for a block of zeros, which ends the archive. */
 export function parseHeader(block: Uint8Array): RawHeader | undefined {
-  if (isZero(block)) return undefined;
+  if (block[0] === 0 && isZero(block)) return undefined;
   checkSum(block);
   const flagByte = block[156] as number;
   const flag = flagByte === 0 ? '0' : String.fromCharCode(flagByte);
-  const isPosix = text(block, 257, 6) === 'ustar' && block[263] === 0x30;
-  const prefix = isPosix ? nameText(cString(block, 345, 155)) : '';
-  const name = nameText(cString(block, 0, 100));
+  const prefix = block[345] === 0 || !isPosix(block) ? '' : fieldText(block, 345, 155);
+  const name = fieldText(block, 0, 100);
   return {
     flag,
     name: prefix === '' ? name : `${prefix}/${name}`,
-    linkName: nameText(cString(block, 157, 100)),
+    linkName: fieldText(block, 157, 100),
     mode: number(block, 100, 8, 'mode'),
     size: number(block, 124, 12, 'size'),
     sparseExtended: flag === 'S' && block[482] === 1,
   };
+}
+
+/** `ustar` as a whole string, and the first digit of its version. */
+function isPosix(block: Uint8Array): boolean {
+  const word = new DataView(block.buffer, block.byteOffset + 257, 4).getUint32(0);
+  return word === USTAR && block[261] === 0x72 && block[262] === 0 && block[263] === 0x30;
 }
 
 function isZero(block: Uint8Array): boolean {
@@ -58,37 +74,64 @@ function isZero(block: Uint8Array): boolean {
 }
 
 function checkSum(block: Uint8Array): void {
-  let unsigned = 0;
-  let signed = 0;
+  // Its own field counts as eight spaces.
+  let unsigned = 8 * 0x20;
+  let negative = 0;
   for (let i = 0; i < BLOCK; i++) {
-    const value = i >= 148 && i < 156 ? 0x20 : (block[i] as number);
+    const value = block[i] as number;
     unsigned += value;
-    signed += value > 127 ? value - 256 : value;
+    negative += value >> 7;
+  }
+  for (let i = 148; i < 156; i++) {
+    const value = block[i] as number;
+    unsigned -= value;
+    negative -= value >> 7;
   }
   const stated = number(block, 148, 8, 'checksum');
-  if (stated !== unsigned && stated !== signed) {
+  if (stated !== unsigned && stated !== unsigned - 256 * negative) {
     throw malformed(`a header with checksum ${unsigned}`, `checksum ${stated}`);
   }
 }
 
-function cString(block: Uint8Array, at: number, length: number): Uint8Array {
-  const end = block.indexOf(0, at);
-  return block.subarray(at, end < 0 || end > at + length ? at + length : end);
+function fieldText(block: Uint8Array, at: number, length: number): string {
+  return block[at] === 0 ? '' : nameText(cString(block, at, length));
 }
 
-const text = (block: Uint8Array, at: number, length: number): string =>
-  Buffer.from(cString(block, at, length)).toString('latin1');
+function cString(block: Uint8Array, at: number, length: number): Uint8Array {
+  let end = at;
+  while (end < at + length && block[end] !== 0) end++;
+  return block.subarray(at, end);
+}
 
 /** Octal text, or GNU base-256 for large values. Negative, oversized and broken values are refused. */
 function number(block: Uint8Array, at: number, length: number, what: string): number {
   const first = block[at] as number;
   if ((first & 0x80) !== 0) return base256(block, at, length, what);
-  const digits = text(block, at, length).trim();
+  let value = 0;
+  let next = at;
+  // Twelve octal digits are far below 2^53.
+  for (; next < at + length; next++) {
+    const digit = (block[next] as number) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  const isPlain =
+    next > at && (next === at + length || block[next] === 0 || isPadding(block, next, at + length));
+  return isPlain ? value : padded(block, at, length, what);
+}
+
+/** Spaces to the end or to a NUL. */
+function isPadding(block: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to && block[i] !== 0; i++) if (block[i] !== 0x20) return false;
+  return true;
+}
+
+/** With white space in front, or empty, or broken. */
+function padded(block: Uint8Array, at: number, length: number, what: string): number {
+  const digits = latin1(cString(block, at, length)).trim();
   if (digits === '') return 0;
   if (!/^[0-7]+$/.test(digits)) throw malformed(`an octal ${what}`, JSON.stringify(digits));
-  const value = Number.parseInt(digits, 8);
-  if (!Number.isSafeInteger(value)) throw malformed(`a ${what} below 2^53`, digits);
-  return value;
+  return Number.parseInt(digits, 8);
 }
 
 function base256(block: Uint8Array, at: number, length: number, what: string): number {

@@ -29,33 +29,43 @@ export type ToMain =
   | { readonly kind: 'done'; readonly bytes: Uint8Array }
   | { readonly kind: 'error'; readonly message: string; readonly reason?: Reason };
 
-const PIECE_BYTES = 256 * 1024;
-const AHEAD = 8;
+/** Large, because every piece wakes two threads. */
+const PIECE_BYTES = 1024 * 1024;
+const AHEAD = 3;
 const THREADS_MAX = 4;
 /** Small generations are swept often and stay small; a record needs little of them. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 1024 };
 
-/** Run from source the sibling is TypeScript; in what is published it lies in the folder of this room. */
-const entry = (): URL =>
-  new URL(import.meta.url.endsWith('.ts') ? './layer-worker.ts' : '../sbom/layer-worker.js', import.meta.url);
+/** The sibling of this file: in the sources, in the library, and beside the bundled command line. */
+const entry = (): URL => {
+  const [ending] = /\.[a-z]+$/.exec(import.meta.url) ?? ['.js'];
+  return new URL(`./layer-worker${ending}`, import.meta.url);
+};
 
 /** At most `threads` layers at a time, and no more than this machine has cores. */
 export function threadedReader(names: readonly string[], threads: number): LayerReader {
   const width = Math.max(1, Math.min(threads, availableParallelism(), THREADS_MAX));
   const idle: Thread[] = [];
   const all: Thread[] = [];
+  const waiting: ((thread: Thread) => void)[] = [];
+  const take = async (): Promise<Thread> => {
+    const free = idle.pop();
+    if (free !== undefined) return free;
+    if (all.length === width) return new Promise((resolve) => waiting.push(resolve));
+    const thread = new Thread();
+    all.push(thread);
+    return thread;
+  };
   return {
     width,
     async read(layer, again) {
-      let thread = idle.pop();
-      if (thread === undefined) {
-        thread = new Thread();
-        all.push(thread);
-      }
+      const thread = await take();
       try {
         return await thread.read(layer, names, again);
       } finally {
-        idle.push(thread);
+        const next = waiting.shift();
+        if (next === undefined) idle.push(thread);
+        else next(thread);
       }
     },
     async close() {

@@ -87,7 +87,8 @@ export class LayerChanges {
   take(entry: LayerEvent): string | undefined {
     const named = cleanPath(entry.name);
     if (named === '') return undefined;
-    const folder = this.#realFolder(parentOf(named));
+    const parent = parentOf(named);
+    const folder = this.#realFolder(parent);
     const base = baseOf(named);
     if (folder === undefined) {
       this.unknowns.push({
@@ -101,7 +102,8 @@ export class LayerChanges {
       this.#whiteout(folder, base);
       return undefined;
     }
-    const path = joinPath(folder, base);
+    // The same text where no link leads elsewhere: its hash is known already.
+    const path = folder === parent ? named : joinPath(folder, base);
     const isFolder = entry.kind === 'directory';
     this.#replace(path, isFolder);
     if (isFolder) return undefined;

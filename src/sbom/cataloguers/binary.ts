@@ -14,6 +14,9 @@ interface Fit {
   readonly match: RegExpExecArray;
 }
 
+/** Asked for every file that is no program. */
+const textRules = binaryRules.filter((rule) => rule.isText === true);
+
 function fitsOf(base: string): Fit[] {
   return binaryRules.flatMap((rule) => {
     const match = rule.fileName.exec(base);
@@ -28,10 +31,8 @@ export const binary: Cataloguer = {
   evidence: 'installed',
   files: [],
   scanner: {
-    accepts: (base, _size, head) => {
-      const isReal = isProgram(head);
-      return fitsOf(base).some(({ rule }) => isReal || rule.isText === true);
-    },
+    accepts: (base, _size, head) =>
+      (isProgram(head) ? binaryRules : textRules).some((rule) => rule.fileName.test(base)),
     start: versionScan,
   },
   catalogue(image) {
