@@ -75,7 +75,7 @@ export const languageEcosystem = (type: string): string | undefined => languages
 
 type Release = 'major' | 'minor' | 'none';
 
-/** os-release ID → name in a database, and how much of the version names a release. */
+/** os-release ID, or Trivy's word for it → name in a database, and how much of the version names a release. */
 const systems: ReadonlyMap<string, readonly [string, Release]> = new Map<string, readonly [string, Release]>([
   ['debian', ['Debian', 'major']],
   ['raspbian', ['Debian', 'major']],
@@ -85,6 +85,7 @@ const systems: ReadonlyMap<string, readonly [string, Release]> = new Map<string,
   ['chainguard', ['Chainguard', 'none']],
   ['minimos', ['MinimOS', 'none']],
   ['almalinux', ['AlmaLinux', 'major']],
+  ['alma', ['AlmaLinux', 'major']],
   ['rocky', ['Rocky Linux', 'major']],
   ['rhel', ['Red Hat', 'major']],
   ['redhat', ['Red Hat', 'major']],
@@ -97,6 +98,7 @@ const systems: ReadonlyMap<string, readonly [string, Release]> = new Map<string,
   ['photon', ['Photon OS', 'minor']],
   ['azurelinux', ['Azure Linux', 'major']],
   ['mariner', ['CBL-Mariner', 'minor']],
+  ['cbl-mariner', ['CBL-Mariner', 'minor']],
   ['sles', ['SUSE', 'minor']],
   ['suse', ['SUSE', 'minor']],
   ['mageia', ['Mageia', 'major']],
@@ -139,6 +141,8 @@ export function isComprehensive(distro: Distro): boolean {
     'redhat',
     'ubuntu',
     'almalinux',
+    'alma',
+    'cbl-mariner',
     'rocky',
     'centos',
   ];

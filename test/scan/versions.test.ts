@@ -31,6 +31,8 @@ test('a bound without an epoch, a local part or a platform speaks for versions w
   assert.equal(boundOrderOf('PyPI')('2.0.0+local.1', '2.0.0'), 0);
   assert.equal(boundOrderOf('RubyGems')('1.2.0-arm64-darwin', '1.2.0'), 0);
   assert.equal(boundOrderOf('Maven')('12.10.2.jre11', '12.10.2'), 0);
+  assert.equal(boundOrderOf('Packagist')('8.0', '8.0.0'), 0);
+  assert.ok((boundOrderOf('Packagist')('v8.0-beta1', '8.0.0') ?? 0) < 0);
   assert.ok((boundOrderOf('AlmaLinux:9')('2.0-1', '1:1.5-1') ?? 0) < 0);
   assert.ok((boundOrderOf('AlmaLinux:9', { missingEpoch: 'auto' })('2.0-1', '1:1.5-1') ?? 0) > 0);
 });

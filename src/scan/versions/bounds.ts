@@ -1,7 +1,7 @@
 /**
  * How a package's version compares with a bound of an advisory. Nearly always the order of the ecosystem; the
  * exceptions are what writers of advisories leave out: epochs of rpm packages, local parts of Python versions,
- * the Java release a Maven artifact was built for, the platform of a gem.
+ * the Java release a Maven artifact was built for, the platform of a gem, the zeros at the end of a Composer version.
  */
 import { orderOf } from './index.ts';
 import type { VersionOrder } from './order.ts';
@@ -29,6 +29,7 @@ export function boundOrderOf(ecosystem: string, options: BoundOptions = {}): Ver
   if (name === 'PyPI') return (version, bound) => order(withoutLocal(version, bound), bound);
   if (name === 'Maven') return (version, bound) => order(withoutRuntime(version), withoutRuntime(bound));
   if (name === 'RubyGems') return (version, bound) => order(withoutPlatform(version), bound);
+  if (name === 'Packagist') return (version, bound) => order(inFourParts(version), inFourParts(bound));
   return order;
 }
 
@@ -42,6 +43,14 @@ const withoutRuntime = (version: string): string => version.replace(/[.-](?:jre|
 const platform =
   /-(?:java|jruby|(?:x86|x64|x86_64|i[3-6]86|arm|arm64|aarch64|armv\d\w*|universal|powerpc\w*|ppc64le|s390x)-(?:linux|darwin|mingw|mswin|freebsd|openbsd|solaris)[\w-]*)$/;
 const withoutPlatform = (version: string): string => version.replace(platform, '');
+
+/** Composer compares constraints with what it has normalised before: `8.0` is `8.0.0.0` on both sides. */
+function inFourParts(version: string): string {
+  const numbers = /^v?\d+(?:\.\d+){0,2}(?![\d.])/i.exec(version)?.[0];
+  if (numbers === undefined) return version;
+  const missing = 4 - numbers.split('.').length;
+  return `${numbers}${'.0'.repeat(missing)}${version.slice(numbers.length)}`;
+}
 
 const autoEpoch =
   (order: VersionOrder): VersionOrder =>

@@ -58,15 +58,16 @@ var languages = map[string]kind{
 
 type system struct {
 	kind
-	name string
+	name, release string
 }
 
 var systems = map[string]system{
-	"Debian":    {kind{"deb", "dpkg"}, "debian"},
-	"Ubuntu":    {kind{"deb", "dpkg"}, "ubuntu"},
-	"Alpine":    {kind{"apk", "apk"}, "alpine"},
-	"AlmaLinux": {kind{"rpm", "rpm"}, "almalinux"},
-	"Red Hat":   {kind{"rpm", "rpm"}, "rhel"},
+	"Debian":  {kind{"deb", "dpkg"}, "debian", "debian"},
+	"Ubuntu":  {kind{"deb", "dpkg"}, "ubuntu", "ubuntu"},
+	"Alpine":  {kind{"apk", "apk"}, "alpine", "alpine"},
+	"Red Hat": {kind{"rpm", "rpm"}, "redhat", "rhel"},
+	// Grype looks AlmaLinux up as the distribution it is built from.
+	"AlmaLinux": {kind{"rpm", "rpm"}, "redhat", "rhel"},
 }
 
 // kindOf tells what an OSV ecosystem is in Grype; nil where it has no name there.
@@ -80,7 +81,7 @@ func kindOf(ecosystem string) (*kind, *v6.OperatingSystem) {
 		return nil, nil
 	}
 	major, minor, _ := strings.Cut(strings.TrimPrefix(release, "v"), ".")
-	os := &v6.OperatingSystem{Name: found.name, ReleaseID: found.name, MajorVersion: major, MinorVersion: minor}
+	os := &v6.OperatingSystem{Name: found.name, ReleaseID: found.release, MajorVersion: major, MinorVersion: minor}
 	return &found.kind, os
 }
 

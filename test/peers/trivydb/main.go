@@ -30,8 +30,8 @@ var languages = []ecosystem.Type{
 	ecosystem.Composer, ecosystem.NuGet, ecosystem.Bitnami,
 }
 
-// Buckets of distributions: `debian 12`, `alpine 3.18`.
-var systems = map[string]string{"Debian": "debian", "Ubuntu": "ubuntu", "Alpine": "alpine"}
+// Buckets of distributions: `debian 12`, `alpine 3.18`, `alma 9`.
+var systems = map[string]string{"Debian": "debian", "Ubuntu": "ubuntu", "Alpine": "alpine", "AlmaLinux": "alma"}
 
 type record struct {
 	ID       string `json:"id"`
