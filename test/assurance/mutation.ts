@@ -1,11 +1,10 @@
 /** Runs mutants through a worker process; a mutant that does not end takes its worker with it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { setPriority, tmpdir } from 'node:os';
+import { getPriority, setPriority, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { schemata } from './schemata.ts';
 import { apply, type SourceMutant } from './sites.ts';
-import { testFiles } from './targets.ts';
 import type { Answer, FileTests, SurveyedTest, Task } from './worker.ts';
 
 export interface Outcome {
@@ -15,6 +14,8 @@ export interface Outcome {
 }
 
 export interface MutationOptions {
+  /** The tests that are asked, in this order where nothing tells them apart. */
+  readonly testFiles: readonly string[];
   /** Tests that take longer, by the processor's time, are not asked. */
   readonly testMsMax: number;
   /** A mutant that takes longer counts as noticed: it does not end. */
@@ -91,7 +92,7 @@ class Runner {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    if (child.pid !== undefined) setPriority(child.pid, 10);
+    if (child.pid !== undefined) setPriority(child.pid, Math.max(10, getPriority()));
     this.#child = child;
     return child;
   }
@@ -119,7 +120,8 @@ export async function runMutants(
   const slow = new Runner(folder);
   const outcomes: Outcome[] = [];
   try {
-    const reach = await survey(slow, mutants, options.testMsMax);
+    const { testFiles } = options;
+    const reach = await survey(slow, mutants, options);
     const sources = switches(folder, mutants);
     const kills = new Map<string, string[]>();
     for (const [index, mutant] of mutants.entries()) {
@@ -175,7 +177,11 @@ interface Reach {
 }
 
 /** Tests that take too long are left out; those left pass once more with every mutant switched off. */
-async function survey(runner: Runner, mutants: readonly SourceMutant[], testMsMax: number): Promise<Reach> {
+async function survey(
+  runner: Runner,
+  mutants: readonly SourceMutant[],
+  { testFiles, testMsMax }: MutationOptions,
+): Promise<Reach> {
   const places = mutants.map(({ file, start }) => ({ file, at: start }));
   const { survey: found = [] } = await must(runner, { kind: 'survey', testFiles, places });
   const all = found.filter(({ name, ms }) => name !== '(loading)' && ms <= testMsMax);

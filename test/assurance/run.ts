@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { discard, type Outcome, runMutants, snapshot } from './mutation.ts';
 import { reviewed } from './reviewed.ts';
 import type { SourceMutant } from './sites.ts';
-import { allMutants } from './targets.ts';
+import { allMutants, testFiles } from './targets.ts';
 
 interface Counts {
   sites: number;
@@ -63,6 +63,7 @@ async function mutate(): Promise<void> {
   const byFile = new Map<string, Counts>();
   const sites = Map.groupBy(mutants, ({ file }) => file);
   await runMutants(mutants, folder, {
+    testFiles,
     testMsMax: 200,
     mutantMsMax: 60_000,
     progress: (outcome) => {

@@ -37,8 +37,9 @@ export const testFiles: readonly string[] = [
   ...['der', 'json', 'merkle', 'pem', 'sct', 'sigstore', 'tsp', 'x509', 'x509-build', 'reference'].map(
     (name) => `test/formats/${name}.test.ts`,
   ),
+  ...globSync('test/formats/*-boundary.test.ts').sort(),
   ...globSync('test/properties/*.test.ts').sort(),
-  'test/base/ecdsa-digest.test.ts',
+  ...globSync('test/base/*.test.ts').sort(),
 ];
 
 export function allMutants(folder: string): SourceMutant[] {
