@@ -2,9 +2,11 @@
  * The published command line: a launcher, and bundles that need nothing beside them. Packages that few runs need
  * are evaluated at their first use, and V8 keeps the compiled code between runs.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 /**
  * Files for some verbs only, beside the one for all: those that verify are run thousands of times a day and must
@@ -21,7 +23,20 @@ const lateNames: Readonly<Record<string, readonly string[]>> = {
   '@noble/curves/abstract/edwards.js': ['eddsa', 'edwards'],
 };
 
+/** Parts of Node that draw in others and that few runs need; of theirs only functions are imported. */
+const lateBuiltins: readonly string[] = [
+  'node:child_process',
+  'node:fs/promises',
+  'node:readline/promises',
+  'node:timers/promises',
+];
+
 const LATE = 'late';
+
+const functionsOf = (builtin: string): readonly string[] =>
+  Object.entries(createRequire(import.meta.url)(builtin) as object).flatMap(([name, value]) =>
+    typeof value === 'function' ? [name] : [],
+  );
 
 /** A module whose names load the real one when they are first called or read. */
 function lateModule(path: string): string {
@@ -30,7 +45,7 @@ function lateModule(path: string): string {
       get: (_, key) => Reflect.get(load().${name}, key),
       apply: (_, self, args) => Reflect.apply(load().${name}, self, args),
     });`;
-  const names = lateNames[path] ?? [];
+  const names = lateNames[path] ?? functionsOf(path);
   return `const load = () => require(${JSON.stringify(path)});\n${names.map(stand).join('\n')}`;
 }
 
@@ -47,12 +62,11 @@ function adjustments(version: string): Plugin {
         const contents = readFileSync(path, 'utf8').replace(/^await main\(/m, 'void main(');
         return { contents, loader: 'ts' };
       });
-      onResolve(
-        { filter: /^(?:re2js|@noble\/curves\/abstract\/edwards\.js)$/ },
-        ({ path, namespace, importer }) =>
-          namespace === LATE || /[/\\]node_modules[/\\]/.test(importer)
-            ? undefined
-            : { path, namespace: LATE },
+      const isLate = (path: string): boolean => Object.hasOwn(lateNames, path) || lateBuiltins.includes(path);
+      onResolve({ filter: /^[^./]/ }, ({ path, namespace, importer }) =>
+        namespace === LATE || /[/\\]node_modules[/\\]/.test(importer) || !isLate(path)
+          ? undefined
+          : { path, namespace: LATE },
       );
       onLoad({ filter: /.*/, namespace: LATE }, ({ path }) => ({
         contents: lateModule(path),
@@ -77,65 +91,73 @@ const only = (verbs: readonly string[]): Plugin => ({
   },
 });
 
-const fileOfVerb = (): Record<string, string> =>
-  Object.fromEntries(Object.entries(quick).flatMap(([file, verbs]) => verbs.map((verb) => [verb, file])));
+const common = {
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node24',
+  legalComments: 'linked',
+  logLevel: 'warning',
+  // A script that is run with kept code has nothing that could import for it.
+  supported: { 'dynamic-import': false },
+} satisfies BuildOptions;
 
-async function bundle(outfile: string, plugins: Plugin[]): Promise<void> {
+interface Bundle {
+  readonly file: string;
+  /** SHA-256 of its text. */
+  readonly id: string;
+}
+
+async function bundle(folder: string, file: string, entry: string, plugins: Plugin[]): Promise<Bundle> {
+  const outfile = join(folder, file);
   await build({
-    entryPoints: ['src/cli/main.ts'],
+    ...common,
+    entryPoints: [entry],
     outfile,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node24',
-    legalComments: 'linked',
-    logLevel: 'warning',
-    define: { 'import.meta.url': '__here', 'import.meta.dirname': '__dirname', 'import.meta.main': 'false' },
-    banner: { js: "const __here = require('node:url').pathToFileURL(__filename).href;" },
+    define: {
+      'import.meta.url': '__here.url',
+      'import.meta.dirname': '__dirname',
+      'import.meta.main': 'false',
+    },
+    banner: { js: "const __here={get url(){return require('node:url').pathToFileURL(__filename).href}};" },
     plugins,
   });
+  const text = inAscii(readFileSync(outfile, 'utf8'));
+  writeFileSync(outfile, text);
+  return { file, id: createHash('sha256').update(text).digest('hex') };
 }
 
 /**
- * Starts the file that knows the verb. Compiled code is kept in the user's own cache folder, and only where nobody
- * else can write: whoever writes there decides what runs. So not in a shared temporary folder, and not for root in
- * another user's home.
+ * One letter outside ASCII makes the engine hold the whole text in twice the memory, and read it slower. What
+ * esbuild leaves of them stands in regular expressions and tagged templates, where an escape means the same as long
+ * as nobody reads raw text.
  */
-const launcher = `#!/usr/bin/env node
-'use strict';
-const { mkdirSync, statSync } = require('node:fs');
-const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
-const files = ${JSON.stringify(fileOfVerb())};
-const isOwn = (path) => {
-  const { uid, mode } = statSync(path);
-  return uid === process.getuid() && (mode & 0o022) === 0;
-};
-try {
-  const base = cache || (home ? home + '/.cache' : '');
-  const folder = base + '/waybill/compiled';
-  if (base.startsWith('/') && isOwn(base)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (isOwn(base + '/waybill') && isOwn(folder)) require('node:module').enableCompileCache(folder);
-  }
-} catch {
-  // Without a place to keep it, the code is compiled again.
-}
-const verb = process.argv[2] ?? '';
-require('../lib/cli/' + (Object.hasOwn(files, verb) ? files[verb] : 'waybill.cjs'));
-`;
+const inAscii = (text: string): string =>
+  text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** Writes `bin/waybill` and `lib/cli` below `folder`. */
 export async function commandLine(folder: string, version: string): Promise<void> {
   const cli = join(folder, 'lib', 'cli');
-  await bundle(join(cli, 'waybill.cjs'), [adjustments(version)]);
+  const main = 'src/cli/main.ts';
+  const bundles: Record<string, Bundle> = {
+    '': await bundle(cli, 'waybill.cjs', main, [adjustments(version)]),
+  };
   for (const [file, verbs] of Object.entries(quick)) {
-    await bundle(join(cli, file), [adjustments(version), only(verbs)]);
+    const made = await bundle(cli, file, main, [adjustments(version), only(verbs)]);
+    for (const verb of verbs) bundles[verb] = made;
   }
+  // The threads of `sbom` and `scan` look for it beside the bundle that starts them.
+  await bundle(cli, 'layer-worker.cjs', 'src/sbom/layer-worker.ts', [adjustments(version)]);
   const bin = join(folder, 'bin');
-  mkdirSync(bin, { recursive: true });
-  // The launcher has no ending to say so, and the package around it is of type module.
+  await build({
+    ...common,
+    entryPoints: ['src/cli/launcher.ts'],
+    outfile: join(bin, 'waybill'),
+    define: { BUNDLES: JSON.stringify(bundles) },
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  // It has no ending to say so, and the package around it is of type module.
   writeFileSync(join(bin, 'package.json'), '{"type":"commonjs"}\n');
-  writeFileSync(join(bin, 'waybill'), launcher);
   chmodSync(join(bin, 'waybill'), 0o755);
 }

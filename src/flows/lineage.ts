@@ -9,7 +9,7 @@ import { fail, type Reason, reason, type WaybillError } from '#base/reason';
 import { isNonEmpty } from '#base/result';
 import type { TransparencyLogEntry } from '#formats/bundle';
 import { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit, type WireDeps } from '#sign';
-import { type Accepted, type TrustMaterial, verifyLogHead } from '#verify';
+import { type Accepted, noTrustMaterial, type TrustMaterial, verifyLogHead } from '#verify';
 import { coverageText } from './coverage-text.ts';
 import {
   isPromised,
@@ -216,7 +216,7 @@ function requireHeads(coverage: AuditAnswer['coverage'], trust: TrustMaterial): 
 /** Trusted logs are told apart by their key: several may share a host name. */
 function uncoveredOf(coverage: AuditAnswer['coverage'], trust: TrustMaterial): readonly string[] {
   return [...trust.tlogs].flatMap(([id, logs]) => {
-    const only: TrustMaterial = { ...trust, tlogs: new Map([[id, logs]]) };
+    const only: TrustMaterial = { ...noTrustMaterial, tlogs: new Map([[id, logs]]) };
     const isCovered = coverage.some(({ checkpoint }) => verifyLogHead(checkpoint, only) !== undefined);
     return isCovered || !isNonEmpty(logs) ? [] : [`${logs[0].host} (${id.slice(0, 16)}…)`];
   });

@@ -83,7 +83,7 @@ export function parseNote(input: string | Uint8Array): Result<Note> {
 
 /** Reads one signature line, without its newline; throws WB-169. */
 export function parseSignatureLine(line: string): NoteSignature {
-  const match = /^— ([^\s+]+) ([A-Za-z0-9+/=]+)$/u.exec(line);
+  const match = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)$/u.exec(line);
   if (match === null) throw malformed('— name base64', JSON.stringify(line.slice(0, 200)));
   const [, name, encoded] = match as unknown as [string, string, string];
   const bytes = attempt(() => fromBase64(encoded));

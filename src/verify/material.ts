@@ -51,27 +51,46 @@ export interface TrustMaterial {
   readonly unusable: readonly Reason[];
 }
 
-/** Prepares a parsed trusted root. */
+/** Prepares a parsed trusted root. The links of authorities are proven when those are first asked for, then kept. */
 export function trustMaterial(root: TrustedRoot): TrustMaterial {
-  const unusable: Reason[] = [];
-  const usable = (
-    list: readonly CaAuthority[],
-    fault: (chain: NonEmpty<Certificate>) => string | undefined,
-  ): TrustedAuthority[] =>
-    list.flatMap((authority) => {
-      const problem = fault(authority.chain);
-      if (problem === undefined) return [trustedAuthority(authority)];
-      const actual = `${authority.uri || authority.subject.commonName}: ${problem}`;
-      unusable.push(reason(R.authority, { expected: 'a chain of authorities up to an anchor', actual }));
-      return [];
-    });
+  let issuers: Sorted | undefined;
+  let stampers: Sorted | undefined;
+  const sortedIssuers = (): Sorted => (issuers ??= sorted(root.certificateAuthorities, caFault));
+  const sortedStampers = (): Sorted => (stampers ??= sorted(root.timestampAuthorities, tsaFault));
   return Object.freeze({
     tlogs: logsById(root.tlogs),
     ctlogs: logsById(root.ctlogs),
-    authorities: usable(root.certificateAuthorities, caFault),
-    timestampAuthorities: usable(root.timestampAuthorities, tsaFault),
-    unusable,
+    get authorities(): readonly TrustedAuthority[] {
+      return sortedIssuers().usable;
+    },
+    get timestampAuthorities(): readonly TrustedAuthority[] {
+      return sortedStampers().usable;
+    },
+    get unusable(): readonly Reason[] {
+      return [...sortedIssuers().unusable, ...sortedStampers().unusable];
+    },
   });
+}
+
+/** Authorities of one kind: those that can vouch, and why others cannot. */
+interface Sorted {
+  readonly usable: readonly TrustedAuthority[];
+  readonly unusable: readonly Reason[];
+}
+
+function sorted(
+  list: readonly CaAuthority[],
+  fault: (chain: NonEmpty<Certificate>) => string | undefined,
+): Sorted {
+  const unusable: Reason[] = [];
+  const usable = list.flatMap((authority) => {
+    const problem = fault(authority.chain);
+    if (problem === undefined) return [trustedAuthority(authority)];
+    const actual = `${authority.uri || authority.subject.commonName}: ${problem}`;
+    unusable.push(reason(R.authority, { expected: 'a chain of authorities up to an anchor', actual }));
+    return [];
+  });
+  return { usable, unusable };
 }
 
 /** Trust in nothing: for keys whose signatures need no log and no time. */

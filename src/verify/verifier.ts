@@ -181,13 +181,14 @@ function signerKey(entity: SignedEntity, requirements: Requirements): Result<Pub
 /** Nothing to check against is not a fault of the evidence. */
 function lackingTrust(requirements: Requirements, trust: TrustMaterial): Reason | undefined {
   const { signer, tlog, sct, time } = requirements;
-  const needs: [boolean, number, string][] = [
-    [signer.kind !== 'key', trust.authorities.length, 'certificate authority'],
-    [tlog.kind === 'atLeast', trust.tlogs.size, 'transparency log'],
-    [sct.kind === 'atLeast', trust.ctlogs.size, 'CT log'],
-    [time.kind === 'signed', trust.timestampAuthorities.length, 'timestamp authority'],
+  // Asked one by one: authorities that nobody needs are never proven.
+  const needs: [boolean, () => number, string][] = [
+    [signer.kind !== 'key', () => trust.authorities.length, 'certificate authority'],
+    [tlog.kind === 'atLeast', () => trust.tlogs.size, 'transparency log'],
+    [sct.kind === 'atLeast', () => trust.ctlogs.size, 'CT log'],
+    [time.kind === 'signed', () => trust.timestampAuthorities.length, 'timestamp authority'],
   ];
-  const missing = needs.find(([isNeeded, count]) => isNeeded && count === 0);
+  const missing = needs.find(([isNeeded, count]) => isNeeded && count() === 0);
   if (missing === undefined) return undefined;
   const aside = trust.unusable.map((why) => why.actual).join('; ');
   const actual = aside === '' ? 'none' : `none; set aside: ${aside}`;

@@ -1,0 +1,88 @@
+/**
+ * What `bin/waybill` of the published package is: it runs the bundle that knows the verb, with the code V8 compiled
+ * for that verb the last time. Node's own compile cache keeps what runs while a module loads; the functions a verb
+ * calls are most of its work, so here the code is taken at the end of a run. Built by build/command-line.ts.
+ */
+import { hash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { constants, Script } from 'node:vm';
+
+/** Bundle of a verb, `''` for all others: file below lib/cli, and the SHA-256 of its text. */
+declare const BUNDLES: Readonly<Record<string, { readonly file: string; readonly id: string }>>;
+
+/** More than the verbs of one version; what is oldest goes first. */
+const KEPT_MAX = 200;
+const DIGEST_BYTES = 32;
+
+const digestOf = (data: Uint8Array): Buffer => hash('sha256', data, 'buffer');
+
+function isOwn(path: string): boolean {
+  const { uid, mode } = statSync(path);
+  return uid === process.getuid?.() && (mode & 0o022) === 0;
+}
+
+/**
+ * The user's own cache folder, and only where nobody else can write: whoever writes there decides what runs. So
+ * not in a shared temporary folder, and not for root in another user's home.
+ */
+function keptFolder(): string | undefined {
+  const { XDG_CACHE_HOME: cache, HOME: home, NODE_DISABLE_COMPILE_CACHE: disabled } = process.env;
+  const base = cache || (home ? `${home}/.cache` : '');
+  if (disabled || !base.startsWith('/') || !isOwn(base)) return undefined;
+  const folder = join(base, 'waybill', 'compiled');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return isOwn(join(base, 'waybill')) && isOwn(folder) ? folder : undefined;
+}
+
+/** What `work` gives, or nothing: without kept code everything runs as well, only later. */
+function orNothing<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+function readKept(path: string): Buffer | undefined {
+  const bytes = readFileSync(path);
+  const data = bytes.subarray(DIGEST_BYTES);
+  return digestOf(data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
+}
+
+function keep(folder: string, name: string, data: Buffer): void {
+  const others = readdirSync(folder).map((file) => join(folder, file));
+  if (others.length >= KEPT_MAX) {
+    const age = (path: string): number => orNothing(() => statSync(path).mtimeMs) ?? 0;
+    const byAge = others.map((path) => ({ path, at: age(path) })).sort((a, b) => a.at - b.at);
+    for (const { path } of byAge.slice(0, KEPT_MAX / 2)) rmSync(path, { recursive: true, force: true });
+  }
+  const draft = join(folder, `${name}.${process.pid}`);
+  writeFileSync(draft, Buffer.concat([digestOf(data), data]), { mode: 0o600 });
+  renameSync(draft, join(folder, name));
+}
+
+function launch(verb: string): void {
+  const { file, id } = BUNDLES[Object.hasOwn(BUNDLES, verb) ? verb : ''] as (typeof BUNDLES)[string];
+  const folder = /^[a-z][a-z-]{0,40}$/.test(verb) ? orNothing(keptFolder) : undefined;
+  const name = `${id.slice(0, 16)}-${process.version}-${process.arch}-${verb}`;
+  const cachedData = folder === undefined ? undefined : orNothing(() => readKept(join(folder, name)));
+  const filename = join(__dirname, '..', 'lib', 'cli', file);
+  const text = readFileSync(filename, 'utf8');
+  const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
+    filename,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  if (folder !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) {
+    // A run that failed early has called too little to be worth keeping.
+    process.once('exit', (code) => {
+      if (code === 0) orNothing(() => keep(folder, name, script.createCachedData()));
+    });
+  }
+  const loaded = { exports: {} };
+  script.runInThisContext()(loaded.exports, createRequire(filename), loaded, filename, join(filename, '..'));
+}
+
+launch(process.argv[2] ?? '');
