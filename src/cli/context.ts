@@ -43,10 +43,15 @@ export function processContext(options: ContextOptions): CliContext {
   const stderr = (text: string): void => {
     process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
   };
+  // As other clients read it: authorities of one's own servers.
+  const caFile = process.env['SSL_CERT_FILE'] || undefined;
   return {
     env: environment(),
     cwd: process.cwd(),
-    transport: httpTransport({ userAgent: `waybill/${options.version}` }),
+    transport: httpTransport({
+      userAgent: `waybill/${options.version}`,
+      ...(caFile === undefined ? {} : { caFile }),
+    }),
     clock: systemClock,
     random: systemRandom,
     json: options.json,

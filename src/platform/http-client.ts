@@ -7,6 +7,7 @@
  */
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
@@ -55,15 +56,53 @@ const MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
  * The transport over Node's own HTTP clients. They are loaded with the first request; `fetch` would compile a second
  * HTTP parser first, which costs a short command more than all it does.
  */
-export function httpTransport(options: { readonly userAgent?: string } = {}): Transport {
-  const agent = options.userAgent ?? 'waybill';
+export function httpTransport(options: TransportOptions = {}): Transport {
+  const agent: Agent = { name: options.userAgent ?? 'waybill', tls: tlsAgents(options.caFile) };
   return {
     request: (request) => requestOnce(request, agent),
     stream: (request) => openStream(request, agent, new AbortController()),
   };
 }
 
-async function requestOnce(request: HttpRequest, agent: string): Promise<HttpResponse> {
+export interface TransportOptions {
+  readonly userAgent?: string;
+  /** PEM of authorities that are believed beside those of the system: SSL_CERT_FILE. */
+  readonly caFile?: string;
+}
+
+interface Agent {
+  readonly name: string;
+  /** For https, made with its first request; undefined: Node's own. */
+  readonly tls: () => HttpsAgent | undefined;
+}
+
+/** Throws WB-217 for a file without certificates: going on without it would fail later and less clearly. */
+function tlsAgents(caFile: string | undefined): () => HttpsAgent | undefined {
+  let made: HttpsAgent | undefined;
+  return () => {
+    if (caFile === undefined) return undefined;
+    made ??= agentWith(caFile);
+    return made;
+  };
+}
+
+function agentWith(caFile: string): HttpsAgent {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
+  const { getCACertificates } = process.getBuiltinModule('node:tls');
+  const { Agent: TlsAgent } = process.getBuiltinModule('node:https');
+  try {
+    const text = process.getBuiltinModule('node:fs').readFileSync(caFile, 'utf8');
+    const own = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    for (const pem of own) new X509Certificate(pem);
+    if (own.length === 0) throw new Error('no certificate in it');
+    return new TlsAgent({ ca: [...getCACertificates('default'), ...own], keepAlive: true });
+  } catch (error) {
+    const actual = error instanceof Error ? error.message : String(error);
+    throw fail(R.caFile, { expected: `PEM certificates in ${caFile}`, actual }, error);
+  }
+}
+
+async function requestOnce(request: HttpRequest, agent: Agent): Promise<HttpResponse> {
   const timeoutMs = request.timeoutMs ?? limits.httpTimeoutMs;
   const control = new AbortController();
   const timer = setTimeout(() => control.abort(timeoutError(request.url, timeoutMs)), timeoutMs);
@@ -90,11 +129,7 @@ async function requestOnce(request: HttpRequest, agent: string): Promise<HttpRes
   }
 }
 
-async function openStream(
-  request: HttpRequest,
-  agent: string,
-  control: AbortController,
-): Promise<HttpStream> {
+async function openStream(request: HttpRequest, agent: Agent, control: AbortController): Promise<HttpStream> {
   const timeoutMs = request.timeoutMs ?? limits.httpTimeoutMs;
   const timer = setTimeout(() => control.abort(timeoutError(request.url, timeoutMs)), timeoutMs);
   const onAbort = (): void => control.abort(request.signal?.reason);
@@ -120,12 +155,12 @@ interface Answered {
 
 const statusOf = (answer: IncomingMessage): number => answer.statusCode ?? 0;
 
-async function follow(request: HttpRequest, agent: string, signal: AbortSignal): Promise<Answered> {
+async function follow(request: HttpRequest, agent: Agent, signal: AbortSignal): Promise<Answered> {
   const budget = Math.min(request.redirects ?? 0, limits.httpRedirects);
   let url = request.url;
-  let headers: Record<string, string> = { 'user-agent': agent, ...request.headers };
+  let headers: Record<string, string> = { 'user-agent': agent.name, ...request.headers };
   for (let hop = 0; ; hop++) {
-    const answer = await send(url, request, headers, signal);
+    const answer = await send(url, request, { headers, agent }, signal);
     const { location } = answer.headers;
     const isRedirect = [301, 302, 303, 307, 308].includes(statusOf(answer)) && location !== undefined;
     if (!isRedirect || budget === 0) return { answer, url };
@@ -154,7 +189,7 @@ function withoutCredentials(headers: Record<string, string>): Record<string, str
 async function send(
   url: string,
   request: HttpRequest,
-  headers: Record<string, string>,
+  { headers, agent }: { readonly headers: Record<string, string>; readonly agent: Agent },
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const target = URL.parse(url);
@@ -168,14 +203,17 @@ async function send(
     throw fail(R.url, { expected: 'an absolute http or https URL without credentials', actual });
   }
   // Not import(): it would touch every lazy export of the module, undici among them.
-  const client = process.getBuiltinModule(target.protocol === 'https:' ? 'node:https' : 'node:http');
+  const isTls = target.protocol === 'https:';
+  const client = process.getBuiltinModule(isTls ? 'node:https' : 'node:http');
+  const tlsAgent = isTls ? agent.tls() : undefined;
+  const by = tlsAgent === undefined ? {} : { agent: tlsAgent };
   const { body, bodyLength, method = 'GET' } = request;
   const length = body instanceof Uint8Array ? body.length : bodyLength;
   const sent =
     body === undefined || length === undefined ? headers : { ...headers, 'content-length': `${length}` };
   for (let attempt = 1; ; attempt++) {
     if (signal.aborted) throw networkError(url, signal.reason);
-    const outgoing = client.request(target, { method, headers: sent, signal });
+    const outgoing = client.request(target, { method, headers: sent, signal, ...by });
     try {
       return await exchange(outgoing, body);
     } catch (error) {

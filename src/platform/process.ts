@@ -74,3 +74,9 @@ export function untilSignal(): Promise<NodeJS.Signals> {
     process.on('SIGTERM', onSignal);
   });
 }
+
+/** Calls `work` at every SIGHUP, which then no longer ends the process. Returns how to stop that. */
+export function onHangup(work: () => void): () => void {
+  process.on('SIGHUP', work);
+  return () => process.off('SIGHUP', work);
+}

@@ -144,4 +144,12 @@ export const R = defineReasons({
     summary: 'The certificate of a server and its key cannot be used together.',
     hint: 'give a PEM chain, leaf first, and the key of the leaf; a running server keeps the pair it has',
   },
+  caFile: {
+    code: 'WB-217',
+    check: 'http.authorities',
+    side: 'usage',
+    class: 'io',
+    summary: 'The file of further certificate authorities cannot be used.',
+    hint: 'let SSL_CERT_FILE name a file with PEM certificates, or leave it unset',
+  },
 });

@@ -21,6 +21,7 @@ export {
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
 export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
+export * from './serve/index.ts';
 export { redirected, SIMULATED_ISSUER } from './simulate.ts';
 export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';
 export { type StackStatus, type StationStatus, stackStatus } from './status.ts';

@@ -35,15 +35,16 @@ export interface ChainFacts {
 
 /** Everything that was ever current, oldest first; the current one is told apart by `origins` or as the last switched. */
 export interface StackFacts {
-  readonly origins: Origins;
+  /** Where the current ones are; what is absent is not there. */
+  readonly origins: Partial<Origins>;
   /** Milliseconds since the epoch: since when the services can be used. */
   readonly createdAt: number;
   readonly organization: string;
-  readonly ct: NonEmpty<LogFacts>;
-  readonly log: NonEmpty<LogFacts>;
-  readonly log2: NonEmpty<LogFacts>;
-  readonly ca: NonEmpty<ChainFacts>;
-  readonly tsa: NonEmpty<ChainFacts>;
+  readonly ct: readonly LogFacts[];
+  readonly log: readonly LogFacts[];
+  readonly log2: readonly LogFacts[];
+  readonly ca: readonly ChainFacts[];
+  readonly tsa: readonly ChainFacts[];
 }
 
 export interface Published {
@@ -67,7 +68,9 @@ export function publishedMaterial(facts: StackFacts): Published {
     targets: [
       { name: 'trusted_root.json', bytes: trustedRoot, custom: sigstore('Unknown', usage, true) },
       { name: 'signing_config.v0.2.json', bytes: signingConfig },
-      { name: 'signing_config_rekor_v2.v0.2.json', bytes: signingConfigV2 },
+      ...(facts.log2.length === 0
+        ? []
+        : [{ name: 'signing_config_rekor_v2.v0.2.json', bytes: signingConfigV2 }]),
       ...singleTargets(facts),
     ],
   };
@@ -81,13 +84,18 @@ const sigstore = (usage: string, uri: string, isActive: boolean) => ({
 function singleTargets({ origins, ca, log, ct, tsa }: StackFacts): TufTarget[] {
   const of = <T extends { readonly validFor: Window }>(
     list: readonly T[],
-    { base, extension, usage, uri }: { base: string; extension: string; usage: string; uri: string },
+    {
+      base,
+      extension,
+      usage,
+      uri,
+    }: { base: string; extension: string; usage: string; uri: string | undefined },
     text: (one: T) => string,
   ): TufTarget[] =>
     list.map((one, index) => ({
       name: index === list.length - 1 ? `${base}${extension}` : `${base}-${index + 1}${extension}`,
       bytes: utf8(text(one)),
-      custom: sigstore(usage, uri, one.validFor.end === undefined),
+      custom: sigstore(usage, uri ?? '', one.validFor.end === undefined),
     }));
   const key = ({ publicKey }: LogFacts): string => publicKeyPem(publicKey);
   const fulcio = { extension: '.crt.pem', usage: 'Fulcio', uri: origins.ca };
@@ -107,9 +115,13 @@ export const chainPem = (chain: readonly Certificate[]): string =>
 
 function trustedRootOf(facts: StackFacts): TrustedRootInput {
   const { origins, organization } = facts;
-  const authority = (uri: string, { chain, validFor }: ChainFacts, role: string): CaAuthority => ({
+  const authority = (
+    uri: string | undefined,
+    { chain, validFor }: ChainFacts,
+    role: string,
+  ): CaAuthority => ({
     subject: { organization, commonName: `${organization} ${role}` },
-    uri,
+    uri: uri ?? '',
     chain,
     validFor,
   });
@@ -121,19 +133,19 @@ function trustedRootOf(facts: StackFacts): TrustedRootInput {
   };
 }
 
-function signingConfigOf(facts: StackFacts, logVersion: 1 | 2): SigningConfig {
-  const { origins, createdAt, organization } = facts;
-  const service = (url: string, majorApiVersion: number): Service => ({
-    url,
-    majorApiVersion,
-    validFor: { start: createdAt },
-    operator: organization,
-  });
+/** What is not there is not named. */
+function signingConfigOf({ origins, createdAt, organization }: StackFacts, logVersion: 1 | 2): SigningConfig {
+  const { ca, oidc, log, log2, tsa } = origins;
+  const service = (url: string | undefined, majorApiVersion: number): Service[] =>
+    url === undefined
+      ? []
+      : [{ url, majorApiVersion, validFor: { start: createdAt }, operator: organization }];
+  const isV1 = logVersion === 1 && log !== undefined;
   return {
-    caUrls: [service(origins.ca, 1)],
-    oidcUrls: [service(origins.oidc, 1)],
-    rekorTlogUrls: [service(logVersion === 1 ? origins.log : origins.log2, logVersion)],
-    tsaUrls: [service(`${origins.tsa}/api/v1/timestamp`, 1)],
+    caUrls: service(ca, 1),
+    oidcUrls: service(oidc, 1),
+    rekorTlogUrls: isV1 ? service(log, 1) : service(log2, 2),
+    tsaUrls: service(tsa === undefined ? undefined : `${tsa}/api/v1/timestamp`, 1),
     rekorTlogConfig: { selector: 'ANY' },
     tsaConfig: { selector: 'ANY' },
   };

@@ -60,6 +60,10 @@ export class LogWriter extends Log {
     return this.#stopped;
   }
 
+  override get waiting(): number {
+    return this.#pool.size;
+  }
+
   async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
     checkEntrySize(entry, extra, this.personality);
     const leaf = leafHash(this.personality.leaf(entry));

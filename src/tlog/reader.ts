@@ -40,6 +40,11 @@ export abstract class Log {
   /** Why the log takes no more entries; undefined while it does. */
   abstract get stopped(): Reason | undefined;
 
+  /** Entries that wait for their batch here. */
+  get waiting(): number {
+    return 0;
+  }
+
   /**
    * Logs an entry and answers once it is durable and published, with its proof. An entry the log already has
    * is answered with the earlier one. `extra` is kept beside the entry, outside the tree.

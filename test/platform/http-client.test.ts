@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fail } from '#base/reason';
+import { generateKey } from '#base/crypto';
+import { fail, WaybillError } from '#base/reason';
+import { pemEncode } from '#formats/pem';
+import { selfSignedAuthority, serverCertificate } from '#formats/x509-build';
 import { httpTransport } from '#platform/http-client';
+import { createHttpServer, listen } from '#platform/http-server';
 import { R } from '#platform/reasons';
+import { createLogger } from '#platform/telemetry';
 import { reasonOf } from '../oci/helpers.ts';
 
 async function serve(listener: RequestListener) {
@@ -111,5 +119,31 @@ test('a URL with credentials, or of another scheme, is refused and not shown', a
     const why = await reasonOf(transport.request({ url }));
     assert.equal(why.code, R.url.code, url);
     assert.ok(!JSON.stringify(why).includes('secret'));
+  }
+});
+
+test('a server of an authority of one’s own is believed with its file alone; a file without one is WB-217', async () => {
+  const issue = { serial: new Uint8Array([1]), notBefore: 0, notAfter: 4e12 };
+  const ca = selfSignedAuthority('own', generateKey('p256'), issue);
+  const key = generateKey('p256');
+  const cert = pemEncode('CERTIFICATE', serverCertificate(ca, ['127.0.0.1'], key.publicKey, issue));
+  const log = createLogger('test', 'silent');
+  const app = createHttpServer({ log, bodyBytesMax: 10, tls: { cert, key: key.exportPem() } });
+  app.get('/', async () => 'ok');
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-test-ca-'));
+  try {
+    const url = await listen(app, '127.0.0.1', 0);
+    const caFile = join(folder, 'ca.pem');
+    await writeFile(caFile, pemEncode('CERTIFICATE', ca.certificate.der));
+    assert.equal((await httpTransport({ caFile }).request({ url })).status, 200);
+    const code = (wanted: string) => (error: unknown) =>
+      error instanceof WaybillError && error.reason.code === wanted;
+    await assert.rejects(httpTransport().request({ url }), code('WB-201'));
+    await writeFile(caFile, 'no certificate');
+    await assert.rejects(httpTransport({ caFile }).request({ url }), code('WB-217'));
+    await assert.rejects(httpTransport({ caFile: `${caFile}.not` }).request({ url }), code('WB-217'));
+  } finally {
+    await app.close();
+    await rm(folder, { recursive: true });
   }
 });

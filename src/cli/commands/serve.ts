@@ -5,6 +5,7 @@ import type { CliContext } from '../context.ts';
 import { addressOf } from '../listen.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { registerStations } from '../serve-station.ts';
 import { collect } from '../sign-options.ts';
 
 interface Flags extends RegistryFlags {
@@ -75,6 +76,7 @@ export function register(program: Command, context: CliContext): void {
     );
   withRegistryOptions(admission);
   admission.action((flags: Flags) => serveAdmission(flags, context));
+  registerStations(serve, context);
 }
 
 async function serveAdmission(flags: Flags, context: CliContext): Promise<void> {

@@ -12,3 +12,4 @@ export {
 export { type CtSubmitter, httpCtSubmitter } from './ct-client.ts';
 export type { KeyProof } from './proof.ts';
 export { registerCa } from './routes.ts';
+export { type TokenVerifier, tokenVerifier } from './token-verifier.ts';

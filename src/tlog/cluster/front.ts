@@ -65,6 +65,10 @@ export class FrontLog extends Log {
     return undefined;
   }
 
+  override get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /**
    * As every log's, by way of the sequencer. WB-404 when it did not answer in time: the entry may be logged later,
    * and submitting it again finds it.

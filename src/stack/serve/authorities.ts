@@ -1,0 +1,142 @@
+/** The stations that issue: certificates and timestamps. */
+import { equalBytes, utf8Text } from '#base/bytes';
+import { generateKey, type PublicKey, publicKeyFromPem } from '#base/crypto';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
+import type { CaAuthority } from '#formats/trusted-root';
+import type { Certificate } from '#formats/x509';
+import { readFileLimited } from '#platform/files';
+import { type Ca, createCa, httpCtSubmitter, readIssuerTable, registerCa } from '#services/ca';
+import { createTsa, registerTsa } from '#services/tsa';
+import { chainPem } from '../material.ts';
+import type { StationDeps, StationParts } from './frame.ts';
+import { R } from './reasons.ts';
+
+export interface CaSettings {
+  /** Issuers in the form of Fulcio's configuration. */
+  readonly issuersFile?: string;
+  /** Base of the certificate log, and its public key as PEM. */
+  readonly ctUrl?: string;
+  readonly ctKeyFile?: string;
+  readonly organization?: string;
+  readonly issuancesPerMinute?: number;
+}
+
+const FILE_BYTES_MAX = 1024 * 1024;
+const DAY_MS = 86_400_000;
+
+async function readText(path: string): Promise<string> {
+  return utf8Text(await readFileLimited(path, FILE_BYTES_MAX));
+}
+
+export async function caParts(settings: CaSettings, deps: StationDeps): Promise<StationParts> {
+  const ca = await openCa(settings, deps);
+  const chain = [ca.intermediate, ca.root];
+  return {
+    bodyBytesMax: limits.caRequestBytes,
+    register: (app, log) => registerCa(app, { ca, log }),
+    about: { station: 'ca', createdAt: ca.intermediate.notBefore, chain: chainPem(chain) },
+    files: { 'chain.pem': chainPem(chain), 'root.pem': chainPem([ca.root]) },
+    missing: (root) => chainMissing(root.certificateAuthorities, chain, 'the certificate authority'),
+    unready: () => expired(chain, deps),
+    metrics: (metrics) => {
+      metrics.expiry('certificate', () => ({
+        root: ca.root.notAfter,
+        intermediate: ca.intermediate.notAfter,
+      }));
+      metrics.made({
+        name: 'certificates_total',
+        help: 'Certificates issued.',
+        method: 'POST',
+        routes: ['/api/v1/signingCert', '/api/v2/signingCert'],
+      });
+    },
+    close: () => ca.close(),
+  };
+}
+
+async function openCa(settings: CaSettings, deps: StationDeps): Promise<Ca> {
+  const { keys, clock, random, transport, log, isInit } = deps;
+  const { organization, issuancesPerMinute, issuersFile, ctUrl, ctKeyFile } = settings;
+  const common = {
+    ...{ keys, clock, random, transport, log },
+    ...(organization === undefined ? {} : { organization }),
+    ...(issuancesPerMinute === undefined ? {} : { issuancesPerMinute }),
+  };
+  if (isInit) {
+    // Nothing is issued: the log and the issuers may not exist yet.
+    const ct = httpCtSubmitter('http://127.0.0.1:9', transport);
+    const issuers = readIssuerTable('{}');
+    return createCa({ ...common, issuers, ct, ctKey: generateKey('p256').publicKey });
+  }
+  if (issuersFile === undefined || ctUrl === undefined || ctKeyFile === undefined) {
+    const actual = Object.entries({ issuersFile, ctUrl, ctKeyFile }).flatMap(([name, value]) =>
+      value === undefined ? [name] : [],
+    );
+    throw fail(R.settings, {
+      expected: '--issuers, --ct-url and --ct-key',
+      actual: `no ${actual.join(', no ')}`,
+    });
+  }
+  return createCa({
+    ...common,
+    issuers: readIssuerTable(await readText(issuersFile)),
+    ct: httpCtSubmitter(ctUrl, transport),
+    ctKey: await keyIn(ctKeyFile),
+  });
+}
+
+async function keyIn(path: string): Promise<PublicKey> {
+  return unwrap(publicKeyFromPem(await readText(path)));
+}
+
+export async function tsaParts(
+  { organization }: { readonly organization?: string },
+  deps: StationDeps,
+): Promise<StationParts> {
+  const { keys, clock, random, log } = deps;
+  const tsa = await createTsa({
+    ...{ keys, clock, random, log },
+    ...(organization === undefined ? {} : { organization }),
+  });
+  const [leaf, root] = tsa.chain;
+  return {
+    bodyBytesMax: limits.tsaRequestBytes,
+    register: (app, logger) => registerTsa(app, { tsa, log: logger }),
+    about: { station: 'tsa', createdAt: leaf.notBefore, chain: chainPem(tsa.chain) },
+    files: { 'chain.pem': chainPem(tsa.chain) },
+    missing: (trusted) =>
+      chainMissing(trusted.timestampAuthorities, tsa.chain, 'the certificate of the timestamp authority'),
+    unready: () => expired(tsa.chain, deps),
+    metrics: (metrics) => {
+      metrics.expiry('certificate', () => ({ root: root.notAfter, signer: leaf.notAfter }));
+      const days = (): number => Math.floor((leaf.notAfter - clock.now()) / DAY_MS);
+      const other = 'timestamp_authority_certificate_valid_days_remaining';
+      metrics.gauge('certificate_valid_days', 'Days the signing certificate is still valid.', days, other);
+      metrics.made({
+        name: 'timestamps_total',
+        help: 'Answers to timestamp requests, refusals of RFC 3161 among them.',
+        method: 'POST',
+        routes: ['/api/v1/timestamp'],
+      });
+    },
+    close: () => tsa.close(),
+  };
+}
+
+function expired(chain: readonly Certificate[], { clock }: StationDeps): string | undefined {
+  const now = clock.now();
+  const ended = chain.find(({ notAfter }) => notAfter <= now);
+  return ended === undefined ? undefined : `${ended.subjectText} has expired`;
+}
+
+/** What a published root lacks of this chain. */
+function chainMissing(
+  published: readonly CaAuthority[],
+  chain: readonly Certificate[],
+  what: string,
+): string | undefined {
+  const leaf = chain[0] as Certificate;
+  return published.some((one) => equalBytes(one.chain[0].der, leaf.der)) ? undefined : what;
+}

@@ -1,0 +1,149 @@
+/** The stations that give out: trust, images, and identities for development. */
+import { join } from 'node:path';
+import { utf8Text } from '#base/bytes';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import { Secret } from '#base/secret';
+import { readFileLimited } from '#platform/files';
+import { createOidc, isLoopback, registerOidc } from '#services/oidc';
+import { type RegistryConfig, registerRegistry, type TokenGrant } from '#services/registry';
+import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
+import type { Address, StationDeps, StationParts } from './frame.ts';
+import { readMembers } from './members.ts';
+import { R } from './reasons.ts';
+import { requireKnown, yamlReader } from './yaml.ts';
+
+const FILE_BYTES_MAX = 1024 * 1024;
+
+export interface TufSettings {
+  /** The stations whose trust is published (docs/operate.md); read again when it changes. */
+  readonly stationsFile?: string;
+}
+
+/** Publishes what the members say of themselves, and renews its own signatures. */
+export async function tufParts({ stationsFile }: TufSettings, deps: StationDeps): Promise<StationParts> {
+  const { clock, dataDir, isInit, createdAt } = deps;
+  if (stationsFile === undefined && !isInit) {
+    throw fail(R.settings, { expected: '--stations FILE', actual: 'none' });
+  }
+  const tuf = await createTuf({ dir: dataDir, clock });
+  const publish = async (): Promise<void> => {
+    if (stationsFile === undefined) return;
+    const published = await readMembers(stationsFile, createdAt);
+    // Before anything new is signed over it: after a long pause even the root may have expired.
+    await tuf.renew();
+    if (await tuf.publish(published.targets))
+      deps.log.info({ targets: published.targets.length }, 'published');
+  };
+  let expires: Readonly<Partial<Record<TufRoleName, number>>> = {};
+  const work = async (): Promise<void> => {
+    await publish();
+    await tuf.renew();
+    expires = (await tuf.status())?.expires ?? {};
+  };
+  if (!isInit) await work();
+  const root = isInit ? undefined : utf8Text(await tuf.initialRoot());
+  return {
+    bodyBytesMax: 1024,
+    register: (app) => registerTuf(app, tuf),
+    about: { station: 'tuf', createdAt },
+    ...(root === undefined ? {} : { files: { 'root.json': root } }),
+    unready: () => {
+      const ended = Object.entries(expires).find(([, at]) => at <= clock.now());
+      return ended === undefined ? undefined : `the ${ended[0]} metadata has expired`;
+    },
+    metrics: (metrics) => metrics.expiry('metadata', () => ({ ...expires })),
+    reload: work,
+    close: () => tuf.close(),
+  };
+}
+
+export interface RegistrySettings {
+  /** Grants by token (docs/operate.md). Absent: everybody may do everything. */
+  readonly tokensFile?: string;
+  readonly isDeletionOff?: boolean;
+  readonly hasImmutableTags?: boolean;
+}
+
+export async function registryParts(settings: RegistrySettings, deps: StationDeps): Promise<StationParts> {
+  const { clock, random, dataDir } = deps;
+  const { tokensFile, isDeletionOff, hasImmutableTags } = settings;
+  const grants = tokensFile === undefined ? {} : await readGrants(tokensFile);
+  const config: RegistryConfig = {
+    dataDir: join(dataDir, 'images'),
+    ...grants,
+    deletion: isDeletionOff !== true,
+    immutableTags: hasImmutableTags === true,
+  };
+  let close = (): void => {};
+  return {
+    bodyBytesMax: limits.manifestBytes,
+    register: async (app) => {
+      const service = await registerRegistry(app, config, { clock, random });
+      close = () => service.close();
+      app.get('/healthz', async () => ({ status: 'ok' }));
+    },
+    about: { station: 'registry', createdAt: deps.createdAt },
+    metrics: (metrics) =>
+      metrics.made({
+        name: 'pushes_total',
+        help: 'Writes that succeeded.',
+        method: 'PUT',
+        routes: ['/v2/*'],
+      }),
+    close: async () => close(),
+  };
+}
+
+const actions = ['pull', 'push', 'delete'] as const;
+
+/** Throws WB-1212. The file holds tokens: it must be closed to others, as keys are. */
+async function readGrants(path: string): Promise<Pick<RegistryConfig, 'tokens' | 'anonymous'>> {
+  const json = yamlReader(utf8Text(await readFileLimited(path, FILE_BYTES_MAX)), path);
+  requireKnown(json, ['tokens', 'anonymous']);
+  const actionsIn = (list: readonly string[], wrong: (actual: string) => Error): (typeof actions)[number][] =>
+    list.map((text) => {
+      const action = actions.find((one) => one === text);
+      if (action === undefined) throw wrong(text);
+      return action;
+    });
+  const tokens = json.children('tokens').map((one): TokenGrant => {
+    requireKnown(one, ['name', 'token', 'actions', 'repositories']);
+    return {
+      name: one.text('name'),
+      token: new Secret(one.text('token')),
+      actions: actionsIn(one.strings('actions'), (actual) =>
+        one.wrong('actions', actions.join(', '), actual),
+      ),
+      repositories: one.strings('repositories'),
+    };
+  });
+  const open = json.has('anonymous') ? json.strings('anonymous') : [];
+  return {
+    tokens,
+    anonymous: actionsIn(open, (actual) => json.wrong('anonymous', actions.join(', '), actual)),
+  };
+}
+
+/** The development issuer: it gives any identity to whoever asks, and so to this machine only. */
+export async function oidcParts(
+  { listen }: { readonly listen: Address },
+  deps: StationDeps,
+): Promise<StationParts> {
+  const { clock, random, dataDir, createdAt } = deps;
+  if (!isLoopback(listen.host)) {
+    const expected = 'a loopback address: this issuer gives any identity to whoever asks';
+    throw fail(R.settings, { expected, actual: listen.host });
+  }
+  let at = '';
+  const oidc = await createOidc({ dir: join(dataDir, 'keys'), origin: () => at, clock, random });
+  return {
+    bodyBytesMax: 64 * 1024,
+    register: (app) => registerOidc(app, oidc),
+    about: { station: 'oidc', createdAt },
+    listening: (origin) => {
+      at = origin;
+    },
+    close: () => oidc.close(),
+  };
+}

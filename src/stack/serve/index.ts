@@ -1,0 +1,14 @@
+/** One station per process. */
+export { type CaSettings, caParts, tsaParts } from './authorities.ts';
+export { oidcParts, type RegistrySettings, registryParts, type TufSettings, tufParts } from './content.ts';
+export {
+  type Address,
+  initStation,
+  openStation,
+  type RunningStation,
+  type StationDeps,
+  type StationParts,
+  type StationSettings,
+} from './frame.ts';
+export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
+export type { PublicFile } from './public-file.ts';

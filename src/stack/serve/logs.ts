@@ -1,0 +1,253 @@
+/** The stations that log: certificates (RFC 6962) and signatures (Rekor v1, v2), on one machine or many. */
+import { hostname as machineName } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { equalBytes, toBase64, toHex, utf8Text } from '#base/bytes';
+import { publicKeyPem } from '#base/crypto';
+import { limits } from '#base/limits';
+import { fail, reasonText, WaybillError } from '#base/reason';
+import { unwrap } from '#base/result';
+import { pemDecode } from '#formats/pem';
+import type { LogAuthority } from '#formats/trusted-root';
+import { readFileLimited } from '#platform/files';
+import { openStore, type StoreSettings } from '#platform/store-open';
+import { createCt, registerCt } from '#services/ct';
+import { createLog, type LogConfig, type LogService, registerLog } from '#services/log';
+import {
+  type Cosigner,
+  cosignWith,
+  type Log,
+  type LogOptions,
+  openFront,
+  openLog,
+  parseWitnessPolicy,
+  runSequencer,
+} from '#tlog';
+import type { StationDeps, StationParts } from './frame.ts';
+import type { StationMetrics } from './metrics.ts';
+import { R } from './reasons.ts';
+import { logPlace } from './store-url.ts';
+
+const FILE_BYTES_MAX = 1024 * 1024;
+const LEASE_MS = 5000;
+
+export interface CtSettings {
+  /** Name of the log in its checkpoints. */
+  readonly name?: string;
+  /** PEM files of roots whose chains are taken; read again when they change. */
+  readonly rootFiles: readonly string[];
+  /** File of the checkpoint lock, out of the folder that is backed up. */
+  readonly lockFile?: string;
+}
+
+export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<StationParts> {
+  const { keys, clock, log, dataDir, isInit } = deps;
+  const { name, rootFiles, lockFile } = settings;
+  if (name === undefined || (rootFiles.length === 0 && !isInit)) {
+    throw fail(R.settings, { expected: '--name and --root', actual: 'one of them, or none' });
+  }
+  const readRoots = async (): Promise<readonly Uint8Array[]> =>
+    (await Promise.all(rootFiles.map((path) => readFileLimited(path, FILE_BYTES_MAX)))).flatMap((bytes) =>
+      unwrap(pemDecode(utf8Text(bytes), 'CERTIFICATE')).map(({ der }) => der),
+    );
+  const key = await keys.openKey('log', 'p256');
+  const tree = `${dataDir}/tree`;
+  const lock = lockFile === undefined ? {} : { lockFile };
+  const ct = await createCt({ origin: name, key, roots: [], dataDir: tree, ...lock, clock, log });
+  const addRoots = async (): Promise<void> => {
+    for (const der of await readRoots()) ct.addRoot(der);
+  };
+  if (!isInit) await addRoots();
+  const pem = publicKeyPem(ct.publicKey);
+  return {
+    bodyBytesMax: limits.logRequestBytes,
+    register: (app, logger) => registerCt(app, ct, logger),
+    about: { station: 'ct', createdAt: deps.createdAt, key: pem, logId: toBase64(ct.logId) },
+    files: { 'ctfe.pub': pem },
+    missing: ({ ctlogs }) => logMissing(ctlogs, ct.logId, 'the certificate log'),
+    unready: () => stoppedText(ct.log),
+    metrics: (metrics) => logMetrics(metrics, () => ct.log, ['/ct/v1/add-chain', '/ct/v1/add-pre-chain']),
+    reload: addRoots,
+    close: () => ct.close(),
+  };
+}
+
+export interface LogSettings {
+  readonly api: 'v1' | 'v2';
+  /** Host name clients know the log by. */
+  readonly hostname?: string;
+  /** `postgres://…`: many machines; `s3://…`: one writer over a bucket. Absent: a folder. */
+  readonly store?: string;
+  /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: tiles, with a database for the rest. */
+  readonly objects?: string;
+  /** With a database: front ends take entries, one sequencer at a time commits them. */
+  readonly role: 'all' | 'front' | 'sequencer';
+  readonly witnessPolicyFile?: string;
+  /** Publish after a while with what the witnesses gave. */
+  readonly isWitnessOptional?: boolean;
+  readonly lockFile?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export async function logParts(settings: LogSettings, deps: StationDeps): Promise<StationParts> {
+  const { keys, clock, log, dataDir } = deps;
+  const { api, hostname, lockFile } = settings;
+  if (hostname === undefined) throw fail(R.settings, { expected: '--hostname NAME', actual: 'none' });
+  const key = await keys.openKey('log', api === 'v1' ? 'p256' : 'ed25519');
+  const base: LogConfig = { api, hostname, key, clock, log };
+  const place = logPlace(settings, dataDir);
+  const cosign = await cosignerFor(settings, deps);
+  const cosigned = cosign === undefined ? {} : { cosign };
+  let opened: OpenedLog;
+  if (place.kind === 'embedded') {
+    const lock = lockFile === undefined ? {} : { lockFile };
+    const service = await createLog({ ...base, ...cosigned, dataDir: `${dataDir}/tree`, ...lock });
+    opened = { service, close: () => service.close() };
+  } else opened = await openShared({ ...base, ...cosigned }, { place, role: settings.role }, deps);
+  const { service } = opened;
+  const pem = publicKeyPem(service.publicKey);
+  const prefix = `/api/${api}/log/entries`;
+  return {
+    bodyBytesMax: limits.logRequestBytes,
+    register: (app, logger) => {
+      if (settings.role !== 'sequencer') return registerLog(app, service, logger);
+      app.get('/healthz', async () => ({ status: 'ok' }));
+    },
+    about: { station: 'log', createdAt: deps.createdAt, api, key: pem, logId: toBase64(service.logId) },
+    files: { 'rekor.pub': pem },
+    missing: ({ tlogs }) => logMissing(tlogs, service.logId, 'the transparency log'),
+    unready: () => stoppedText(service.log),
+    metrics: (metrics) => {
+      logMetrics(metrics, () => service.log, [prefix]);
+      const { term } = opened;
+      if (term !== undefined) metrics.gauge('sequencer', '1 while this process sequences.', () => term());
+    },
+    close: () => opened.close(),
+  };
+}
+
+interface OpenedLog {
+  readonly service: LogService;
+  /** 1 while this process sequences. */
+  readonly term?: () => number;
+  close(): Promise<void>;
+}
+
+/** Over a store that other processes share. */
+async function openShared(
+  config: LogConfig,
+  { place, role }: { readonly place: StoreSettings; readonly role: LogSettings['role'] },
+  deps: StationDeps,
+): Promise<OpenedLog> {
+  const opened = await openStore(place);
+  const { queue } = opened;
+  if (queue === undefined) {
+    const service = await createLog({ ...config, store: opened.store });
+    return { service, close: () => service.close().then(() => opened.close()) };
+  }
+  const end = new AbortController();
+  let sequencing: Sequencing | undefined;
+  const close = async (service: LogService | undefined): Promise<void> => {
+    await service?.close();
+    end.abort();
+    await sequencing?.ended;
+    await opened.close();
+  };
+  try {
+    const service = await createLog({
+      ...config,
+      store: opened.store,
+      engine: async (options) => {
+        if (role !== 'front') sequencing = await startSequencer(options, place, deps, end.signal);
+        return openWhenThere(() => openFront({ ...options, queue, random: deps.random }));
+      },
+    });
+    const term = (): number => sequencing?.term() ?? 0;
+    return { service, term, close: () => close(service) };
+  } catch (error) {
+    await close(undefined);
+    throw error;
+  }
+}
+
+const START_MS_MAX = 15_000;
+const LOOK_MS = 100;
+
+/** A front end may start before the first sequencer has made the log. */
+async function openWhenThere(open: () => Promise<Log>): Promise<Log> {
+  for (let waited = 0; ; waited += LOOK_MS) {
+    try {
+      return await open();
+    } catch (error) {
+      const isMissing = error instanceof WaybillError && error.reason.code === 'WB-411';
+      if (!isMissing || waited >= START_MS_MAX) throw error;
+      await sleep(LOOK_MS);
+    }
+  }
+}
+
+interface Sequencing {
+  readonly ended: Promise<void>;
+  /** 1 while this process sequences. */
+  term(): number;
+}
+
+/** Campaigns with a store of its own: a term closes the store it wrote to. */
+async function startSequencer(
+  { signer, cosign }: LogOptions,
+  place: StoreSettings,
+  { clock, random, log }: StationDeps,
+  signal: AbortSignal,
+): Promise<Sequencing> {
+  const opened = await openStore(place);
+  const { store, queue, lease } = opened;
+  if (queue === undefined || lease === undefined) throw new Error('a database has a queue and a lease');
+  let isOurs = 0;
+  const cosigned = cosign === undefined ? {} : { cosign };
+  const holder = `${machineName()} ${process.pid} ${toHex(random.bytes(4))}`;
+  const running = runSequencer(
+    {
+      election: { cell: lease, holder, leaseMs: LEASE_MS, clock },
+      queue,
+      open: () => openLog({ store, signer, clock, create: true, ...cosigned }),
+      onTerm: (event) => {
+        isOurs = event.kind === 'began' ? 1 : 0;
+        log.info({ ...event }, 'term of a sequencer');
+      },
+    },
+    signal,
+  );
+  const ended = running.then(() => opened.close());
+  return { ended, term: () => isOurs };
+}
+
+async function cosignerFor(
+  settings: LogSettings,
+  { transport, log }: StationDeps,
+): Promise<Cosigner | undefined> {
+  const { witnessPolicyFile, isWitnessOptional } = settings;
+  if (witnessPolicyFile === undefined) return undefined;
+  const text = utf8Text(await readFileLimited(witnessPolicyFile, FILE_BYTES_MAX));
+  return cosignWith({
+    policy: unwrap(parseWitnessPolicy(text)),
+    transport,
+    mode: isWitnessOptional === true ? 'open' : 'closed',
+    onFailure: (witness, why) =>
+      log.warn({ witness, code: why.code, why: reasonText(why) }, 'no cosignature'),
+  });
+}
+
+const stoppedText = ({ stopped }: Pick<Log, 'stopped'>): string | undefined =>
+  stopped === undefined ? undefined : `the log stopped: ${stopped.actual}`;
+
+function logMissing(published: readonly LogAuthority[], logId: Uint8Array, what: string): string | undefined {
+  return published.some((one) => equalBytes(one.logId, logId)) ? undefined : `the key of ${what}`;
+}
+
+function logMetrics(metrics: StationMetrics, log: () => Log, routes: readonly string[]): void {
+  metrics.gauge('tree_size', 'Entries in the published tree.', () => log().tree.size);
+  metrics.gauge('queue_entries', 'Entries that wait for a batch.', () => log().waiting);
+  const at = (): number => Math.floor(log().tree.time / 1000);
+  metrics.gauge('newest_entry_seconds', 'Time of the newest entry, in seconds since the epoch.', at);
+  metrics.gauge('stopped', '1 when the log takes no entries.', () => (log().stopped === undefined ? 0 : 1));
+  metrics.made({ name: 'entries_total', help: 'Entries logged.', method: 'POST', routes });
+}
