@@ -51,7 +51,7 @@ export const R = defineReasons({
     check: 'trust.cache',
     side: 'environment',
     class: 'io',
-    summary: 'The trust cache is not a folder of its own that only its owner can write.',
+    summary: 'The trust cache is not a folder that only its owner can write, or a file in it is damaged.',
     hint: 'remove the folder or choose another with --cache-dir; it is written again',
     exit: 16,
   },

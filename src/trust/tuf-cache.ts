@@ -17,14 +17,28 @@ export interface TufCache extends TufMemory {
   readonly folder: string;
 }
 
-/** Opens the folder of a mirror below `cacheDir`. Throws WB-606 when others could write it. */
+/** The files whose versions a mirror may not go back behind. */
+const compared: ReadonlySet<string> = new Set(['timestamp.json', 'snapshot.json', 'targets.json']);
+
+/** Opens the folder of a mirror below `cacheDir`. Throws WB-606 when others could write it, or a file in it is damaged. */
 export async function openTufCache(cacheDir: string, mirror: string): Promise<TufCache> {
   const folder = join(cacheDir, mirrorFolder(mirror));
   await mkdir(join(folder, 'targets'), { recursive: true, mode: 0o700 });
   for (const part of [folder, join(folder, 'targets')]) await requireOwnFolder(part);
   return {
     folder,
-    recall: (name) => readFileIfThere(join(folder, name)),
+    recall: async (name) => {
+      const path = join(folder, name);
+      const kept = await readFileIfThere(path);
+      // Taken for no file, a damaged one would let the mirror go back to what it held before.
+      if (kept !== undefined && compared.has(name) && versionOf(kept) < 0) {
+        throw fail(R.cache, {
+          expected: `metadata in ${path}`,
+          actual: `${kept.length} bytes of another form`,
+        });
+      }
+      return kept;
+    },
     keep: async (name, bytes) => {
       const path = join(folder, name);
       const before = await readFileIfThere(path);
