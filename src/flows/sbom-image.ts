@@ -18,6 +18,7 @@ import {
   type SourceKind,
   selectCataloguers,
   threadedReader,
+  threadsFor,
 } from '#sbom';
 import { type ResolvedImage, resolveImage } from './resolve.ts';
 
@@ -37,7 +38,7 @@ export interface SbomImageOptions {
   readonly cache?: LayerCache;
   /** Take the bytes inside a layer as they are: the layer itself is pinned by its digest. */
   readonly skipDiffIds?: boolean;
-  /** Layers read at a time, each on a thread of its own; 0, the default: one after the other on this one. */
+  /** Layers read at a time, each on a thread of its own; 0: one after the other on this one. Default: by size. */
   readonly threads?: number;
   readonly onLayer?: (done: number, of: number) => void;
 }
@@ -83,7 +84,7 @@ function readerFor(
   options: SbomImageOptions,
   chosen: readonly Cataloguer[],
 ): LayerReader | undefined {
-  const { threads = 0 } = options;
+  const { threads = threadsFor(manifest.layers) } = options;
   if (threads === 0) return undefined;
   const names = chosen.map((one) => one.name);
   return threadedReader(names, Math.min(threads, manifest.layers.length));

@@ -18,7 +18,7 @@ import {
   mediaType,
 } from '#formats/oci';
 import { LayoutSource, requireLayout } from './layout.ts';
-import { type LayoutFiles, readSmall, tarFiles } from './layout-files.ts';
+import { type FilePlace, type LayoutFiles, readSmall, tarFiles } from './layout-files.ts';
 import { R } from './reasons.ts';
 import type { Content, ImageSource, Selector } from './source.ts';
 import { verified } from './verified-stream.ts';
@@ -74,11 +74,20 @@ class DockerArchive implements ImageSource {
   }
 
   async *blob(content: Content): AsyncIterable<Uint8Array> {
-    const path = this.#images.map((image) => image.paths.get(content.digest)).find((p) => p !== undefined);
+    const path = this.#pathOf(content);
     if (path === undefined) {
       throw fail(R.notFound, { expected: `${content.digest} in ${this.name}`, actual: 'no such blob' });
     }
     yield* verified(this.#files.stream(path), content, this.name);
+  }
+
+  async place(content: Content): Promise<FilePlace | undefined> {
+    const path = this.#pathOf(content);
+    return path === undefined ? undefined : this.#files.place(path);
+  }
+
+  #pathOf({ digest }: Content): string | undefined {
+    return this.#images.map((image) => image.paths.get(digest)).find((path) => path !== undefined);
   }
 
   referrers(): Promise<readonly Descriptor[]> {

@@ -15,6 +15,7 @@ export { type CopyOptions, type CopyResult, copyImage } from './copy.ts';
 export * from './credentials.ts';
 export { isLoopback } from './hosts.ts';
 export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';
+export type { FilePlace } from './layout-files.ts';
 export * from './open.ts';
 export * from './platform.ts';
 export { R as ociReasons } from './reasons.ts';

@@ -16,12 +16,22 @@ export interface LayoutFile {
   readonly size: number;
 }
 
+/** A part of a file of this machine. */
+export interface FilePlace {
+  readonly path: string;
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** Read access; contract: a path that does not exist has no size, and streaming it throws WB-512. */
 export interface LayoutFiles {
   /** For messages. */
   readonly name: string;
   size(path: string): Promise<number | undefined>;
   stream(path: string): AsyncIterable<Uint8Array>;
+  /** Where the bytes lie; undefined for what does not exist. */
+  place(path: string): Promise<FilePlace | undefined>;
   /** Every file below a folder, in any order. */
   list(folder: string): Promise<readonly LayoutFile[]>;
 }
@@ -59,6 +69,10 @@ export function directoryFiles(directory: string): LayoutFiles {
         highWaterMark: PIECE_BYTES,
       }) as AsyncIterable<Uint8Array>;
     },
+    async place(path) {
+      const size = await sizeOf(path);
+      return size === undefined ? undefined : { path: join(directory, path), offset: 0, size };
+    },
     async list(folder) {
       const entries = await readdir(join(directory, folder), { withFileTypes: true }).catch(() => []);
       const files = entries.filter((entry) => entry.isFile()).map((entry) => `${folder}/${entry.name}`);
@@ -83,6 +97,10 @@ export async function tarFiles(file: string): Promise<LayoutFiles> {
       const end = entry.offset + entry.size - 1;
       const range = { start: entry.offset, end, highWaterMark: PIECE_BYTES };
       yield* createReadStream(file, range) as AsyncIterable<Uint8Array>;
+    },
+    place: (path) => {
+      const entry = entries.get(path);
+      return Promise.resolve(entry === undefined ? undefined : { path: file, ...entry });
     },
     list: (folder) =>
       Promise.resolve(

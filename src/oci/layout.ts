@@ -21,7 +21,7 @@ import {
   parseManifest,
 } from '#formats/oci';
 import { syncFolder, writeFileDurable } from '#platform/files';
-import { directoryFiles, type LayoutFiles, readSmall } from './layout-files.ts';
+import { directoryFiles, type FilePlace, type LayoutFiles, readSmall } from './layout-files.ts';
 import { R } from './reasons.ts';
 import type { Content, ImageSource, ImageStore, PutManifestOptions, Selector, TagChange } from './source.ts';
 import { verified } from './verified-stream.ts';
@@ -82,6 +82,10 @@ export class LayoutSource implements ImageSource {
       throw fail(R.notFound, { expected: `${content.digest} in ${this.name}`, actual: 'no such blob' });
     }
     yield* verified(this.files.stream(path), content, this.name);
+  }
+
+  place(content: Content): Promise<FilePlace | undefined> {
+    return this.files.place(blobPath(content.digest));
   }
 
   async referrers(digest: Digest): Promise<readonly Descriptor[]> {

@@ -10,6 +10,7 @@ import { unwrap } from '#base/result';
 import { type ImageConfig, parseImageConfig } from '#formats/image-config';
 import type { Descriptor, ImageManifest, Manifest } from '#formats/oci';
 import { R as Formats } from '#formats/oci-reasons';
+import type { FilePlace } from './layout-files.ts';
 import { R } from './reasons.ts';
 
 /** What identifies stored bytes; a `Descriptor` is one. */
@@ -37,6 +38,8 @@ export interface ImageSource {
   resolve(selector: Selector): Promise<Descriptor>;
   manifest(digest: Digest): Promise<Manifest>;
   blob(content: Content): AsyncIterable<Uint8Array>;
+  /** Where a blob lies in a file of this machine, for whoever checks its digest himself. */
+  place?(content: Content): Promise<FilePlace | undefined>;
   referrers(digest: Digest): Promise<readonly Descriptor[]>;
 }
 

@@ -8,7 +8,7 @@ import { fail } from '#base/reason';
 import type { ImageConfig } from '#formats/image-config';
 import type { Descriptor, ImageManifest } from '#formats/oci';
 import type { Sbom, SbomSubject, Unknown } from '#formats/sbom';
-import { type ImageSource, imageConfig } from '#oci';
+import { type FilePlace, type ImageSource, imageConfig } from '#oci';
 import { assemble, type Stage, stageOf } from './assemble.ts';
 import { cataloguers as allCataloguers } from './cataloguers/index.ts';
 import { distroFiles } from './distro.ts';
@@ -25,6 +25,8 @@ export interface ImageInput {
   readonly config: ImageConfig;
   /** The stored bytes of a layer. */
   readonly openLayer: (layer: Descriptor) => AsyncIterable<Uint8Array>;
+  /** Where the stored bytes of a layer lie in a file, if they do. */
+  readonly placeOf?: (layer: Descriptor) => Promise<FilePlace | undefined>;
   /** `openLayer` verifies digests itself, as `ImageSource.blob` does. */
   readonly isChecked?: boolean;
 }
@@ -79,12 +81,14 @@ export async function catalogueImage(
 ): Promise<Catalogue> {
   const config = await imageConfig(source, manifest);
   const openLayer = (layer: Descriptor): AsyncIterable<Uint8Array> => source.blob(layer);
-  return catalogueLayers({ manifest, config, openLayer, isChecked: true }, options);
+  const placeOf = source.place?.bind(source);
+  const places = placeOf === undefined ? {} : { placeOf };
+  return catalogueLayers({ manifest, config, openLayer, isChecked: true, ...places }, options);
 }
 
 export async function catalogueLayers(input: ImageInput, options: CatalogueOptions): Promise<Catalogue> {
   const { manifest, config } = input;
-  const layers = layersOf(input, options);
+  const layers = await layersOf(input, options);
   const stated = layers.map(statedCompression);
   const cataloguers = [distroReader, ...(options.cataloguers ?? installed)];
   const matcher = matcherOf(cataloguers);
@@ -129,20 +133,25 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
   return { sbom: assemble(found, tree, stages, unknowns), bytes, entries };
 }
 
-function layersOf(input: ImageInput, options: CatalogueOptions): LayerInput[] {
+async function layersOf(input: ImageInput, options: CatalogueOptions): Promise<LayerInput[]> {
   const { manifest, config } = input;
   if (manifest.layers.length !== config.diffIds.length) {
     const expected = `${manifest.layers.length} diffIDs, one a layer`;
     throw fail(R.layerCount, { expected, actual: `${config.diffIds.length}` });
   }
-  return manifest.layers.map((descriptor, index) => ({
-    index,
-    descriptor,
-    diffId: config.diffIds[index] as Digest,
-    open: () => input.openLayer(descriptor),
-    isChecked: input.isChecked === true,
-    skipDiffId: options.skipDiffIds === true,
-  }));
+  const places = await Promise.all(manifest.layers.map(async (layer) => input.placeOf?.(layer)));
+  return manifest.layers.map((descriptor, index) => {
+    const place = places[index];
+    return {
+      index,
+      descriptor,
+      diffId: config.diffIds[index] as Digest,
+      open: () => input.openLayer(descriptor),
+      isChecked: input.isChecked === true,
+      skipDiffId: options.skipDiffIds === true,
+      ...(place === undefined ? {} : { place }),
+    };
+  });
 }
 
 function requireWithin(actual: number, most: number, what: string): void {

@@ -17,6 +17,6 @@ export { R as sbomReasons } from './reasons.ts';
 export { type Needle, NeedleScan } from './scan-bytes.ts';
 export { excluder, parseScope, parseThreads, type SourceKind, selectCataloguers } from './select.ts';
 export { type BodySink, type OnEntry, type TarEntry, TarWalker } from './tar.ts';
-export { threadedReader } from './threads.ts';
+export { threadedReader, threadsFor } from './threads.ts';
 export { ImageTree, LayerChanges } from './tree.ts';
 export type { Cataloguer, FoundPackage, ImageFile, ImageFiles, StreamScan } from './types.ts';

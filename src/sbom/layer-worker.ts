@@ -1,6 +1,8 @@
-/** The other side of `threads.ts`: reads layers whose stored bytes arrive as messages, one after the other. */
+/** The other side of `threads.ts`: reads layers one after the other, from a file or from messages. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { WaybillError } from '#base/reason';
+import type { FilePlace } from '#oci';
 import { distroReader } from './catalogue.ts';
 import { cataloguers } from './cataloguers/index.ts';
 import { packReading } from './pack.ts';
@@ -21,12 +23,12 @@ class Inbox {
     this.#wake?.();
   }
 
-  async *read(took: () => void): AsyncGenerator<Uint8Array> {
+  async *read(took: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array> {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
         yield chunk;
-        took();
+        took(chunk);
       } else if (this.#failure !== undefined) {
         throw new Error(this.#failure);
       } else if (this.#isEnded) {
@@ -51,7 +53,8 @@ function serve(port: MessagePort): void {
     }
     const mine = new Inbox();
     inbox = mine;
-    read(message.job, mine, () => send({ kind: 'took' })).then(
+    const took = (bytes: Uint8Array): void => send({ kind: 'took', bytes }, [bytes.buffer as ArrayBuffer]);
+    read(message.job, mine, took).then(
       (bytes) => send({ kind: 'done', bytes }, [bytes.buffer as ArrayBuffer]),
       (error: unknown) => {
         const reason = error instanceof WaybillError ? error.reason : undefined;
@@ -62,9 +65,36 @@ function serve(port: MessagePort): void {
   });
 }
 
-async function read({ layer, names, again }: Job, inbox: Inbox, took: () => void): Promise<Uint8Array> {
+const PIECE_BYTES = 256 * 1024;
+
+/** The bytes of a file in memory that is used again and again: each piece is gone when the next is asked for. */
+async function* fileBytes({ path, offset, size }: FilePlace): AsyncGenerator<Uint8Array> {
+  const handle = openSync(path, 'r');
+  try {
+    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    for (let at = 0; at < size; ) {
+      const count = readSync(handle, piece, 0, Math.min(PIECE_BYTES, size - at), offset + at);
+      // A file that lost its end is seen by its digest.
+      if (count === 0) return;
+      yield piece.subarray(0, count);
+      at += count;
+    }
+  } finally {
+    closeSync(handle);
+  }
+}
+
+async function read(
+  { layer, names, again }: Job,
+  inbox: Inbox,
+  took: (chunk: Uint8Array) => void,
+): Promise<Uint8Array> {
   const chosen = [distroReader, ...cataloguers.filter((one) => names.includes(one.name))];
-  const input = { ...layer, open: () => inbox.read(took) };
+  const { place } = layer;
+  const input =
+    place === undefined
+      ? { ...layer, open: () => inbox.read(took) }
+      : { ...layer, open: () => fileBytes(place), isChecked: false };
   const matcher = matcherOf(chosen);
   return packReading(await recordLayer(input, { cataloguers: chosen, matcher, again, inflating: 'here' }));
 }

@@ -12,6 +12,7 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import type { Descriptor } from '#formats/oci';
 import { cutFrames } from '#formats/zstd-frames';
+import type { FilePlace } from '#oci';
 import { createInflater, type Inflater } from './inflate.ts';
 import { R } from './reasons.ts';
 import { type OnEntry, TarWalker } from './tar.ts';
@@ -41,6 +42,8 @@ export interface LayerInput {
   /** From the image configuration. */
   readonly diffId: Digest;
   readonly open: () => AsyncIterable<Uint8Array>;
+  /** Where the stored bytes lie unchecked; what reads there need not ask this thread for them. */
+  readonly place?: FilePlace;
   /** `open` checks the digest of what it delivers itself, as `ImageSource.blob` does. */
   readonly isChecked?: boolean;
   /** The stored bytes are pinned by their digest; those inside are taken as the builder made them. */

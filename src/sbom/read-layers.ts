@@ -105,7 +105,7 @@ export async function* readLayers(
   try {
     for (begin(); pending.length > 0; begin()) {
       const one = await (pending[0] as Promise<LayerReading>);
-      pending.shift();
+      void pending.shift();
       waitingBytes -= heldBytes(one);
       yield one;
     }

@@ -1,10 +1,10 @@
 /**
  * Layers read on other threads, each on its own: inflating, hashing and looking at files all take a whole core.
- * The stored bytes come from this thread, a few pieces ahead of the reader, and only records come back.
+ * The stored bytes come from their file, or else from this thread, a few pieces ahead of the reader; only records
+ * come back.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { concat } from '#base/bytes';
 import { type Reason, WaybillError } from '#base/reason';
 import type { Again } from './capture.ts';
 import type { LayerInput } from './layer.ts';
@@ -25,7 +25,8 @@ export type ToWorker =
   | { readonly kind: 'failed'; readonly message: string };
 
 export type ToMain =
-  | { readonly kind: 'took' }
+  /** A piece was read; its memory comes back to be filled again. */
+  | { readonly kind: 'took'; readonly bytes: Uint8Array }
   | { readonly kind: 'done'; readonly bytes: Uint8Array }
   | { readonly kind: 'error'; readonly message: string; readonly reason?: Reason };
 
@@ -33,6 +34,10 @@ export type ToMain =
 const PIECE_BYTES = 1024 * 1024;
 const AHEAD = 3;
 const THREADS_MAX = 4;
+/** Two are as quick as inflating on most machines, and what they take is known. */
+const THREADS_UNASKED = 2;
+/** A thread takes as long to start as inflating so much. */
+const WORTH_BYTES = 8 * 1024 * 1024;
 /** Small generations are swept often and stay small; a record needs little of them. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 1024 };
 
@@ -41,6 +46,13 @@ const entry = (): URL => {
   const [ending] = /\.[a-z]+$/.exec(import.meta.url) ?? ['.js'];
   return new URL(`./layer-worker${ending}`, import.meta.url);
 };
+
+/** Threads for an image where nobody says how many: one for each large layer, none for a small image. */
+export function threadsFor(layers: readonly { readonly size: number }[]): number {
+  const all = layers.reduce((sum, { size }) => sum + size, 0);
+  const large = layers.filter(({ size }) => size > WORTH_BYTES).length;
+  return Math.min(THREADS_UNASKED, all > WORTH_BYTES ? Math.max(1, large) : 0);
+}
 
 /** At most `threads` layers at a time, and no more than this machine has cores. */
 export function threadedReader(names: readonly string[], threads: number): LayerReader {
@@ -80,6 +92,8 @@ class Thread {
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   #ahead = 0;
+  /** Memory for pieces: what is filled again need not be cleared away. */
+  readonly #spare: ArrayBuffer[] = [];
   #more: (() => void) | undefined;
   #settle: { resolve(reading: LayerReading): void; reject(error: unknown): void } | undefined;
 
@@ -97,7 +111,7 @@ class Thread {
     const job: Job = { layer: rest, names, ...(again === undefined ? {} : { again }) };
     this.#ahead = 0;
     this.#send({ kind: 'job', job });
-    const fed = this.#feed(open());
+    const fed = layer.place === undefined ? this.#feed(open()) : Promise.resolve();
     try {
       return await done;
     } finally {
@@ -121,11 +135,11 @@ class Thread {
         parts.push(chunk);
         length += chunk.length;
         if (length < PIECE_BYTES) continue;
-        await this.#sendPiece(parts);
+        await this.#sendPiece(parts, length);
         parts = [];
         length = 0;
       }
-      if (length > 0) await this.#sendPiece(parts);
+      if (length > 0) await this.#sendPiece(parts, length);
       this.#send({ kind: 'end' });
     } catch (error) {
       // The source's own refusal says more than what the reader makes of a stream that stops.
@@ -134,15 +148,22 @@ class Thread {
     }
   }
 
-  async #sendPiece(parts: readonly Uint8Array[]): Promise<void> {
+  async #sendPiece(parts: readonly Uint8Array[], length: number): Promise<void> {
     while (this.#ahead >= AHEAD && this.#settle !== undefined) {
       await new Promise<void>((resolve) => {
         this.#more = resolve;
       });
     }
     this.#ahead++;
-    const bytes = concat(...parts);
-    this.#worker.postMessage({ kind: 'chunk', bytes } satisfies ToWorker, [bytes.buffer as ArrayBuffer]);
+    const spare = this.#spare.pop();
+    const memory = spare === undefined || spare.byteLength < length ? new ArrayBuffer(length) : spare;
+    const bytes = new Uint8Array(memory, 0, length);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    this.#worker.postMessage({ kind: 'chunk', bytes } satisfies ToWorker, [memory]);
   }
 
   #send(message: ToWorker): void {
@@ -152,6 +173,7 @@ class Thread {
   #take(message: ToMain): void {
     if (message.kind === 'took') {
       this.#ahead--;
+      this.#spare.push(message.bytes.buffer as ArrayBuffer);
       this.#more?.();
     } else if (message.kind === 'done') {
       this.#settle?.resolve(unpackReading(message.bytes));

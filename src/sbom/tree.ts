@@ -18,6 +18,8 @@ export class ImageTree implements ImageFiles {
   #links = new Map<string, string>();
   #folders = new Set<string>();
   #sorted: ImageFile[] | undefined;
+  /** Folders asked for before, with links in them followed; `..` for a loop of them. */
+  readonly #realFolders = new Map<string, string>();
 
   get files(): readonly ImageFile[] {
     this.#sorted ??= [...this.#files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -30,7 +32,17 @@ export class ImageTree implements ImageFiles {
   }
 
   real(path: string): string {
-    return resolvePath(cleanPath(path), (at) => this.#links.get(at)) ?? path;
+    const named = cleanPath(path);
+    // Tens of thousands of owned files are asked for, folder by folder.
+    const folder = parentOf(named);
+    let above = this.#realFolders.get(folder);
+    if (above === undefined) {
+      above = resolvePath(folder, (at) => this.#links.get(at)) ?? '..';
+      this.#realFolders.set(folder, above);
+    }
+    const found = above === folder ? named : joinPath(above, baseOf(named));
+    if (above !== '..' && !this.#links.has(found)) return found;
+    return resolvePath(named, (at) => this.#links.get(at)) ?? path;
   }
 
   file(path: string): ImageFile | undefined {
@@ -49,6 +61,7 @@ export class ImageTree implements ImageFiles {
   /** Puts a finished layer on top. */
   apply(layer: LayerChanges): void {
     this.#sorted = undefined;
+    this.#realFolders.clear();
     for (const paths of [this.#files, this.#links]) {
       for (const path of paths.keys()) if (layer.hides(path)) paths.delete(path);
     }

@@ -19,7 +19,7 @@ interface Flags extends RegistryFlags {
   readonly selectCataloguers: readonly string[];
   readonly layerCache?: string;
   readonly skipDiffId?: boolean;
-  readonly threads: string;
+  readonly threads?: string;
   readonly failOnUnknown?: boolean;
 }
 
@@ -49,7 +49,10 @@ export function register(program: Command, context: CliContext): void {
       [],
     )
     .option('--layer-cache <dir>', 'keep what was read of each layer here, for the next image that has it')
-    .option('--threads <count>', 'read so many layers at a time, each on a thread: faster, more memory', '0')
+    .option(
+      '--threads <count>',
+      'read so many layers at a time, each on a thread; 0: none (default: two for images of some size)',
+    )
     .option('--skip-diff-id', 'do not hash the inside of layers: their stored bytes are pinned already')
     .option('--fail-on-unknown', 'exit 2 when something could not be read');
   withRegistryOptions(command).action((source: string, flags: Flags) => sbom(source, flags, context));
@@ -110,7 +113,7 @@ async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImage
     ...(name === undefined ? {} : { name }),
     ...(folder === undefined ? {} : { cache: layerCache(folder, chosen, version) }),
     skipDiffIds: flags.skipDiffId === true,
-    threads: parseThreads(flags.threads),
+    ...(flags.threads === undefined ? {} : { threads: parseThreads(flags.threads) }),
     onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
   };
 }

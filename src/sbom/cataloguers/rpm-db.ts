@@ -11,6 +11,18 @@ const ascii = (bytes: Uint8Array, at: number, length: number): string =>
 
 /** Every header in the database. Throws with the reason when the form is none of the three, or damaged. */
 export function rpmBlobs(bytes: Uint8Array): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  let held = 0;
+  // Pages that lead to each other, or many entries for one value, would give without end.
+  for (const blob of blobsIn(bytes)) {
+    held += Math.max(blob.length, 1);
+    if (held > bytes.length) throw new Error('headers that are longer together than the database');
+    found.push(blob);
+  }
+  return found;
+}
+
+function blobsIn(bytes: Uint8Array): Iterable<Uint8Array> {
   if (ascii(bytes, 0, 15) === 'SQLite format 3') return sqliteBlobs(bytes);
   if (ascii(bytes, 0, 4) === 'RpmP') return ndbBlobs(bytes);
   if (bytes.length >= 512 && viewOf(bytes).getUint32(12, true) === 0x00061561) return bdbBlobs(bytes);
@@ -20,30 +32,43 @@ export function rpmBlobs(bytes: Uint8Array): Uint8Array[] {
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function sqliteBlobs(bytes: Uint8Array): Uint8Array[] {
+function* sqliteBlobs(bytes: Uint8Array): Generator<Uint8Array> {
   const copy = Uint8Array.from(bytes);
   // A database left in WAL mode cannot be opened from memory; what was checkpointed is in the file itself.
   if (copy[18] === 2 && copy[19] === 2) copy.fill(1, 18, 20);
   const database = new DatabaseSync(':memory:');
   try {
     database.deserialize(copy);
-    const rows = database.prepare('SELECT blob FROM Packages ORDER BY hnum').all();
-    return rows.map((row) => row['blob']).filter((blob) => blob instanceof Uint8Array);
+    requirePlainTable(database);
+    for (const row of database.prepare('SELECT blob FROM Packages ORDER BY hnum').iterate()) {
+      if (row['blob'] instanceof Uint8Array) yield row['blob'];
+    }
   } finally {
     database.close();
   }
+}
+
+/** A view, a virtual table or a computed column would run what the image wrote. */
+function requirePlainTable(database: DatabaseSync): void {
+  const asked = database.prepare("SELECT type, sql FROM sqlite_schema WHERE lower(name) = 'packages'");
+  const [only, ...others] = asked.iterate().take(2).toArray();
+  const sql = typeof only?.['sql'] === 'string' ? only['sql'] : '';
+  const isPlain =
+    only?.['type'] === 'table' &&
+    others.length === 0 &&
+    /^CREATE TABLE\s+\S+\s*\(\s*hnum INTEGER PRIMARY KEY\b[\w\s,']*\)$/i.test(sql.replace(/"/g, "'").trim());
+  if (!isPlain) throw new Error('a SQLite database without the plain table Packages');
 }
 
 const NDB_PAGE = 4096;
 const NDB_SLOT = 16;
 const NDB_BLOCK = 16;
 
-function ndbBlobs(bytes: Uint8Array): Uint8Array[] {
+function* ndbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
   const view = viewOf(bytes);
   const pages = bytes.length < 32 ? 0 : view.getUint32(12, true);
   const end = pages * NDB_PAGE;
   if (pages === 0 || end > bytes.length) throw new Error('an ndb database whose slots end early');
-  const found: Uint8Array[] = [];
   // The header takes the place of the first two slots.
   for (let at = 2 * NDB_SLOT; at < end; at += NDB_SLOT) {
     if (ascii(bytes, at, 4) !== 'Slot') throw new Error(`no slot at byte ${at}`);
@@ -56,9 +81,8 @@ function ndbBlobs(bytes: Uint8Array): Uint8Array[] {
     }
     const length = view.getUint32(blob + 12, true);
     if (blob + NDB_BLOCK + length > bytes.length) throw new Error(`package ${number} ends early`);
-    found.push(bytes.subarray(blob + NDB_BLOCK, blob + NDB_BLOCK + length));
+    yield bytes.subarray(blob + NDB_BLOCK, blob + NDB_BLOCK + length);
   }
-  return found;
 }
 
 const BDB_PAGE_HEADER = 26;
@@ -66,12 +90,11 @@ const bdbHashPages = new Set([2, 13]);
 const BDB_OVERFLOW = 7;
 const BDB_OFF_PAGE = 3;
 
-function bdbBlobs(bytes: Uint8Array): Uint8Array[] {
+function* bdbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
   const view = viewOf(bytes);
   const pageBytes = view.getUint32(20, true);
   const isPower = pageBytes >= 512 && pageBytes <= 65_536 && (pageBytes & (pageBytes - 1)) === 0;
   if (!isPower || bytes.length < pageBytes) throw new Error(`a Berkeley DB with pages of ${pageBytes} bytes`);
-  const found: Uint8Array[] = [];
   for (let page = pageBytes; page + pageBytes <= bytes.length; page += pageBytes) {
     if (!bdbHashPages.has(bytes[page + 25] as number)) continue;
     const entries = view.getUint16(page + 20, true);
@@ -80,10 +103,9 @@ function bdbBlobs(bytes: Uint8Array): Uint8Array[] {
     for (let i = 1; i < entries; i += 2) {
       const at = page + view.getUint16(page + BDB_PAGE_HEADER + i * 2, true);
       if (at + 12 > page + pageBytes || bytes[at] !== BDB_OFF_PAGE) continue;
-      found.push(overflow(bytes, view.getUint32(at + 4, true), view.getUint32(at + 8, true), pageBytes));
+      yield overflow(bytes, view.getUint32(at + 4, true), view.getUint32(at + 8, true), pageBytes);
     }
   }
-  return found;
 }
 
 function overflow(bytes: Uint8Array, first: number, length: number, pageBytes: number): Uint8Array {
