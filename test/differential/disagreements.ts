@@ -13,6 +13,7 @@ export interface Disagreement {
 }
 
 const cosign = { client: 'cosign', weAccept: false } as const;
+const go = { client: 'sigstore-go', weAccept: false } as const;
 const js = { client: 'sigstore-js', weAccept: false } as const;
 
 export const disagreements: readonly Disagreement[] = [
@@ -208,5 +209,101 @@ export const disagreements: readonly Disagreement[] = [
     weAccept: true,
     what: /, v2: .*\.(?:logIndex|integratedTime): /,
     why: 'a v2 log signs neither; ours uses neither: the index is the one the proof is for, and a timestamp gives the time',
+  },
+  {
+    ...go,
+    what: /kindVersion/,
+    why: 'it reads the kind from the body alone; an entry that says it is of another kind than its body is refused',
+  },
+  {
+    ...go,
+    code: 'WB-161',
+    what: /: (?:cut by one|with a newline|with a space|with a NUL|doubled|in other case)$/,
+    why: 'it takes base64 without padding and with line breaks, and numbers with more than digits: two texts for one bundle',
+  },
+  {
+    ...go,
+    code: 'WB-155',
+    what: /dsseEnvelope/,
+    why: 'the same inside the envelope',
+  },
+  {
+    ...go,
+    code: 'WB-314',
+    what: /inclusionProof\.(?:rootHash|treeSize)/,
+    why: 'of a v2 entry it reads only the checkpoint; a proof that says two things about one tree is refused',
+  },
+  {
+    ...go,
+    code: 'WB-332',
+    what: /^leaf for anything$/,
+    why: 'it takes anyExtendedKeyUsage for codeSigning; the public authority never writes it, and a signing certificate names its purpose',
+  },
+  {
+    ...go,
+    code: 'WB-353',
+    what: /two names/,
+    why: 'it is content when one of several names fits; which one signed is then a matter of the reader',
+  },
+  {
+    ...go,
+    code: 'WB-337',
+    what: /^SCT before/,
+    why: 'it does not compare the time of the stamp with the certificate it is in',
+  },
+  {
+    client: 'sigstore-go',
+    weAccept: true,
+    theirs: /ed25519: invalid signature/,
+    what: /^message, bare Ed25519 key$/,
+    why: 'it reads every Ed25519 entry of a v1 log as Ed25519ph; this one is pure, as cosign signs with such key files',
+  },
+  {
+    client: 'sigstore-go',
+    weAccept: true,
+    what: /inclusionProof\.(?:rootHash|treeSize): (?:null|absent|an empty string)$/,
+    why: 'they repeat what the signed checkpoint says; the proof is held to the checkpoint',
+  },
+  {
+    client: 'sigstore-go',
+    weAccept: true,
+    what: /messageDigest: (?:null|absent)$/,
+    why: 'the digest beside the signature is a hint (sigstore_common.proto); the signature is over the artifact itself',
+  },
+  {
+    client: 'sigstore-go',
+    weAccept: true,
+    what: /, v2: .*\.(?:logIndex|integratedTime): /,
+    why: 'a v2 log signs neither; ours uses neither: the index is the one the proof is for, and a timestamp gives the time',
+  },
+  {
+    ...go,
+    code: 'WB-161',
+    what: /inclusionPromise/,
+    why: 'it takes a promise without its signature for no promise, and is content with the proof; a field that says nothing is malformed',
+  },
+  {
+    ...go,
+    code: 'WB-161',
+    what: /rfc3161Timestamps\.0/,
+    why: 'it passes over a timestamp that it cannot read where the log promised a time; a field that is malformed makes a malformed bundle',
+  },
+  {
+    ...go,
+    code: 'WB-313',
+    what: /, v2: .*inclusionProof\.logIndex/,
+    why: 'of a v2 entry it proves the index beside the proof, not the one in it; a proof of another place is refused',
+  },
+  {
+    ...go,
+    code: 'WB-161',
+    what: /, v2: .*inclusionProof\.rootHash: cut in half$/,
+    why: 'of a v2 entry it reads only the checkpoint; here half the root is no canonical base64',
+  },
+  {
+    ...go,
+    code: 'WB-310',
+    what: /, v2: .*canonicalizedBody: (?:bit of byte \d+ flipped|swapped with its twin)$/,
+    why: 'it proves the body it builds itself and never reads the one given; readers who do would see another entry',
   },
 ];
