@@ -12,3 +12,4 @@ export {
 } from './frame.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
 export type { PublicFile } from './public-file.ts';
+export { networkOf, readTenants } from './tenants.ts';

@@ -25,7 +25,7 @@ import {
 import type { StationDeps, StationParts } from './frame.ts';
 import type { StationMetrics } from './metrics.ts';
 import { R } from './reasons.ts';
-import { logPlace } from './store-url.ts';
+import { logPlace, type PlaceSettings } from './store-url.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
 const LEASE_MS = 5000;
@@ -71,21 +71,12 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
   };
 }
 
-export interface LogSettings {
-  readonly api: 'v1' | 'v2';
-  /** Host name clients know the log by. */
-  readonly hostname?: string;
-  /** `postgres://…`: many machines; `s3://…`: one writer over a bucket. Absent: a folder. */
-  readonly store?: string;
-  /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: tiles, with a database for the rest. */
-  readonly objects?: string;
+export interface LogSettings extends PlaceSettings {
   /** With a database: front ends take entries, one sequencer at a time commits them. */
   readonly role: 'all' | 'front' | 'sequencer';
   readonly witnessPolicyFile?: string;
   /** Publish after a while with what the witnesses gave. */
   readonly isWitnessOptional?: boolean;
-  readonly lockFile?: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 export async function logParts(settings: LogSettings, deps: StationDeps): Promise<StationParts> {

@@ -2,14 +2,25 @@
 import { fail } from '#base/reason';
 import { Secret } from '#base/secret';
 import type { StoreSettings } from '#platform/store-open';
-import type { LogSettings } from './logs.ts';
 import { R } from './reasons.ts';
 
 type BucketOptions = Extract<StoreSettings, { kind: 's3' }>['bucket'];
 
+export interface PlaceSettings {
+  readonly api: 'v1' | 'v2';
+  /** Host name clients know the log by. */
+  readonly hostname?: string;
+  /** `postgres://…`: many machines; `s3://…`: one writer over a bucket. Absent: a folder. */
+  readonly store?: string;
+  /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: tiles, with a database for the rest. */
+  readonly objects?: string;
+  readonly lockFile?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 /** Throws WB-1212. */
 export function logPlace(
-  { store, objects, hostname, api, env, lockFile }: LogSettings,
+  { store, objects, hostname, api, env, lockFile }: PlaceSettings,
   dataDir: string,
 ): StoreSettings {
   if (store === undefined) {
@@ -24,7 +35,7 @@ export function logPlace(
   if (/^postgres(?:ql)?:\/\//.test(store)) {
     const tiles = objects === undefined ? {} : { tiles: bucketOf(objects, env) };
     // Two logs of one host name share a database without meeting.
-    return { kind: 'postgres', url: store, log: `${hostname ?? ''}/${api}`, ...tiles };
+    return { kind: 'postgres', url: store, log: `${hostname ?? ''}-${api}`, ...tiles };
   }
   if (store.startsWith('s3://') && objects === undefined) {
     return { kind: 's3', bucket: bucketOf(store, env), indexFile: `${dataDir}/names.db` };
@@ -32,7 +43,7 @@ export function logPlace(
   throw fail(R.settings, { expected: '--store postgres://… or s3://…', actual: store.split(':')[0] ?? '' });
 }
 
-function bucketOf(text: string, env: LogSettings['env']): BucketOptions {
+function bucketOf(text: string, env: PlaceSettings['env']): BucketOptions {
   const url = URL.parse(text);
   if (url === null || url.protocol !== 's3:' || url.hostname === '') {
     throw fail(R.settings, {

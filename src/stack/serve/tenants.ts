@@ -143,8 +143,8 @@ class Bucket {
     const { requestsPerMinute, bytesPerMinute } = this.#quota;
     const part = Math.max(0, now - this.#at) / MINUTE_MS;
     this.#at = now;
-    this.#requests = Math.min(requestsPerMinute, this.#requests + part * requestsPerMinute);
-    this.#bytes = Math.min(bytesPerMinute, this.#bytes + part * bytesPerMinute);
+    this.#requests = filled(this.#requests, requestsPerMinute, part);
+    this.#bytes = filled(this.#bytes, bytesPerMinute, part);
     if (this.#requests >= 1 && this.#bytes > 0) {
       this.#requests -= 1;
       return 0;
@@ -162,9 +162,15 @@ class Bucket {
   }
 }
 
+/** Without a limit it is always full: no time times infinity is no number. */
+const filled = (left: number, perMinute: number, part: number): number =>
+  perMinute === Number.POSITIVE_INFINITY ? perMinute : Math.min(perMinute, left + part * perMinute);
+
 interface Admitted {
   readonly bucket: Bucket;
-  /** Bytes the connection had read when the request came. */
+  /** Length of its body, which the parser holds it to; 0 when it comes in chunks. */
+  readonly announced: number;
+  /** Bytes the connection had read when the request came: the first of its body may be among them. */
   readonly before: number;
 }
 
@@ -200,13 +206,15 @@ class Gate {
       const expected = `${name} within its quota of ${quota.requestsPerMinute} requests a minute`;
       throw fail(R.quota, { expected, actual: `room again in ${seconds} s` });
     }
-    this.#admitted.set(request, { bucket, before: request.raw.socket.bytesRead });
+    this.#admitted.set(request, { bucket, announced, before: request.raw.socket.bytesRead });
   }
 
   /** Counts what really came, announced or not. */
   settle(request: HttpRequestIn): void {
     const admitted = this.#admitted.get(request);
-    if (admitted !== undefined) admitted.bucket.spend(request.raw.socket.bytesRead - admitted.before);
+    if (admitted === undefined) return;
+    const { bucket, announced, before } = admitted;
+    bucket.spend(Math.max(announced, request.raw.socket.bytesRead - before));
   }
 
   #bucketOf(name: string, quota: Quota, now: number): Bucket {
