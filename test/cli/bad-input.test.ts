@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Command } from 'commander';
 import { nearestWord } from '#base/nearest';
+import type { RunResult } from '#platform/process';
 import { processContext } from '../../src/cli/context.ts';
 import { plainLine, plainText } from '../../src/cli/render/plain.ts';
 import { verbs } from '../../src/cli/verbs.ts';
@@ -13,6 +14,7 @@ import {
   assertRefused,
   type Call,
   folder,
+  plainEnv,
   type Refusal,
   shell,
   waybill,
@@ -24,6 +26,7 @@ const file = (name: string, text: string | Uint8Array): string => {
   writeFileSync(path, text);
   return path;
 };
+const here = (args: readonly string[]): Promise<RunResult> => waybillHere(args, { env: plainEnv });
 const empty = file('empty', '');
 const notJson = file('not.json', 'not json\n');
 const object = file('object.json', '{"a":1}');
@@ -67,7 +70,7 @@ const ours = (await leaves()).filter(([verb]) => !foreign.has(verb ?? ''));
 describe('an unknown flag is refused by every command', () => {
   for (const words of ours) {
     test(words.join(' '), async () => {
-      const result = await waybillHere([...words, '--no-such-flag']);
+      const result = await here([...words, '--no-such-flag']);
       assertRefused(result, { exit: 3, code: 'WB-1301', says: /unknown option '--no-such-flag'/ });
       assert.equal(result.stdout, '');
     });
@@ -364,7 +367,7 @@ const files: readonly Case[] = [
 const started = new Set(['a misspelt verb', 'a trusted root that is none']);
 
 function refuses(one: Case): void {
-  const ask = one.input !== undefined || started.has(one.name) ? waybill : waybillHere;
+  const ask = one.input !== undefined || started.has(one.name) ? waybill : here;
   test(one.name, async () => assertRefused(await ask(one.args, one), one));
 }
 

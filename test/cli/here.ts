@@ -1,5 +1,4 @@
 /** The whole CLI in this process: the words, context and exit codes of `bin/waybill`, without starting it. */
-
 import { httpTransport } from '#platform/http-client';
 import type { RunResult } from '#platform/process';
 import { systemClock, systemRandom } from '#platform/system';
@@ -7,15 +6,16 @@ import { reportFlags, runCommandLine } from '../../src/cli/command-line.ts';
 import type { CliContext } from '../../src/cli/context.ts';
 import { plainText } from '../../src/cli/render/plain.ts';
 import { packageVersion } from '../../src/cli/version.ts';
-import { type Call, plainEnv } from './child.ts';
 
 const version = packageVersion();
 const transport = httpTransport({ userAgent: `waybill/${version}` });
 
-export async function waybillHere(
-  args: readonly string[],
-  call: Omit<Call, 'input'> = {},
-): Promise<RunResult> {
+export interface Place {
+  readonly env: CliContext['env'];
+  readonly cwd?: string;
+}
+
+export async function waybillHere(args: readonly string[], { env, cwd }: Place): Promise<RunResult> {
   const { json, quiet } = reportFlags(args);
   const out: Buffer[] = [];
   const errors: string[] = [];
@@ -26,8 +26,8 @@ export async function waybillHere(
   };
   const stderr = (text: string): void => void errors.push(lineOf(text));
   const context: CliContext = {
-    env: { ...plainEnv, ...call.env },
-    cwd: call.cwd ?? process.cwd(),
+    env,
+    cwd: cwd ?? process.cwd(),
     transport,
     clock: systemClock,
     random: systemRandom,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { before, type TestContext, test } from 'node:test';
 import { utf8, utf8Text } from '#base/bytes';
 import { expectationsOf } from '#flows/check-expectations';
 import { type CheckedImage, type CheckImageDeps, checkImage } from '#flows/check-image';
@@ -11,7 +11,7 @@ import type { Profile } from '#flows/check-profile';
 import { copyImage } from '#flows/copy-image';
 import type { JsonObject } from '#formats/json';
 import type { Transport } from '#platform/http-client';
-import { run } from '#platform/process';
+import { waybillHere } from '../cli/here.ts';
 import { counting } from '../double/counting-transport.ts';
 import { quickRegistry } from '../oci/helpers.ts';
 import { guidePolicy } from '../policy/samples.ts';
@@ -375,14 +375,18 @@ test('what has become known since the scan is found by scanning the attested SBO
   high.close();
 });
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const waybill = (...args: readonly string[]) =>
-  run(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'check', ...args], {
-    cwd: folder,
-    env: { ...process.env, WAYBILL_STACK: stack.dataDir, NO_COLOR: '1' },
-  });
+  waybillHere(['check', ...args], { env: { ...process.env, WAYBILL_STACK: stack.dataDir } });
 
-test('the command reads waybill.yaml, and each option replaces what it says', async () => {
+/** The command finds its files in the current folder. */
+function inFolder(t: TestContext): void {
+  const before = process.cwd();
+  process.chdir(folder);
+  t.after(() => process.chdir(before));
+}
+
+test('the command reads waybill.yaml, and each option replaces what it says', async (t) => {
+  inFolder(t);
   const { pinned, digest } = api;
   await writeFile(
     join(folder, 'waybill.yaml'),
@@ -429,7 +433,8 @@ mirror: ["ghcr.io/acme/*=${stack.registryHost}/acme/*"]
   await Promise.all(runs);
 });
 
-test('the command refuses what it cannot use, before anything is asked', async () => {
+test('the command refuses what it cannot use, before anything is asked', async (t) => {
+  inFolder(t);
   await writeFile(join(folder, 'bad.yaml'), 'identity: me@example.com\nisuer: https://idp.example\n');
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['ghcr.io/acme/none:v1', '--mirror', `ghcr.io/acme/*=${stack.registryHost}/acme/*`], 11, /WB-502/],
