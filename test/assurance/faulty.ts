@@ -13,7 +13,8 @@ export const faultKinds = [
   'flipped',
   'garbage',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** `missing`: an answer that says there is no such thing, a file that is gone. */
+export type FaultKind = (typeof faultKinds)[number] | 'missing';
 
 export interface FaultPlan {
   readonly kind: FaultKind;
@@ -63,7 +64,8 @@ export function broken(kind: FaultKind, what: string): Error {
   });
 }
 
-function spoilt(kind: FaultKind, body: Uint8Array): Uint8Array {
+/** The bytes as a fault leaves them. */
+export function spoilt(kind: FaultKind, body: Uint8Array): Uint8Array {
   if (kind === 'truncated') return body.subarray(0, body.length >> 1);
   if (kind === 'empty') return new Uint8Array();
   if (kind === 'garbage') return new TextEncoder().encode('<html>please log in</html>');
@@ -73,6 +75,11 @@ function spoilt(kind: FaultKind, body: Uint8Array): Uint8Array {
 }
 
 const failure = new TextEncoder().encode('{"errors":[{"code":"UNKNOWN","message":"no"}]}');
+
+function statusOf(kind: FaultKind): number | undefined {
+  if (kind === 'missing') return 404;
+  return kind === 'status 500' ? 500 : undefined;
+}
 
 /** A transport whose answers fail as planned. */
 export function faultyTransport(inner: Transport, faults: Faults): Transport {
@@ -85,7 +92,8 @@ export function faultyTransport(inner: Transport, faults: Faults): Transport {
       if (kind === undefined) return inner.request(request);
       throws(kind, request);
       const answer = await inner.request(request);
-      if (kind === 'status 500') return { ...answer, status: 500, body: failure };
+      const status = statusOf(kind);
+      if (status !== undefined) return { ...answer, status, body: failure };
       return { ...answer, body: spoilt(kind, answer.body) };
     },
     async stream(request): Promise<HttpStream> {
@@ -96,7 +104,8 @@ export function faultyTransport(inner: Transport, faults: Faults): Transport {
       const chunks: Uint8Array[] = [];
       for await (const chunk of answer.body) chunks.push(chunk);
       const whole = Buffer.concat(chunks);
-      if (kind === 'status 500') return { ...answer, status: 500, body: once(failure) };
+      const status = statusOf(kind);
+      if (status !== undefined) return { ...answer, status, body: once(failure) };
       return { ...answer, body: once(spoilt(kind, whole)) };
     },
   };
@@ -116,10 +125,11 @@ const CALLS_MAX = 500;
 export async function atEveryCall(
   work: (faults: Faults) => Promise<void>,
   kinds: readonly FaultKind[] = faultKinds,
+  lasting: readonly boolean[] = [false, true],
 ): Promise<number> {
   let runs = 0;
   for (const kind of kinds) {
-    for (const lasts of [false, true]) {
+    for (const lasts of lasting) {
       for (let at = 1; ; at++) {
         if (at > CALLS_MAX) throw new Error(`still failing at call ${at}`);
         const faults = new Faults({ kind, at, lasts });

@@ -116,6 +116,7 @@ export async function runMutants(
   folder: string,
   options: MutationOptions,
 ): Promise<Outcome[]> {
+  if (mutants.length === 0) return [];
   const quick = new Runner(folder);
   const slow = new Runner(folder);
   const outcomes: Outcome[] = [];
