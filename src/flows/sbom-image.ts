@@ -2,9 +2,9 @@
 import type { Digest } from '#base/brand';
 import { type Reason, reason } from '#base/reason';
 import type { ImageManifest, Platform } from '#formats/oci';
-import { repositoryText } from '#formats/reference';
+import { parseReference, repositoryText } from '#formats/reference';
 import type { Sbom } from '#formats/sbom';
-import { type Registry, selectImage } from '#oci';
+import { type EnginePlaces, openEngineImage, parseEngineName, type Registry, selectImage } from '#oci';
 import {
   type CatalogueOptions,
   type Cataloguer,
@@ -28,6 +28,8 @@ export interface SbomImageOptions {
   /** Version of waybill, for the document. */
   readonly version: string;
   readonly platform?: Platform;
+  /** Where `docker:`, `podman:` and `containerd:` are looked for; absent: they are names like any other. */
+  readonly engines?: EnginePlaces;
   /** The name in the document instead of the repository or the folder. */
   readonly name?: string;
   readonly scope?: Scope;
@@ -58,7 +60,7 @@ export async function sbomImage(
   image: string,
   options: SbomImageOptions,
 ): Promise<SbomImage> {
-  const resolved = await resolveImage(registry, image);
+  const resolved = await resolveSource(registry, image, options.engines);
   const { manifest } = await selectImage(resolved.source, { digest: resolved.digest }, options.platform);
   const tag = resolved.reference?.tag;
   const { cache, scope, skipDiffIds } = options;
@@ -77,6 +79,19 @@ export async function sbomImage(
   } finally {
     await reader?.close();
   }
+}
+
+/** An image of an engine has no registry's digest, so it is no reference that could be verified. */
+async function resolveSource(
+  registry: Registry,
+  image: string,
+  engines: EnginePlaces | undefined,
+): Promise<ResolvedImage> {
+  const named = engines === undefined ? undefined : parseEngineName(image);
+  if (engines === undefined || named === undefined) return resolveImage(registry, image);
+  const { source, selector } = await openEngineImage(named, engines);
+  const descriptor = await source.resolve(selector);
+  return { source, digest: descriptor.digest, descriptor, name: image };
 }
 
 function readerFor(
@@ -118,6 +133,9 @@ function catalogueOptions(options: SbomImageOptions, name: string, kind: SourceK
 /** The repository; of a layout or archive its last path part, since the rest belongs to one machine. */
 function subjectName({ reference, name }: ResolvedImage): string {
   if (reference !== undefined) return repositoryText(reference);
+  const engine = parseEngineName(name);
+  const known = engine === undefined ? undefined : parseReference(engine.name);
+  if (known?.ok === true) return repositoryText(known.value);
   return lastPart(name.replace(/^[a-z-]+:/, '').replace(/@sha256:[0-9a-f]+$/, ''));
 }
 

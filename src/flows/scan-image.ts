@@ -7,7 +7,7 @@ import { unwrap } from '#base/result';
 import type { Platform } from '#formats/oci';
 import type { Sbom } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
-import type { Registry } from '#oci';
+import type { EnginePlaces, Registry } from '#oci';
 import { readFileLimited } from '#platform/files';
 import {
   type AdvisoryDatabase,
@@ -50,6 +50,8 @@ export interface ScanImageOptions {
   /** Version of waybill. */
   readonly version: string;
   readonly platform?: Platform;
+  /** Where stores of container engines are looked for. */
+  readonly engines?: EnginePlaces;
   readonly onLayer?: (done: number, of: number) => void;
   /** The image an SBOM must be about. */
   readonly expectDigest?: Digest;

@@ -30,8 +30,11 @@ interface SavedImage {
   readonly paths: ReadonlyMap<Digest, string>;
 }
 
-export async function openDockerArchive(file: string): Promise<ImageSource> {
-  const files = await tarFiles(file);
+export const openDockerArchive = async (file: string): Promise<ImageSource> =>
+  readDockerArchive(await tarFiles(file));
+
+/** The image or images in the files of an archive. */
+export async function readDockerArchive(files: LayoutFiles): Promise<ImageSource> {
   if ((await files.size('oci-layout')) !== undefined) {
     const layout = new LayoutSource(files);
     await requireLayout(layout);

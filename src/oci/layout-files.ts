@@ -1,7 +1,9 @@
 /** The files of an OCI layout, from a directory or from inside a tar archive. Paths use `/`. */
-import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream, openSync } from 'node:fs';
+import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { concat } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
@@ -84,15 +86,32 @@ export function directoryFiles(directory: string): LayoutFiles {
 const TAR_BLOCK = 512;
 const TAR_ENTRIES_MAX = 100_000;
 
+/**
+ * Files of a tar archive that arrives as a stream. It has to be read more than once, so it is kept in a file that has
+ * no name any more: nobody else can open it, and it is gone when this process ends.
+ */
+export async function spooledTar(name: string, bytes: AsyncIterable<Uint8Array>): Promise<LayoutFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-'));
+  try {
+    const file = join(folder, 'image.tar');
+    await pipeline(bytes, createWriteStream(file, { mode: 0o600, flags: 'wx' }));
+    // A plain descriptor, never closed: the archive is needed for as long as the process lives.
+    const fd = openSync(file, 'r');
+    return await tarFiles(process.platform === 'linux' ? `/proc/self/fd/${fd}` : `/dev/fd/${fd}`, name);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Files of an uncompressed tar archive: only plain entries, by the name in their header. */
-export async function tarFiles(file: string): Promise<LayoutFiles> {
+export async function tarFiles(file: string, shown = file): Promise<LayoutFiles> {
   const entries = await indexTar(file);
   return {
-    name: file,
+    name: shown,
     size: (path) => Promise.resolve(entries.get(path)?.size),
     async *stream(path) {
       const entry = entries.get(path);
-      if (entry === undefined) throw missing(file, path);
+      if (entry === undefined) throw missing(shown, path);
       if (entry.size === 0) return;
       const end = entry.offset + entry.size - 1;
       const range = { start: entry.offset, end, highWaterMark: PIECE_BYTES };

@@ -42,9 +42,9 @@ export class LayoutSource implements ImageSource {
   readonly files: LayoutFiles;
   #subjects: Map<Digest, Descriptor[]> | undefined;
 
-  constructor(files: LayoutFiles) {
+  constructor(files: LayoutFiles, kind = 'oci') {
     this.files = files;
-    this.name = `oci:${files.name}`;
+    this.name = `${kind}:${files.name}`;
   }
 
   /** index.json as it is now. */

@@ -147,4 +147,22 @@ export const R = defineReasons({
     summary: 'An index was found where an image is needed, or the reverse.',
     hint: 'choose a platform with --platform, or name the digest of the image itself',
   },
+  engine: {
+    code: 'WB-518',
+    check: 'engine.store',
+    side: 'environment',
+    class: 'unavailable',
+    summary: 'The store of a container engine cannot be read.',
+    hint: 'start the engine, name its socket (DOCKER_HOST, CONTAINER_HOST), or use docker save and docker-archive:FILE',
+    exit: 20,
+    status: 502,
+  },
+  engineName: {
+    code: 'WB-519',
+    check: 'engine.name',
+    side: 'usage',
+    class: 'ref',
+    summary: 'A name in the store of a container engine cannot be used.',
+    hint: 'docker:NAME[:tag], podman:NAME[:tag], containerd:[NAME]@sha256:… (its digests: ctr images ls)',
+  },
 });

@@ -41,3 +41,23 @@ export function askSocket(
     asked.end(body);
   });
 }
+
+export interface SocketStream {
+  readonly status: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Asks with GET for what may be large; the body is read while it comes, and breaks off when nothing comes for
+ * `idleMs`. Throws the system's own error when nobody answers.
+ */
+export function openSocketStream(socket: string, path: string, idleMs: number): Promise<SocketStream> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: socket, method: 'GET', path, timeout: idleMs }, (answer) =>
+      resolve({ status: answer.statusCode ?? 0, body: answer as AsyncIterable<Uint8Array> }),
+    );
+    asked.on('timeout', () => asked.destroy(new Error(`nothing within ${idleMs} ms`)));
+    asked.on('error', reject);
+    asked.end();
+  });
+}

@@ -155,7 +155,7 @@ test('what is not translated is refused by name, with the exit code of the tool'
     [['grype', 'sbom:s.json', '--add-cpes-if-none'], '--add-cpes-if-none'],
     [['grype', 'sbom:s.json', '-o', 'template'], '-o template'],
     [['grype', 'sbom:s.json', '--fail-on', 'severe'], '--fail-on severe'],
-    [['grype', 'docker:app'], 'docker:app'],
+    [['grype', 'singularity:app'], 'singularity:app'],
     [['trivy', 'sbom', 's.json', '--compliance', 'x'], '--compliance'],
     [['trivy', 'sbom', 's.json', '--scanners', 'secret'], '--scanners secret'],
     [['trivy', 'sbom', 's.json', '--exit-code', 'many'], '--exit-code many'],

@@ -27,7 +27,10 @@ export function register(program: Command, context: CliContext): void {
   const command = program
     .command('sbom')
     .description('list what is inside an image or a folder')
-    .argument('<source>', 'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE or dir:PATH')
+    .argument(
+      '<source>',
+      'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE, docker:NAME, podman:NAME, containerd:@DIGEST or dir:PATH',
+    )
     .option(
       '-o, --output <format[=file]>',
       'cyclonedx-json (default; @1.5, @1.7), spdx-json (@3.0), syft-json, purls or table; repeatable',
@@ -99,13 +102,17 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
 }
 
 async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImageOptions> {
-  const [{ parsePlatform }, { unwrap }, { parseScope, parseThreads, layerCache, selectCataloguers }] =
-    await Promise.all([import('#oci'), import('#base/result'), import('#sbom')]);
+  const [
+    { enginePlaces, parsePlatform },
+    { unwrap },
+    { parseScope, parseThreads, layerCache, selectCataloguers },
+  ] = await Promise.all([import('#oci'), import('#base/result'), import('#sbom')]);
   const { platform, name, layerCache: folder, selectCataloguers: cataloguers } = flags;
   const version = packageVersion();
   const chosen = selectCataloguers(cataloguers, 'image');
   return {
     version,
+    engines: enginePlaces(context.env),
     scope: parseScope(flags.scope),
     exclude: flags.exclude,
     cataloguers,

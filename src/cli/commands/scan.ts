@@ -42,7 +42,10 @@ export function register(program: Command, context: CliContext): void {
   const command = program
     .command('scan')
     .description('match what is inside against known vulnerabilities')
-    .argument('<target>', 'image reference, oci:DIR[:tag], dir:PATH, or sbom:FILE')
+    .argument(
+      '<target>',
+      'image reference, oci:DIR[:tag], docker:NAME, podman:NAME, containerd:@DIGEST, dir:PATH, or sbom:FILE',
+    )
     .option(
       '-o, --output <format[=file]>',
       'table (default), json, sarif, cyclonedx-vex, openvex, junit, markdown, cosign-vuln, cosign-vuln-grype, trivy-json, grype-json, github, gitlab; may be given several times',
@@ -154,6 +157,7 @@ async function scanned(
   return scanTarget(() => registryFrom(flags, context, [target]), target, database, {
     version: packageVersion(),
     refine,
+    engines: (await import('#oci')).enginePlaces(context.env),
     ...platform,
     ...expectDigest,
     onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),

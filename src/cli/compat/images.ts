@@ -7,10 +7,13 @@ const schemes: Readonly<Record<string, string>> = {
   'oci-dir': 'oci:',
   'oci-archive': 'oci-archive:',
   'docker-archive': 'docker-archive:',
+  docker: 'docker:',
+  podman: 'podman:',
+  containerd: 'containerd:',
   sbom: 'sbom:',
 };
 /** Sources of the other tools that waybill has no reader for. */
-const unread = /^(docker|podman|containerd|singularity|dir|file|snap|pkg|purl|cpes?|vex):/;
+const unread = /^(singularity|dir|file|snap|pkg|purl|cpes?|vex):/;
 
 /** `registry:REF`, `oci-dir:DIR`, … as our verbs name them; a plain reference stays. */
 export function nativeSource(tool: string, source: string): string {
