@@ -15,6 +15,8 @@ export function runNodeTests(files: readonly string[], options: readonly string[
   const child = spawn(process.execPath, [...common, ...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // Ctrl-C reaches the tests as well; this process ends after them, when it has said how many failed.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   const counts = { pass: 0, fail: 0, cancelled: 0 };
   createInterface({ input: child.stdout }).on('line', (line) => {
     const match = /^ℹ (pass|fail|cancelled) (\d+)$/.exec(line);

@@ -4,7 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { memoryFolder } from './memory-folder.ts';
 import { runNodeTests } from './node-test.ts';
 
 const wanted = process.argv.slice(2);
@@ -31,4 +33,12 @@ if (!existsSync(shared)) {
   process.env['WAYBILL_SHARED'] = shared;
 }
 
-runNodeTests(files, ['--test-concurrency=2', '--test-timeout=120000']);
+if (process.env['TMPDIR'] === undefined) {
+  const folder = memoryFolder();
+  if (folder !== undefined) process.env['TMPDIR'] = folder;
+}
+
+// One file more than there are cores: many wait for a process they started, or for time to pass. The slowest test
+// takes some twenty seconds of an idle machine; the limit is for one that hangs.
+const together = availableParallelism() + 1;
+runNodeTests(files, [`--test-concurrency=${together}`, '--test-timeout=300000']);
