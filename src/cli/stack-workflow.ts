@@ -31,12 +31,14 @@ export function registerWorkflow(stack: Command, context: CliContext): void {
 }
 
 async function workflow(given: string, flags: Flags, context: CliContext): Promise<void> {
-  const [{ fetchDevelopmentToken, requireState }, { ACTIONS_AUDIENCE }] = await Promise.all([
+  const [{ fetchDevelopmentToken, requireState, stackTransport }, { ACTIONS_AUDIENCE }] = await Promise.all([
     import('#stack'),
     import('#services/oidc'),
   ]);
   const run = { ...workflowOf(given), sha: flags.sha };
-  const { origins } = await requireState(stackFolder(flags, context));
+  const dataDir = stackFolder(flags, context);
+  const state = await requireState(dataDir);
+  const { origins } = state;
   const request = {
     github: {
       ...run,
@@ -46,7 +48,8 @@ async function workflow(given: string, flags: Flags, context: CliContext): Promi
     aud: ACTIONS_AUDIENCE,
     expiresIn: JOB_SECONDS,
   };
-  const token = await fetchDevelopmentToken(origins, request, context.transport);
+  const transport = stackTransport(dataDir, state, context.transport);
+  const token = await fetchDevelopmentToken(origins, request, transport);
   const variables = {
     GITHUB_ACTIONS: 'true',
     GITHUB_REPOSITORY: run.repository,

@@ -10,6 +10,7 @@ import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
+import { createHttpServer, listen } from '#platform/http-server';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { isLoopback, type TokenRequest } from '#services/oidc';
@@ -26,8 +27,10 @@ import { stackView } from './page-view.ts';
 import { R } from './reasons.ts';
 import { Rotation } from './rotation.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
+import { StackMetrics } from './stack-metrics.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
 import { openStations, type Stations } from './stations.ts';
+import { StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StackConfig {
   readonly dataDir: string;
@@ -45,9 +48,15 @@ export interface StackConfig {
   readonly simulate?: SimulatedProvider;
   /** With `simulate`: further repositories that are read and written elsewhere. */
   readonly mirrors?: Simulation['mirrors'];
+  /** HTTPS with an authority of its own, for everything but images. Once begun it stays. */
+  readonly tls?: boolean;
+  /** Serves /metrics of all stations; loopback as well. */
+  readonly metrics?: { readonly port: number; readonly withAliases: boolean };
 }
 
 export interface Stack {
+  /** Where /metrics is, when it was asked for. */
+  readonly metricsOrigin?: string;
   readonly dataDir: string;
   /** As it is now: a rotation may move a log to another address. */
   readonly state: StackState;
@@ -80,6 +89,10 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const organization = config.organization ?? organizationOf(config.simulate);
     const generations = await readGenerations(dataDir, createdAt);
     const logLevel = config.logLevel ?? 'warn';
+    const tls = await StackTls.open(dataDir, config.tls === true, { clock, random });
+    // Written before a station is up: the authority reads it to reach the issuer.
+    if (tls !== undefined) await writeFileDurable(join(dataDir, TLS_CA_FILE), tls.caPem);
+    const metrics = config.metrics && new StackMetrics(config.metrics.withAliases);
     const stations = await openStations(
       {
         dataDir,
@@ -92,12 +105,19 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         random,
         logLevel,
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
+        ...(tls === undefined ? {} : { tls }),
+        ...(metrics === undefined ? {} : { metrics }),
       },
       closers,
     );
+    metrics?.about(stations, clock);
+    const metricsOrigin = metrics && (await serveMetrics(metrics, config, closers));
     const stack = new RunningStack(
       { ...config, clock, random },
-      { createdAt, organization, stations, closers },
+      {
+        ...{ createdAt, organization, stations, closers, tls },
+        ...(metricsOrigin === undefined ? {} : { metricsOrigin }),
+      },
     );
     // Renewed first: after a long pause even the root may have expired, and nothing new verifies then.
     await stations.tuf.renew();
@@ -109,7 +129,21 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
   }
 }
 
+async function serveMetrics(
+  metrics: StackMetrics,
+  { host = '127.0.0.1', metrics: asked, logLevel = 'warn' }: StackConfig,
+  closers: Closers,
+): Promise<string> {
+  const app = createHttpServer({ log: createLogger('metrics', logLevel), bodyBytesMax: 1024 });
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  closers.push(() => app.close());
+  return listen(app, host, asked?.port ?? 0);
+}
+
 interface RunningParts {
+  readonly tls: StackTls | undefined;
+  readonly metricsOrigin?: string;
   readonly createdAt: number;
   readonly organization: string;
   readonly stations: Stations;
@@ -119,6 +153,7 @@ interface RunningParts {
 class RunningStack implements Stack {
   readonly dataDir: string;
   readonly stations: Stations;
+  readonly metricsOrigin?: string;
   readonly #config: StackConfig & { readonly clock: Clock; readonly random: Random };
   readonly #parts: RunningParts;
   #shown: { readonly state: StackState; readonly published: Published } | undefined;
@@ -130,6 +165,7 @@ class RunningStack implements Stack {
     this.#config = config;
     this.#parts = parts;
     this.stations = parts.stations;
+    if (parts.metricsOrigin !== undefined) this.metricsOrigin = parts.metricsOrigin;
   }
 
   get state(): StackState {
@@ -177,6 +213,8 @@ class RunningStack implements Stack {
     await this.#succeedRestoredLogs();
     every(RENEW_INTERVAL_MS, () => stations.tuf.renew(), createLogger('tuf', level), closers);
     every(ROTATION_INTERVAL_MS, () => this.rotation.step(), log, closers);
+    const { tls } = this.#parts;
+    if (tls !== undefined) every(RENEW_INTERVAL_MS, async () => tls.renew(), log, closers);
     closers.push(() => this.rotation.settled());
   }
 
@@ -210,11 +248,12 @@ class RunningStack implements Stack {
       pid: process.pid,
       ...(this.#administration === undefined ? {} : { admin: this.#administration.socket }),
       ...(simulate === undefined ? {} : { simulate: simulationOf(simulate, this.registryHost, mirrors) }),
+      ...(this.#parts.tls === undefined ? {} : { tlsCa: TLS_CA_FILE }),
     };
     await writeState(dataDir, state);
     this.#shown = { state, published };
     const { trustedRoot } = published;
-    stations.page.open({ clock, view: stackView({ state, stations, trustedRoot, clock, random }) });
+    stations.page.open({ clock, view: stackView({ state, dataDir, stations, trustedRoot, clock, random }) });
   }
 
   #ready<T>(value: T | undefined): T {

@@ -2,10 +2,15 @@
 import { join, resolve } from 'node:path';
 import { stackTrustFiles } from '#trust';
 import type { Origins } from './layout.ts';
+import { TLS_CA_FILE } from './tls.ts';
 
 /** Variables by name, for `source public/env` and for scripts. */
 export function environmentOf(dataDir: string, origins: Origins): Readonly<Record<string, string>> {
+  const hasTls = origins.ca.startsWith('https:');
+  const tlsCa = join(resolve(dataDir), TLS_CA_FILE);
   return {
+    // Go and Python read the first, Node's own clients the second.
+    ...(hasTls ? { SSL_CERT_FILE: tlsCa, NODE_EXTRA_CA_CERTS: tlsCa } : {}),
     WAYBILL_STACK: resolve(dataDir),
     WAYBILL_REGISTRY: new URL(origins.registry).host,
     WAYBILL_OIDC_ISSUER: origins.oidc,

@@ -23,6 +23,6 @@ export { type Published, publishedMaterial, type StackFacts } from './material.t
 export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
 export * from './serve/index.ts';
 export { redirected, SIMULATED_ISSUER } from './simulate.ts';
-export { readState, refuseDevelopment, requireState, type StackState } from './state.ts';
+export { readState, refuseDevelopment, requireState, type StackState, stackTransport } from './state.ts';
 export { type StackStatus, type StationStatus, stackStatus } from './status.ts';
 export { fetchDevelopmentToken } from './token.ts';

@@ -19,6 +19,8 @@ import { folderOf, type Generation, type Generations } from './generations.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
+import type { StackMetrics } from './stack-metrics.ts';
+import { type StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StationDeps {
   readonly dataDir: string;
@@ -32,6 +34,8 @@ export interface StationDeps {
   readonly random: Random;
   readonly logLevel: LogLevel;
   readonly simulate?: SimulatedProvider;
+  readonly tls?: StackTls;
+  readonly metrics?: StackMetrics;
 }
 
 /** A log of one generation, served at an address of its own. */
@@ -67,7 +71,11 @@ export class Opener {
   ): Promise<string> {
     const { host, portBase, before } = this.#deps;
     const log = loggerOf(this.#deps, name);
-    const app = createHttpServer({ log, bodyBytesMax });
+    // Clients of registries speak plain http to this machine, whatever else they are told.
+    const tls = name === 'registry' ? undefined : this.#deps.tls;
+    const app = createHttpServer({ log, bodyBytesMax, ...(tls === undefined ? {} : { tls: tls.pair }) });
+    tls?.keep(app);
+    this.#deps.metrics?.of(name).watch(app);
     await register(app, log);
     this.#closers.push(() => app.close());
     const kept = generation?.origin;
@@ -136,8 +144,8 @@ export class Opener {
 export const loggerOf = (deps: StationDeps, name: string): Logger => createLogger(name, deps.logLevel);
 
 /** How the authority reaches issuers; one that is simulated is looked up here, never at its real address. */
-function issuerTransport({ simulate }: StationDeps, oidc: OidcIssuer): Transport {
-  const direct = httpTransport();
+function issuerTransport({ simulate, tls, dataDir }: StationDeps, oidc: OidcIssuer): Transport {
+  const direct = httpTransport(tls === undefined ? {} : { caFile: join(dataDir, TLS_CA_FILE) });
   if (simulate === undefined) return direct;
   return redirected(direct, SIMULATED_ISSUER, () => `${oidc.issuer()}/github`);
 }

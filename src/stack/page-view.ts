@@ -13,12 +13,13 @@ import type { ExpiryView, ImageRecords, LogView, Overview, SeenImage, StackView 
 import type { RegistryService } from '#services/registry';
 import { trustMaterial } from '#verify';
 import { R } from './reasons.ts';
-import type { StackState } from './state.ts';
+import { type StackState, stackTransport } from './state.ts';
 import type { Stations } from './stations.ts';
 import { stationStates } from './status.ts';
 
 export interface PageViewDeps {
   readonly state: StackState;
+  readonly dataDir: string;
   readonly stations: Stations;
   readonly trustedRoot: Uint8Array;
   readonly clock: Clock;
@@ -28,9 +29,10 @@ export interface PageViewDeps {
 const DEVELOPMENT =
   'One trust domain on this machine: its issuer mints any identity for whoever reaches it. Nothing signed here proves anything elsewhere.';
 
-export function stackView({ state, stations, trustedRoot, clock, random }: PageViewDeps): StackView {
+export function stackView(deps: PageViewDeps): StackView {
+  const { state, dataDir, stations, trustedRoot, clock, random } = deps;
   const { origins } = state;
-  const transport = httpTransport();
+  const transport = stackTransport(dataDir, state, httpTransport());
   const host = new URL(origins.registry).host;
   const registry = new Registry({ transport, random });
   const evidence = registryEvidence(({ repository }) => [

@@ -4,6 +4,7 @@ import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { httpTransport, type Transport } from '#platform/http-client';
 import { type Simulation, simulationIn } from '#trust';
 import { type Origins, type StationName, stations } from './layout.ts';
 import { R } from './reasons.ts';
@@ -24,6 +25,8 @@ export interface StackState {
   readonly admin?: string;
   /** Set when certificates carry the issuer of somebody else; nothing outside may rely on such a stack. */
   readonly simulate?: Simulation;
+  /** With TLS: the authority of its servers, PEM, below the data directory. */
+  readonly tlsCa?: string;
 }
 
 /** The state of a data directory, undefined when it holds no stack. Throws WB-1202. */
@@ -38,6 +41,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
     const origins = json.child('origins');
     const simulate = simulationIn(json);
     const admin = json.optionalString('admin');
+    const tlsCa = json.optionalString('tlsCa');
     const entries = stations.map(({ name }) => [name, origins.text(name)] as const);
     return {
       schema: STATE_SCHEMA,
@@ -47,6 +51,7 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       pid: json.integer('pid'),
       ...(admin === undefined ? {} : { admin }),
       ...(simulate === undefined ? {} : { simulate }),
+      ...(tlsCa === undefined ? {} : { tlsCa }),
     };
   });
   if (read.ok) return read.value;
@@ -70,4 +75,9 @@ export async function refuseDevelopment(dataDir: string): Promise<void> {
   if (state?.development !== true) return;
   const expected = 'a data directory without a development issuer';
   throw fail(R.development, { expected, actual: `${dataDir}, made by waybill stack up` });
+}
+
+/** A transport that believes a stack's own authority beside the system's; `given` for a stack without TLS. */
+export function stackTransport(dataDir: string, { tlsCa }: StackState, given: Transport): Transport {
+  return tlsCa === undefined ? given : httpTransport({ caFile: join(dataDir, tlsCa) });
 }

@@ -9,7 +9,7 @@ import { parseCheckpoint, parseNote } from '#formats/note';
 import type { Transport } from '#platform/http-client';
 import { loadTrust, stackTrustFiles, type Trust } from '#trust';
 import { type Origins, type StationName, stations } from './layout.ts';
-import { requireState, type StackState } from './state.ts';
+import { requireState, type StackState, stackTransport } from './state.ts';
 
 export interface StationStatus {
   readonly name: StationName;
@@ -33,9 +33,10 @@ const TIMEOUT_MS = 3000;
 /** Throws WB-1202 when the folder holds no stack. A station that is down is data. */
 export async function stackStatus(
   dataDir: string,
-  deps: { readonly transport: Transport; readonly cacheDir: string },
+  given: { readonly transport: Transport; readonly cacheDir: string },
 ): Promise<StackStatus> {
   const state = await requireState(dataDir);
+  const deps = { ...given, transport: stackTransport(dataDir, state, given.transport) };
   const each = await Promise.all(
     (await stationStates(state.origins, deps.transport)).map(async (station): Promise<StationStatus> => {
       const { name, url, isUp } = station;

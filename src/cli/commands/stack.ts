@@ -19,6 +19,9 @@ export function register(program: Command, context: CliContext): void {
     .description('start every station in this process; Ctrl-C stops it, the next start continues')
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
     .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
+    .option('--tls', 'HTTPS by an authority made for this stack; once begun it stays')
+    .option('--metrics <port>', 'serve /metrics of all stations on this port; 0 takes a free one')
+    .option('--sigstore-metrics', "show metrics under the names of Sigstore's servers as well")
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'warn')
     .addOption(
       new Option(
@@ -56,6 +59,9 @@ export function register(program: Command, context: CliContext): void {
 }
 
 interface UpOptions {
+  readonly tls?: boolean;
+  readonly metrics?: string;
+  readonly sigstoreMetrics?: boolean;
   readonly data?: string;
   readonly portBase?: string;
   readonly logLevel: string;
@@ -77,6 +83,8 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     clock: context.clock,
     random: context.random,
     logLevel: logLevel(options.logLevel),
+    tls: options.tls === true,
+    ...metricsFlags(options),
     ...(await simulationFlags(options)),
   });
   const milliseconds = context.clock.now() - started;
@@ -87,6 +95,11 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   context.progress(`waybill: ${signal}, stopping`);
   await running.close();
   context.progress('waybill: stopped; the next start on this directory continues');
+}
+
+function metricsFlags({ metrics, sigstoreMetrics }: UpOptions): Pick<StackConfig, 'metrics'> {
+  if (metrics === undefined) return {};
+  return { metrics: { port: wholeNumber('--metrics', metrics), withAliases: sigstoreMetrics === true } };
 }
 
 async function simulationFlags({ simulate, mirror }: UpOptions): Promise<Partial<StackConfig>> {
@@ -106,6 +119,8 @@ function upJson(running: Stack, milliseconds: number): object {
     dataDir: running.dataDir,
     registry: running.registryHost,
     simulate: running.state.simulate ?? null,
+    tlsCa: running.state.tlsCa === undefined ? null : join(running.dataDir, running.state.tlsCa),
+    metrics: running.metricsOrigin ?? null,
     origins: running.origins,
     milliseconds,
     pid: running.state.pid,
@@ -121,6 +136,8 @@ function upText(running: Stack, lines: readonly string[], milliseconds: number):
     'signatures made here prove nothing to anybody else.',
     '',
     ...originLines(running.origins),
+    ...tlsLines(running),
+    ...(running.metricsOrigin === undefined ? [] : [`  metrics   ${running.metricsOrigin}/metrics`]),
     '',
     'For waybill and other clients:',
     `  source ${join(running.dataDir, 'public', 'env')}`,
@@ -141,6 +158,15 @@ function simulationLines({ state: { simulate } }: Stack): string[] {
     'waybill trust pin refuse this trust domain.',
     ...mirrors,
     '',
+  ];
+}
+
+function tlsLines({ dataDir, state: { tlsCa } }: Stack): string[] {
+  if (tlsCa === undefined) return [];
+  const path = join(dataDir, tlsCa);
+  return [
+    '',
+    `HTTPS (images stay on http): clients believe ${path} by SSL_CERT_FILE, which the line below sets.`,
   ];
 }
 
@@ -191,9 +217,11 @@ interface TokenOptions {
 }
 
 async function token(options: TokenOptions, context: CliContext): Promise<void> {
-  const { fetchDevelopmentToken, requireState } = await import('#stack');
-  const { origins } = await requireState(stackDir(options.stack, context));
-  const minted = await fetchDevelopmentToken(origins, tokenRequest(options), context.transport);
+  const { fetchDevelopmentToken, requireState, stackTransport } = await import('#stack');
+  const dataDir = stackDir(options.stack, context);
+  const state = await requireState(dataDir);
+  const transport = stackTransport(dataDir, state, context.transport);
+  const minted = await fetchDevelopmentToken(state.origins, tokenRequest(options), transport);
   context.result('waybill.dev/token/v1', { token: minted.reveal() }, () => minted.reveal());
 }
 

@@ -12,6 +12,7 @@ import { createTsa, registerTsa } from '#services/tsa';
 import { chainPem } from '../material.ts';
 import type { StationDeps, StationParts } from './frame.ts';
 import { R } from './reasons.ts';
+import { certificatesMade, timestampsMade, tsaDays } from './station-metrics.ts';
 
 export interface CaSettings {
   /** Issuers in the form of Fulcio's configuration. */
@@ -45,12 +46,7 @@ export async function caParts(settings: CaSettings, deps: StationDeps): Promise<
         root: ca.root.notAfter,
         intermediate: ca.intermediate.notAfter,
       }));
-      metrics.made({
-        name: 'certificates_total',
-        help: 'Certificates issued.',
-        method: 'POST',
-        routes: ['/api/v1/signingCert', '/api/v2/signingCert'],
-      });
+      metrics.made(certificatesMade);
     },
     close: () => ca.close(),
   };
@@ -112,14 +108,8 @@ export async function tsaParts(
     metrics: (metrics) => {
       metrics.expiry('certificate', () => ({ root: root.notAfter, signer: leaf.notAfter }));
       const days = (): number => Math.floor((leaf.notAfter - clock.now()) / DAY_MS);
-      const other = 'timestamp_authority_certificate_valid_days_remaining';
-      metrics.gauge('certificate_valid_days', 'Days the signing certificate is still valid.', days, other);
-      metrics.made({
-        name: 'timestamps_total',
-        help: 'Answers to timestamp requests, refusals of RFC 3161 among them.',
-        method: 'POST',
-        routes: ['/api/v1/timestamp'],
-      });
+      tsaDays(metrics, days);
+      metrics.made(timestampsMade);
     },
     close: () => tsa.close(),
   };

@@ -23,8 +23,8 @@ import {
   runSequencer,
 } from '#tlog';
 import type { StationDeps, StationParts } from './frame.ts';
-import type { StationMetrics } from './metrics.ts';
 import { R } from './reasons.ts';
+import { ctRoutes, entriesMade, logMetrics } from './station-metrics.ts';
 import { logPlace, type PlaceSettings } from './store-url.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -65,7 +65,10 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     files: { 'ctfe.pub': pem },
     missing: ({ ctlogs }) => logMissing(ctlogs, ct.logId, 'the certificate log'),
     unready: () => stoppedText(ct.log),
-    metrics: (metrics) => logMetrics(metrics, () => ct.log, ['/ct/v1/add-chain', '/ct/v1/add-pre-chain']),
+    metrics: (metrics) => {
+      logMetrics(metrics, () => ct.log);
+      metrics.made(entriesMade(ctRoutes));
+    },
     reload: addRoots,
     close: () => ct.close(),
   };
@@ -96,7 +99,6 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   } else opened = await openShared({ ...base, ...cosigned }, { place, role: settings.role }, deps);
   const { service } = opened;
   const pem = publicKeyPem(service.publicKey);
-  const prefix = `/api/${api}/log/entries`;
   return {
     bodyBytesMax: limits.logRequestBytes,
     register: (app, logger) => {
@@ -108,7 +110,8 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
     missing: ({ tlogs }) => logMissing(tlogs, service.logId, 'the transparency log'),
     unready: () => stoppedText(service.log),
     metrics: (metrics) => {
-      logMetrics(metrics, () => service.log, [prefix]);
+      logMetrics(metrics, () => service.log);
+      metrics.made(entriesMade([`/api/${api}/log/entries`]));
       const { term } = opened;
       if (term !== undefined) metrics.gauge('sequencer', '1 while this process sequences.', () => term());
     },
@@ -232,13 +235,4 @@ const stoppedText = ({ stopped }: Pick<Log, 'stopped'>): string | undefined =>
 
 function logMissing(published: readonly LogAuthority[], logId: Uint8Array, what: string): string | undefined {
   return published.some((one) => equalBytes(one.logId, logId)) ? undefined : `the key of ${what}`;
-}
-
-function logMetrics(metrics: StationMetrics, log: () => Log, routes: readonly string[]): void {
-  metrics.gauge('tree_size', 'Entries in the published tree.', () => log().tree.size);
-  metrics.gauge('queue_entries', 'Entries that wait for a batch.', () => log().waiting);
-  const at = (): number => Math.floor(log().tree.time / 1000);
-  metrics.gauge('newest_entry_seconds', 'Time of the newest entry, in seconds since the epoch.', at);
-  metrics.gauge('stopped', '1 when the log takes no entries.', () => (log().stopped === undefined ? 0 : 1));
-  metrics.made({ name: 'entries_total', help: 'Entries logged.', method: 'POST', routes });
 }

@@ -16,6 +16,7 @@ interface Aliases {
   readonly made?: string;
 }
 type Label = 'path' | 'method' | 'code';
+type Recorder = (values: Record<Label, string>, seconds: number) => void;
 
 const aliasesOf: Readonly<Record<string, Aliases>> = {
   ca: {
@@ -53,6 +54,7 @@ export class StationMetrics {
   readonly #registry = new Registry();
   readonly #prefix: string;
   readonly #aliases: Aliases | undefined;
+  #record: Recorder | undefined;
   #made: { readonly what: Made; readonly counters: readonly Counter[] } | undefined;
 
   /** `station` as metrics name it: ca, ct, log, log2, tsa, tuf, oidc, registry. */
@@ -71,7 +73,8 @@ export class StationMetrics {
 
   /** Counts and times every request of a server. */
   watch(app: HttpApp): void {
-    const record = this.#requestMetrics();
+    this.#record ??= this.#requestMetrics();
+    const record = this.#record;
     app.addHook('onResponse', (request, reply, done) => {
       const values = {
         path: request.routeOptions.url ?? 'none',
@@ -88,7 +91,7 @@ export class StationMetrics {
     });
   }
 
-  #requestMetrics(): (values: Record<Label, string>, seconds: number) => void {
+  #requestMetrics(): Recorder {
     const registers = [this.#registry];
     const all = ['path', 'method', 'code'] as const;
     const { requests: otherRequests, latency: otherLatency } = this.#aliases ?? {};

@@ -1,0 +1,39 @@
+/** What the metrics of each kind of station are, whichever process it runs in. */
+import type { Log } from '#tlog';
+import type { Made, StationMetrics } from './metrics.ts';
+
+export const certificatesMade: Made = {
+  name: 'certificates_total',
+  help: 'Certificates issued.',
+  method: 'POST',
+  routes: ['/api/v1/signingCert', '/api/v2/signingCert'],
+};
+
+export const timestampsMade: Made = {
+  name: 'timestamps_total',
+  help: 'Answers to timestamp requests, refusals of RFC 3161 among them.',
+  method: 'POST',
+  routes: ['/api/v1/timestamp'],
+};
+
+export const entriesMade = (routes: readonly string[]): Made => ({
+  name: 'entries_total',
+  help: 'Entries logged.',
+  method: 'POST',
+  routes,
+});
+
+export const ctRoutes = ['/ct/v1/add-chain', '/ct/v1/add-pre-chain'];
+
+export function tsaDays(metrics: StationMetrics, days: () => number): void {
+  const other = 'timestamp_authority_certificate_valid_days_remaining';
+  metrics.gauge('certificate_valid_days', 'Days the signing certificate is still valid.', days, other);
+}
+
+export function logMetrics(metrics: StationMetrics, log: () => Log): void {
+  metrics.gauge('tree_size', 'Entries in the published tree.', () => log().tree.size);
+  metrics.gauge('queue_entries', 'Entries that wait for a batch.', () => log().waiting);
+  const at = (): number => Math.floor(log().tree.time / 1000);
+  metrics.gauge('newest_entry_seconds', 'Time of the newest entry, in seconds since the epoch.', at);
+  metrics.gauge('stopped', '1 when the log takes no entries.', () => (log().stopped === undefined ? 0 : 1));
+}
