@@ -13,7 +13,7 @@ import { fail, WaybillError } from '#base/reason';
 import type { Descriptor } from '#formats/oci';
 import { cutFrames } from '#formats/zstd-frames';
 import type { FilePlace } from '#oci';
-import { createInflater, type Inflater } from './inflate.ts';
+import { createInflater, type Inflater } from '#platform/inflate';
 import { R } from './reasons.ts';
 import { type OnEntry, TarWalker } from './tar.ts';
 

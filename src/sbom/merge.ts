@@ -1,5 +1,6 @@
 /** From what each cataloguer found to the packages of the SBOM: ids, merged places, ownership, edges. */
 import type { Digest } from '#base/brand';
+import { cpeCandidates } from '#formats/cpe';
 import { comparePackages, packageId, type SbomLocation, type SbomPackage } from '#formats/sbom';
 import type { Cataloguer, FoundPackage, ImageFiles } from './types.ts';
 
@@ -74,6 +75,7 @@ function findOwners(drafts: ReadonlyMap<string, Draft>, image: ImageFiles): Map<
 
 function finish(id: string, draft: Draft, owner: string | undefined, ids: ReadonlySet<string>): SbomPackage {
   const { found } = draft;
+  const cpes = found.cpes ?? cpeCandidates(found);
   return {
     id,
     type: found.type,
@@ -89,7 +91,7 @@ function finish(id: string, draft: Draft, owner: string | undefined, ids: Readon
     ...(found.architecture === undefined ? {} : { architecture: found.architecture }),
     ...(found.source === undefined ? {} : { source: found.source }),
     ...(found.hashes === undefined || found.hashes.length === 0 ? {} : { hashes: found.hashes }),
-    ...(found.cpes === undefined || found.cpes.length === 0 ? {} : { cpes: found.cpes }),
+    ...(cpes.length === 0 ? {} : { cpes }),
     dependsOn: [...draft.needs].filter((need) => ids.has(need)).sort(),
     ...(owner === undefined ? {} : { ownedBy: owner }),
   };

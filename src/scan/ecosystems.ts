@@ -47,6 +47,8 @@ function ubuntu(parts: readonly string[]): string {
 
 /** Names as the ecosystem compares them. */
 export function storedName(ecosystem: string, name: string): string {
+  // Catalogues write the same product with either.
+  if (ecosystem === 'CPE') return name.toLowerCase().replace(/-/g, '_');
   if (ecosystem === 'PyPI') return name.toLowerCase().replace(/[-_.]+/g, '-');
   return ['Packagist', 'NuGet', 'Hex', 'Pub'].includes(ecosystem) ? name.toLowerCase() : name;
 }

@@ -160,21 +160,35 @@ function isKernelHeader({ package: one, source }: Finding): boolean {
   return /^(?:linux-libc-dev|kernel-headers|linux(?:-.*)?-headers(?:-.*)?)$/.test(one.name);
 }
 
+interface Group {
+  /** Groups come in this order. */
+  readonly number: number;
+  readonly ids: Set<string>;
+  readonly hits: Hit[];
+}
+
 /** Advisories that share an id are about one problem. */
 function groupByAlias(hits: readonly Hit[]): Hit[][] {
-  const groups: { ids: Set<string>; hits: Hit[] }[] = [];
-  for (const hit of hits) {
+  if (hits.length < 2) return hits.map((hit) => [hit]);
+  const groups = new Set<Group>();
+  const groupOf = new Map<string, Group>();
+  for (const [number, hit] of hits.entries()) {
     const ids = new Set([hit.advisory.id, ...hit.advisory.aliases]);
-    const joined = groups.filter((group) => [...ids].some((id) => group.ids.has(id)));
-    const merged = { ids, hits: [hit] };
-    for (const group of joined) {
-      for (const id of group.ids) merged.ids.add(id);
-      merged.hits.unshift(...group.hits);
-      groups.splice(groups.indexOf(group), 1);
+    const joined = new Set<Group>();
+    for (const id of ids) {
+      const group = groupOf.get(id);
+      if (group !== undefined) joined.add(group);
     }
-    groups.push(merged);
+    const merged = { number, ids, hits: [hit] };
+    for (const group of [...joined].sort((a, b) => a.number - b.number)) {
+      for (const id of group.ids) ids.add(id);
+      merged.hits.unshift(...group.hits);
+      groups.delete(group);
+    }
+    for (const id of ids) groupOf.set(id, merged);
+    groups.add(merged);
   }
-  return groups.map((group) => group.hits);
+  return [...groups].map((group) => group.hits);
 }
 
 /** MAL- before CVE- before everything else; then by text. */
@@ -183,27 +197,47 @@ function idRank(id: string): number {
   return /^CVE-\d{4}-\d+$/.test(id) ? 1 : 2;
 }
 
+/** What all of them list, each once, in a list of its own. */
+function collected<T>(all: readonly T[], listOf: (one: T) => readonly string[]): string[] {
+  const [only] = all;
+  const list = all.length === 1 ? listOf(only as T) : all.flatMap(listOf);
+  return list.length < 2 ? [...list] : [...new Set(list)];
+}
+
+/** Of sorted ids the first of the best kind; an id of an advisory that matched before an alias. */
+function shownId(sorted: readonly string[], own: ReadonlySet<string>): string {
+  let best = '';
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const id of sorted) {
+    const rank = 2 * idRank(id) + (own.has(id) ? 0 : 1);
+    if (rank >= bestRank) continue;
+    best = id;
+    bestRank = rank;
+  }
+  return best;
+}
+
 function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
-  const advisories = [...new Map(hits.map(({ advisory }) => [advisory.id, advisory])).values()];
+  const advisories =
+    hits.length === 1
+      ? hits.map(({ advisory }) => advisory)
+      : [...new Map(hits.map(({ advisory }) => [advisory.id, advisory])).values()];
   const own = new Set(advisories.map(({ id }) => id));
-  const sorted = [...new Set(advisories.flatMap(({ id, aliases }) => [id, ...aliases]))].sort(
-    (a, b) => idRank(a) - idRank(b) || Number(own.has(b)) - Number(own.has(a)) || compareText(a, b),
-  );
-  const [id = ''] = sorted;
+  const sorted = collected(advisories, ({ id, aliases }) => [id, ...aliases]).sort(compareText);
+  const id = shownId(sorted, own);
   const worst = hits.reduce((a, b) =>
     severityRank(b.entry.rating.severity) > severityRank(a.entry.rating.severity) ? b : a,
   );
   const first = hits[0] as Hit;
-  const fixed = [...new Set(hits.flatMap((hit) => hit.fixed))];
+  const fixed = collected(hits, (hit) => hit.fixed);
   const { published } = first.advisory;
   const epss = advisories.find((advisory) => advisory.epss !== undefined)?.epss;
   const exploited = advisories.find((advisory) => advisory.knownExploited !== undefined)?.knownExploited;
-  const related = new Set(advisories.flatMap((advisory) => advisory.related));
-  for (const known of sorted) related.delete(known);
+  const related = collected(advisories, (advisory) => advisory.related);
   return {
     id,
-    aliases: sorted.slice(1).sort(),
-    related: [...related].sort(),
+    aliases: sorted.filter((other) => other !== id),
+    related: related.filter((other) => !sorted.includes(other)).sort(),
     advisories: [...own].sort(),
     summary: advisories.map(({ summary }) => summary).find((text) => text !== '') ?? '',
     rating: worst.entry.rating,
@@ -215,8 +249,8 @@ function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
     isMalicious: isMalicious({ id, aliases: sorted }),
     isSample: advisories.every(({ isSample }) => isSample),
     ...(published === undefined ? {} : { published }),
-    cwes: [...new Set(advisories.flatMap(({ cwes }) => cwes))].sort(),
-    references: [...new Set(advisories.flatMap(({ references }) => references))],
+    cwes: collected(advisories, ({ cwes }) => cwes).sort(),
+    references: collected(advisories, ({ references }) => references),
     ...(epss === undefined ? {} : { epss }),
     ...(exploited === undefined ? {} : { knownExploited: exploited }),
   };

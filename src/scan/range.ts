@@ -23,7 +23,7 @@ export function evaluate(
   versions: readonly string[],
   options: BoundOptions = {},
 ): AffectedResult {
-  const orders: Orders = { own: orderOf(ecosystem), bound: boundOrderOf(ecosystem, options) };
+  const orders = ordersFor(ecosystem, options);
   const order = orders.own;
   const results = ranges.map((range) => inRange(version, range.events, orders));
   const isAffected = results.includes('yes') || isListed(version, versions, order);
@@ -34,8 +34,24 @@ export function evaluate(
   };
 }
 
+const known = new Map<string, Orders>();
+const KNOWN_MAX = 1000;
+
+/** The same few are asked for with every entry. */
+function ordersFor(ecosystem: string, options: BoundOptions): Orders {
+  const key = `${options.missingEpoch ?? ''} ${ecosystem}`;
+  let orders = known.get(key);
+  if (orders === undefined) {
+    if (known.size >= KNOWN_MAX) known.clear();
+    orders = { own: orderOf(ecosystem), bound: boundOrderOf(ecosystem, options) };
+    known.set(key, orders);
+  }
+  return orders;
+}
+
 /** Lists run to hundreds of releases: only those that begin with the same number can be another spelling of it. */
 function isListed(version: string, versions: readonly string[], order: VersionOrder): boolean {
+  if (versions.length === 0) return false;
   if (versions.includes(version)) return true;
   const start = leadingNumber(version);
   return versions.some((one) => {
@@ -74,7 +90,7 @@ function inRange(version: string, events: readonly OsvEvent[], orders: Orders): 
   }
   if (bounds.length > 0 && !bounds.some((limit) => limit === '*' || (order(version, limit) ?? 0) < 0))
     return 'no';
-  points.sort((a, b) => comparePoints(a, b, orders.own));
+  if (points.length > 1) points.sort((a, b) => comparePoints(a, b, orders.own));
   let affected = false;
   for (const { kind, version: at } of points) {
     const isReached = atLeast(version, at, order);

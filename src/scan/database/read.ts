@@ -3,12 +3,12 @@
  * that is believed was compared with the digest.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { inflateRawSync } from 'node:zlib';
 import { equalBytes, fromHex, toHex, utf8Text } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail, type WaybillError } from '#base/reason';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import type { OsvRecord } from '#formats/osv';
+import { smallInflater } from '#platform/inflate';
 import { storedEcosystem, storedName } from '../ecosystems.ts';
 import { R } from '../reasons.ts';
 import {
@@ -155,11 +155,12 @@ class Reader implements AdvisoryDatabase {
 
   explain(id: string): readonly ExplainedAdvisory[] {
     this.#ids ??= this.#loadIds();
-    return numbersOf(this.#ids, hashText(id)).flatMap((number) => {
+    const found = numbersOf(this.#ids, hashText(id)).flatMap((number) => {
       const { packages, ...advisory } = this.#advisories.document<StoredAdvisory>(number);
       const isMeant = [advisory.id, ...advisory.aliases, ...advisory.related].includes(id);
       return isMeant ? [{ advisory, affected: this.#affectedBy(number, packages) }] : [];
     });
+    return found.sort((a, b) => (a.advisory.id < b.advisory.id ? -1 : 1));
   }
 
   #affectedBy(advisory: number, packages: readonly number[]): Omit<AffectedEntry, 'advisory'>[] {
@@ -216,6 +217,7 @@ class BlockTable {
   readonly #view: DataView;
   readonly #frame: (offset: number, length: number) => Uint8Array;
   readonly #path: string;
+  readonly #inflate: Inflate = smallInflater(BLOCK_BYTES_MAX);
   readonly #kept = new Map<number, Uint8Array>();
   /** The latest documents, parsed: the versions of one package in an image share theirs. */
   readonly #parsed = new Map<number, unknown>();
@@ -263,7 +265,7 @@ class BlockTable {
     const at = row * BLOCK_ROW_BYTES;
     if (at + BLOCK_ROW_BYTES > this.#rows.length) throw unusable(this.#path, `no block ${row}`);
     const frame = this.#frame(this.#view.getUint32(at + 32, true), this.#view.getUint32(at + 36, true));
-    const plain = plainOf(frame);
+    const plain = plainOf(frame, this.#inflate);
     if (plain === undefined || !equalBytes(sha256(plain), this.#rows.subarray(at, at + 32))) {
       throw unusable(this.#path, `block ${row} is damaged`);
     }
@@ -293,9 +295,11 @@ const entryWithout = ({
 const hexBytes = (text: string): Uint8Array =>
   /^[0-9a-f]{64}$/.test(text) ? fromHex(text) : new Uint8Array(32);
 
-function plainOf(frame: Uint8Array): Uint8Array | undefined {
+type Inflate = (frame: Uint8Array) => Uint8Array;
+
+function plainOf(frame: Uint8Array, inflate: Inflate): Uint8Array | undefined {
   try {
-    return inflateRawSync(frame, { maxOutputLength: BLOCK_BYTES_MAX });
+    return inflate(frame);
   } catch {
     return undefined;
   }
@@ -303,8 +307,7 @@ function plainOf(frame: Uint8Array): Uint8Array | undefined {
 
 /** The oldest leaves when the map is full. */
 function keep<V>(map: Map<number, V>, key: number, value: V, most: number): void {
-  const [oldest] = map.keys();
-  if (map.size >= most && oldest !== undefined) map.delete(oldest);
+  if (map.size >= most) map.delete(map.keys().next().value as number);
   map.set(key, value);
 }
 

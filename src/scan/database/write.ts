@@ -63,9 +63,16 @@ export function databaseBytes(records: readonly OsvRecord[], options: WriteOptio
   const sorted = [...new Map(records.map((record) => [record.id, record])).values()].sort((a, b) =>
     compareText(a.id, b.id),
   );
-  const packages = packagesOf(sorted);
+  const drafts = packagesOf(sorted);
+  const order = byPackage(drafts, sorted.length);
+  const advisoryNumber = inverse(order);
+  const packages = drafts.map(({ ecosystem, name, entries }): StoredPackage => {
+    const numbered = entries.map((one) => ({ ...one, advisory: advisoryNumber[one.advisory] as number }));
+    return { ecosystem, name, entries: numbered };
+  });
   const numbers = new Map(packages.map((one, i) => [packageKey(one.ecosystem, one.name), i]));
-  const advisories = sorted.map((record) => advisoryOf(record, numbers, options.enrichment));
+  const ordered = order.map((at) => sorted[at] as OsvRecord);
+  const advisories = ordered.map((record) => advisoryOf(record, numbers, options.enrichment));
   const keys = indexOf([...numbers].map(([key, number]) => [hashText(key), number]));
   const ids = indexOf(
     advisories.flatMap((one, i) =>
@@ -102,7 +109,26 @@ function infoOf(
   };
 }
 
-/** Sorted by ecosystem and name, so that blocks hold what compresses well together. */
+/**
+ * The places of records in the order in which packages name them first: what is read together for a package lies
+ * together.
+ */
+function byPackage(packages: readonly StoredPackage[], count: number): readonly number[] {
+  const order = new Set<number>();
+  for (const { entries } of packages) for (const { advisory } of entries) order.add(advisory);
+  for (let at = 0; at < count; at++) order.add(at);
+  return [...order];
+}
+
+function inverse(order: readonly number[]): readonly number[] {
+  const places = new Array<number>(order.length);
+  order.forEach((from, to) => {
+    places[from] = to;
+  });
+  return places;
+}
+
+/** Entries in the order of their records. Sorted by ecosystem and name, so that blocks hold what compresses well together. */
 function packagesOf(records: readonly OsvRecord[]): StoredPackage[] {
   const found = new Map<string, { ecosystem: string; name: string; entries: StoredEntry[] }>();
   records.forEach((record, advisory) => {

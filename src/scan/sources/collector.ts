@@ -9,6 +9,7 @@ import type { DatabaseSource, Epss, KnownExploited } from '../database/index.ts'
 import { isDebianTracker, readDebianTracker } from './debian-tracker.ts';
 import { readEpss } from './epss.ts';
 import { isKevCatalogue, readKev } from './kev.ts';
+import { isNvd, readNvd } from './nvd.ts';
 import { isSecdb, readSecdb } from './secdb.ts';
 
 export interface SkippedRecord {
@@ -73,6 +74,7 @@ export class Collector {
     if (!isJsonObject(value)) this.skip(where, 'not a JSON object');
     else if (isSecdb(value)) this.#feed(readSecdb(value), where);
     else if (isKevCatalogue(value)) this.#exploited(value);
+    else if (isNvd(value)) this.#feed(readNvd(value), where);
     else if (own(value, 'id') === undefined && isDebianTracker(value)) {
       this.#feed(readDebianTracker(value), where);
     } else this.#osv(value, where);

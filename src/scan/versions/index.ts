@@ -4,6 +4,7 @@ import { compareComposer } from './composer.ts';
 import { compareDeb } from './deb.ts';
 import { compareGem } from './gem.ts';
 import { compareJvm } from './jvm.ts';
+import { compareLoose } from './loose.ts';
 import { compareMaven } from './maven.ts';
 import type { VersionOrder } from './order.ts';
 import { comparePep440 } from './pep440.ts';
@@ -21,7 +22,7 @@ import {
 
 export type { VersionOrder } from './order.ts';
 
-/** Names of OSV's ecosystems; for distributions OSV has none for, and for Java runtimes, ours. */
+/** Names of OSV's ecosystems; for distributions OSV has none for, for Java runtimes and for products by CPE, ours. */
 const orders: ReadonlyMap<string, VersionOrder> = new Map([
   ['Debian', compareDeb],
   ['Ubuntu', compareDeb],
@@ -60,6 +61,7 @@ const orders: ReadonlyMap<string, VersionOrder> = new Map([
   ['Gentoo', comparePortage],
   ['MinimOS', compareApk],
   ['JVM', compareJvm],
+  ['CPE', compareLoose],
 ]);
 
 /** The order of `Debian:12`, `npm`, …; an ecosystem without a known order compares for equality only. */

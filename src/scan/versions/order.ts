@@ -8,10 +8,14 @@ export type VersionOrder = (a: string, b: string) => number | undefined;
 
 /** Decimal digits of any length by value. */
 export function compareNumbers(a: string, b: string): number {
-  const left = a.replace(/^0+/, '');
-  const right = b.replace(/^0+/, '');
+  if (a === b) return 0;
+  const left = withoutZeros(a);
+  const right = withoutZeros(b);
   return left.length - right.length || compareText(left, right);
 }
+
+const withoutZeros = (digits: string): string =>
+  digits.startsWith('0') ? digits.replace(/^0+/, '') : digits;
 
 /** By code unit. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
