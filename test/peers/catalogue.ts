@@ -25,7 +25,20 @@ export interface ModulePeer extends PeerFacts {
   readonly moduleFolder: string;
 }
 
-export type Peer = PackagePeer | ScratchPeer | ModulePeer;
+/** A Python program, in a virtual environment of its own. */
+export interface PipPeer extends PeerFacts {
+  readonly pipPackage: string;
+  /** What the package calls its program. */
+  readonly program: string;
+}
+
+/** A program of a Debian package, unpacked and not installed; the libraries it needs have to be there. */
+export interface DebPeer extends PeerFacts {
+  readonly debPackage: string;
+  readonly program: string;
+}
+
+export type Peer = PackagePeer | ScratchPeer | ModulePeer | PipPeer | DebPeer;
 
 export const peers: readonly Peer[] = [
   {
@@ -138,6 +151,23 @@ export const peers: readonly Peer[] = [
     version: '0.69.0',
     moduleFolder: 'test/peers/trivydb',
     seconds: 10,
+  },
+  {
+    name: 'sigstore-python',
+    binary: 'sigstore-python',
+    version: '4.5.1',
+    pipPackage: 'sigstore',
+    program: 'sigstore',
+    seconds: 30,
+  },
+  {
+    // Its Go module is not to be had; the Debian package is older and enough for what is compared.
+    name: 'skopeo',
+    binary: 'skopeo',
+    version: '1.9.3',
+    debPackage: 'skopeo',
+    program: 'usr/bin/skopeo',
+    seconds: 5,
   },
   {
     name: 'slsa-verifier',

@@ -4,10 +4,27 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { binaryOf, peersFolder } from './cache.ts';
-import { type ModulePeer, type PackagePeer, type Peer, peers, type ScratchPeer } from './catalogue.ts';
+import {
+  type DebPeer,
+  type ModulePeer,
+  type PackagePeer,
+  type Peer,
+  type PipPeer,
+  peers,
+  type ScratchPeer,
+} from './catalogue.ts';
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !peers.some((peer) => peer.name === name));
@@ -30,6 +47,12 @@ function installedVersion(peer: PackagePeer | ScratchPeer): string | undefined {
   }
 }
 
+/** What a program that is not written in Go says of itself. */
+function saidVersion(peer: PipPeer | DebPeer): string | undefined {
+  const ran = spawnSync(binaryOf(peer), ['--version'], { encoding: 'utf8' });
+  return /\d+\.\d+\.\d+/.exec(`${ran.stdout}`)?.[0];
+}
+
 /** Hash of what a binary of ours is built from; kept beside the binary. */
 function sourceHash(peer: ModulePeer): string {
   const hash = createHash('sha256');
@@ -41,6 +64,7 @@ function sourceHash(peer: ModulePeer): string {
 const stampOf = (peer: ModulePeer): string => `${binaryOf(peer)}.stamp`;
 
 function isThere(peer: Peer): boolean {
+  if ('program' in peer) return saidVersion(peer) === peer.version;
   if (!('moduleFolder' in peer)) return installedVersion(peer) === peer.version;
   if (!existsSync(binaryOf(peer)) || !existsSync(stampOf(peer))) return false;
   return readFileSync(stampOf(peer), 'utf8').trim() === sourceHash(peer);
@@ -85,7 +109,46 @@ function buildScratch(peer: ScratchPeer): boolean {
   return go(['mod', 'tidy'], folder, peer.environment) && go(args, folder, peer.environment);
 }
 
+function ran(command: string, args: readonly string[], cwd: string): boolean {
+  return spawnSync('nice', [command, ...args], { cwd, stdio: 'inherit' }).status === 0;
+}
+
+function link(peer: PipPeer | DebPeer, program: string): boolean {
+  rmSync(binaryOf(peer), { force: true });
+  symlinkSync(program, binaryOf(peer));
+  return true;
+}
+
+function buildPip(peer: PipPeer): boolean {
+  const folder = join(peersFolder, 'python', peer.name);
+  rmSync(folder, { recursive: true, force: true });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  return (
+    ran('python3', ['-m', 'venv', folder], peersFolder) &&
+    ran(join(folder, 'bin', 'python'), [...pip, `${peer.pipPackage}==${peer.version}`], peersFolder) &&
+    link(peer, join(folder, 'bin', peer.program))
+  );
+}
+
+function buildDeb(peer: DebPeer): boolean {
+  const folder = join(peersFolder, 'deb', peer.name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  if (!ran('apt-get', ['download', '--quiet', peer.debPackage], folder)) {
+    console.error(`apt-get knows no ${peer.debPackage}: run apt-get update first`);
+    return false;
+  }
+  const [archive] = globSync('*.deb', { cwd: folder });
+  return (
+    archive !== undefined &&
+    ran('dpkg-deb', ['--extract', archive, folder], folder) &&
+    link(peer, join(folder, peer.program))
+  );
+}
+
 function build(peer: Peer): boolean {
+  if ('pipPackage' in peer) return buildPip(peer);
+  if ('debPackage' in peer) return buildDeb(peer);
   if ('goModule' in peer) return buildScratch(peer);
   if ('goPackage' in peer) return buildPackage(peer);
   // One compiler at a time: the largest packages of Kubernetes take 2 GB each.
