@@ -97,7 +97,8 @@ function proofJson(proof: InclusionProof): JsonObject {
   return {
     logIndex: String(proof.logIndex),
     rootHash: toBase64(proof.rootHash),
-    treeSize: String(proof.treeSize),
+    // A size that was left out is not the same as a tree without entries.
+    ...(proof.treeSize === 0 ? {} : { treeSize: String(proof.treeSize) }),
     hashes: proof.hashes.map(toBase64),
     checkpoint: { envelope: proof.checkpoint },
   };

@@ -127,6 +127,20 @@ test('a bundle survives the round trip', () => {
   assert.equal(codeOf(tlogEntryFromJson({ ...tlogEntryJson(entry), logIndex: '-1' })), 'WB-164');
 });
 
+test('a proof without a size is written without one: a tree of size 0 holds nothing (WB-161)', () => {
+  const { json: value } = stack.sign();
+  const changed = structuredClone(value) as typeof value & {
+    verificationMaterial: { tlogEntries: [{ inclusionProof: { treeSize?: string } }] };
+  };
+  const { inclusionProof } = changed.verificationMaterial.tlogEntries[0];
+  delete inclusionProof.treeSize;
+  const read = unwrap(parseBundle(JSON.stringify(changed)));
+  assert.deepEqual(unwrap(parseBundle(bundleBytes(read))), read);
+  inclusionProof.treeSize = '0';
+  const none = parseBundle(JSON.stringify(changed));
+  assert.equal(none.ok ? 'read' : none.error.code, 'WB-161');
+});
+
 test('note key ids are those of the specification', () => {
   const key = generateKey('ed25519').publicKey;
   const input = Buffer.concat([Buffer.from('n\n\x01', 'latin1'), key.spki.subarray(-32)]);
