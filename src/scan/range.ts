@@ -80,6 +80,13 @@ const atLeast = (version: string, start: string, order: VersionOrder): boolean |
 
 function inRange(version: string, events: readonly OsvEvent[], orders: Orders): Affected {
   const order = orders.bound;
+  const end = endOf(events);
+  if (end !== undefined) {
+    // What compares with the end is a version, and every version is after the start.
+    const difference = order(version, end.version);
+    if (difference === undefined) return 'undetermined';
+    return difference < 0 || (difference === 0 && end.kind === 'lastAffected') ? 'yes' : 'no';
+  }
   const points: Point[] = [];
   const bounds: string[] = [];
   for (const event of events) {
@@ -100,6 +107,16 @@ function inRange(version: string, events: readonly OsvEvent[], orders: Orders): 
     else if (isReached && order(version, at) !== 0) affected = false;
   }
   return affected ? 'yes' : 'no';
+}
+
+/** Most ranges begin with the first version and have one end. */
+function endOf(events: readonly OsvEvent[]): Point | undefined {
+  const [start, end] = events;
+  if (events.length !== 2 || start === undefined || end === undefined) return undefined;
+  if (!('introduced' in start) || start.introduced !== '0') return undefined;
+  if ('fixed' in end) return end.fixed === '0' ? undefined : { kind: 'fixed', version: end.fixed };
+  if (!('lastAffected' in end) || end.lastAffected === '0') return undefined;
+  return { kind: 'lastAffected', version: end.lastAffected };
 }
 
 function comparePoints(a: Point, b: Point, order: VersionOrder): number {

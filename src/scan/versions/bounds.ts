@@ -35,7 +35,7 @@ export function boundOrderOf(ecosystem: string, options: BoundOptions = {}): Ver
 
 /** PEP 440, version specifiers: a bound without a local part says nothing about local parts. */
 const withoutLocal = (version: string, bound: string): string =>
-  bound.includes('+') ? version : version.replace(/\+.*$/s, '');
+  !version.includes('+') || bound.includes('+') ? version : version.replace(/\+.*$/s, '');
 
 const withoutRuntime = (version: string): string => version.replace(/[.-](?:jre|jdk)\d+$/, '');
 
