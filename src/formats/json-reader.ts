@@ -212,6 +212,5 @@ function parseRfc3339(text: string): number | undefined {
   // Date.parse accepts 30 February by rolling over; printing it back shows that.
   const base = Date.parse(`${seconds}Z`);
   if (Number.isNaN(base) || new Date(base).toISOString().slice(0, 19) !== seconds) return undefined;
-  const at = Date.parse(`${seconds}.${fraction.padEnd(3, '0').slice(0, 3)}${zone}`);
-  return Number.isNaN(at) ? undefined : at;
+  return Date.parse(`${seconds}.${fraction.padEnd(3, '0').slice(0, 3)}${zone}`);
 }

@@ -28,6 +28,8 @@ export function parseJson(input: string | Uint8Array, options: ParseJsonOptions 
   }
   return attempt(() => {
     const text = typeof input === 'string' ? input : utf8Text(input);
+    // Decoded UTF-8 is well-formed; a string may be cut in the middle of a character.
+    if (typeof input === 'string' && !input.isWellFormed()) throw loneSurrogate();
     // An escape can hide a key's spelling or a lone surrogate: then every string is looked at.
     if (text.includes('\\u') || text.includes('__proto__')) {
       checkStructure(text);
@@ -172,5 +174,7 @@ function decode(raw: string): string | undefined {
     return undefined;
   }
   if (typeof value !== 'string' || value.isWellFormed()) return value as string;
-  throw fail(R.json, { expected: 'well-formed Unicode', actual: 'a lone surrogate escape' });
+  throw loneSurrogate();
 }
+
+const loneSurrogate = () => fail(R.json, { expected: 'well-formed Unicode', actual: 'a lone surrogate' });

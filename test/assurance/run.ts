@@ -62,24 +62,26 @@ function isOf(file: string, target: string): boolean {
 async function mutate(): Promise<void> {
   console.log(`mutation: ${everything.length} checks in ${chosen.length} targets`);
   const started = performance.now();
-  const outcomes: Outcome[] = [];
   const limits = { testMsMax: TEST_MS_MAX, mutantMsMax: MUTANT_MS_MAX };
+  const outcomes: Outcome[] = [];
+  const settle = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    tell(outcome);
+    const { file } = outcome.mutant;
+    const done = outcomes.filter(({ mutant }) => mutant.file === file);
+    if (done.length === mutants.get(file)?.length) console.log(`${file}: ${countsText(done)}`);
+  };
   // First the tests of the room, together for targets that share them.
   for (const [tests, list] of Map.groupBy(chosen, (target) => target.tests)) {
     const asked = list.flatMap(({ file }) => mutants.get(file) ?? []);
-    const found = await runMutants(asked, folder, { ...limits, testFiles: tests, progress: () => {} });
-    const left = found.filter((one) => isOpen(one)).map(({ mutant }) => mutant);
+    const left: SourceMutant[] = [];
+    const progress = (outcome: Outcome): void => {
+      if (isOpen(outcome) && !values.near) left.push(outcome.mutant);
+      else settle(outcome);
+    };
+    await runMutants(asked, folder, { ...limits, testFiles: tests, progress });
     // What they let pass and nobody reviewed, all other tests may still notice.
-    const others = values.near
-      ? found.filter(isOpen)
-      : await runMutants(left, folder, { ...limits, testFiles, progress: () => {} });
-    const whole = [...found.filter((one) => !isOpen(one)), ...others];
-    for (const { file } of list)
-      report(
-        file,
-        whole.filter(({ mutant }) => mutant.file === file),
-      );
-    outcomes.push(...whole);
+    await runMutants(left, folder, { ...limits, testFiles, progress: settle });
   }
   const counts = countsOf(outcomes);
   const stale = gone();
@@ -105,19 +107,17 @@ function countsOf(outcomes: readonly Outcome[]): { killed: number; reviewed: num
   return { killed, reviewed: outcomes.length - killed - failed, failed };
 }
 
-/** What is wrong in a file, and its counts. */
-function report(file: string, outcomes: readonly Outcome[]): void {
-  for (const { mutant, killedBy } of outcomes) {
-    const known = Object.hasOwn(reviewed, mutant.key);
-    if (known !== (killedBy === undefined)) {
-      const what = known ? `reviewed, but noticed by ${killedBy}` : 'survived';
-      console.log(`${what}: line ${mutant.line} of ${mutant.key}`);
-    }
-  }
+/** Says what is wrong, if anything is. */
+function tell(outcome: Outcome): void {
+  const { mutant, killedBy } = outcome;
+  if (isReviewed(outcome) === (killedBy === undefined)) return;
+  const what = killedBy === undefined ? 'survived' : `reviewed, but noticed by ${killedBy}`;
+  console.log(`${what}: line ${mutant.line} of ${mutant.key}`);
+}
+
+function countsText(outcomes: readonly Outcome[]): string {
   const { killed, reviewed: seen, failed } = countsOf(outcomes);
-  console.log(
-    `${file}: ${outcomes.length} checks, ${killed} killed, ${seen} survived (reviewed), ${failed} failed`,
-  );
+  return `${outcomes.length} checks, ${killed} killed, ${seen} survived (reviewed), ${failed} failed`;
 }
 
 /** Reviews of checks that are no longer there, of the files that were looked at whole. */

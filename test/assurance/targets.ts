@@ -37,7 +37,7 @@ export const targets: readonly Target[] = [
   ...formats(ofSigstore, 'note', 'rekor', 'rekor-v1', 'rekor-v2'),
   {
     file: 'src/base/bytes.ts',
-    only: /^(?:equalBytes|fromHex|fromBase64|fromBase64Url|utf8Text)$/,
+    only: /^(?:equalBytes|fromHex|fromBase64|fromBase64Url|tryBase64|decodeShort|sextet|utf8Text)$/,
     tests: ofBase,
   },
   { file: 'src/base/digest.ts', tests: ofBase },

@@ -75,7 +75,7 @@ declare global {
   var turn: () => void;
 }
 
-const TURNS_MAX = 20_000_000;
+const TURNS_MAX = 3_000_000;
 let turns = 0;
 globalThis.mutant = 0;
 globalThis.turn = () => {
