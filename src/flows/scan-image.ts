@@ -11,6 +11,7 @@ import type { EnginePlaces, Registry } from '#oci';
 import { readFileLimited } from '#platform/files';
 import {
   type AdvisoryDatabase,
+  type CpeMatching,
   loadDatabase,
   loadRecords,
   matchPackages,
@@ -57,6 +58,8 @@ export interface ScanImageOptions {
   readonly expectDigest?: Digest;
   /** What people decided about findings. */
   readonly refine: RefineOptions;
+  /** Which packages are looked up as products too; default those nothing else speaks of. */
+  readonly cpe?: CpeMatching;
 }
 
 export interface Scanned {
@@ -78,13 +81,14 @@ export async function scanTarget(
 export function scanSbom(
   sbom: Sbom,
   database: AdvisoryDatabase,
-  options: Pick<ScanImageOptions, 'expectDigest' | 'refine'>,
+  options: Pick<ScanImageOptions, 'expectDigest' | 'refine' | 'cpe'>,
 ): Scanned {
   const { digest } = sbom.subject;
   if (options.expectDigest !== undefined && digest !== options.expectDigest) {
     throw fail(R.subject, { expected: `an SBOM of ${options.expectDigest}`, actual: digest ?? 'no digest' });
   }
-  return { sbom, result: refine(matchPackages(sbom, database), sbom, options.refine) };
+  const matched = matchPackages(sbom, database, options.cpe === undefined ? {} : { cpe: options.cpe });
+  return { sbom, result: refine(matched, sbom, options.refine) };
 }
 
 /** What is inside a target: an SBOM file, a folder, an image. */

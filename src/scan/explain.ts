@@ -1,7 +1,7 @@
 /** Why a problem is, or is not, found in something: every comparison that was made for it. */
 import type { Sbom, SbomPackage } from '#formats/sbom';
 import type { AdvisoryDatabase, AffectedEntry } from './database/index.ts';
-import { lookupsFor } from './lookup.ts';
+import { lookupsIn } from './lookup.ts';
 import { boundsFor, concerns } from './match.ts';
 import { type Affected, evaluate } from './range.ts';
 
@@ -42,12 +42,12 @@ export function explainIn(sbom: Sbom, database: AdvisoryDatabase, id: string): r
   const bounds = boundsFor(sbom);
   const found: Comparison[] = [];
   for (const one of sbom.packages) {
-    for (const lookup of lookupsFor(one, sbom.distro)) {
-      const { ecosystem, name, version } = lookup;
+    for (const lookup of lookupsIn(one, sbom.distro, database.info.ecosystems, 'uncovered')) {
+      const { ecosystem, name, version, order = ecosystem } = lookup;
       for (const entry of database.find(ecosystem, name)) {
         if (!meant.has(entry.advisory.id)) continue;
         const isMeant = concerns(entry, lookup, one);
-        const { affected } = evaluate(version, ecosystem, entry.ranges, entry.versions, bounds);
+        const { affected } = evaluate(version, order, entry.ranges, entry.versions, bounds);
         found.push({
           advisory: entry.advisory.id,
           package: one,

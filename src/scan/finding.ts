@@ -30,6 +30,8 @@ export interface Finding {
   readonly references: readonly string[];
   readonly epss?: Epss;
   readonly knownExploited?: KnownExploited;
+  /** Found only because the package is probably this product: less certain than a record about the package. */
+  readonly cpe?: string;
 }
 
 /** Who took a finding off the list. */
@@ -68,6 +70,8 @@ export interface Coverage {
   readonly packages: number;
   /** Advisory entries of the database for it; 0 means that nothing could be found. */
   readonly advisories: number;
+  /** There are none for it; its packages were looked up as products, and these are the entries about products. */
+  readonly isByCpe?: boolean;
 }
 
 export interface ScanResult {

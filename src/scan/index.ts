@@ -15,6 +15,7 @@ export {
 export { type Comparison, explainIn, rangesText } from './explain.ts';
 export type { Coverage, Finding, ScanResult, Suppressed, Undetermined } from './finding.ts';
 export { type GateOptions, judge } from './gate.ts';
+export type { CpeMatching } from './lookup.ts';
 export { matchPackages } from './match.ts';
 export { type AffectedResult, evaluate } from './range.ts';
 export { R as scanReasons } from './reasons.ts';

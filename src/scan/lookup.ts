@@ -1,7 +1,9 @@
 /** Which advisories concern a package: ecosystems and names to ask for, and the version to compare. */
+import { cpeCandidates, parseCpe } from '#formats/cpe';
 import { parsePurl } from '#formats/purl';
 import type { Distro, SbomPackage } from '#formats/sbom';
 import { distroEcosystem, languageEcosystem, systemTypes } from './ecosystems.ts';
+import { CPE_ECOSYSTEM, cpeName } from './sources/nvd.ts';
 
 export interface Lookup {
   /** Ecosystem as databases name it, with its release. */
@@ -12,6 +14,76 @@ export interface Lookup {
   readonly isSource: boolean;
   /** `name:stream` of the module an rpm comes from. */
   readonly module?: string;
+  /** The product is only guessed to be this package: the CPE that was asked for. */
+  readonly cpe?: string;
+  /** Whose order of versions counts, where it is not that of `ecosystem`. */
+  readonly order?: string;
+}
+
+/**
+ * Which packages are also looked up as products: `uncovered`, those whose ecosystem the database has no advisories
+ * for, packages of the operating system never; `always`, all; `never`, none.
+ */
+export type CpeMatching = 'uncovered' | 'always' | 'never';
+
+/** Everything to ask for a package, in a database with these ecosystems. */
+export function lookupsIn(
+  one: SbomPackage,
+  distro: Distro | undefined,
+  ecosystems: ReadonlyMap<string, number>,
+  matching: CpeMatching,
+): readonly Lookup[] {
+  const direct = lookupsFor(one, distro);
+  return isByCpe(one, distro, ecosystems, matching) ? [...direct, ...cpeLookups(one)] : direct;
+}
+
+export function isByCpe(
+  one: SbomPackage,
+  distro: Distro | undefined,
+  ecosystems: ReadonlyMap<string, number>,
+  matching: CpeMatching,
+): boolean {
+  if (matching === 'never' || !ecosystems.has(CPE_ECOSYSTEM)) return false;
+  if (matching === 'always') return true;
+  return !systemTypes.has(one.type) && !ecosystems.has(ecosystemOf(one, distro));
+}
+
+/** What catalogues of products say a package runs in. */
+const targets: Readonly<Record<string, readonly string[]>> = {
+  npm: ['node.js', 'nodejs', 'javascript'],
+  pypi: ['python'],
+  gem: ['ruby', 'ruby_on_rails', 'rails'],
+  cargo: ['rust'],
+  golang: ['go'],
+  wordpress: ['wordpress'],
+  composer: ['php', 'composer'],
+  nuget: ['.net', 'asp.net'],
+};
+
+function cpeLookups(one: SbomPackage): Lookup[] {
+  const given = one.cpes ?? [];
+  const texts = given.length > 0 ? given : cpeCandidates(one);
+  const order = languageEcosystem(one.type) ?? CPE_ECOSYSTEM;
+  const version = upstreamVersion(one);
+  const found = new Map<string, Lookup>();
+  for (const cpe of texts) {
+    const parsed = parseCpe(cpe);
+    if (parsed?.part !== 'a') continue;
+    for (const targetSoftware of ['*', parsed.targetSoftware, ...(targets[one.type] ?? [])]) {
+      const name = cpeName({ ...parsed, targetSoftware });
+      if (!found.has(name)) {
+        found.set(name, { ecosystem: CPE_ECOSYSTEM, name, version, isSource: false, cpe, order });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** Products have no epochs, and no revisions of a distribution. */
+function upstreamVersion({ type, version }: SbomPackage): string {
+  if (type === 'golang') return version.replace(/^v/, '');
+  if (!systemTypes.has(type)) return version;
+  return version.replace(/^\d+:/, '').replace(/-[^-]*$/, '');
 }
 
 /** Programs found by signature whose upstream versions Bitnami's advisories are written in. */

@@ -13,15 +13,25 @@ import {
   type SuppressedBy,
   type Undetermined,
 } from './finding.ts';
-import { ecosystemOf, type Lookup, lookupsFor } from './lookup.ts';
+import { type CpeMatching, ecosystemOf, isByCpe, type Lookup, lookupsIn } from './lookup.ts';
 import { evaluate } from './range.ts';
 import { isMalicious, severityRank } from './severity.ts';
+import { CPE_ECOSYSTEM } from './sources/nvd.ts';
 import type { BoundOptions } from './versions/bounds.ts';
 
+export interface MatchOptions {
+  /** Default `uncovered`. */
+  readonly cpe?: CpeMatching;
+}
+
 /** Matches every package. Pure apart from reading the database. */
-export function matchPackages(sbom: Sbom, database: AdvisoryDatabase): ScanResult {
-  const coverage = coverageOf(sbom, database.info);
-  const scan = new Scan(sbom, database, coverage);
+export function matchPackages(
+  sbom: Sbom,
+  database: AdvisoryDatabase,
+  { cpe = 'uncovered' }: MatchOptions = {},
+): ScanResult {
+  const coverage = coverageOf(sbom, database.info, cpe);
+  const scan = new Scan(sbom, database, cpe);
   for (const one of sbom.packages) scan.add(one);
   return {
     sbom: {
@@ -66,15 +76,15 @@ class Scan {
   readonly undetermined: Undetermined[] = [];
   readonly #sbom: Sbom;
   readonly #database: AdvisoryDatabase;
-  readonly #covered: ReadonlySet<string>;
+  readonly #cpe: CpeMatching;
   readonly #packages: ReadonlyMap<string, SbomPackage>;
   readonly #repaired = new Map<string, ReadonlySet<string>>();
   readonly #bounds: BoundOptions;
 
-  constructor(sbom: Sbom, database: AdvisoryDatabase, coverage: readonly Coverage[]) {
+  constructor(sbom: Sbom, database: AdvisoryDatabase, cpe: CpeMatching) {
     this.#sbom = sbom;
     this.#database = database;
-    this.#covered = new Set(coverage.filter((one) => one.advisories > 0).map((one) => one.ecosystem));
+    this.#cpe = cpe;
     this.#packages = new Map(sbom.packages.map((one) => [one.id, one]));
     this.#bounds = boundsFor(sbom);
   }
@@ -92,7 +102,7 @@ class Scan {
     const owner = one.ownedBy === undefined ? undefined : this.#packages.get(one.ownedBy);
     const { distro } = this.#sbom;
     if (owner === undefined || distro === undefined || finding.isMalicious) return undefined;
-    if (!this.#covered.has(ecosystemOf(owner, distro))) return undefined;
+    if (!this.#database.info.ecosystems.has(ecosystemOf(owner, distro))) return undefined;
     if (isComprehensive(distro)) {
       return { by: 'distribution', reason: `part of ${owner.name}, which the distribution looks after` };
     }
@@ -114,15 +124,19 @@ class Scan {
   #ask(one: SbomPackage, undetermined: Undetermined[]): Answer {
     const hits: Hit[] = [];
     const repaired: AffectedEntry[] = [];
-    for (const lookup of lookupsFor(one, this.#sbom.distro)) {
+    for (const lookup of lookupsIn(one, this.#sbom.distro, this.#database.info.ecosystems, this.#cpe)) {
       for (const entry of this.#database.find(lookup.ecosystem, lookup.name)) {
         if (!concerns(entry, lookup, one)) continue;
-        const { ecosystem, version } = lookup;
-        const result = evaluate(version, ecosystem, entry.ranges, entry.versions, this.#bounds);
+        const { ecosystem, order = ecosystem, version } = lookup;
+        const result = evaluate(version, order, entry.ranges, entry.versions, this.#bounds);
         if (result.affected === 'yes') {
-          hits.push({ entry, advisory: entry.advisory, lookup, fixed: result.fixed });
-        } else if (result.affected === 'no') repaired.push(entry);
-        else {
+          if (lookup.cpe === undefined || !isIn(repaired, entry)) {
+            hits.push({ entry, advisory: entry.advisory, lookup, fixed: result.fixed });
+          }
+        } else if (result.affected === 'no') {
+          // That a guessed product is repaired says nothing about the package.
+          if (lookup.cpe === undefined) repaired.push(entry);
+        } else if (lookup.cpe === undefined) {
           const reason = `version ${JSON.stringify(version)} cannot be compared as ${ecosystem}`;
           undetermined.push({ id: entry.advisory.id, package: one, reason });
         }
@@ -130,6 +144,12 @@ class Scan {
     }
     return { findings: groupByAlias(hits).map((group) => findingOf(one, group)), repaired };
   }
+}
+
+/** What the package's own ecosystem says it does not have is not asked of a guess. Direct lookups come first. */
+function isIn(repaired: readonly AffectedEntry[], { advisory }: AffectedEntry): boolean {
+  const ids = new Set([advisory.id, ...advisory.aliases]);
+  return repaired.some((one) => [one.advisory.id, ...one.advisory.aliases].some((id) => ids.has(id)));
 }
 
 /** Whether an entry is about this build: modules of rpm have streams, and some notices are for architectures. */
@@ -253,6 +273,7 @@ function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
     references: collected(advisories, ({ references }) => references),
     ...(epss === undefined ? {} : { epss }),
     ...(exploited === undefined ? {} : { knownExploited: exploited }),
+    ...(hits.every((hit) => hit.lookup.cpe !== undefined) ? { cpe: first.lookup.cpe as string } : {}),
   };
 }
 
@@ -262,17 +283,21 @@ function stateOf(hits: readonly Hit[], fixed: readonly string[]): FixState {
   return stated.find((state) => state === 'wont-fix') ?? stated[0] ?? 'not-fixed';
 }
 
-function coverageOf(sbom: Sbom, info: DatabaseInfo): Coverage[] {
+function coverageOf({ packages: list, distro }: Sbom, info: DatabaseInfo, cpe: CpeMatching): Coverage[] {
   const packages = new Map<string, number>();
-  for (const one of sbom.packages) {
-    const ecosystem = ecosystemOf(one, sbom.distro);
+  const guessed = new Set<string>();
+  for (const one of list) {
+    const ecosystem = ecosystemOf(one, distro);
     packages.set(ecosystem, (packages.get(ecosystem) ?? 0) + 1);
+    const isCovered = info.ecosystems.has(ecosystem);
+    if (!isCovered && isByCpe(one, distro, info.ecosystems, cpe)) guessed.add(ecosystem);
   }
   return [...packages]
     .sort(([a], [b]) => compareText(a, b))
     .map(([ecosystem, count]) => ({
       ecosystem,
       packages: count,
-      advisories: info.ecosystems.get(ecosystem) ?? 0,
+      advisories: info.ecosystems.get(guessed.has(ecosystem) ? CPE_ECOSYSTEM : ecosystem) ?? 0,
+      ...(guessed.has(ecosystem) ? { isByCpe: true } : {}),
     }));
 }

@@ -45,6 +45,7 @@ const alphabets: Readonly<Record<string, readonly string[]>> = {
   npm: ['0', '1', '9', '10', '.', '-', '+', 'alpha', 'rc', 'x'],
   PyPI: ['0', '1', '9', '10', '.', 'a', 'rc', '.post', '.dev', '+', '!', 'l'],
   RubyGems: ['0', '1', '9', '10', '.', '-', 'a', 'pre', 'rc'],
+  CPE: ['0', '1', '9', '10', '.', '-', '_', 'rc', 'beta', 'a', 'v'],
   Packagist: ['0', '1', '9', '10', '.', '-', 'dev', 'alpha', 'RC', 'p', '+'],
   NuGet: ['0', '1', '9', '10', '.', '-', '+', 'Alpha', 'rc'],
   Pub: ['0', '1', '9', '10', '.', '-', '+', 'alpha', 'rc'],

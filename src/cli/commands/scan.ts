@@ -1,8 +1,8 @@
 /** `waybill scan IMAGE|sbom:FILE`: known vulnerabilities of what is inside, and a gate. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { fail, type Reason } from '#base/reason';
 import type { Scanned } from '#flows/scan-image';
-import type { AdvisoryDatabase, GateOptions, RefineOptions, ReportOptions } from '#scan';
+import type { AdvisoryDatabase, CpeMatching, GateOptions, RefineOptions, ReportOptions } from '#scan';
 import type { CliContext } from '../context.ts';
 import { type DatabaseTrustFlags, databaseTrustFor, withDatabaseTrustOptions } from '../database-options.ts';
 import { addIdentityOptions, type IdentityFlags, requirementsFor } from '../identity-options.ts';
@@ -36,6 +36,7 @@ interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustF
   readonly allowLicense?: string;
   readonly denyLicense?: string;
   readonly showSuppressed?: boolean;
+  readonly matchCpe: CpeMatching;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -69,6 +70,14 @@ export function register(program: Command, context: CliContext): void {
     .option('--pkg-types <list>', 'only findings in packages of os or library')
     .option('--allow-license <list>', 'exit 2 on packages under any other licence (SPDX ids, prefix*, none)')
     .option('--deny-license <list>', 'exit 2 on packages that can only be had under these')
+    .addOption(
+      new Option(
+        '--match-cpe <which>',
+        'packages that are looked up as products too, where records name products',
+      )
+        .choices(['uncovered', 'always', 'never'])
+        .default('uncovered'),
+    )
     .option('--show-suppressed', 'show in the table what was taken off')
     .option('--expect-digest <digest>', 'refuse an SBOM of another image')
     .option('--platform <os/arch>', 'image of this platform in an index');
@@ -147,7 +156,7 @@ async function scanned(
       : { expectDigest: unwrap((await import('#base/digest')).parseDigest(flags.expectDigest)) };
   if (flags.attested === true) {
     const { sbom, notes } = await attested(target, flags, context);
-    const { result } = scanSbom(sbom, database, { refine, ...expectDigest });
+    const { result } = scanSbom(sbom, database, { refine, cpe: flags.matchCpe, ...expectDigest });
     return { sbom, result: { ...result, notes: [...result.notes, ...notes] } };
   }
   const platform =
@@ -157,6 +166,7 @@ async function scanned(
   return scanTarget(() => registryFrom(flags, context, [target]), target, database, {
     version: packageVersion(),
     refine,
+    cpe: flags.matchCpe,
     engines: (await import('#oci')).enginePlaces(context.env),
     ...platform,
     ...expectDigest,

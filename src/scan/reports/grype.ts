@@ -149,7 +149,7 @@ function detailJson(one: Finding, result: ScanResult): JsonObject {
   const isIndirect = one.source !== undefined;
   const { distro } = result.sbom;
   return {
-    type: isIndirect ? 'exact-indirect-match' : 'exact-direct-match',
+    type: one.cpe !== undefined ? 'cpe-match' : isIndirect ? 'exact-indirect-match' : 'exact-direct-match',
     matcher: `${systemTypes.has(one.package.type) ? one.package.type : (types[one.package.type]?.[1] ?? 'stock')}-matcher`,
     searchedBy: {
       ...(distro !== undefined && systemTypes.has(one.package.type)
@@ -157,6 +157,7 @@ function detailJson(one: Finding, result: ScanResult): JsonObject {
         : {}),
       namespace: namespaceOf(one),
       package: { name: one.source ?? one.package.name, version: one.package.version },
+      ...(one.cpe === undefined ? {} : { cpes: [one.cpe] }),
     },
     found: {
       vulnerabilityID: mainId(one),

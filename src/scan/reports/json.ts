@@ -92,6 +92,7 @@ function findingJson(one: Finding): JsonObject {
     malicious: one.isMalicious,
     sample: one.isSample,
     ...(one.published === undefined ? {} : { published: one.published }),
+    ...(one.cpe === undefined ? {} : { match: 'cpe', cpe: one.cpe }),
   };
 }
 

@@ -40,7 +40,7 @@ function row(one: Finding, suffix: string): string[] {
     one.source === undefined ? pkg.name : `${pkg.name} (${one.source})`,
     pkg.version,
     fixText(one),
-    pkg.type,
+    one.cpe === undefined ? pkg.type : `${pkg.type} (by CPE)`,
     `${one.id}${suffix}`,
     one.summary.slice(0, 60),
   ];
@@ -61,8 +61,9 @@ function summaryLines(result: ScanResult, nowMs: number): string[] {
   const shown = counts.map(([severity, count]) => `${count} ${severity}`).join(', ');
   const total = result.findings.length;
   const lines = [`${total} findings in ${result.packages} packages${total === 0 ? '' : `: ${shown}`}`];
-  for (const { ecosystem, packages, advisories } of result.coverage) {
-    const verdict = advisories === 0 ? 'NOT COVERED: no advisories' : `${advisories} advisory entries`;
+  for (const { ecosystem, packages, advisories, isByCpe } of result.coverage) {
+    const what = isByCpe === true ? 'entries about products, by CPE' : 'advisory entries';
+    const verdict = advisories === 0 ? 'NOT COVERED: no advisories' : `${advisories} ${what}`;
     lines.push(`  ${printable(ecosystem)}: ${packages} packages, ${verdict}`);
   }
   lines.push(...suppressedLines(result), ...licenseLines(result));
