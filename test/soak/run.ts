@@ -1,9 +1,11 @@
 /**
- * `npm run soak -- kill|twin|model [--count N] [--seed N]`: what is too long for `npm test`. Ends with
+ * `npm run soak -- kill|twin|model|rotate [--count N] [--seed N]`: what is too long for `npm test`. Ends with
  * `N passed, N failed`.
  */
+import { rotatable } from '#stack';
 import { explore, initial } from '../tlog/model.ts';
 import { killLoop } from './kill.ts';
+import { rotateAgain } from './rotate.ts';
 import { twins } from './twin.ts';
 
 const [what = '', ...words] = process.argv.slice(2);
@@ -36,11 +38,17 @@ const soaks: Readonly<Record<string, () => Promise<number>>> = {
     say(`${states} states`);
     return 1;
   },
+  rotate: async () => {
+    const rounds = option('count', 5);
+    const signatures = await rotateAgain(rounds);
+    say(`${rounds * rotatable.length} rotations under load: ${signatures} signatures, none failed`);
+    return rounds;
+  },
 };
 
 const soak = soaks[what];
 if (soak === undefined) {
-  console.error(`soak kill, twin or model, not ${JSON.stringify(what)}`);
+  console.error(`soak kill, twin, model or rotate, not ${JSON.stringify(what)}`);
   process.exit(3);
 }
 say(`${what}, seed ${seed}`);

@@ -3,83 +3,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { utf8 } from '#base/bytes';
 import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
-import { parseBundle } from '#formats/bundle';
 import { parseTrustedRoot } from '#formats/trusted-root';
 import { httpTransport } from '#platform/http-client';
 import { systemClock } from '#platform/system';
-import { requestRoot, requestRotation, requestTufRotation, rotatable, type Stack } from '#stack';
+import { requestRoot, requestRotation, requestTufRotation, rotatable } from '#stack';
 import { loadTrust } from '#trust';
-import { identity, requireKeyless, trustMaterial, type Verdict, verifyBundle } from '#verify';
-import { ada, message, personSigner, startStack } from './helper.ts';
-
-const HOUR_MS = 3_600_000;
-
-/** The verdict over a bundle by the trusted root given, and by nothing else. */
-function judge(bundle: Uint8Array, trustedRoot: Uint8Array, issuer: string): Verdict {
-  const who = unwrap(identity({ issuer, san: ada }));
-  return verifyBundle({
-    artifact: utf8('load'),
-    bundle: unwrap(parseBundle(bundle)),
-    trustedRoot: trustMaterial(unwrap(parseTrustedRoot(trustedRoot))),
-    requirements: unwrap(requireKeyless({ identities: [who] })),
-    now: systemClock.now(),
-  });
-}
-
-const outcome = (verdict: Verdict): string =>
-  verdict.outcome === 'rejected' ? `rejected ${verdict.reason.code}` : verdict.outcome;
-
-async function waitFor(what: string, isDone: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1200; tries++) {
-    if (isDone()) return;
-    await sleep(50);
-  }
-  assert.fail(`${what} took longer than a minute`);
-}
-
-/** Signs again and again, each time with what is published, until told to stop. */
-async function load(stack: Stack, bundles: Uint8Array[], isOver: () => boolean): Promise<void> {
-  for (let round = 0; !isOver(); round++) {
-    const signer = await personSigner(stack, round % 2 === 0 ? 1 : 2);
-    bundles.push((await signer.sign(message('load'))).bundle);
-  }
-}
+import { message, personSigner, startStack } from './helper.ts';
+import { judge, outcome, rotateUnderLoad } from './rotation-drill.ts';
 
 test('every key is rotated under load: no signature fails, old and new bundles verify, an old client is told', async (t) => {
   const stack = await startStack();
   const oldRoot = stack.published.trustedRoot;
   const issuer = stack.origins.oidc;
-  const bundles: Uint8Array[] = [];
-  let isOver = false;
-  const running = load(stack, bundles, () => isOver);
-  try {
-    // Whoever began to sign before a step has finished when two more signatures are there.
-    const twoMore = async (what: string): Promise<void> => {
-      const before = bundles.length;
-      await waitFor(`signing ${what}`, () => bundles.length > before + 1);
-    };
-    for (const station of rotatable) {
-      const step = await stack.rotation.rotate({ station, overlapMs: HOUR_MS });
-      assert.deepEqual([step.number, step.hasSwitched], [2, false]);
-      await twoMore(`while the new key of ${station} is only published`);
-      while (stack.rotation.generations.pending.length > 0) {
-        await stack.rotation.hasten(station);
-        await twoMore(`with the new key of ${station}`);
-      }
-    }
-  } finally {
-    isOver = true;
-    await running;
-  }
-  const { trustedRoot } = stack.published;
-  const outcomes = bundles.map((bundle) => outcome(judge(bundle, trustedRoot, issuer)));
-  assert.deepEqual(
-    outcomes.filter((one) => one !== 'accepted'),
-    [],
-  );
+  const bundles = await rotateUnderLoad(stack, { rounds: 1, pauseMs: 20 });
   t.diagnostic(`${bundles.length} signatures, ${rotatable.length} rotations, 0 failed`);
   // A client that never heard of the new keys refuses what they signed, by name, and keeps what it knew.
   assert.equal(outcome(judge(bundles[0] as Uint8Array, oldRoot, issuer)), 'accepted');
