@@ -72,10 +72,16 @@ function pairsOf(type: string, name: string): readonly Pair[] {
       return [
         [`python-${name}`, name],
         [name, name],
+        ['python', name],
       ];
     case 'npm': {
       const scope = /^@([^/]+)\//.exec(name)?.[1];
-      return scope === undefined ? [[name, name]] : [[scope, name]];
+      return scope === undefined
+        ? [[name, name]]
+        : [
+            [name, name],
+            [scope, name],
+          ];
     }
     case 'composer':
     case 'wordpress': {
@@ -104,9 +110,16 @@ function mavenPairs(name: string): readonly Pair[] {
       ];
 }
 
-/** `github.com/docker/cli/v2` is the cli of docker. */
+/** `github.com/docker/cli/v2` is the cli of docker; `golang.org/x/text` is golang's. */
 function goPairs(name: string): readonly Pair[] {
   if (name === 'stdlib') return [['golang', 'go']];
+  const own = /^golang\.org\/x\/([^/]+)/.exec(name)?.[1];
+  if (own !== undefined) {
+    return [
+      ['golang', `x/${own}`],
+      ['golang', own],
+    ];
+  }
   const [, vendor, product] = name.replace(/\/v\d+$/, '').split('/');
   return vendor === undefined || product === undefined ? [] : [[vendor, product]];
 }

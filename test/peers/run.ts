@@ -1,23 +1,32 @@
 /**
  * `npm run test:peers [-- NAME…]`: the tests against real peers. A peer that is not installed is a failure,
- * never a skip. Without names: every peer there is a test for.
+ * never a skip. Without names: every peer there is a test for. `sbom` and `scan` are the comparisons of what is found
+ * in images, and of verdicts, with every peer that has an opinion.
  */
 import { globSync } from 'node:fs';
 import { runNodeTests } from '../node-test.ts';
 import { peers } from './catalogue.ts';
+
+const areas: Readonly<Record<string, readonly string[]>> = {
+  sbom: ['syft.test.ts', 'trivy-packages.test.ts'],
+  scan: ['grype.test.ts', 'grype-verdicts.test.ts', 'trivy.test.ts', 'trivy-verdicts.test.ts'],
+};
 
 const wanted = process.argv.slice(2);
 const every = globSync('test/peers/*.test.ts').sort();
 /** `cosign-storage.test.ts` belongs to the peer cosign. */
 const nameOf = (file: string): string =>
   peers.find(({ name }) => /([^/\\]+)\.test\.ts$/.exec(file)?.[1]?.startsWith(name))?.name ?? file;
-const unknown = wanted.filter((name) => !every.some((file) => nameOf(file) === name));
+const belongs = (file: string, name: string): boolean =>
+  areas[name]?.some((one) => file.endsWith(one)) ?? nameOf(file) === name;
+const unknown = wanted.filter((name) => !every.some((file) => belongs(file, name)));
 if (unknown.length > 0) {
   console.error(
-    `no peer test named ${unknown.join(', ')}; there are: ${[...new Set(every.map(nameOf))].join(', ')}`,
+    `no peer test named ${unknown.join(', ')}; there are: ${[...new Set(every.map(nameOf)), ...Object.keys(areas)].join(', ')}`,
   );
   process.exit(3);
 }
-const files = wanted.length === 0 ? every : every.filter((file) => wanted.includes(nameOf(file)));
+const files =
+  wanted.length === 0 ? every : every.filter((file) => wanted.some((name) => belongs(file, name)));
 
 runNodeTests(files, ['--test-concurrency=1', '--test-timeout=300000']);

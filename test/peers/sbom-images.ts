@@ -1,6 +1,6 @@
 /** Images of real trees, made without a container engine: folders of this machine, and layouts made elsewhere. */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '#base/digest';
@@ -13,6 +13,8 @@ export interface RealImage {
   readonly name: string;
   /** OCI layout. */
   readonly folder: string;
+  /** What its own package manager lists: `name version`. */
+  readonly truth?: { readonly type: string; readonly packages: readonly string[] };
 }
 
 /** Root → what is taken from below it; an image has one layer for each. Patterns that match nothing are left out. */
@@ -50,12 +52,94 @@ export async function realImages(folder: string): Promise<RealImage[]> {
     if (layers.length === 0) continue;
     const image = { name, folder: join(folder, name) };
     await makeLayout(image.folder, layers);
-    made.push(image);
+    made.push(name === 'debian' ? { ...image, truth: await dpkgTruth() } : image);
   }
+  made.push(...(await rpmImage(folder)), ...(await apkImage(folder)));
   const given = process.env['WAYBILL_IMAGES'] ?? join(peersFolder, 'images');
   if (!existsSync(given)) return made;
   const others = readdirSync(given).filter((name) => existsSync(join(given, name, 'oci-layout')));
   return [...made, ...others.sort().map((name) => ({ name, folder: join(given, name) }))];
+}
+
+async function dpkgTruth(): Promise<NonNullable<RealImage['truth']>> {
+  const format = '${db:Status-Status} ${Package} ${Version}\n';
+  const { stdout } = await run('dpkg-query', ['-W', `-f=${format}`], { timeoutMs: 60_000 });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('installed '));
+  return { type: 'deb', packages: lines.map((line) => line.slice('installed '.length)) };
+}
+
+/** A source that makes packages with and without an epoch, of the machine and of none. */
+const spec = `Name: alpha
+Epoch: 1
+Version: 1.2
+Release: 3
+Summary: first
+License: MIT
+%description
+first
+%package -n beta
+Summary: second
+BuildArch: noarch
+Version: 2.0~rc1
+%description -n beta
+second
+%package devel
+Summary: third
+Requires: alpha = 1:1.2-3
+%description devel
+third
+%files
+%files -n beta
+%files devel
+`;
+
+/** A root whose database real rpm wrote. */
+async function rpmImage(folder: string): Promise<RealImage[]> {
+  const built = await rpmsIn(join(folder, 'rpmbuild'));
+  if (built === undefined) return [];
+  const root = join(folder, 'rpm-root');
+  await mkdir(join(root, 'etc'), { recursive: true });
+  await writeFile(join(root, 'etc/os-release'), 'ID=rocky\nID_LIKE="rhel"\nVERSION_ID=9.4\n');
+  const place = ['--root', root, '--dbpath', '/var/lib/rpm'];
+  await must('rpm', [...place, '-i', '--justdb', '--nodeps', ...built]);
+  const format = '%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\n';
+  const listed = await must('rpm', [...place, '-qa', '--qf', format]);
+  const image = { name: 'rpm', folder: join(folder, 'rpm') };
+  await makeLayout(image.folder, [{ root, paths: ['etc', 'var'] }]);
+  return [{ ...image, truth: { type: 'rpm', packages: listed.trim().split('\n') } }];
+}
+
+/** Undefined where this machine has no rpmbuild. */
+async function rpmsIn(folder: string): Promise<string[] | undefined> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'alpha.spec'), spec);
+  const args = ['-bb', '--quiet', '--define', `_topdir ${folder}`, join(folder, 'alpha.spec')];
+  const ran = await run('rpmbuild', args, { timeoutMs: 60_000 }).catch(() => undefined);
+  if (ran?.code !== 0) return undefined;
+  return globSync('RPMS/**/*.rpm', { cwd: folder }).map((path) => join(folder, path));
+}
+
+async function must(program: string, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(program, [...args], { timeoutMs: 60_000 });
+  if (code !== 0) throw new Error(`${program}: ${stderr}`);
+  return stdout;
+}
+
+/** A database of apk that others published; apk itself is not to be had here, so its lines are the truth. */
+async function apkImage(folder: string): Promise<RealImage[]> {
+  const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'vectors/packages/os/apk');
+  const [database] = globSync('**/installed', { cwd: shared }).sort();
+  if (database === undefined) return [];
+  const text = readFileSync(join(shared, database), 'utf8');
+  const root = join(folder, 'alpine-root');
+  await mkdir(join(root, 'lib/apk/db'), { recursive: true });
+  await mkdir(join(root, 'etc'), { recursive: true });
+  await writeFile(join(root, 'lib/apk/db/installed'), text);
+  await writeFile(join(root, 'etc/os-release'), 'ID=alpine\nVERSION_ID=3.18.4\n');
+  const image = { name: 'alpine', folder: join(folder, 'alpine') };
+  await makeLayout(image.folder, [{ root, paths: ['etc', 'lib'] }]);
+  const packages = [...text.matchAll(/^P:(.+)\nV:(.+)$/gm)].map(([, name, version]) => `${name} ${version}`);
+  return [{ ...image, truth: { type: 'apk', packages } }];
 }
 
 async function makeLayout(

@@ -229,8 +229,9 @@ test('packages without a CPE get the likely ones', () => {
   const of = (type: string, name: string): string[] =>
     cpeCandidates({ type, name, version: '1' }).map((text) => text.replace(/^cpe:2\.3:a:|:1:.*$/g, ''));
   assert.deepEqual(of('deb', 'base-files'), ['base-files:base-files']);
-  assert.deepEqual(of('npm', '@babel/cli'), ['babel:\\@babel\\/cli']);
+  assert.deepEqual(of('npm', '@babel/cli'), ['\\@babel\\/cli:\\@babel\\/cli', 'babel:\\@babel\\/cli']);
   assert.deepEqual(of('golang', 'github.com/docker/cli/v2'), ['docker:cli']);
+  assert.deepEqual(of('golang', 'golang.org/x/text'), ['golang:x\\/text', 'golang:text']);
   assert.deepEqual(of('golang', 'gopkg.in'), []);
   assert.deepEqual(of('maven', 'org.apache.commons:commons-text'), [
     'apache:commons-text',
