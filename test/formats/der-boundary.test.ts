@@ -354,3 +354,35 @@ test('times of another form, and days and hours that are none, are refused (WB-1
     time,
   );
 });
+
+let fresh = 0;
+
+test('identifiers never met before have their text, also at the borders of the first two arcs', () => {
+  fresh++;
+  for (const [head, text] of [
+    ['00', '0.0'],
+    ['27', '0.39'],
+    ['28', '1.0'],
+    ['4f', '1.39'],
+    ['50', '2.0'],
+    ['8837', '2.999'],
+  ] as const) {
+    // A third arc of three bytes, another one in every run.
+    const hex = `${head}8${(fresh & 7) | 1}${(0x80 | ((fresh >> 3) & 0x7f)).toString(16)}05`;
+    const body = fromHex(hex);
+    const bytes = Buffer.concat([Buffer.of(tags.oid, body.length), body]);
+    const arc = body.subarray(head.length / 2).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0);
+    assert.equal(oidText(readDer(bytes)), `${text}.${arc}`);
+    assert.equal(oidText(readDer(bytes)), `${text}.${arc}`, 'once more, from memory');
+  }
+});
+
+test('a length of four bytes is read where the content is as long', () => {
+  const bytes = Buffer.alloc(6 + 2 ** 24);
+  bytes.set([tags.octets, 0x84, 1, 0, 0, 0]);
+  assert.equal(readDer(bytes).length, 2 ** 24);
+});
+
+test('the largest first byte of a number that is not negative is 0x7f', () => {
+  assert.equal(smallInteger(readDer(fromHex('02017f'))), 127);
+});
