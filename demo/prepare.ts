@@ -13,6 +13,9 @@ export interface Prepared {
 
 export const TAG = 'v1.4.2';
 
+/** A hundred megabytes in the image; `WAYBILL_DEMO_RUNTIME` names something lighter where no image has to run. */
+const runtimeFile = process.env['WAYBILL_DEMO_RUNTIME'] ?? process.execPath;
+
 /** Nothing of the user's git configuration takes part; the commit is the same on every machine. */
 const gitEnv = {
   ...process.env,
@@ -52,7 +55,7 @@ export function prepare(work: string): Prepared {
   const files = copyProductionDependencies(dependencies);
   const runtime = join(work, 'inputs', 'runtime');
   mkdirSync(runtime, { recursive: true });
-  cpSync(realpathSync(process.execPath), join(runtime, 'node'));
+  cpSync(realpathSync(runtimeFile), join(runtime, 'node'));
   return { repository, commit, dependencies, runtime, files };
 }
 
