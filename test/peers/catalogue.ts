@@ -23,6 +23,8 @@ export interface ScratchPeer extends PeerFacts {
 export interface ModulePeer extends PeerFacts {
   /** A folder with a Go module of our own; built again when go.mod, go.sum or main.go change. */
   readonly moduleFolder: string;
+  /** Build tags: parts left out that want C libraries. */
+  readonly tags?: string;
 }
 
 /** A Python program, in a virtual environment of its own. */
@@ -161,13 +163,27 @@ export const peers: readonly Peer[] = [
     seconds: 30,
   },
   {
-    // Its Go module is not to be had; the Debian package is older and enough for what is compared.
+    // Its Go module is not to be had. The Debian package is older, and verifies nothing: see containers-image.
     name: 'skopeo',
     binary: 'skopeo',
     version: '1.9.3',
     debPackage: 'skopeo',
     program: 'usr/bin/skopeo',
     seconds: 5,
+  },
+  {
+    // The library of skopeo, podman and CRI-O, with their policy.
+    name: 'containers-image',
+    binary: 'containers-image',
+    version: '5.36.2',
+    moduleFolder: 'test/peers/containers-image',
+    tags: [
+      'containers_image_openpgp',
+      'containers_image_storage_stub',
+      'containers_image_docker_daemon_stub',
+      'exclude_graphdriver_btrfs',
+    ].join(),
+    seconds: 105,
   },
   {
     name: 'slsa-verifier',

@@ -152,7 +152,8 @@ function build(peer: Peer): boolean {
   if ('goModule' in peer) return buildScratch(peer);
   if ('goPackage' in peer) return buildPackage(peer);
   // One compiler at a time: the largest packages of Kubernetes take 2 GB each.
-  const args = ['build', '-p=1', '-mod=readonly', '-ldflags=-s -w', '-o', binaryOf(peer), '.'];
+  const tags = peer.tags === undefined ? [] : [`-tags=${peer.tags}`];
+  const args = ['build', '-p=1', '-mod=readonly', '-ldflags=-s -w', ...tags, '-o', binaryOf(peer), '.'];
   if (!go(args, resolve(peer.moduleFolder))) return false;
   writeFileSync(stampOf(peer), `${sourceHash(peer)}\n`);
   return true;
