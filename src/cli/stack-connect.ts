@@ -1,12 +1,13 @@
-/** `waybill stack connect kubernetes`: what a cluster must be told to ask our webhook. */
+/** `waybill stack connect CLIENT`: what others must be told to use a stack, or a cluster to ask our webhook. */
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import type { WebhookAddress } from '#stack';
+import type { ConnectableClient, WebhookAddress } from '#stack';
 import type { CliContext } from './context.ts';
 import { readInput } from './input.ts';
 import { R } from './reasons.ts';
 import { collect } from './sign-options.ts';
+import { stackDir } from './stack-dir.ts';
 
 interface KubernetesFlags {
   readonly webhookUrl?: string;
@@ -20,10 +21,17 @@ interface KubernetesFlags {
 }
 
 export function registerConnect(stack: Command, context: CliContext): void {
-  stack
-    .command('connect')
-    .description('print what another system needs to use this one')
+  const connect = stack.command('connect').description('print what another system needs to use this one');
+  for (const client of clients) {
+    connect
+      .command(client)
+      .description(`print the setting of ${client}, for eval, and what to say then`)
+      .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
+      .action((flags: { readonly stack?: string }) => connectClient(client, flags.stack, context));
+  }
+  connect
     .command('kubernetes')
+    .alias('kubectl')
     .description('print the webhook configurations of `waybill serve admission`, for kubectl apply -f -')
     .requiredOption('--ca <file>', 'PEM of the CA of the webhook (serve admission --ca-out); - reads stdin')
     .option('--webhook-url <url>', 'where the API server reaches the webhook: https://HOST:PORT')
@@ -34,6 +42,31 @@ export function registerConnect(stack: Command, context: CliContext): void {
     .option('--controllers', 'ask for Deployments, Jobs and other owners of Pods too')
     .option('--timeout-seconds <number>', 'how long the API server waits, 1 to 30', '10')
     .action((flags: KubernetesFlags) => connectKubernetes(flags, context));
+}
+
+/** As `connectableClients` of the stack, which is loaded only when one is asked for. */
+const clients = [
+  'cosign',
+  'cosign-2',
+  'sigstore-go',
+  'sigstore-js',
+  'sigstore-python',
+  'rekor-cli',
+  'crane',
+  'skopeo',
+] as const satisfies readonly ConnectableClient[];
+
+async function connectClient(
+  client: ConnectableClient,
+  folder: string | undefined,
+  context: CliContext,
+): Promise<void> {
+  const { connectionOf, connectionText, requireState } = await import('#stack');
+  const dataDir = stackDir(folder, context);
+  const connection = connectionOf(client, dataDir, await requireState(dataDir));
+  context.result('waybill.dev/stack-connect/v1', { ok: true, ...connection }, () =>
+    connectionText(connection),
+  );
 }
 
 async function connectKubernetes(flags: KubernetesFlags, context: CliContext): Promise<void> {

@@ -106,7 +106,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         logLevel,
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
         ...(tls === undefined ? {} : { tls }),
-        ...(metrics === undefined ? {} : { metrics }),
+        ...(metrics === undefined ? {} : { watch: (name, app) => metrics.of(name).watch(app) }),
       },
       closers,
     );

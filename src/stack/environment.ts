@@ -42,7 +42,7 @@ function exportLines(variables: Readonly<Record<string, string>>): string {
   return `${lines.join('\n')}\n`;
 }
 
-const quoted = (text: string): string =>
+export const quoted = (text: string): string =>
   /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Lines to paste for people who want to try another client. */

@@ -3,6 +3,14 @@
 export { requestHaste, requestRoot, requestRotation, requestTufRotation } from './administration.ts';
 export { type BackupResult, backupStack, restoreStack } from './backup.ts';
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
+export {
+  type ConnectableClient,
+  type Connection,
+  connectableClients,
+  connectionOf,
+  connectionText,
+} from './connect.ts';
+export { type DoctorDeps, examineStack, type StackFinding } from './doctor.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
 export {
   type Generation,
@@ -11,6 +19,7 @@ export {
   readGenerations,
   rotatable,
 } from './generations.ts';
+export { exportStack, type HandOver, importStack } from './hand-over.ts';
 export {
   type KubernetesWebhookOptions,
   kubernetesWebhooks,
@@ -21,6 +30,7 @@ export {
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
 export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
+export { type ProbeResult, selfTest } from './self-test.ts';
 export * from './serve/index.ts';
 export { redirected, SIMULATED_ISSUER } from './simulate.ts';
 export { readState, refuseDevelopment, requireState, type StackState, stackTransport } from './state.ts';

@@ -19,7 +19,6 @@ import { folderOf, type Generation, type Generations } from './generations.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
-import type { StackMetrics } from './stack-metrics.ts';
 import { type StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StationDeps {
@@ -35,7 +34,8 @@ export interface StationDeps {
   readonly logLevel: LogLevel;
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
-  readonly metrics?: StackMetrics;
+  /** Counts and times the requests of a station. */
+  readonly watch?: (name: StationName, app: HttpApp) => void;
 }
 
 /** A log of one generation, served at an address of its own. */
@@ -75,7 +75,7 @@ export class Opener {
     const tls = name === 'registry' ? undefined : this.#deps.tls;
     const app = createHttpServer({ log, bodyBytesMax, ...(tls === undefined ? {} : { tls: tls.pair }) });
     tls?.keep(app);
-    this.#deps.metrics?.of(name).watch(app);
+    this.#deps.watch?.(name, app);
     await register(app, log);
     this.#closers.push(() => app.close());
     const kept = generation?.origin;

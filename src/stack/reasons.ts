@@ -82,4 +82,11 @@ export const R = defineReasons({
     hint: 'give a name in the registry of the stack, or the digest: the logs are searched for any digest',
     status: 404,
   },
+  exported: {
+    code: 'WB-1218',
+    check: 'stack.export',
+    side: 'input',
+    summary: 'A folder is not the export of a stack it was taken for.',
+    hint: 'give the folder that waybill stack export wrote, whole',
+  },
 });

@@ -1,6 +1,7 @@
-/** `waybill doctor workflow PATH…`: is what these workflows sign worth SLSA Build level 3? */
+/** `waybill doctor workflow|stack|network`: is what the chain depends on fit for it? */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { registerStackDoctors } from '../doctor-stack.ts';
 import { collect } from '../sign-options.ts';
 
 interface WorkflowFlags {
@@ -32,6 +33,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--rules', 'list the rules instead')
     .action((paths: string[], flags: WorkflowFlags) => workflow(paths, flags, context));
+  registerStackDoctors(doctor, context);
 }
 
 async function workflow(paths: readonly string[], flags: WorkflowFlags, context: CliContext): Promise<void> {

@@ -1,14 +1,15 @@
-/** `waybill stack up|status|rotate|backup|restore|token|workflow|connect`: a private stack for development on this machine. */
+/** `waybill stack up|status|rotate|backup|restore|token|workflow|connect|test|export|import`: a private stack for development on this machine. */
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
-import type { Origins, Stack, StackConfig, StackStatus } from '#stack';
+import type { Origins, Stack, StackConfig, StackStatus, StationStatus } from '#stack';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { collect } from '../sign-options.ts';
 import { registerBackup } from '../stack-backup.ts';
 import { registerConnect } from '../stack-connect.ts';
 import { defaultDataDir, stackDir } from '../stack-dir.ts';
+import { registerHandOver } from '../stack-hand-over.ts';
 import { registerRotate } from '../stack-rotate.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
 
@@ -56,6 +57,7 @@ export function register(program: Command, context: CliContext): void {
   registerBackup(stack, context, folder);
   registerWorkflow(stack, context);
   registerConnect(stack, context);
+  registerHandOver(stack, context, folder);
 }
 
 interface UpOptions {
@@ -186,26 +188,41 @@ async function status(options: StatusOptions, context: CliContext): Promise<void
     const { origins } = await requireState(dataDir);
     return context.stdout(environmentText(dataDir, origins));
   }
-  const { transport, env } = context;
-  const found = await stackStatus(dataDir, { transport, cacheDir: defaultCacheDir(env) });
+  const { transport, env, clock } = context;
+  const found = await stackStatus(dataDir, { transport, clock, cacheDir: defaultCacheDir(env) });
   context.result('waybill.dev/stack-status/v1', { ok: found.isUp, dataDir, ...found }, () =>
-    statusText(found, dataDir, context.clock.now()),
+    statusText(found, dataDir, clock.now()),
   );
   if (!found.isUp) context.exit(20);
+  else if (found.ending.length > 0) context.exit(2);
 }
 
 function statusText(found: StackStatus, dataDir: string, now: number): string {
-  const lines = found.stations.map(({ name, url, isUp, entries }) => {
-    const size = entries === undefined ? '' : `  ${entries} entries`;
-    return `  ${name.padEnd(9)} ${isUp ? 'up  ' : 'DOWN'}  ${url}${size}`;
-  });
   const days = (ms: number): string => `${((ms - now) / 86_400_000).toFixed(1)} days`;
+  const lines = found.stations.flatMap(({ name, url, isUp, entries, generations = [], pending }) => {
+    const size = entries === undefined ? '' : `  ${entries} entries`;
+    const keys = generations.length > 1 ? `  key ${generations.length}` : '';
+    const line = `  ${name.padEnd(9)} ${isUp ? 'up  ' : 'DOWN'}  ${url}${size}${keys}`;
+    return [line, ...(pending === undefined ? [] : [`            ${pendingText(pending)}`])];
+  });
   const expires = Object.entries(found.trust?.expires ?? {}).map(
     ([role, ms]) => `  ${role.padEnd(9)} ${new Date(ms).toISOString()} (in ${days(ms)})`,
   );
   const trust = expires.length === 0 ? ['  (no answer)'] : expires;
   const kind = found.state.simulate === undefined ? 'development' : 'SIMULATED, development';
-  return [`stack in ${dataDir} (${kind})`, ...lines, 'trust metadata expires:', ...trust].join('\n');
+  const ending = found.ending.map(({ what, at, state }) =>
+    state === 'expired' ? `ENDED: ${what}` : `ENDS SOON: ${what}, in ${days(at)}`,
+  );
+  return [`stack in ${dataDir} (${kind})`, ...lines, 'trust metadata expires:', ...trust, ...ending].join(
+    '\n',
+  );
+}
+
+function pendingText({ switchAt, endAt, hasSwitched }: NonNullable<StationStatus['pending']>): string {
+  const when = (ms: number): string => new Date(ms).toISOString();
+  return hasSwitched
+    ? `rotation: the new key signs, the one before ends ${when(endAt)}`
+    : `rotation: the new key is published and signs from ${when(switchAt)}`;
 }
 
 interface TokenOptions {
