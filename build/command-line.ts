@@ -15,6 +15,8 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 const quick: Readonly<Record<string, readonly string[]>> = {
   'verify.cjs': ['digest', 'tree', 'verify', 'verify-blob'],
   'attestations.cjs': ['verify-attestation', 'verify-blob-attestation'],
+  'sbom.cjs': ['sbom'],
+  'scan.cjs': ['scan'],
 };
 
 /** Packages that are large and rarely needed, with the names our sources import from them. */
