@@ -70,6 +70,8 @@ export interface Coverage {
   readonly packages: number;
   /** Advisory entries of the database for it; 0 means that nothing could be found. */
   readonly advisories: number;
+  /** Packages of the operating system are among them. */
+  readonly isSystem?: boolean;
   /** There are none for it; its packages were looked up as products, and these are the entries about products. */
   readonly isByCpe?: boolean;
 }

@@ -1,6 +1,6 @@
 /** Whether a scan may pass: severity, and whether the answer is worth anything. */
 import { type Reason, reason } from '#base/reason';
-import type { ScanResult } from './finding.ts';
+import type { Coverage, ScanResult } from './finding.ts';
 import { R } from './reasons.ts';
 import { type Severity, severityRank } from './severity.ts';
 
@@ -8,7 +8,7 @@ export interface GateOptions {
   /** Findings of this severity or worse fail; absent: findings never do. */
   readonly failOn?: Severity;
   readonly allowSampleDb?: boolean;
-  /** Every unknown fails, not only those that hide the operating system. */
+  /** Every unknown fails, not only those that hide the operating system or leave it without advisories. */
   readonly failOnUnknown?: boolean;
   /** A database older than this fails, in milliseconds; needs `nowMs`. */
   readonly maxDbAgeMs?: number;
@@ -75,11 +75,13 @@ function judgeUnknown(result: ScanResult, { failOnUnknown }: GateOptions): Reaso
   );
   const lists = failOnUnknown === true ? result.unknowns : systemGaps;
   const gaps = lists.map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
+  // An image says itself which distribution it is: one that nobody has advisories for would always pass.
+  const isCounted = ({ isSystem }: Coverage): boolean => isSystem === true || failOnUnknown === true;
+  const uncovered = result.coverage.filter((one) => one.advisories === 0 && isCounted(one));
   if (failOnUnknown === true) {
     gaps.push(...result.undetermined.map((one) => `${one.package.name}: ${one.reason}`));
-    const uncovered = result.coverage.filter((one) => one.advisories === 0);
-    gaps.push(...uncovered.map((one) => `no advisories for ${one.ecosystem} (${one.packages} packages)`));
   }
+  gaps.push(...uncovered.map((one) => `no advisories for ${one.ecosystem} (${one.packages} packages)`));
   if (gaps.length === 0) return [];
   const more = gaps.length > 3 ? ` and ${gaps.length - 3} more` : '';
   return [

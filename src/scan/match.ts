@@ -1,7 +1,7 @@
 /** Packages × database → findings. */
 import type { Sbom, SbomPackage } from '#formats/sbom';
 import type { Advisory, AdvisoryDatabase, AffectedEntry, DatabaseInfo, FixState } from './database/index.ts';
-import { isComprehensive } from './ecosystems.ts';
+import { isComprehensive, systemTypes } from './ecosystems.ts';
 import {
   type Coverage,
   compareFindings,
@@ -286,9 +286,11 @@ function stateOf(hits: readonly Hit[], fixed: readonly string[]): FixState {
 function coverageOf({ packages: list, distro }: Sbom, info: DatabaseInfo, cpe: CpeMatching): Coverage[] {
   const packages = new Map<string, number>();
   const guessed = new Set<string>();
+  const systems = new Set<string>();
   for (const one of list) {
     const ecosystem = ecosystemOf(one, distro);
     packages.set(ecosystem, (packages.get(ecosystem) ?? 0) + 1);
+    if (systemTypes.has(one.type)) systems.add(ecosystem);
     const isCovered = info.ecosystems.has(ecosystem);
     if (!isCovered && isByCpe(one, distro, info.ecosystems, cpe)) guessed.add(ecosystem);
   }
@@ -298,6 +300,7 @@ function coverageOf({ packages: list, distro }: Sbom, info: DatabaseInfo, cpe: C
       ecosystem,
       packages: count,
       advisories: info.ecosystems.get(guessed.has(ecosystem) ? CPE_ECOSYSTEM : ecosystem) ?? 0,
+      ...(systems.has(ecosystem) ? { isSystem: true } : {}),
       ...(guessed.has(ecosystem) ? { isByCpe: true } : {}),
     }));
 }

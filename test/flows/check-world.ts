@@ -47,13 +47,16 @@ const appEntries: readonly Entry[] = [
   { path: 'app/node_modules/debug/package.json', text: '{"name":"debug","version":"4.4.1"}' },
 ];
 
-/** A database that knows one package of the image as bad as `severity`, and nothing else. */
+/** A database that knows one package of the image as bad as `severity`, and nothing bad of its distribution. */
 export function databaseOf(severity: 'LOW' | 'HIGH'): AdvisoryDatabase {
   const record = unwrap(
     parseOsv({
       id: 'TEST-2026-1',
       modified: '2026-01-01T00:00:00Z',
-      affected: [{ package: { ecosystem: 'npm', name: 'debug' }, versions: ['4.4.1'] }],
+      affected: [
+        { package: { ecosystem: 'npm', name: 'debug' }, versions: ['4.4.1'] },
+        { package: { ecosystem: 'Debian:12', name: 'other' }, versions: ['1'] },
+      ],
       database_specific: { severity },
     }),
   );

@@ -88,10 +88,10 @@ test('another release of the distribution is another ecosystem, and says that it
   const trixie = { ...debian, versionId: '13' };
   const result = scan(records, [one('deb', 'openssl', '1')], { distro: trixie });
   assert.deepEqual(found(result), []);
-  assert.deepEqual(result.coverage, [{ ecosystem: 'Debian:13', packages: 1, advisories: 0 }]);
+  assert.deepEqual(result.coverage, [{ ecosystem: 'Debian:13', packages: 1, advisories: 0, isSystem: true }]);
   const unknown = scan(records, [one('deb', 'openssl', '1')]);
   assert.deepEqual(unknown.coverage, [
-    { ecosystem: '(deb of an unknown distribution)', packages: 1, advisories: 0 },
+    { ecosystem: '(deb of an unknown distribution)', packages: 1, advisories: 0, isSystem: true },
   ]);
 });
 
