@@ -102,7 +102,7 @@ for (const [kind, write] of Object.entries(writers)) {
     const { recorded } = signed;
     const signature = { ...recorded, signature: stranger.signature };
     const verifier = { ...recorded, verifier: verifierPem(stranger) };
-    for (const signatures of [[signature], [verifier], [recorded, recorded], [recorded, signature]]) {
+    for (const signatures of [[], [signature], [verifier], [recorded, recorded], [recorded, signature]]) {
       assert.equal(codeOf(judged(signed, write(signed, { signatures }))), 'WB-310');
     }
   });
@@ -133,7 +133,7 @@ test('intoto 0.0.2 without the hash of the payload binds nothing (WB-310)', () =
   };
   delete document.spec.content.payloadHash;
   const changed = utf8(canonicalJson(document as never));
-  assert.notEqual(codeOf(judged(signed, { kind, version, body: changed })), 'accepted');
+  assert.equal(codeOf(judged(signed, { kind, version, body: changed })), 'WB-310');
 });
 
 /** intoto 0.0.1 records the hash of the envelope and who verifies it, no signature. */
