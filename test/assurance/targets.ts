@@ -15,7 +15,7 @@ const formatTests = (...names: readonly string[]): string[] =>
   names.flatMap((name) => globSync(`test/formats/${name}{,-boundary}.test.ts`)).sort();
 
 const ofVerify = globSync('test/verify/*.test.ts').sort();
-const ofDer = formatTests('der', 'pem', 'x509', 'x509-build', 'sct', 'tsp');
+const ofDer = formatTests('der', 'pem', 'x509', 'x509-build', 'sct', 'cms', 'tsp');
 const ofSigstore = [
   ...formatTests('json', 'sigstore', 'note', 'rekor'),
   ...['bundle-attacks', 'content-attacks', 'log-boundary', 'entry-boundary', 'legacy'].map(
@@ -60,7 +60,7 @@ function formats(tests: readonly string[], ...names: readonly string[]): Target[
 export const testFiles: readonly string[] = [
   ...ofVerify,
   'test/vectors/sigstore-conformance.test.ts',
-  ...formatTests('der', 'json', 'merkle', 'pem', 'sct', 'sigstore', 'note', 'rekor'),
+  ...formatTests('der', 'json', 'merkle', 'pem', 'sct', 'cms', 'sigstore', 'note', 'rekor'),
   ...formatTests('tsp', 'x509', 'x509-build', 'reference'),
   ...globSync('test/properties/*.test.ts').sort(),
   ...globSync('test/base/*.test.ts').sort(),
