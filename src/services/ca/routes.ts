@@ -165,7 +165,7 @@ export function errorBody(why: Reason): object {
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
   const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.caRequestBytes });
-  const mayRetry = why.status === 429 || why.status === 503;
+  const mayRetry = (why.status === 429 || why.status === 503) && !reply.hasHeader('retry-after');
   return reply
     .code(why.status)
     .headers(mayRetry ? { 'retry-after': '5' } : {})
