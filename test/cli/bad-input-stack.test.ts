@@ -16,9 +16,11 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import type { RunResult } from '#platform/process';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { ada, startStack } from '../stack/helper.ts';
 import { assertJsonRefusal, assertRefused, folder, plainEnv, type Refusal, waybill } from './child.ts';
+import { waybillHere } from './here.ts';
 
 const stack = await startStack();
 const token = (await stack.mint({ sub: ada, email: ada })).reveal();
@@ -34,6 +36,9 @@ const signWith = (given: string, ...words: string[]): readonly string[] => [
   given,
   ...words,
 ];
+
+/** Most command lines run in this process; those about processes, signals and time in one of their own. */
+const here = (args: readonly string[]): Promise<RunResult> => waybillHere(args, { env: plainEnv });
 
 const servers: Server[] = [];
 after(() => {
@@ -100,7 +105,7 @@ describe('evidence that is not enough', { concurrency: 2 }, () => {
       code: 'WB-907',
     },
   ];
-  for (const one of cases) test(one.name, async () => assertRefused(await waybill(one.args), one));
+  for (const one of cases) test(one.name, async () => assertRefused(await here(one.args), one));
 });
 
 test('every image is judged, and one failure decides the exit code', async () => {
@@ -114,15 +119,15 @@ test('a tag that was moved is judged as what it names now', async () => {
   const app = repositoryAt(stack.registryHost, 'app');
   const before = await putImage(app, 'moving', { tag: 'moving' });
   const moving = `${stack.registryHost}/app:moving`;
-  assert.equal((await waybill(signWith(token, moving))).code, 0);
+  assert.equal((await here(signWith(token, moving))).code, 0);
   await putImage(app, 'tampered', { tag: 'moving' });
-  assertRefused(await waybill(verify(moving, ...identity)), { exit: 10, code: 'WB-901' });
-  assert.equal((await waybill(verify(`${moving}@${before.digest}`, ...identity))).code, 0);
+  assertRefused(await here(verify(moving, ...identity)), { exit: 10, code: 'WB-901' });
+  assert.equal((await here(verify(`${moving}@${before.digest}`, ...identity))).code, 0);
 });
 
 test('the trusted root of another stack accepts nothing', async () => {
   const other = await startStack();
-  const result = await waybill(['verify', '--stack', other.dataDir, signed, ...identity]);
+  const result = await here(['verify', '--stack', other.dataDir, signed, ...identity]);
   assert.ok([12, 15].includes(result.code), result.stderr);
   assert.match(result.stderr, /\(WB-3\d\d\)/);
   await other.close();
@@ -144,18 +149,18 @@ test('expired trust is refused, and says what expired; a signature outlives it',
 test('a token for another audience, of another issuer or expired gets no certificate and no entry', async () => {
   const size = await treeSize();
   const elsewhere = (await stack.mint({ sub: ada, email: ada, aud: 'other' })).reveal();
-  assertRefused(await waybill(signWith(elsewhere, '--quiet', bare)), { exit: 31, code: 'WB-623' });
+  assertRefused(await here(signWith(elsewhere, '--quiet', bare)), { exit: 31, code: 'WB-623' });
   const refusal = { exit: 30, code: 'WB-810', says: /ca\.audience/ };
-  assertRefused(await waybill(signWith(elsewhere, '--quiet', '--oidc-client-id', 'other', bare)), refusal);
+  assertRefused(await here(signWith(elsewhere, '--quiet', '--oidc-client-id', 'other', bare)), refusal);
   const forged = forge(token, (claims) => ({ ...claims, iss: 'https://issuer.example' }));
   const foreign = { exit: 30, code: 'WB-810', says: /ca\.issuer/ };
-  assertRefused(await waybill(signWith(forged, '--quiet', bare)), foreign);
+  assertRefused(await here(signWith(forged, '--quiet', bare)), foreign);
   const promoted = forge(token, (claims) => ({ ...claims, email: 'root@example.com' }));
-  assertRefused(await waybill(signWith(promoted, '--quiet', bare)), { exit: 30, code: 'WB-810' });
+  assertRefused(await here(signWith(promoted, '--quiet', bare)), { exit: 30, code: 'WB-810' });
   const expired = forge(token, (claims) => ({ ...claims, exp: 1 }));
-  assert.equal((await waybill(signWith(expired, '--quiet', bare))).code, 31);
+  assert.equal((await here(signWith(expired, '--quiet', bare))).code, 31);
   assert.equal(await treeSize(), size);
-  assertRefused(await waybill(verify(bare, ...identity)), { exit: 10, code: 'WB-901' });
+  assertRefused(await here(verify(bare, ...identity)), { exit: 10, code: 'WB-901' });
 });
 
 /** The token with other claims and the old signature. */
@@ -262,7 +267,7 @@ describe('a registry that does not do its part', { concurrency: 3 }, () => {
   for (const one of cases) {
     test(one.name, async () => {
       const host = await serve(one.registry);
-      assertRefused(await waybill(one.args?.(host) ?? ['digest', `${host}/app:v1`]), one);
+      assertRefused(await here(one.args?.(host) ?? ['digest', `${host}/app:v1`]), one);
     });
   }
 });
@@ -291,10 +296,10 @@ async function refusingManifests(request: IncomingMessage, response: ServerRespo
 
 test('an attachment that was half pushed is not reported as done', async () => {
   const host = await serve((request, response) => void refusingManifests(request, response));
-  const result = await waybill(signWith(token, '--json', '--quiet', `${host}/app:bare`));
+  const result = await here(signWith(token, '--json', '--quiet', `${host}/app:bare`));
   assert.notEqual(result.code, 0);
   assertJsonRefusal(result, { exit: 21, code: 'WB-501' });
-  const tree = await waybill(['tree', bare]);
+  const tree = await here(['tree', bare]);
   assert.match(tree.stdout, /nothing is attached/);
 });
 

@@ -1,4 +1,4 @@
-/** `waybill stack` as people run it: a child process, signals, a second start. */
+/** `waybill stack` as people run it: a child process, signals, a second start. Killed: bad-input-stack.test.ts. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -80,25 +80,20 @@ test('up, status, token, Ctrl-C, and up again with the same addresses', async ()
   assert.equal(await stop(second.child, 'SIGTERM'), 0);
 });
 
-test('a killed stack leaves nothing that stops the next', async () => {
-  const dataDir = join(base, 'killed');
-  const first = await up(dataDir);
-  await stop(first.child, 'SIGKILL');
-  const second = await up(dataDir);
-  assert.deepEqual(second.ready.origins, first.ready.origins);
-  const busy = await run('stack', 'up', '--data', dataDir, '--port-base', '0');
-  assert.equal(busy.code, 3);
-  assert.match(busy.stderr, /WB-210/);
-  await stop(second.child, 'SIGINT');
-});
+let started: Promise<Running> | undefined;
+
+/** One stack for the tests that only ask it something; it ends with the file. */
+async function running(): Promise<{ readonly dataDir: string; readonly ready: Running['ready'] }> {
+  const dataDir = join(base, 'asked');
+  started ??= up(dataDir);
+  return { dataDir, ready: (await started).ready };
+}
 
 test('environment lines name every file and address', async () => {
-  const dataDir = join(base, 'env');
-  const { child, ready } = await up(dataDir);
+  const { dataDir, ready } = await running();
   const environment = await run('stack', 'status', '--stack', dataDir, '--env');
   assert.match(environment.stdout, new RegExp(`^export TUF_MIRROR=${ready.origins['tuf']}$`, 'm'));
   assert.match(environment.stdout, new RegExp(`^export WAYBILL_STACK=${dataDir}$`, 'm'));
-  await stop(child, 'SIGINT');
 });
 
 test('a port that is taken, a base that is no port, a folder without a stack', async () => {
@@ -119,8 +114,7 @@ test('a port that is taken, a base that is no port, a folder without a stack', a
 });
 
 test('trust show and identity speak about the running stack', async () => {
-  const dataDir = join(base, 'trust');
-  const { child, ready } = await up(dataDir);
+  const { dataDir, ready } = await running();
   const trust = await run('trust', 'show', '--stack', dataDir, '--json');
   const listed = JSON.parse(trust.stdout) as { tlogs: unknown[]; certificateAuthorities: unknown[] };
   assert.equal(listed.tlogs.length, 2);
@@ -143,5 +137,4 @@ test('trust show and identity speak about the running stack', async () => {
   assert.equal(preview.san, 'https://github.com/o/r/.github/workflows/release.yml@refs/heads/main');
   const none = await run('identity', '--oidc-disable-ambient-providers');
   assert.equal(none.code, 31);
-  await stop(child, 'SIGINT');
 });
