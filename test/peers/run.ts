@@ -1,18 +1,25 @@
 /**
  * `npm run test:peers [-- NAME…]`: the tests against real peers. A peer that is not installed is a failure,
  * never a skip. Without names: every peer there is a test for. `sbom` and `scan` are the comparisons of what is found
- * in images, and of verdicts, with every peer that has an opinion.
+ * in images, and of verdicts, with every peer that has an opinion; `services` are the real servers. With `--record`
+ * what held is written into docs/compatibility.md.
  */
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runNodeTests } from '../node-test.ts';
 import { peers } from './catalogue.ts';
+import type { Claim } from './claims-reporter.ts';
+import { record } from './compatibility.ts';
 
 const areas: Readonly<Record<string, readonly string[]>> = {
   sbom: ['syft.test.ts', 'trivy-packages.test.ts'],
+  services: ['fulcio.test.ts'],
   scan: ['grype.test.ts', 'grype-verdicts.test.ts', 'trivy.test.ts', 'trivy-verdicts.test.ts'],
 };
 
-const wanted = process.argv.slice(2);
+const isRecorded = process.argv.includes('--record');
+const wanted = process.argv.slice(2).filter((word) => word !== '--record');
 const every = globSync('test/peers/*.test.ts').sort();
 /** `cosign-storage.test.ts` belongs to the peer cosign. */
 const nameOf = (file: string): string =>
@@ -29,4 +36,16 @@ if (unknown.length > 0) {
 const files =
   wanted.length === 0 ? every : every.filter((file) => wanted.some((name) => belongs(file, name)));
 
-runNodeTests(files, ['--test-concurrency=1', '--test-timeout=300000']);
+const options = ['--test-concurrency=1', '--test-timeout=300000'];
+if (isRecorded) {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-claims-'));
+  const out = join(folder, 'claims');
+  options.push('--test-reporter-destination=stdout');
+  options.push('--test-reporter=./test/peers/claims-reporter.ts', `--test-reporter-destination=${out}`);
+  process.on('exit', () => {
+    const lines = readFileSync(out, 'utf8').split('\n').filter(Boolean);
+    record(lines.map((line) => JSON.parse(line) as Claim));
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+runNodeTests(files, options);
