@@ -250,7 +250,7 @@ async function runStation(station: Station, flags: Flags, context: CliContext): 
   if (station.hasPlainKeys === true && flags.passphraseFile !== undefined) {
     throw fail(R.optionValue, { expected: `no --passphrase-file for ${kind}`, actual: 'one' });
   }
-  const settings = await settingsFrom(flags, context);
+  const settings = await settingsFrom(kind, flags, context);
   const make = (deps: StationDeps): Promise<StationParts> => station.parts(flags, deps, context);
   if (flags.init === true) {
     const about = await initStation(kind, settings, make);
@@ -279,7 +279,8 @@ function show(name: string, { origin, adminOrigin }: RunningStation, context: Cl
   context.result('waybill.dev/serve/v1', value, () => `${name} at ${origin}${admin}`);
 }
 
-async function settingsFrom(flags: Flags, context: CliContext): Promise<StationSettings> {
+async function settingsFrom(kind: string, flags: Flags, context: CliContext): Promise<StationSettings> {
+  const { traceSettings } = await import('#platform/traces');
   const { data, tlsCert, tlsKey, admin } = flags;
   if (data === undefined) throw fail(R.usage, { expected: '--data DIR', actual: 'none' });
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
@@ -299,6 +300,7 @@ async function settingsFrom(flags: Flags, context: CliContext): Promise<StationS
     ...(tlsCert === undefined || tlsKey === undefined
       ? {}
       : { tls: { certFile: at(tlsCert), keyFile: at(tlsKey) } }),
+    ...optional('traces', traceSettings(context.env, `waybill-${kind}`)),
     ...optional('trustedRootFile', text(flags, 'trustedRoot', context)),
     ...optional('tenantsFile', text(flags, 'tenants', context)),
     ...optional('passphrase', await passphraseFrom(flags, context)),

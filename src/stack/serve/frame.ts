@@ -21,6 +21,7 @@ import { createHttpServer, type HttpApp, listen, useCertificate } from '#platfor
 import type { KeyStore } from '#platform/key-store';
 import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import { Tracer, type TraceSettings } from '#platform/traces';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
 import { StationMetrics } from './metrics.ts';
@@ -48,6 +49,8 @@ export interface StationSettings {
   /** Also show metrics under the names Sigstore's servers give them. */
   readonly sigstoreMetrics?: boolean;
   readonly passphrase?: Secret;
+  /** Where traces of requests go. */
+  readonly traces?: TraceSettings;
   readonly logLevel: LogLevel;
   readonly clock: Clock;
   readonly random: Random;
@@ -190,6 +193,11 @@ async function serve(
   const metrics = new StationMetrics(station, settings.sigstoreMetrics === true);
   const failure = Promise.withResolvers<WaybillError>();
   const unready = (): string | undefined => parts.unready?.();
+  if (settings.traces !== undefined) {
+    const tracer = new Tracer(settings.traces, { ...settings, log });
+    closers.push(() => tracer.close());
+    tracer.watch(app);
+  }
   tenants?.guard(app);
   metrics.watch(app);
   app.get('/readyz', (_request, reply) => {
