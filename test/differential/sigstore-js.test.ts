@@ -48,9 +48,9 @@ test('on bundles good and bad the reference client says what we say', () => {
   );
 });
 
-/** One mutant in four, so that the comparison takes seconds; `WAYBILL_MUTANTS=all` takes every one. */
+/** One mutant in eight, so that the comparison takes seconds; `WAYBILL_MUTANTS=all` takes every one. */
 const isWhole = process.env['WAYBILL_MUTANTS'] === 'all';
-const MUTANT_EVERY = isWhole ? 1 : 4;
+const MUTANT_EVERY = isWhole ? 1 : 8;
 
 const mutated = [
   'message, v1',
@@ -61,7 +61,7 @@ const mutated = [
   'message, bare P-256 key',
 ];
 
-test('on thousands of changed bundles too', () => {
+test('on changed bundles too, by the hundred or all', () => {
   const comparison = new Comparison('sigstore-js');
   let count = 0;
   const others = samplesOf(mutated);
@@ -74,7 +74,7 @@ test('on thousands of changed bundles too', () => {
   }
   settle(comparison);
   console.log(`${count} changed bundles, ${JSON.stringify(comparison.agreed)}`);
-  assert.ok(count >= (isWhole ? 3000 : 800), `${count} mutants`);
+  assert.ok(count >= (isWhole ? 3000 : 400), `${count} mutants`);
 });
 
 function questionOf(
