@@ -52,12 +52,16 @@ export function parsePurl(text: string, options: PurlOptions = {}): Result<Purl>
   const segments = all.filter((segment) => segment !== '');
   const parts = decoded(() => ({
     type: trimmed.slice(0, slash),
-    namespace: segments.map(decodeSegment).join('/'),
+    namespace: segments.map((segment) => decodeURIComponent(segment)).join('/'),
     name: decodeURIComponent(name ?? ''),
     version: at < 0 ? undefined : decodeURIComponent(rest.slice(at + 1)),
     subpath: subpath === undefined ? undefined : cleanSubpath(subpath),
   }));
   if (parts === undefined) return bad('valid percent-encoding', text);
+  // Such a segment would be written as two, which is another name or place.
+  if ([...segments, subpath ?? ''].some((segment) => /%2f/i.test(segment))) {
+    return bad('no encoded / inside a segment of namespace or subpath', text);
+  }
   const qualifiers = parseQualifiers(query, parts.type.toLowerCase(), options.lenient === true);
   if (qualifiers === undefined) return bad('qualifiers key=value with lower-case, unique keys', text);
   return normalise({ ...parts, qualifiers }, text, options);
@@ -170,10 +174,6 @@ function versionAt(rest: string): number {
 function splitLast(text: string, separator: string): [string, string | undefined] {
   const at = text.lastIndexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function decodeSegment(segment: string): string {
-  return decodeURIComponent(segment);
 }
 
 function cleanSubpath(text: string): string {

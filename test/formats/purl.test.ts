@@ -75,6 +75,8 @@ test('a broken purl is refused with WB-190', () => {
     'pkg:npm',
     'pkg:npm/%zz',
     'pkg:npm/x?a=1&a=2',
+    'pkg:npm/a%2fb/c',
+    'pkg:npm/x#a%2F..',
     `pkg:npm/${'x'.repeat(9000)}`,
   ]) {
     const parsed = parsePurl(text);
