@@ -39,7 +39,7 @@ const THREADS_UNASKED = 2;
 /** A thread takes as long to start as inflating so much. */
 const WORTH_BYTES = 8 * 1024 * 1024;
 /** Small generations are swept often and stay small; a record needs little of them. */
-const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 1024 };
+const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
 
 /** The sibling of this file: in the sources, in the library, and beside the bundled command line. */
 const entry = (): URL => {
