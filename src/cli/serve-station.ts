@@ -164,10 +164,18 @@ const stations: readonly Station[] = [
     port: 8085,
     hasPlainKeys: true,
     addOptions: (command) =>
-      command.option('--stations <file>', 'whose trust is published, read again when it changes'),
+      command
+        .option('--stations <file>', 'whose trust is published, read again when it changes')
+        .option('--next-root <file>', 'a root signed elsewhere: published when it is there and follows'),
     parts: async (flags, deps, context) => {
       const { tufParts } = await import('#stack');
-      return tufParts(optional('stationsFile', text(flags, 'stations', context)), deps);
+      return tufParts(
+        {
+          ...optional('stationsFile', text(flags, 'stations', context)),
+          ...optional('nextRootFile', text(flags, 'nextRoot', context)),
+        },
+        deps,
+      );
     },
   },
   {

@@ -76,7 +76,7 @@ function up(station: string, ...args: string[]): Promise<Up> {
 
 await certificate();
 await writeFile(file('ca.pem'), pemEncode('CERTIFICATE', authority.certificate.der));
-const shared = 'listen: 127.0.0.1:0\nlog-level: warn\n';
+const shared = 'listen: 127.0.0.1:0\nlog-level: trace\n';
 const tls = 'tls-cert: tls.pem\ntls-key: tls.key\n';
 const config = (name: string, more: string): Promise<void> =>
   writeFile(file(`${name}.yaml`), `data: ${name}\n${shared}${more}`);

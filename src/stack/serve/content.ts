@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
+import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
-import { readFileLimited } from '#platform/files';
+import { parseJson, reader } from '#formats/json';
+import { readFileIfThere, readFileLimited } from '#platform/files';
 import { createOidc, isLoopback, registerOidc } from '#services/oidc';
 import { type RegistryConfig, registerRegistry, type TokenGrant } from '#services/registry';
 import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
@@ -18,10 +20,15 @@ const FILE_BYTES_MAX = 1024 * 1024;
 export interface TufSettings {
   /** The stations whose trust is published (docs/operate.md); read again when it changes. */
   readonly stationsFile?: string;
+  /** A root that was signed elsewhere: published as soon as it follows the newest one. */
+  readonly nextRootFile?: string;
 }
 
 /** Publishes what the members say of themselves, and renews its own signatures. */
-export async function tufParts({ stationsFile }: TufSettings, deps: StationDeps): Promise<StationParts> {
+export async function tufParts(
+  { stationsFile, nextRootFile }: TufSettings,
+  deps: StationDeps,
+): Promise<StationParts> {
   const { clock, dataDir, isInit, createdAt } = deps;
   if (stationsFile === undefined && !isInit) {
     throw fail(R.settings, { expected: '--stations FILE', actual: 'none' });
@@ -35,9 +42,17 @@ export async function tufParts({ stationsFile }: TufSettings, deps: StationDeps)
     if (await tuf.publish(published.targets))
       deps.log.info({ targets: published.targets.length }, 'published');
   };
+  const accept = async (): Promise<void> => {
+    const next = nextRootFile === undefined ? undefined : await readFileIfThere(nextRootFile);
+    const newest = await tuf.newestRoot();
+    // Still there after it was published: nothing to do.
+    if (next === undefined || newest === undefined || rootVersion(next) <= rootVersion(newest)) return;
+    deps.log.info({ version: await tuf.accept(next) }, 'root published');
+  };
   let expires: Readonly<Partial<Record<TufRoleName, number>>> = {};
   const work = async (): Promise<void> => {
     await publish();
+    await accept();
     await tuf.renew();
     expires = (await tuf.status())?.expires ?? {};
   };
@@ -57,6 +72,11 @@ export async function tufParts({ stationsFile }: TufSettings, deps: StationDeps)
     close: () => tuf.close(),
   };
 }
+
+const rootVersion = (root: Uint8Array): number =>
+  reader(unwrap(parseJson(root, { maxBytes: limits.tufMetadataBytes })), 'root', { as: R.settings })
+    .child('signed')
+    .integer('version');
 
 export interface RegistrySettings {
   /** Grants by token (docs/operate.md). Absent: everybody may do everything. */
