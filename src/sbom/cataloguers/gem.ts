@@ -15,12 +15,21 @@ const string = String.raw`(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')(?:\.freeze
 
 function* readSpecification(file: ImageFile): Generator<Linked | FoundPackage> {
   const text = textOf(file);
+  // The first line that sets a field counts: one look through the text, however often it is set.
+  const valueAt = (name: string): number | undefined => {
+    const match = new RegExp(String.raw`^[ \t]*\w+\.${name}[ \t]*=[ \t]*`, 'm').exec(text);
+    return match === null ? undefined : match.index + match[0].length;
+  };
   const field = (name: string): string | undefined => {
-    const match = new RegExp(String.raw`^\s*\w+\.${name}\s*=\s*${string}`, 'm').exec(text);
+    const pattern = new RegExp(string, 'y');
+    pattern.lastIndex = valueAt(name) ?? text.length;
+    const match = pattern.exec(text);
     return match?.[1] ?? match?.[2];
   };
   const list = (name: string): string[] => {
-    const body = new RegExp(String.raw`^\s*\w+\.${name}\s*=\s*\[([^\]]*)\]`, 'm').exec(text)?.[1] ?? '';
+    const from = valueAt(name);
+    const to = from === undefined || text[from] !== '[' ? -1 : text.indexOf(']', from);
+    const body = to < 0 ? '' : text.slice(from, to);
     return [...body.matchAll(new RegExp(string, 'g'))].map((match) => match[1] ?? match[2] ?? '');
   };
   // `# stub: NAME VERSION PLATFORM PATHS` is written by RubyGems itself.

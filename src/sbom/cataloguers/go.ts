@@ -68,12 +68,14 @@ export const go: Cataloguer = {
   },
 };
 
-/** Pointer size 4 or 8, known flags, and for the inline form a version that reads as one. */
+/** Pointer size 4 or 8, known flags, and for the inline form a version that reads as one, or cannot be read at all. */
 function isPlausible(bytes: Uint8Array): boolean {
   const flags = bytes[15] ?? 255;
-  if ((flags & 2) === 0) return (bytes[14] === 4 || bytes[14] === 8) && flags <= 1;
+  const isHeader = bytes[14] === 4 || bytes[14] === 8;
+  if ((flags & INLINE) === 0) return isHeader && flags <= 1;
   const version = inlineString(bytes, HEADER_BYTES);
-  return version !== undefined && /^(?:go\d|devel)/.test(version.text);
+  if (version === undefined) return isHeader && flags <= 3;
+  return /^(?:go\d|devel)/.test(version.text);
 }
 
 function usedBytes(bytes: Uint8Array): number {

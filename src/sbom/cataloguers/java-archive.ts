@@ -41,6 +41,11 @@ function walk(
   problems: string[],
 ): void {
   const entries = zipEntries(bytes, budget);
+  const disguised = entries.find((one) => one.otherName() !== undefined);
+  if (disguised !== undefined) {
+    const names = `${disguised.name} by the directory and ${disguised.otherName()} where it lies`;
+    problems.push(`${[name, ...inside].join(':')}: an entry is called ${names}`);
+  }
   found.push(...artifactsOf(entries, bytes, name, inside));
   for (const entry of entries) {
     if (!isArchive(entry.name)) continue;

@@ -133,12 +133,16 @@ export const pnpmLock: Cataloguer = {
   catalogue: (image) => readEach(image, pnpmLock, readPnpmLock),
 };
 
-const YAML_BYTES_MAX = 32 * 1024 * 1024;
+const YAML_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Every document of a YAML file as JSON values; aliases are not followed without end. */
 export function yamlDocuments(file: ImageFile): JsonObject[] {
   if (file.bytes.length > YAML_BYTES_MAX) throw new Error(`more than ${YAML_BYTES_MAX} bytes of YAML`);
-  const documents = parseAllDocuments(textOf(file), { logLevel: 'silent', uniqueKeys: false });
+  const documents = parseAllDocuments(textOf(file), {
+    logLevel: 'silent',
+    uniqueKeys: false,
+    prettyErrors: false,
+  });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((one) => {
     const [error] = one.errors;

@@ -82,26 +82,28 @@ export const gemfileLock = lock('gemfile-lock', 'gem', 'Gemfile.lock', function*
 export const goMod = lock('go-mod', 'golang', 'go.mod', function* (file) {
   const text = textOf(file).replace(/\/\/[^\n]*/g, '');
   const modules = new Map<string, string>();
-  const directives = [...text.matchAll(/^\s*(require|replace|exclude)\s*(?:\(([^)]*)\)|([^\n(]+))/gm)];
-  for (const [, word, block, single] of directives) {
-    for (const line of (block ?? single ?? '').split('\n')) {
-      const parts = line
-        .trim()
-        .split(/\s+/)
-        .filter((part) => part !== '');
-      if (parts.length < 2) continue;
-      if (word === 'require') modules.set(parts[0] as string, parts[1] as string);
-      else if (word === 'exclude' && modules.get(parts[0] as string) === parts[1])
-        modules.delete(parts[0] as string);
-      else if (word === 'replace') replaceModule(modules, parts);
-    }
+  let block: string | undefined;
+  for (const line of text.split('\n')) {
+    const parts = line.split(/[\s()]+/).filter((part) => part !== '');
+    const [first = ''] = parts;
+    const word = block ?? (['require', 'replace', 'exclude'].includes(first) ? parts.shift() : undefined);
+    if (word !== undefined && block === undefined && line.includes('(')) block = word;
+    if (word !== undefined && parts.length >= 2) applyDirective(modules, word, parts);
+    if (line.includes(')')) block = undefined;
   }
-  if (modules.size === 0 && !/^\s*(?:module|go)\s/m.test(text) && text.trim() !== '') {
+  if (modules.size === 0 && !/^[ \t]*(?:module|go)\s/m.test(text) && text.trim() !== '') {
     throw new Error('no module directive');
   }
   for (const [path, version] of modules)
     yield packageIn(file, { type: 'golang', ...splitName(path), version });
 });
+
+function applyDirective(modules: Map<string, string>, word: string, parts: readonly string[]): void {
+  const [path = '', version = ''] = parts;
+  if (word === 'require') modules.set(path, version);
+  else if (word === 'replace') replaceModule(modules, parts);
+  else if (modules.get(path) === version) modules.delete(path);
+}
 
 /** `old [v1] => new v2`; a folder in place of a module has no version and stays out. */
 function replaceModule(modules: Map<string, string>, parts: readonly string[]): void {
@@ -145,7 +147,7 @@ export const conanLock = lock('conan-lock', 'conan', 'conan.lock', function* (fi
 /** Elixir terms: `"name": {:hex, :name, "1.0.0", "sum", …}`. */
 export const mixLock = lock('mix-lock', 'hex', 'mix.lock', function* (file) {
   for (const match of textOf(file).matchAll(
-    /^\s*"([^"]+)":\s*\{:hex,\s*:"?([^",\s]+)"?,\s*"([^"]+)",\s*"([0-9a-f]*)"/gm,
+    /^[ \t]*"([^"]+)":\s*\{:hex,\s*:"?([^",\s]+)"?,\s*"([^"]+)",\s*"([0-9a-f]*)"/gm,
   )) {
     const [, , name = '', version = '', sum = ''] = match;
     yield packageIn(

@@ -9,6 +9,8 @@ export interface ZipEntry {
   readonly name: string;
   /** Uncompressed. */
   readonly size: number;
+  /** The name that stands before the content, where it is another than that of the directory. */
+  otherName(): string | undefined;
   read(): Uint8Array;
 }
 
@@ -92,7 +94,14 @@ function entryAt(
   const packed = view.getUint32(at + 20, true);
   const size = view.getUint32(at + 24, true);
   const local = view.getUint32(at + 42, true) + shift;
-  const name = decoder.decode(bytes.subarray(at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength));
+  const named = bytes.subarray(at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength);
+  const name = decoder.decode(named);
+  const otherName = (): string | undefined => {
+    if (local + LOCAL_BYTES > bytes.length || view.getUint32(local, true) !== LOCAL) return undefined;
+    const from = local + LOCAL_BYTES;
+    const before = bytes.subarray(from, from + view.getUint16(local + 26, true));
+    return Buffer.compare(before, named) === 0 ? undefined : decoder.decode(before);
+  };
   const read = (): Uint8Array => {
     const isLocal = local + LOCAL_BYTES <= bytes.length && view.getUint32(local, true) === LOCAL;
     if (!isLocal) throw new Error(`${name}: no entry where the directory says`);
@@ -101,13 +110,14 @@ function entryAt(
     const from = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
     if (from + packed > bytes.length) throw new Error(`${name}: ends early`);
     const stored = bytes.subarray(from, from + packed);
+    if (method === STORED && packed !== size) throw new Error(`${name}: ${packed} bytes instead of ${size}`);
     if (method === STORED) return stored;
     if (method !== DEFLATED) throw new Error(`${name}: packed by method ${method}`);
     const out = inflated(stored, size, name);
     if (out.length !== size) throw new Error(`${name}: ${out.length} bytes instead of ${size}`);
     return out;
   };
-  return { name, size, read };
+  return { name, size, otherName, read };
 }
 
 function inflated(stored: Uint8Array, size: number, name: string): Uint8Array {
