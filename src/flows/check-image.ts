@@ -173,7 +173,9 @@ class ImageCheck {
     const { found: current, trouble } = await settled(sbom);
     if (trouble !== undefined) throw new CheckFailure(trouble, scan.evidence);
     if (current === undefined) {
-      return { ...scan, evidence: [...scan.evidence, 'not scanned again: no attested SBOM is current'] };
+      // What was found when it was attested is no answer for today.
+      const why = { expected: 'an attested SBOM that is current', actual: 'none' };
+      throw new CheckFailure(fail(R.rescan, why), scan.evidence);
     }
     try {
       return { ...scan, evidence: [...scan.evidence, rescan(current.value, database, demand)] };

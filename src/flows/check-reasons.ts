@@ -124,4 +124,13 @@ export const R = defineReasons({
     summary: 'The evidence that the policies ask for could not be read.',
     hint: 'restore access to the registry and try again; nothing is known to be wrong with the image',
   },
+  rescan: {
+    code: 'WB-945',
+    check: 'check.scan.again',
+    side: 'evidence',
+    class: 'no-evidence',
+    summary: 'An image is to be scanned again, and no attested SBOM says what is in it.',
+    hint: 'see the question about the SBOM; attest the current one, or check without --db',
+    exit: 2,
+  },
 });

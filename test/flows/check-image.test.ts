@@ -371,6 +371,10 @@ test('what has become known since the scan is found by scanning the attested SBO
   assertOnly(calm, {});
   assert.match(shown(calm), /scanned again with 1 advisories/);
   assertOnly(await check(pinned, {}, { database: high }), { scan: ['no', 'WB-873'] });
+  // Without a current SBOM nothing can be scanned again, and the scan of then is no answer for today.
+  const stale = await world.publish('stale-rescan', { sbom: (one) => without(one, 'debug') });
+  const wanted = { sbom: ['no', 'WB-936'], scan: ['no', 'WB-945'] } as const;
+  assertOnly(await check(stale.pinned, {}, { database: high }), wanted);
   low.close();
   high.close();
 });
