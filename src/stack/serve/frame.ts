@@ -17,7 +17,13 @@ import { parseTrustedRoot, type TrustedRoot } from '#formats/trusted-root';
 import { readFileLimited, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import type { Transport } from '#platform/http-client';
-import { createHttpServer, type HttpApp, listen, useCertificate } from '#platform/http-server';
+import {
+  createHttpServer,
+  type HttpApp,
+  type HttpTimes,
+  listen,
+  useCertificate,
+} from '#platform/http-server';
 import type { KeyStore } from '#platform/key-store';
 import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
@@ -55,6 +61,8 @@ export interface StationSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly transport: Transport;
+  /** What clients are held to, where it is not the default. */
+  readonly times?: Partial<HttpTimes>;
   /** How often files are looked at again, in milliseconds. Default 10 s. */
   readonly reloadMs?: number;
 }
@@ -188,8 +196,12 @@ async function serve(
   const tls = settings.tls === undefined ? undefined : new CertificateFiles(settings.tls, log);
   const pair = await tls?.open();
   const tenants = await openTenants(settings, log);
-  const options = { log, bodyBytesMax: parts.bodyBytesMax, ...(pair === undefined ? {} : { tls: pair }) };
-  const app = createHttpServer(options);
+  const app = createHttpServer({
+    log,
+    bodyBytesMax: parts.bodyBytesMax,
+    ...(settings.times === undefined ? {} : { times: settings.times }),
+    ...(pair === undefined ? {} : { tls: pair }),
+  });
   const metrics = new StationMetrics(station, settings.sigstoreMetrics === true);
   const failure = Promise.withResolvers<WaybillError>();
   const unready = (): string | undefined => parts.unready?.();
