@@ -16,6 +16,8 @@ export function memoryFolder(): string | undefined {
     const { bavail, bsize } = statfsSync(SHARED_MEMORY);
     if (bavail * bsize < FREE_BYTES_MIN) return undefined;
     const folder = mkdtempSync(join(SHARED_MEMORY, 'waybill-tests-'));
+    // Databases and builds that run under another user pass through it, as they would through /tmp.
+    chmodSync(folder, 0o711);
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     const program = join(folder, 'program');
     writeFileSync(program, '#!/bin/sh\n');
