@@ -40,7 +40,7 @@ const CODE_LIFETIME_MS = 60_000;
 const CODES_MAX = 1000;
 
 /** Mints for a person; the issuer hands in its own. */
-type MintForPerson = (request: {
+export type MintForPerson = (request: {
   readonly sub: string;
   readonly email: string;
   readonly aud: string;
@@ -106,24 +106,3 @@ function requireSame(name: string, expected: string, actual: string | null | und
 
 const refuse = (expected: string, actual: string): Error =>
   fail(R.authorize, { expected, actual: actual === '' ? 'nothing' : actual });
-
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? '');
-
-/** The page that asks who to be. */
-export function authorizePage({ clientId, hint }: AuthorizeRequest): string {
-  return [
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Development sign-in</title>',
-    '<style>body{font:1rem/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}</style>',
-    '<h1>Who do you want to be?</h1>',
-    '<p>This is the development issuer of a waybill stack. It believes everybody.</p>',
-    `<form method="post"><label>E-mail <input name="email" type="email" required value="${escaped(hint)}">`,
-    `</label> <button>Sign in to ${escaped(clientId)}</button></form></html>`,
-  ].join('\n');
-}

@@ -4,6 +4,7 @@ import { toBase64Url, toHex } from '#base/bytes';
 import { Secret } from '#base/secret';
 import { type Authorizer, createAuthorizer } from './authorize.ts';
 import { type OidcConfig, type Realm, realms } from './config.ts';
+import { createDeviceAuthorizer, type DeviceAuthorizer } from './device.ts';
 import { openIssuerKey } from './store.ts';
 
 export interface TokenRequest {
@@ -26,6 +27,8 @@ export interface OidcIssuer {
   readonly realms: readonly Realm[];
   /** The authorization code flow of people. */
   readonly authorizer: Authorizer;
+  /** The same for people whose browser is elsewhere. */
+  readonly device: DeviceAuthorizer;
   /** JSON Web Key Set (RFC 7517): public keys only. */
   jwks(): Promise<object>;
   mint(request: TokenRequest): Promise<Secret>;
@@ -42,7 +45,7 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
   const jwk = key.publicKey.handle.export({ format: 'jwk' });
   const issuer = (realm: Realm = ''): string =>
     config.issuerNames?.[realm] ?? (realm === '' ? config.origin() : `${config.origin()}/${realm}`);
-  const issued: Omit<OidcIssuer, 'authorizer'> = {
+  const issued: Omit<OidcIssuer, 'authorizer' | 'device'> = {
     issuer,
     realms,
     jwks: async () => ({ keys: [{ ...jwk, kid, alg: algorithm, use: 'sig' }] }),
@@ -68,5 +71,9 @@ export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
     now: () => config.clock.now(),
     close: async () => {},
   };
-  return { ...issued, authorizer: createAuthorizer(issued.mint, config) };
+  return {
+    ...issued,
+    authorizer: createAuthorizer(issued.mint, config),
+    device: createDeviceAuthorizer(issued.mint, config),
+  };
 }

@@ -1,15 +1,16 @@
-/** Wire: OpenID Connect Discovery 1.0 and JWKS for every realm; `/auth` asks a person; `POST /token` mints. */
+/** Wire: OpenID Connect Discovery 1.0 and JWKS for every realm; `/auth` and `/device` ask a person; `POST /token` mints. */
 import { fromBase64, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
 import { isJsonObject, type JsonObject, parseJson, reader } from '#formats/json';
-import { bodyBytes, type HttpApp, type HttpRequestIn } from '#platform/http-server';
+import { bodyBytes, type HttpApp, type HttpReply, type HttpRequestIn } from '#platform/http-server';
 import { exchangeRequestToken } from './actions.ts';
-import { authorizePage } from './authorize.ts';
 import { isLoopback, type Realm, realms } from './config.ts';
+import { DEVICE_GRANT } from './device.ts';
 import { type GithubWorkflow, githubClaims } from './github.ts';
 import type { OidcIssuer, TokenRequest } from './issuer.ts';
+import { authorizePage, deviceDonePage, devicePage } from './pages.ts';
 import { R } from './reasons.ts';
 
 export function registerOidc(app: HttpApp, oidc: OidcIssuer): void {
@@ -24,24 +25,39 @@ export function registerOidc(app: HttpApp, oidc: OidcIssuer): void {
     app.get(`${prefix}/keys`, async () => oidc.jwks());
   }
   app.get('/auth', async (request, reply) =>
-    reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      .header('cache-control', 'no-store')
-      .send(authorizePage(oidc.authorizer.read(queryOf(request)))),
+    sendPage(reply, authorizePage(oidc.authorizer.read(queryOf(request)))),
   );
   app.post('/auth', async (request, reply) => {
     const email = formOf(request).get('email') ?? '';
     const target = oidc.authorizer.grant(oidc.authorizer.read(queryOf(request)), email);
     return reply.code(303).header('location', target).header('cache-control', 'no-store').send();
   });
+  app.post('/device/code', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    return oidc.device.start(formOf(request), `${oidc.issuer()}/device`);
+  });
+  app.get('/device', async (request, reply) =>
+    sendPage(reply, devicePage(queryOf(request).get('user_code') ?? '')),
+  );
+  app.post('/device', async (request, reply) => {
+    const form = formOf(request);
+    const email = form.get('email') ?? '';
+    oidc.device.approve(form.get('user_code') ?? '', email);
+    return sendPage(reply, deviceDonePage(email));
+  });
   app.post('/token', async (request, reply) => {
+    if (isForm(request) && formOf(request).get('grant_type') === DEVICE_GRANT) {
+      const answer = await oidc.device.redeem(formOf(request), basicUser(request));
+      reply.header('cache-control', 'no-store');
+      return answer.kind === 'token'
+        ? tokenBody(answer.token)
+        : reply.code(400).send({ error: answer.error });
+    }
     const minted = isForm(request)
       ? await oidc.authorizer.redeem(formOf(request), basicUser(request))
       : await oidc.mint(readTokenRequest(bodyBytes(request)));
     reply.header('cache-control', 'no-store');
-    const token = minted.reveal();
-    return { access_token: token, id_token: token, token_type: 'Bearer', issued_token_type: idTokenType };
+    return tokenBody(minted);
   });
   app.get('/actions/token', async (request) => ({ value: (await actionsToken(oidc, request)).reveal() }));
   app.get('/healthz', async () => ({ status: 'ok' }));
@@ -70,6 +86,18 @@ function basicUser(request: HttpRequestIn): string | undefined {
   return decodeURIComponent(utf8Text(fromBase64(basic)).split(':')[0] ?? '');
 }
 
+function tokenBody(minted: Secret): object {
+  const token = minted.reveal();
+  return { access_token: token, id_token: token, token_type: 'Bearer', issued_token_type: idTokenType };
+}
+
+const sendPage = (reply: HttpReply, html: string): HttpReply =>
+  reply
+    .type('text/html; charset=utf-8')
+    .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+    .header('cache-control', 'no-store')
+    .send(html);
+
 const idTokenType = 'urn:ietf:params:oauth:token-type:id_token';
 
 /** Whatever address it was bound to: it serves this machine only. */
@@ -93,8 +121,9 @@ function discovery(oidc: OidcIssuer, realm: Realm): object {
     jwks_uri: `${issuer}/keys`,
     authorization_endpoint: `${oidc.issuer()}/auth`,
     token_endpoint: `${oidc.issuer()}/token`,
+    device_authorization_endpoint: `${oidc.issuer()}/device/code`,
     response_types_supported: ['code'],
-    grant_types_supported: ['authorization_code'],
+    grant_types_supported: ['authorization_code', DEVICE_GRANT],
     code_challenge_methods_supported: ['S256'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256', 'RS256'],
