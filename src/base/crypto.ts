@@ -221,6 +221,26 @@ export interface Signer {
   sign(data: Uint8Array, algorithm?: HashName): Uint8Array;
 }
 
+/**
+ * Something that signs where this process cannot look: a device, another process, a key service.
+ *
+ * Contract: what `sign` resolves with is a signature of `publicKey`; a holder whose key lies elsewhere has verified it.
+ * Rejects with a reason of the environment when there is none, and nothing was signed then as far as the caller goes.
+ */
+export interface KeyHolder {
+  readonly publicKey: PublicKey;
+  /** As `Signer.sign`. */
+  sign(data: Uint8Array, algorithm?: HashName): Promise<Uint8Array>;
+}
+
+/** A key at hand, as a holder. */
+export function holderOf(signer: Signer): KeyHolder {
+  return {
+    publicKey: signer.publicKey,
+    sign: async (data, algorithm) => signer.sign(data, algorithm),
+  };
+}
+
 export interface PrivateKey extends Signer {
   /** PKCS#8 PEM: the secret itself; encrypted (PBES2, AES-256-CBC) when a passphrase is given. */
   exportPem(passphrase?: string): Pem;

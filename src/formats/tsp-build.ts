@@ -1,8 +1,17 @@
 /** Writing timestamp requests and responses (RFC 3161, RFC 5816). */
 import type { Der } from '#base/brand';
-import { defaultHash, type HashName, hash, type Signer, sha256 } from '#base/crypto';
+import {
+  defaultHash,
+  type HashName,
+  hash,
+  type KeyKind,
+  type PublicKey,
+  type Signer,
+  sha256,
+} from '#base/crypto';
 import { cmsOids } from './cms.ts';
 import { der } from './der.ts';
+import { type Draft, signDraft } from './draft.ts';
 import type { Certificate } from './x509.ts';
 import {
   hashAlgorithmDer,
@@ -52,8 +61,8 @@ export interface TimeStampGrant {
   readonly certificates: readonly Certificate[];
 }
 
-/** A granted response with its signed token. */
-export function buildTimeStampResponse(grant: TimeStampGrant, signer: Signer): Der {
+/** A granted response with its token, before the signature by `key`. */
+export function timeStampDraft(grant: TimeStampGrant, key: PublicKey): Draft {
   const info = der.seq(
     der.int(1),
     der.oid(grant.policy),
@@ -63,42 +72,72 @@ export function buildTimeStampResponse(grant: TimeStampGrant, signer: Signer): D
     der.seq(der.int(grant.accuracySeconds)),
     ...(grant.nonce === undefined ? [] : [der.rawInt(grant.nonce)]),
   );
+  const hashName = defaultHash(key.kind);
+  const attributes = signedAttributes(info, grant, hashName);
+  return {
+    toBeSigned: attributes,
+    hash: hashName,
+    assemble: (signature) => {
+      const signer = signerInfo(grant.signerCertificate, key.kind, attributes, signature);
+      return response(info, grant.certificates, hashName, signer);
+    },
+  };
+}
+
+/** A granted response, signed with a key at hand. */
+export function buildTimeStampResponse(grant: TimeStampGrant, signer: Signer): Der {
+  return signDraft(timeStampDraft(grant, signer.publicKey), signer);
+}
+
+function response(
+  info: Uint8Array,
+  certificates: readonly Certificate[],
+  hashName: HashName,
+  signer: Uint8Array,
+): Der {
   const signedData = der.seq(
     der.int(3),
-    der.set(hashAlgorithmDer(defaultHash(signer.publicKey.kind))),
+    der.set(hashAlgorithmDer(hashName)),
     der.seq(der.oid(cmsOids.tstInfo), der.explicit(0, der.octets(info))),
-    ...(grant.certificates.length === 0
+    ...(certificates.length === 0
       ? []
-      : [der.implicit(0, der.set(...grant.certificates.map((certificate) => certificate.der)))]),
-    der.set(signerInfo(info, grant, signer)),
+      : [der.implicit(0, der.set(...certificates.map((certificate) => certificate.der)))]),
+    der.set(signer),
   );
   const token = der.seq(der.oid(cmsOids.signedData), der.explicit(0, signedData));
   return der.seq(der.seq(der.int(0)), token) as Der;
 }
 
-function signerInfo(info: Uint8Array, grant: TimeStampGrant, signer: Signer): Uint8Array {
-  const hashName = defaultHash(signer.publicKey.kind);
+function signedAttributes(info: Uint8Array, grant: TimeStampGrant, hashName: HashName): Uint8Array {
   const certificate = grant.signerCertificate;
-  const serial = der.rawInt(certificate.serial);
   const attribute = (oid: string, value: Uint8Array): Uint8Array => der.seq(der.oid(oid), der.set(value));
   // SHA-256 is ESSCertIDv2's default and therefore not written (RFC 5035 §4).
   const certificateId = der.seq(
     der.octets(sha256(certificate.der)),
-    der.seq(der.seq(der.explicit(4, certificate.issuer)), serial),
+    der.seq(der.seq(der.explicit(4, certificate.issuer)), der.rawInt(certificate.serial)),
   );
-  const attributes = der.set(
+  return der.set(
     attribute(cmsOids.contentType, der.oid(cmsOids.tstInfo)),
     attribute(cmsOids.signingTime, der.utcOrGeneralTime(grant.genTime)),
     attribute(cmsOids.messageDigest, der.octets(hash(hashName, info))),
     attribute(cmsOids.signingCertificateV2, der.seq(der.seq(certificateId))),
   );
+}
+
+function signerInfo(
+  certificate: Certificate,
+  kind: KeyKind,
+  attributes: Uint8Array,
+  signature: Uint8Array,
+): Uint8Array {
+  const hashName = defaultHash(kind);
   return der.seq(
     der.int(1),
-    der.seq(certificate.issuer, serial),
+    der.seq(certificate.issuer, der.rawInt(certificate.serial)),
     hashAlgorithmDer(hashName),
     der.implicit(0, attributes),
-    signatureAlgorithmDer(signatureAlgorithmFor(signer.publicKey.kind, hashName)),
-    der.octets(signer.sign(attributes, hashName)),
+    signatureAlgorithmDer(signatureAlgorithmFor(kind, hashName)),
+    der.octets(signature),
   );
 }
 

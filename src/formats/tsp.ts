@@ -35,6 +35,7 @@ export {
   buildTimeStampRequest,
   buildTimeStampResponse,
   type TimeStampGrant,
+  timeStampDraft,
 } from './tsp-build.ts';
 
 export interface TimeStampRequest {

@@ -8,6 +8,7 @@ import { fail } from '#base/reason';
 import type { NonEmpty } from '#base/result';
 import { R } from './crypto-reasons.ts';
 import { der, readDer, tags, wholeBits } from './der.ts';
+import { type Draft, signDraft } from './draft.ts';
 import { type FulcioClaims, fulcioExtensions, fulcioValue, OTHER_NAME_OID } from './fulcio.ts';
 import { ipBytes } from './ip-address.ts';
 import { type Sct, sctListValue } from './sct.ts';
@@ -51,32 +52,49 @@ export function serialNumber(randomBytes: Uint8Array): Uint8Array {
   return serial;
 }
 
-/** Signs a certificate. ECDSA keys use the hash of their curve unless `hash` says otherwise. */
-export function buildCertificate(
+/** A certificate before its signature by `issuerKey`. ECDSA uses the hash of the curve unless `hash` says otherwise. */
+export function certificateDraft(
   template: CertificateTemplate,
-  signer: Signer,
-  hash: HashName = defaultHash(signer.publicKey.kind),
-): Der {
-  const algorithm = signatureAlgorithmDer(signatureAlgorithmFor(signer.publicKey.kind, hash));
+  issuerKey: PublicKey,
+  hash: HashName = defaultHash(issuerKey.kind),
+): Draft {
+  const algorithm = signatureAlgorithmDer(signatureAlgorithmFor(issuerKey.kind, hash));
   const tbs = buildTbs(template, algorithm);
-  return der.seq(tbs, algorithm, der.bits(signer.sign(tbs, hash))) as Der;
+  return {
+    toBeSigned: tbs,
+    hash,
+    assemble: (signature) => der.seq(tbs, algorithm, der.bits(signature)) as Der,
+  };
 }
 
 /** The same certificate as a precertificate: poisoned, with the same serial (RFC 6962 §3.1). */
-export function buildPrecertificate(template: CertificateTemplate, signer: Signer, hash?: HashName): Der {
-  const extensions = [...template.extensions, extensionOf.poison()];
-  return buildCertificate({ ...template, extensions }, signer, hash);
-}
+export const asPrecertificate = (template: CertificateTemplate): CertificateTemplate => ({
+  ...template,
+  extensions: [...template.extensions, extensionOf.poison()],
+});
 
 /** The final certificate: the template's extensions, then the SCT list. */
+export const withScts = (template: CertificateTemplate, scts: NonEmpty<Sct>): CertificateTemplate => ({
+  ...template,
+  extensions: [...template.extensions, extensionOf.sctList(scts)],
+});
+
+/** Signs a certificate with a key at hand. */
+export function buildCertificate(template: CertificateTemplate, signer: Signer, hash?: HashName): Der {
+  return signDraft(certificateDraft(template, signer.publicKey, hash), signer);
+}
+
+export function buildPrecertificate(template: CertificateTemplate, signer: Signer, hash?: HashName): Der {
+  return buildCertificate(asPrecertificate(template), signer, hash);
+}
+
 export function buildCertificateWithScts(
   template: CertificateTemplate,
   scts: NonEmpty<Sct>,
   signer: Signer,
   hash?: HashName,
 ): Der {
-  const extensions = [...template.extensions, extensionOf.sctList(scts)];
-  return buildCertificate({ ...template, extensions }, signer, hash);
+  return buildCertificate(withScts(template, scts), signer, hash);
 }
 
 function buildTbs(template: CertificateTemplate, algorithm: Uint8Array): Uint8Array {

@@ -8,7 +8,15 @@
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
-import { generateKey, type KeyKind, type PrivateKey, privateKeyFromPem, type Signer } from '#base/crypto';
+import {
+  generateKey,
+  holderOf,
+  type KeyHolder,
+  type KeyKind,
+  type PrivateKey,
+  privateKeyFromPem,
+  type Signer,
+} from '#base/crypto';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { readFileIfThere, writeFileDurable } from './files.ts';
@@ -22,6 +30,31 @@ export interface KeyStore {
   /** A file beside the keys, such as a certificate. */
   read(name: string): Promise<Uint8Array | undefined>;
   write(name: string, data: string): Promise<void>;
+}
+
+/**
+ * Keys by name, wherever each is held: in files here, or out of this process's reach (a device, a key service).
+ * Contract: as `KeyStore`; a key that is held elsewhere is never made here.
+ */
+export interface KeyHolders {
+  find(name: string): Promise<KeyHolder | undefined>;
+  open(name: string, kind: KeyKind): Promise<KeyHolder>;
+}
+
+/** The keys of a store; those in `elsewhere` are never looked for in it. */
+export function keyHolders(
+  keys: KeyStore,
+  elsewhere: ReadonlyMap<string, KeyHolder> = new Map(),
+): KeyHolders {
+  return {
+    find: async (name) => {
+      const held = elsewhere.get(name);
+      if (held !== undefined) return held;
+      const signer = await keys.findKey(name);
+      return signer === undefined ? undefined : holderOf(signer);
+    },
+    open: async (name, kind) => elsewhere.get(name) ?? holderOf(await keys.openKey(name, kind)),
+  };
 }
 
 /** Keys as PKCS#8 PEM files with mode 0600, encrypted when a passphrase is given. */

@@ -2,23 +2,24 @@
  * Root and intermediate of the authority: opened from the key store, made at the first start. A key is durable
  * before the certificate that names it, so a crash in between leaves a start that simply goes on.
  */
-import { toHex, utf8Text } from '#base/bytes';
-import { type Signer, verifySignature } from '#base/crypto';
+import { equalBytes, toHex, utf8Text } from '#base/bytes';
+import { type KeyHolder, verifySignature } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
+import { signDraftBy } from '#formats/draft';
 import { pemDecode, pemEncode } from '#formats/pem';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
 import {
-  buildCertificate,
   buildName,
   type CertificateTemplate,
+  certificateDraft,
   extensionOf,
   extKeyUsage,
   keyIdentifier,
   serialNumber,
 } from '#formats/x509-build';
-import type { KeyStore } from '#platform/key-store';
+import type { KeyHolders, KeyStore } from '#platform/key-store';
 import { DAY_MS } from './config.ts';
 import { R } from './reasons.ts';
 
@@ -29,11 +30,13 @@ export interface Authority {
   readonly root: Certificate;
   readonly intermediate: Certificate;
   /** The intermediate's key. The root's is not held in memory. */
-  readonly signer: Signer;
+  readonly signer: KeyHolder;
 }
 
 export interface AuthorityOptions {
+  /** Where the certificates are kept. */
   readonly keys: KeyStore;
+  readonly holders: KeyHolders;
   readonly random: Random;
   readonly organization: string;
   /** Milliseconds since the epoch. */
@@ -45,11 +48,11 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const root = (await keptCertificate(options.keys, 'root')) ?? (await makeRoot(options));
   const kept = await keptCertificate(options.keys, 'intermediate');
   const intermediate = kept ?? (await makeIntermediate(options, root));
-  const signer = await options.keys.findKey('intermediate');
+  const signer = await options.holders.find('intermediate');
   if (signer === undefined) {
     throw fail(R.authority, { expected: 'the key of the intermediate certificate', actual: 'no such key' });
   }
-  requireMatch(signer, intermediate, options.random);
+  await requireMatch(signer, intermediate, options.random);
   if (!verifyCertificateSignature(intermediate, root)) {
     throw fail(R.authority, { expected: 'an intermediate signed by the root', actual: 'another signature' });
   }
@@ -63,15 +66,16 @@ async function keptCertificate(keys: KeyStore, name: string): Promise<Certificat
 }
 
 /** Proves by a signature that the key in hand is the one the world was told about. */
-function requireMatch(signer: Signer, certificate: Certificate, random: Random): void {
+async function requireMatch(signer: KeyHolder, certificate: Certificate, random: Random): Promise<void> {
   const nonce = random.bytes(32);
-  if (verifySignature(certificate.publicKey, nonce, signer.sign(nonce))) return;
+  const isSame = equalBytes(signer.publicKey.spki, certificate.publicKey.spki);
+  if (isSame && verifySignature(certificate.publicKey, nonce, await signer.sign(nonce))) return;
   const expected = `the key of ${certificate.subjectText} (serial ${toHex(certificate.serial)})`;
   throw fail(R.authority, { expected, actual: 'another key' });
 }
 
 async function makeRoot(options: AuthorityOptions): Promise<Certificate> {
-  const signer = await options.keys.openKey('root', 'p256');
+  const signer = await options.holders.open('root', 'p256');
   const name = authorityName(options.organization, 'root');
   const template: CertificateTemplate = {
     subject: name,
@@ -86,16 +90,17 @@ async function makeRoot(options: AuthorityOptions): Promise<Certificate> {
       extensionOf.subjectKeyId(signer.publicKey),
     ],
   };
-  return publish(options.keys, 'root', buildCertificate(template, signer));
+  const draft = certificateDraft(template, signer.publicKey);
+  return publish(options.keys, 'root', await signDraftBy(draft, signer));
 }
 
 async function makeIntermediate(options: AuthorityOptions, root: Certificate): Promise<Certificate> {
-  const rootSigner = await options.keys.findKey('root');
+  const rootSigner = await options.holders.find('root');
   if (rootSigner === undefined) {
     throw fail(R.authority, { expected: 'the root key, to sign an intermediate', actual: 'no such key' });
   }
-  requireMatch(rootSigner, root, options.random);
-  const { publicKey } = await options.keys.openKey('intermediate', 'p256');
+  await requireMatch(rootSigner, root, options.random);
+  const { publicKey } = await options.holders.open('intermediate', 'p256');
   const template: CertificateTemplate = {
     subject: authorityName(options.organization, 'intermediate'),
     issuer: root.subject,
@@ -111,7 +116,8 @@ async function makeIntermediate(options: AuthorityOptions, root: Certificate): P
       extensionOf.authorityKeyId(root.subjectKeyId ?? keyIdentifier(root.publicKey)),
     ],
   };
-  return publish(options.keys, 'intermediate', buildCertificate(template, rootSigner));
+  const draft = certificateDraft(template, rootSigner.publicKey);
+  return publish(options.keys, 'intermediate', await signDraftBy(draft, rootSigner));
 }
 
 const authorityName = (organization: string, role: string): Uint8Array =>

@@ -9,19 +9,22 @@ import type { PublicKey } from '#base/crypto';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { isNonEmpty, unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
+import { signDraftBy } from '#formats/draft';
 import { embeddedScts, type Sct, verifySct } from '#formats/sct';
 import { type Certificate, oids, parseCertificate, sanText, verifyCertificateSignature } from '#formats/x509';
 import {
-  buildCertificateWithScts,
-  buildPrecertificate,
+  asPrecertificate,
   type CertificateTemplate,
+  certificateDraft,
   emptyName,
   extensionOf,
   extKeyUsage,
   fulcioExtensionTemplates,
   keyIdentifier,
   serialNumber,
+  withScts,
 } from '#formats/x509-build';
+import { keyHolders } from '#platform/key-store';
 import { type Authority, openAuthority } from './authority.ts';
 import { type CaConfig, type IssuerTable, MINUTE_MS } from './config.ts';
 import { type KeyDirectory, keyDirectory } from './discovery.ts';
@@ -56,6 +59,7 @@ export interface Ca {
 export async function createCa(config: CaConfig): Promise<Ca> {
   const authority = await openAuthority({
     keys: config.keys,
+    holders: config.holders ?? keyHolders(config.keys),
     random: config.random,
     organization: config.organization ?? 'waybill',
     now: config.clock.now(),
@@ -86,9 +90,9 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
   const key = provenKey(proof(), principal.challenge);
   parts.limiter(`${principal.claims.issuer} ${principal.san.value}`);
   const template = leafTemplate(config, authority, principal, key);
-  const precertificate = buildPrecertificate(template, authority.signer);
+  const precertificate = await signed(asPrecertificate(template), authority);
   const sct = await promised(config, authority, precertificate);
-  const der = buildCertificateWithScts(template, [sct], authority.signer);
+  const der = await signed(withScts(template, [sct]), authority);
   const certificate = checked(der, template, authority, config.ctKey);
   config.log.info(
     {
@@ -101,6 +105,10 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
     'certificate issued',
   );
   return { certificate, chain: [der, authority.intermediate.der, authority.root.der], sct };
+}
+
+function signed(template: CertificateTemplate, { signer }: Authority): Promise<Der> {
+  return signDraftBy(certificateDraft(template, signer.publicKey), signer);
 }
 
 /** The certificate profile of Sigstore: empty subject, one critical name, code signing, Go's extension order. */

@@ -9,7 +9,7 @@ import { type CiProvider, claimOfTemplateName, ruleFault } from '#formats/ci-tem
 import { isJsonObject, type JsonReader, type JsonValue, reader } from '#formats/json';
 import { fulcioExtensions } from '#formats/x509';
 import type { Transport } from '#platform/http-client';
-import type { KeyStore } from '#platform/key-store';
+import type { KeyHolders, KeyStore } from '#platform/key-store';
 import type { Logger } from '#platform/telemetry';
 import type { CtSubmitter } from './ct-client.ts';
 import { R } from './reasons.ts';
@@ -19,6 +19,8 @@ export const DAY_MS = 86_400_000;
 
 export interface CaConfig {
   readonly keys: KeyStore;
+  /** Where its keys are held; without it in `keys`, which holds the certificates in any case. */
+  readonly holders?: KeyHolders;
   readonly issuers: IssuerTable;
   readonly ct: CtSubmitter;
   /** The log's key: no certificate leaves without an SCT that verifies against it. */

@@ -2,21 +2,23 @@
  * Root and leaf of the timestamp authority: opened from the key store, made at the first start. A key is durable
  * before the certificate that names it, so a crash in between leaves a start that simply goes on.
  */
-import { toHex, utf8Text } from '#base/bytes';
-import { type Signer, verifySignature } from '#base/crypto';
+import { equalBytes, toHex, utf8Text } from '#base/bytes';
+import { type KeyHolder, verifySignature } from '#base/crypto';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
+import { signDraftBy } from '#formats/draft';
 import { pemDecode, pemEncode } from '#formats/pem';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
 import {
-  buildCertificate,
   buildName,
+  certificateDraft,
   type ExtensionTemplate,
   extensionOf,
   extKeyUsage,
   keyIdentifier,
   serialNumber,
 } from '#formats/x509-build';
+import { type KeyHolders, keyHolders } from '#platform/key-store';
 import { DAY_MS, type TsaConfig } from './config.ts';
 import { R } from './reasons.ts';
 
@@ -26,7 +28,7 @@ export interface TsaAuthority {
   readonly root: Certificate;
   /** Extended key usage timeStamping, critical and alone. */
   readonly leaf: Certificate;
-  readonly signer: Signer;
+  readonly signer: KeyHolder;
 }
 
 /** Throws WB-1051 when keys and certificates do not belong together. */
@@ -46,18 +48,21 @@ async function keptCertificate({ keys }: TsaConfig, name: string): Promise<Certi
   return unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der));
 }
 
+const holdersOf = ({ keys, holders }: TsaConfig): KeyHolders => holders ?? keyHolders(keys);
+
 /** The kept key, proven by a signature to be the one in the certificate. */
-async function heldKey(config: TsaConfig, name: string, certificate: Certificate): Promise<Signer> {
-  const signer = await config.keys.findKey(name);
+async function heldKey(config: TsaConfig, name: string, certificate: Certificate): Promise<KeyHolder> {
+  const signer = await holdersOf(config).find(name);
   const expected = `the key of ${certificate.subjectText} (serial ${toHex(certificate.serial)})`;
   if (signer === undefined) throw fail(R.authority, { expected, actual: 'no such key' });
   const nonce = config.random.bytes(32);
-  if (verifySignature(certificate.publicKey, nonce, signer.sign(nonce))) return signer;
+  const isSame = equalBytes(signer.publicKey.spki, certificate.publicKey.spki);
+  if (isSame && verifySignature(certificate.publicKey, nonce, await signer.sign(nonce))) return signer;
   throw fail(R.authority, { expected, actual: 'another key' });
 }
 
 async function makeRoot(config: TsaConfig): Promise<Certificate> {
-  const signer = await config.keys.openKey('root', 'p256');
+  const signer = await holdersOf(config).open('root', 'p256');
   const name = nameOf(config, 'tsa root');
   const extensions = [
     extensionOf.keyUsage('keyCertSign', 'cRLSign'),
@@ -69,7 +74,7 @@ async function makeRoot(config: TsaConfig): Promise<Certificate> {
 
 async function makeLeaf(config: TsaConfig, root: Certificate): Promise<Certificate> {
   const by = await heldKey(config, 'root', root);
-  const of = await config.keys.openKey('tsa', 'p256');
+  const of = await holdersOf(config).open('tsa', 'p256');
   const extensions = [
     extensionOf.keyUsage('digitalSignature'),
     extensionOf.extKeyUsage([extKeyUsage.timeStamping], true),
@@ -91,8 +96,8 @@ function nameOf(config: TsaConfig, role: string): Uint8Array {
 interface CertificateParts {
   readonly subject: Uint8Array;
   readonly issuer: Uint8Array;
-  readonly of: Signer;
-  readonly by: Signer;
+  readonly of: KeyHolder;
+  readonly by: KeyHolder;
   readonly extensions: readonly ExtensionTemplate[];
 }
 
@@ -104,10 +109,9 @@ async function publish(
 ): Promise<Certificate> {
   const notBefore = config.clock.now();
   const serial = serialNumber(config.random.bytes(20));
-  const der = buildCertificate(
-    { subject, issuer, serial, notBefore, notAfter, publicKey: of.publicKey, extensions },
-    by,
-  );
+  const { publicKey } = of;
+  const template = { subject, issuer, serial, notBefore, notAfter, publicKey, extensions };
+  const der = await signDraftBy(certificateDraft(template, by.publicKey), by);
   await config.keys.write(`${file}.pem`, pemEncode('CERTIFICATE', der));
   return unwrap(parseCertificate(der));
 }

@@ -1,7 +1,7 @@
 /** What a timestamp authority needs. */
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
-import type { KeyStore } from '#platform/key-store';
+import type { KeyHolders, KeyStore } from '#platform/key-store';
 import type { Logger } from '#platform/telemetry';
 
 export const DAY_MS = 86_400_000;
@@ -14,6 +14,8 @@ export const ACCURACY_SECONDS = 1;
 
 export interface TsaConfig {
   readonly keys: KeyStore;
+  /** Where its keys are held; without it in `keys`, which holds the certificates in any case. */
+  readonly holders?: KeyHolders;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

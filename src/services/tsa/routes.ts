@@ -29,7 +29,7 @@ export function registerTsa(app: HttpApp, { tsa, log }: TsaRoutes): void {
   app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
     scope.post('/api/v1/timestamp', { bodyLimit: limits.tsaRequestBytes }, async (request, reply) => {
-      const { der, refusal } = tsa.answer(readRequest(request));
+      const { der, refusal } = await tsa.answer(readRequest(request));
       if (refusal !== undefined) log.warn({ refusal }, 'timestamp refused');
       return reply.type('application/timestamp-reply').send(Buffer.from(der));
     });

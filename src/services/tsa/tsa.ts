@@ -2,12 +2,14 @@
 import type { Der } from '#base/brand';
 import { fail } from '#base/reason';
 import { isNonEmpty } from '#base/result';
+import { signDraftBy } from '#formats/draft';
 import {
   buildTimeStampFailure,
-  buildTimeStampResponse,
   parseTimeStampRequest,
   pkiFailure,
+  type TimeStampGrant,
   type TimeStampRequest,
+  timeStampDraft,
 } from '#formats/tsp';
 import type { Certificate } from '#formats/x509';
 import { openTsaAuthority, type TsaAuthority } from './authority.ts';
@@ -24,8 +26,8 @@ export interface TsaAnswer {
 export interface Tsa {
   /** Leaf, then root. */
   readonly chain: readonly [Certificate, Certificate];
-  /** Answers a DER request. Never throws for what is in it; throws WB-1053 when the authority may not sign now. */
-  answer(request: Uint8Array): TsaAnswer;
+  /** Answers a DER request. Never rejects for what is in it; rejects with WB-1053 when the authority may not sign now. */
+  answer(request: Uint8Array): Promise<TsaAnswer>;
   close(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ function refused(failure: number, text: string): TsaAnswer {
   return { der: buildTimeStampFailure(failure, text), refusal: text };
 }
 
-function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Array): TsaAnswer {
+async function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Array): Promise<TsaAnswer> {
   const parsed = parseTimeStampRequest(bytes);
   if (!parsed.ok) return refused(pkiFailure.badDataFormat, `${parsed.error.code} ${parsed.error.actual}`);
   const request = parsed.value;
@@ -59,32 +61,31 @@ function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Array): 
   return granted(config, authority, request, request.hashName);
 }
 
-function granted(
+async function granted(
   config: TsaConfig,
   { leaf, signer }: TsaAuthority,
   request: TimeStampRequest,
   hashName: NonNullable<TimeStampRequest['hashName']>,
-): TsaAnswer {
+): Promise<TsaAnswer> {
   const genTime = config.clock.now();
   if (genTime < leaf.notBefore || genTime > leaf.notAfter) {
     const expected = `a time within the validity of ${leaf.subjectText}`;
     throw fail(R.lifetime, { expected, actual: new Date(genTime).toISOString() });
   }
-  const der = buildTimeStampResponse(
-    {
-      hashName,
-      hash: request.hash,
-      policy: POLICY_OID,
-      // 126 random bits: unique without a counter that a crash could set back.
-      serial: serialOf(config),
-      genTime,
-      accuracySeconds: ACCURACY_SECONDS,
-      nonce: request.nonce,
-      signerCertificate: leaf,
-      certificates: request.certReq ? [leaf] : [],
-    },
-    signer,
-  );
+  const grant: TimeStampGrant = {
+    hashName,
+    hash: request.hash,
+    policy: POLICY_OID,
+    // 126 random bits: unique without a counter that a crash could set back.
+    serial: serialOf(config),
+    // Taken before the signature, however long a holder takes for it: what was asked about existed by then.
+    genTime,
+    accuracySeconds: ACCURACY_SECONDS,
+    nonce: request.nonce,
+    signerCertificate: leaf,
+    certificates: request.certReq ? [leaf] : [],
+  };
+  const der = await signDraftBy(timeStampDraft(grant, signer.publicKey), signer);
   return { der, refusal: undefined };
 }
 
