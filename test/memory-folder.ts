@@ -15,7 +15,8 @@ export function memoryFolder(): string | undefined {
   try {
     const { bavail, bsize } = statfsSync(SHARED_MEMORY);
     if (bavail * bsize < FREE_BYTES_MIN) return undefined;
-    const folder = mkdtempSync(join(SHARED_MEMORY, 'waybill-tests-'));
+    // A short name: the address of a local socket, which lies below it, has some hundred bytes.
+    const folder = mkdtempSync(join(SHARED_MEMORY, 'wb-'));
     // Databases and builds that run under another user pass through it, as they would through /tmp.
     chmodSync(folder, 0o711);
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
