@@ -1,5 +1,6 @@
 /** Real cosign against the stack, in both directions, in both layouts, with both log versions, with keys. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -196,4 +197,40 @@ test('cosign signs a person in through the page of the issuer', async () => {
   const env = { HOME: home, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
   await passes(runProgram(binary, [...args, '--bundle', bundle, blob], env));
   await passes(cosign('verify-blob', ...trusted, ...who, '--bundle', bundle, blob));
+});
+
+test('cosign and we sign a person in by a code typed elsewhere', async () => {
+  const blob = join(home, 'code');
+  await writeFile(blob, 'content');
+  const words = ['sign-blob', '--fulcio-auth-flow', 'device', ...trusted, ...configs[1], '--bundle'];
+  const signing = (program: string, more: readonly string[], bundle: string): Promise<Ran> =>
+    new Promise((done, failed) => {
+      const child = spawn(program, [...words, bundle, ...more, blob], {
+        env: { PATH: process.env['PATH'] ?? '', HOME: home },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: 60_000,
+      });
+      let said = '';
+      let isTyped = false;
+      const listen = (chunk: Buffer): void => {
+        said += chunk.toString();
+        const code = /\b[A-Z]{4}-[A-Z]{4}\b/.exec(said)?.[0];
+        if (code === undefined || isTyped) return;
+        isTyped = true;
+        const body = new URLSearchParams({ user_code: code, email: ada });
+        fetch(`${origins.oidc}/device`, { method: 'POST', body }).catch(failed);
+      };
+      child.stdout.on('data', listen);
+      child.stderr.on('data', listen);
+      child.on('error', failed);
+      child.on('close', (code) => done({ code: code ?? -1, stdout: '', stderr: said }));
+    });
+  for (const [program, more] of [
+    [binary, ['--yes']],
+    [resolve('bin/waybill'), []],
+  ] as const) {
+    const bundle = join(home, `code-${more.length}.sigstore.json`);
+    await passes(signing(program, more, bundle));
+    await passes(cosign('verify-blob', ...trusted, ...who, '--bundle', bundle, blob));
+  }
 });
