@@ -94,6 +94,7 @@ test('base64 is canonical, whatever its length (WB-103)', () => {
     );
   }
   for (const [text, bytes] of [
+    ['AAAA', [0, 0, 0]],
     ['AA==', [0]],
     ['/w==', [255]],
     ['AAA=', [0, 0]],
