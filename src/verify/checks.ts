@@ -97,8 +97,8 @@ export const checks: { readonly [K in RequirementName]: Check<K> } = {
     const details = { predicateType: type.value };
     return met({ requirement: 'predicate', summary: 'the statement is of a type required', details });
   },
-  annotations: (required, { claims }) => {
-    const annotations = checkAnnotations(claims, required);
+  annotations: (required, { claims, artifact }) => {
+    const annotations = checkAnnotations(claims, required, artifact);
     if (!annotations.ok) return annotations;
     if (Object.keys(required).length === 0) return met();
     return met({

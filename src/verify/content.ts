@@ -99,6 +99,11 @@ function matchSubject({ digest }: Subject, artifact: Hashed): string | undefined
   return match;
 }
 
+function subjectsAbout({ subject }: Statement, artifact: Hashed): readonly Subject[] {
+  const named = subject.filter((candidate) => matchSubject(candidate, artifact) !== undefined);
+  return named.length > 0 ? named : subject;
+}
+
 function checkImage(stated: Digest, artifact: Hashed): Result<string> {
   const actual = artifact.digest(digestAlgorithm(stated));
   if (actual !== undefined && toHex(actual) === digestHex(stated)) return ok(stated);
@@ -123,13 +128,21 @@ export function checkPredicate(claims: Claims, required: PredicateRequirement): 
   return err(reason(R.predicateType, { expected: required.types.join(' or '), actual }));
 }
 
-/** Fails with WB-345. Every annotation must stand in one place: one subject, or the signed document. */
-export function checkAnnotations(claims: Claims, required: Readonly<Record<string, string>>): Result<void> {
+/**
+ * Fails with WB-345. Every annotation must stand in one place: the signed document, or one subject that names the
+ * artifact. What a statement says of another artifact counts only where none is named, which `checkSubject` admits
+ * only to those who gave the subject up.
+ */
+export function checkAnnotations(
+  claims: Claims,
+  required: Readonly<Record<string, string>>,
+  artifact: Hashed,
+): Result<void> {
   const wanted = Object.entries(required);
   if (wanted.length === 0) return ok(undefined);
   const holders =
     claims.kind === 'statement'
-      ? claims.statement.subject.map((subject) => subject.annotations ?? {})
+      ? subjectsAbout(claims.statement, artifact).map((subject) => subject.annotations ?? {})
       : claims.kind === 'simpleSigning'
         ? [claims.simpleSigning.optional]
         : [];

@@ -61,6 +61,24 @@ test('annotations count where one subject has them all, whatever the others have
   assert.equal(codeOf(keyless({ artifact, statement }, { annotations: { env: 'test' } })), 'WB-345');
 });
 
+test('annotations of another subject of the statement say nothing of the artifact (WB-345)', () => {
+  const artifact = utf8('hello');
+  const sha256 = (text: string) => ({ sha256: digestOf(utf8(text)).slice('sha256:'.length) });
+  const statement = statementBytes({
+    subject: [
+      { digest: sha256('released'), annotations: { env: 'prod' } },
+      { digest: sha256('hello'), annotations: { env: 'test' } },
+    ],
+    predicateType: COSIGN_SIGN_V1,
+    predicate: {},
+  });
+  const asked = { annotations: { env: 'prod' } };
+  assert.equal(codeOf(keyless({ artifact, statement }, asked)), 'WB-345');
+  assert.equal(codeOf(keyless({ artifact, statement }, { annotations: { env: 'test' } })), 'accepted');
+  const givenUp = { ...asked, subject: 'notRequiredUnsafe' } as const;
+  assert.equal(codeOf(keyless({ artifact, statement }, givenUp)), 'WB-345');
+});
+
 const strayStamp: SignOptions = {
   logs: [stack.rekorV2],
   alter: () => ({ timestamps: [stack.tsa.stamp(utf8('another signature'), EPOCH + MINUTE)] }),
