@@ -1,11 +1,24 @@
-/** One log by two processes' worth of stations over PostgreSQL and an object store. */
+/** Logs beyond one folder: two stations over PostgreSQL and an object store, one over a bucket, one with a witness. */
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { toBase64, utf8 } from '#base/bytes';
 import { generateKey, sha256 } from '#base/crypto';
-import { logParts, openStation, type RunningStation, type StationDeps, type StationParts } from '#stack';
+import { unwrap } from '#base/result';
+import { parseVerifierKey } from '#formats/cosignature';
+import { createHttpServer, listen } from '#platform/http-server';
+import { systemClock } from '#platform/system';
+import { createLogger } from '#platform/telemetry';
+import { registerWitness, Witness } from '#services/witness';
+import {
+  initStation,
+  logParts,
+  openStation,
+  type RunningStation,
+  type StationDeps,
+  type StationParts,
+} from '#stack';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
 import { startS3 } from '../double/s3.ts';
 import { stationSettings, temporaryFolder } from './serve-fixture.ts';
@@ -22,27 +35,76 @@ function entry(artifact: string): string {
   return JSON.stringify({ hashedRekordRequestV002: { digest: toBase64(sha256(bytes)), signature } });
 }
 
-if (hasPostgres()) {
-  const dir = await temporaryFolder();
-  const [server, s3] = await Promise.all([startPostgres(), startS3('tiles')]);
-  const open: RunningStation[] = [];
-  after(async () => {
-    for (const station of open) await station.close();
-    await s3.close();
-    await server.stop();
-    await rm(dir, { recursive: true, force: true });
+async function submit(origin: string, text: string, body = entry(text)): Promise<string> {
+  const answer = await fetch(`${origin}/api/v2/log/entries`, { method: 'POST', body });
+  const json = (await answer.json()) as { logIndex: string };
+  assert.equal(answer.status, 201, JSON.stringify(json));
+  return json.logIndex;
+}
+
+const dir = await temporaryFolder();
+const open: RunningStation[] = [];
+const s3 = await startS3('tiles', 'whole');
+const closers: (() => Promise<void>)[] = [() => s3.close(), () => rm(dir, { recursive: true, force: true })];
+after(async () => {
+  for (const station of open) await station.close();
+  for (const close of closers) await close();
+});
+const objects = `endpoint=${encodeURIComponent(s3.endpoint)}`;
+const env = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' };
+type Make = (deps: StationDeps) => Promise<StationParts>;
+const v2 = { api: 'v2', hostname: 'log.example', role: 'all' } as const;
+
+test('a log whose whole life is in a bucket goes on after a restart, also from an empty folder', async () => {
+  const make: Make = (deps) => logParts({ ...v2, store: `s3://whole/log?${objects}`, env }, deps);
+  const first = await openStation('log2', stationSettings(dir, 'bucket'), make);
+  const body = entry('a');
+  assert.deepEqual([await submit(first.origin, 'a', body), await submit(first.origin, 'b')], ['0', '1']);
+  await first.close();
+  await mkdir(join(dir, 'elsewhere', 'keys'), { recursive: true, mode: 0o700 });
+  await copyFile(join(dir, 'bucket', 'keys', 'log.key'), join(dir, 'elsewhere', 'keys', 'log.key'));
+  const second = await openStation('log2', stationSettings(dir, 'elsewhere'), make);
+  open.push(second);
+  assert.equal(await submit(second.origin, 'c'), '2');
+  const again = await fetch(`${second.origin}/api/v2/log/entries`, { method: 'POST', body });
+  assert.deepEqual([again.status, again.headers.get('x-log-index')], [409, '0']);
+});
+
+test('a witness cosigns what the log publishes', async () => {
+  const settings = stationSettings(dir, 'witnessed');
+  await initStation('log2', settings, (deps) => logParts({ ...v2, env }, deps));
+  const text = (await readFile(join(settings.dataDir, 'public', 'verifier-key'), 'utf8')).trim();
+  const logKey = unwrap(parseVerifierKey(text));
+  const log = createLogger('witness', 'silent');
+  const key = generateKey('ed25519');
+  const logs = [{ origin: 'log.example', key: logKey }];
+  const config = { name: 'witness.example', key, logs, clock: systemClock, log };
+  const witness = new Witness(config);
+  const app = createHttpServer({ log, bodyBytesMax: 1024 });
+  registerWitness(app, witness, config);
+  const url = await listen(app, '127.0.0.1', 0);
+  closers.push(async () => {
+    await app.close();
+    witness.close();
   });
+  const policy = join(dir, 'policy');
+  await writeFile(policy, `witness one ${witness.verifierKey} ${url}\nquorum one\n`);
+  const make: Make = (deps) => logParts({ ...v2, env, witnessPolicyFile: policy }, deps);
+  const station = await openStation('log2', settings, make);
+  open.push(station);
+  assert.equal(await submit(station.origin, 'seen by two'), '0');
+  const checkpoint = await (await fetch(`${station.origin}/api/v2/checkpoint`)).text();
+  assert.match(checkpoint, /^— witness\.example /m);
+  assert.match(checkpoint, /^— log\.example /m);
+});
+
+if (hasPostgres()) {
+  const server = await startPostgres();
+  closers.push(() => server.stop());
   const log =
-    (role: 'all' | 'front') =>
-    (deps: StationDeps): Promise<StationParts> =>
-      logParts(
-        {
-          ...{ api: 'v2', hostname: 'log.example', role, store: server.url },
-          objects: `s3://tiles/2026?endpoint=${encodeURIComponent(s3.endpoint)}`,
-          env: { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' },
-        },
-        deps,
-      );
+    (role: 'all' | 'front'): Make =>
+    (deps) =>
+      logParts({ ...v2, role, store: server.url, objects: `s3://tiles/2026?${objects}`, env }, deps);
 
   test('two stations take entries for one log; when the sequencer goes, its successor goes on', async () => {
     const admin = { host: '127.0.0.1', port: 0 };
@@ -53,12 +115,6 @@ if (hasPostgres()) {
     await copyFile(join(dir, 'one', key), join(dir, 'two', key));
     const second = await openStation('log2', stationSettings(dir, 'two', { admin }), log('all'));
     open.push(second);
-    const submit = async (origin: string, text: string): Promise<string> => {
-      const answer = await fetch(`${origin}/api/v2/log/entries`, { method: 'POST', body: entry(text) });
-      const json = (await answer.json()) as { logIndex: string };
-      assert.equal(answer.status, 201, JSON.stringify(json));
-      return json.logIndex;
-    };
     const sequences = async (origin: string | undefined): Promise<boolean> =>
       /^waybill_log2_sequencer 1$/m.test(await (await fetch(`${origin}/metrics`)).text());
     const found = await Promise.all(

@@ -6,6 +6,7 @@ import { publicKeyPem } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail, reasonText, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
+import { formatVerifierKey } from '#formats/cosignature';
 import { pemDecode } from '#formats/pem';
 import type { LogAuthority } from '#formats/trusted-root';
 import { readFileLimited } from '#platform/files';
@@ -106,7 +107,13 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
       app.get('/healthz', async () => ({ status: 'ok' }));
     },
     about: { station: 'log', createdAt: deps.createdAt, api, key: pem, logId: toBase64(service.logId) },
-    files: { 'rekor.pub': pem },
+    files: {
+      'rekor.pub': pem,
+      // What witnesses and monitors are told of a log: `waybill witness --log`.
+      ...(api === 'v2'
+        ? { 'verifier-key': `${formatVerifierKey(hostname, service.publicKey, 'log')}\n` }
+        : {}),
+    },
     missing: ({ tlogs }) => logMissing(tlogs, service.logId, 'the transparency log'),
     unready: () => stoppedText(service.log),
     metrics: (metrics) => {
