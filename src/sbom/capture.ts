@@ -61,7 +61,7 @@ export class Capture {
   #whole(
     entry: TarEntry,
     event: number,
-    wantedBy: Pick<Cataloguer, 'name' | 'extractor'>,
+    wantedBy: Pick<Cataloguer, 'name' | 'extractor' | 'condense'>,
   ): BodySink | undefined {
     const { extractor } = wantedBy;
     const most = extractor === undefined ? limits.capturedFileBytes : limits.extractedFileBytes;
@@ -81,7 +81,9 @@ export class Capture {
         at += chunk.length;
       },
       end: () => {
-        if (extractor === undefined) return this.#record.keep(event, bytes);
+        if (extractor === undefined) {
+          return this.#record.keep(event, wantedBy.condense?.(bytes, baseOf(entry.name)) ?? bytes);
+        }
         const findings = new Map<string, Uint8Array>();
         this.#extract(wantedBy, event, bytes, baseOf(entry.name), findings);
         return this.#record.keep(event, new Uint8Array(), findings);
@@ -165,4 +167,4 @@ export class Capture {
 }
 
 /** Stands for the cataloguer of a file that only its real path will tell. */
-const otherName: Pick<Cataloguer, 'name' | 'extractor'> = { name: 'layer' };
+const otherName: Pick<Cataloguer, 'name' | 'extractor' | 'condense'> = { name: 'layer' };

@@ -17,7 +17,7 @@ import type { LayerCache, LayerReading } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 1;
+const FORM = 2;
 const SUM_BYTES = 32;
 
 /** A cache in `folder`, which is made when there is something to keep. */

@@ -95,6 +95,11 @@ export interface Cataloguer {
   readonly evidence: 'installed' | 'declared';
   readonly files: readonly PathRule[];
   readonly scanner?: StreamScanner;
+  /**
+   * A shorter file in which `catalogue` finds the same, made where the layer is read and kept instead of the file;
+   * undefined: the file as it is. Never throws.
+   */
+  readonly condense?: (bytes: Uint8Array, base: string) => Uint8Array | undefined;
   readonly extractor?: Extractor;
   /** Whether its packages are the operating system's own. */
   readonly isSystem?: boolean;

@@ -1,4 +1,14 @@
 /** Licences of a Debian copyright file (DEP-5). Other forms are free text and are not guessed at. */
+import { utf8 } from '#base/bytes';
+
+/** A file of tens of kilobytes as one of a few lines that say the same. */
+export function condensedCopyright(bytes: Uint8Array): Uint8Array {
+  const names = copyrightLicenses(bytes);
+  // One dot at the end is taken for punctuation, so that one of the name itself stays.
+  return utf8(
+    names.length === 0 ? '' : `Format: short\n${names.map((name) => `License: ${name}.\n`).join('')}`,
+  );
+}
 
 /** Short names of the License fields, sorted; empty for a file that is not machine-readable. */
 export function copyrightLicenses(bytes: Uint8Array | undefined): string[] {

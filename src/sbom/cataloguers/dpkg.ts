@@ -6,7 +6,7 @@ import { buildPurl } from '#formats/purl';
 import { type Distro, distroText, type Unknown } from '#formats/sbom';
 
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
-import { copyrightLicenses } from './copyright.ts';
+import { condensedCopyright, copyrightLicenses } from './copyright.ts';
 import { parseStanzas, type Stanza } from './stanzas.ts';
 
 const statusPath = /(?:^|\/)lib\/dpkg\/status$/;
@@ -26,6 +26,7 @@ export const dpkg: Cataloguer = {
     { names: ['copyright'], path: copyrightPath },
     { folders: ['status.d'], path: statusFolder },
   ],
+  condense: (bytes, base) => (base === 'copyright' ? condensedCopyright(bytes) : undefined),
   catalogue(image, { distro }) {
     const packages: FoundPackage[] = [];
     const unknowns: Unknown[] = [];

@@ -1,4 +1,6 @@
 /** npm packages: every `package.json` that names a package and a version, installed or the application's own. */
+import { utf8 } from '#base/bytes';
+import type { Result } from '#base/result';
 import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from '#formats/json';
 import { buildPurl } from '#formats/purl';
 import type { Unknown } from '#formats/sbom';
@@ -16,6 +18,7 @@ export const npm: Cataloguer = {
   types: ['npm'],
   evidence: 'installed',
   files: [{ names: ['package.json'] }],
+  condense: condensed,
   catalogue(image) {
     const unknowns: Unknown[] = [];
     const manifests: Manifest[] = [];
@@ -36,8 +39,7 @@ export const npm: Cataloguer = {
 
 /** A manifest, a reason why it cannot be read, or undefined for one that describes no package. */
 function readManifest(file: ImageFile): Manifest | string | undefined {
-  const bytes = hasByteOrderMark(file.bytes) ? file.bytes.subarray(3) : file.bytes;
-  const parsed = parseJson(bytes, { maxBytes: bytes.length });
+  const parsed = parse(file.bytes);
   if (!parsed.ok) return `${parsed.error.expected} wanted, got ${parsed.error.actual}`;
   if (!isJsonObject(parsed.value)) return 'not a JSON object';
   const json = parsed.value;
@@ -72,11 +74,39 @@ function readManifest(file: ImageFile): Manifest | string | undefined {
     description: stringField(json, 'description'),
     homepage: stringField(json, 'homepage'),
   };
-  const dependencies = ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((key) => {
+  const dependencies = needing.flatMap((key) => {
     const list = own(json, key);
     return isJsonObject(list) ? Object.keys(list) : [];
   });
   return { found, dependencies };
+}
+
+/** Fields whose keys are packages that are needed. */
+const needing = ['dependencies', 'optionalDependencies', 'peerDependencies'];
+/** Fields that are read as they are. */
+const fields = ['name', 'version', 'license', 'licenses', 'author', 'description', 'homepage'];
+
+/** A manifest with what is read of it; one that cannot be read is kept, to be named as what it is. */
+function condensed(bytes: Uint8Array): Uint8Array | undefined {
+  const parsed = parse(bytes);
+  if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
+  const json = parsed.value;
+  const kept: [string, JsonValue][] = [];
+  for (const key of fields) {
+    const value = own(json, key);
+    if (value !== undefined) kept.push([key, value]);
+  }
+  for (const key of needing) {
+    const list = own(json, key);
+    if (isJsonObject(list)) kept.push([key, Object.fromEntries(Object.keys(list).map((name) => [name, '']))]);
+  }
+  if (own(json, 'unity') !== undefined) kept.push(['unity', '']);
+  return utf8(JSON.stringify(Object.fromEntries(kept)));
+}
+
+function parse(file: Uint8Array): Result<JsonValue> {
+  const bytes = hasByteOrderMark(file) ? file.subarray(3) : file;
+  return parseJson(bytes, { maxBytes: bytes.length });
 }
 
 const hasByteOrderMark = (bytes: Uint8Array): boolean =>
