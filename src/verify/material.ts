@@ -112,13 +112,13 @@ function logsById(logs: readonly LogAuthority[]): Map<string, TrustedLog[]> {
 }
 
 function trustedLog(log: LogAuthority): TrustedLog {
-  const host = URL.canParse(log.baseUrl) ? new URL(log.baseUrl).hostname : log.baseUrl;
+  const host = hostOf(log.baseUrl);
   const id = toHex(log.logId);
   return {
     id,
     key: log.publicKey,
     validFor: log.validFor,
-    operator: log.operator ?? `log ${id}`,
+    operator: log.operator ?? (host || `log ${id}`),
     host,
     checkpointKeyId: log.checkpointKeyId ?? noteKeyId(host, log.publicKey),
     namelessKeyId: isNamed(log.publicKey) ? undefined : noteKeyId('', log.publicKey),
@@ -127,9 +127,12 @@ function trustedLog(log: LogAuthority): TrustedLog {
 
 const isNamed = ({ kind }: PublicKey): boolean => kind === 'ed25519' || kind === 'rsa';
 
+/** Roots of version 0.1 name no operator: two keys, shards or chains of one host are then one witness. */
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).hostname : url);
+
 function trustedAuthority(authority: CaAuthority): TrustedAuthority {
   const [first] = authority.chain;
-  const fallback = authority.uri === '' ? `certificate ${toHex(sha256(first.der))}` : authority.uri;
+  const fallback = hostOf(authority.uri) || `certificate ${toHex(sha256(first.der))}`;
   return {
     operator: authority.operator ?? fallback,
     chain: authority.chain,

@@ -350,6 +350,18 @@ testAttacks([
       return signed(leaf({ ctLogs: [stack.ctLog, sister] }), { trust, requirements: twoScts });
     },
   },
+  {
+    id: 'SCT-06',
+    name: 'stamps under two keys of one host, for which the root names no operator, for a threshold of two',
+    code: 'WB-338',
+    twin: () =>
+      signed(leaf({ ctLogs: [stack.ctLog, otherLog] }), { trust: twoCtLogs(), requirements: twoScts }),
+    attack: () => {
+      const ctLogs = [new VirtualCtLog(stack.validFor), new VirtualCtLog(stack.validFor)];
+      const trust = stack.trust({ ...stack.root, ctlogs: ctLogs.map(({ authority }) => authority) });
+      return signed(leaf({ ctLogs }), { trust, requirements: twoScts });
+    },
+  },
   refuse(
     'SCT-07',
     'a stamp list that is too short',

@@ -341,6 +341,14 @@ const sister = new VirtualLog({
   validFor: stack.validFor,
   operator: 'virtual.example',
 });
+/** Logged twice, in logs of which the trusted root, as those of version 0.1, does not say who runs them. */
+function nameless(...hosts: readonly [string, string]): Setup {
+  const logs = hosts.map(
+    (host) => new VirtualLog({ generation: 'v1', host, key: generateKey('p256'), validFor: stack.validFor }),
+  );
+  const trust = stack.trust({ ...stack.root, tlogs: logs.map(({ authority }) => authority) });
+  return signed({ logs }, { trust, requirements: keyless({ tlog: 2 }) });
+}
 const threeLogs = (): TrustMaterial =>
   stack.trust({ ...stack.root, tlogs: [...stack.root.tlogs, independent.authority, sister.authority] });
 const otherTsa = new VirtualTsa({ name: 'tsa2', validFor: stack.validFor, operator: 'other.example' });
@@ -406,6 +414,13 @@ testAttacks([
       ),
     attack: () =>
       signed({ logs: [stack.rekorV1, sister] }, { trust: threeLogs(), requirements: keyless({ tlog: 2 }) }),
+  },
+  {
+    id: 'LOG-12',
+    name: 'entries under two keys of one host, for which the root names no operator, for a threshold of two',
+    code: 'WB-317',
+    twin: () => nameless('rekor.first.example', 'rekor.second.example'),
+    attack: () => nameless('rekor.first.example', 'rekor.first.example'),
   },
   {
     id: 'LOG-12',
