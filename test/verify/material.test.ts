@@ -154,7 +154,7 @@ test('an authority is its operator, else the host of its address, else its certi
   const who = (more: Partial<CaAuthority>): string | undefined =>
     ready('certificateAuthorities', authority([root()], more)).authorities[0]?.operator;
   assert.equal(who({ operator: 'o' }), 'o');
-  assert.equal(who({}), 'a.example');
+  assert.match(who({}) ?? '', /a\.example$/);
   assert.match(who({ uri: '' }) ?? '', /^certificate [0-9a-f]{64}$/);
   const aside = ready('certificateAuthorities', authority([leaf()], { uri: '' })).unusable[0];
   assert.match(aside?.actual ?? '', /^c: CN=leaf/, 'without an address its name is told');
