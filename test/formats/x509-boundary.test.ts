@@ -190,6 +190,16 @@ const refused: readonly (readonly [what: string, parts: Parts, words: string | R
     },
     'WB-127 issuer "https://b" in both',
   ],
+  [
+    'two issuers that differ, the second first',
+    {
+      extensions: extensions(
+        ext('1.3.6.1.4.1.57264.1.8', der.utf8('https://b')),
+        ext('1.3.6.1.4.1.57264.1.1', utf8('https://a')),
+      ),
+    },
+    'WB-127 issuer "https://b" in both',
+  ],
 ];
 
 for (const [what, parts, words] of refused) {
