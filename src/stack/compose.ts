@@ -10,9 +10,11 @@ import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
+import { httpTransport } from '#platform/http-client';
 import { createHttpServer, listen } from '#platform/http-server';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
+import { Tracer, type TraceSettings } from '#platform/traces';
 import { isLoopback, type TokenRequest } from '#services/oidc';
 import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackTrustFiles } from '#trust';
 import { type Administration, openAdministration } from './administration.ts';
@@ -27,7 +29,7 @@ import { stackView } from './page-view.ts';
 import { R } from './reasons.ts';
 import { Rotation } from './rotation.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
-import { StackMetrics } from './stack-metrics.ts';
+import type { StackMetrics } from './stack-metrics.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
 import { openStations, type Stations } from './stations.ts';
 import { StackTls, TLS_CA_FILE } from './tls.ts';
@@ -52,6 +54,8 @@ export interface StackConfig {
   readonly tls?: boolean;
   /** Serves /metrics of all stations; loopback as well. */
   readonly metrics?: { readonly port: number; readonly withAliases: boolean };
+  /** Where traces of requests go. */
+  readonly traces?: TraceSettings;
 }
 
 export interface Stack {
@@ -92,7 +96,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const tls = await StackTls.open(dataDir, config.tls === true, { clock, random });
     // Written before a station is up: the authority reads it to reach the issuer.
     if (tls !== undefined) await writeFileDurable(join(dataDir, TLS_CA_FILE), tls.caPem);
-    const metrics = config.metrics && new StackMetrics(config.metrics.withAliases);
+    const metrics = config.metrics && (await openMetrics(config.metrics.withAliases));
+    const tracer = config.traces && openTracer(config.traces, { clock, random, logLevel }, closers);
     const stations = await openStations(
       {
         dataDir,
@@ -106,7 +111,10 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         logLevel,
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
         ...(tls === undefined ? {} : { tls }),
-        ...(metrics === undefined ? {} : { watch: (name, app) => metrics.of(name).watch(app) }),
+        watch: (name, app) => {
+          metrics?.of(name).watch(app);
+          tracer?.watch(app);
+        },
       },
       closers,
     );
@@ -127,6 +135,23 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     await closeAll(closers);
     throw error;
   }
+}
+
+/** Loaded only when it is asked for: a stack is up the sooner. */
+async function openMetrics(withAliases: boolean): Promise<StackMetrics> {
+  const { StackMetrics } = await import('./stack-metrics.ts');
+  return new StackMetrics(withAliases);
+}
+
+function openTracer(
+  settings: TraceSettings,
+  deps: { readonly clock: Clock; readonly random: Random; readonly logLevel: LogLevel },
+  closers: Closers,
+): Tracer {
+  const log = createLogger('traces', deps.logLevel);
+  const tracer = new Tracer(settings, { ...deps, log, transport: httpTransport() });
+  closers.push(() => tracer.close());
+  return tracer;
 }
 
 async function serveMetrics(

@@ -66,6 +66,7 @@ test('metrics say what was made, under our names and under those of the servers 
   assert.ok(numberIn(log, 'waybill_log_tree_size') >= 1);
   assert.equal(numberIn(log, 'waybill_log_queue_entries'), 0);
   assert.match(log, /rekor_qps_by_api\{path="\/api\/v1\/log\/entries",method="POST",code="201"\}/);
+  assert.match(log, /rekor_api_latency_count\{path="\/api\/v1\/log\/entries",code="201"\}/);
   assert.match(await pageOf('log2'), /rekor_v2_new_hashedrekord_entries /);
   assert.ok(numberIn(await pageOf('tsa'), 'timestamp_authority_certificate_valid_days_remaining') > 300);
   assert.doesNotMatch(await pageOf('ct'), /rekor|fulcio/);

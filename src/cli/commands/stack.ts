@@ -74,6 +74,8 @@ interface UpOptions {
 async function up(options: UpOptions, context: CliContext): Promise<void> {
   const { composeStack, PORT_BASE_DEFAULT, recipes } = await import('#stack');
   const { untilSignal } = await import('#platform/process');
+  const { traceSettings } = await import('#platform/traces');
+  const traces = traceSettings(context.env, 'waybill-stack');
   const started = context.clock.now();
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
   // Listened for from the start: a signal right after the ready line still stops cleanly.
@@ -87,6 +89,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     logLevel: logLevel(options.logLevel),
     tls: options.tls === true,
     ...metricsFlags(options),
+    ...(traces === undefined ? {} : { traces }),
     ...(await simulationFlags(options)),
   });
   const milliseconds = context.clock.now() - started;

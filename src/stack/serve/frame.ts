@@ -30,7 +30,7 @@ import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
-import { StationMetrics } from './metrics.ts';
+import type { StationMetrics } from './metrics.ts';
 import { type PublicFile, publicFileText } from './public-file.ts';
 import { R } from './reasons.ts';
 import { fingerprint, readRecord, requireOwnFolder, TimeWatch, watchedKeys, writeRecord } from './record.ts';
@@ -202,6 +202,7 @@ async function serve(
     ...(settings.times === undefined ? {} : { times: settings.times }),
     ...(pair === undefined ? {} : { tls: pair }),
   });
+  const { StationMetrics } = await import('./metrics.ts');
   const metrics = new StationMetrics(station, settings.sigstoreMetrics === true);
   const failure = Promise.withResolvers<WaybillError>();
   const unready = (): string | undefined => parts.unready?.();

@@ -141,8 +141,10 @@ async function openShared(
 ): Promise<OpenedLog> {
   const opened = await openStore(place);
   const { queue } = opened;
+  // For the names of v1's search alone: they can be made again from the log.
+  const shared = { ...config, store: opened.store, dataDir: `${deps.dataDir}/search` };
   if (queue === undefined) {
-    const service = await createLog({ ...config, store: opened.store });
+    const service = await createLog(shared);
     return { service, close: () => service.close().then(() => opened.close()) };
   }
   const end = new AbortController();
@@ -155,8 +157,7 @@ async function openShared(
   };
   try {
     const service = await createLog({
-      ...config,
-      store: opened.store,
+      ...shared,
       engine: async (options) => {
         if (role !== 'front') sequencing = await startSequencer(options, place, deps, end.signal);
         return openWhenThere(() => openFront({ ...options, queue, random: deps.random }));

@@ -11,32 +11,39 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** Names of Sigstore's servers for requests, latency and what was made: Fulcio, Rekor, rekor-tiles, TSA. */
 interface Aliases {
-  readonly requests?: { readonly name: string; readonly labels: readonly Label[] };
-  readonly latency?: { readonly name: string; readonly labels: readonly Label[] };
+  readonly requests: readonly Labelled[];
+  readonly latency: readonly Labelled[];
   readonly made?: string;
+}
+interface Labelled {
+  readonly name: string;
+  readonly labels: readonly Label[];
 }
 type Label = 'path' | 'method' | 'code';
 type Recorder = (values: Record<Label, string>, seconds: number) => void;
 
 const aliasesOf: Readonly<Record<string, Aliases>> = {
   ca: {
-    requests: { name: 'http_requests_total', labels: ['code', 'method'] },
-    latency: { name: 'fulcio_api_latency', labels: ['code', 'method'] },
+    requests: [{ name: 'http_requests_total', labels: ['code', 'method'] }],
+    latency: [{ name: 'fulcio_api_latency', labels: ['code', 'method'] }],
     made: 'fulcio_new_certs',
   },
   log: {
-    requests: { name: 'rekor_qps_by_api', labels: ['path', 'method', 'code'] },
-    latency: { name: 'rekor_latency_by_api', labels: ['path', 'method'] },
+    requests: [{ name: 'rekor_qps_by_api', labels: ['path', 'method', 'code'] }],
+    latency: [
+      { name: 'rekor_api_latency', labels: ['path', 'code'] },
+      { name: 'rekor_latency_by_api', labels: ['path', 'method'] },
+    ],
     made: 'rekor_new_entries',
   },
   log2: {
-    requests: { name: 'rekor_v2_http_requests_total', labels: ['code', 'method'] },
-    latency: { name: 'rekor_v2_http_api_latency', labels: ['code', 'method'] },
+    requests: [{ name: 'rekor_v2_http_requests_total', labels: ['code', 'method'] }],
+    latency: [{ name: 'rekor_v2_http_api_latency', labels: ['code', 'method'] }],
     made: 'rekor_v2_new_hashedrekord_entries',
   },
   tsa: {
-    requests: { name: 'timestamp_authority_http_requests_total', labels: ['code', 'method'] },
-    latency: { name: 'timestamp_authority_api_latency', labels: ['code', 'method'] },
+    requests: [{ name: 'timestamp_authority_http_requests_total', labels: ['code', 'method'] }],
+    latency: [{ name: 'timestamp_authority_api_latency', labels: ['code', 'method'] }],
   },
 };
 
@@ -94,22 +101,21 @@ export class StationMetrics {
   #requestMetrics(): Recorder {
     const registers = [this.#registry];
     const all = ['path', 'method', 'code'] as const;
-    const { requests: otherRequests, latency: otherLatency } = this.#aliases ?? {};
-    const counters = [
-      { name: `${this.#prefix}http_requests_total`, labels: all },
-      ...(otherRequests === undefined ? [] : [otherRequests]),
-    ].map(({ name, labels }) => ({
-      labels,
-      metric: new Counter({
-        name,
-        help: 'Requests by route, method and status.',
-        labelNames: labels,
-        registers,
+    const { requests: otherRequests = [], latency: otherLatency = [] } = this.#aliases ?? {};
+    const counters = [{ name: `${this.#prefix}http_requests_total`, labels: all }, ...otherRequests].map(
+      ({ name, labels }) => ({
+        labels,
+        metric: new Counter({
+          name,
+          help: 'Requests by route, method and status.',
+          labelNames: labels,
+          registers,
+        }),
       }),
-    }));
+    );
     const histograms = [
       { name: `${this.#prefix}http_request_duration_seconds`, labels: ['path', 'method'] as const },
-      ...(otherLatency === undefined ? [] : [otherLatency]),
+      ...otherLatency,
     ].map(({ name, labels }) => ({
       labels,
       metric: new Histogram({
