@@ -8,9 +8,10 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { generateKey, publicKeyPem } from '#base/crypto';
-import { type RunResult, run } from '#platform/process';
+import type { RunResult } from '#platform/process';
 import { compiledCode } from '../compiled.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
+import { waybillHere } from './here.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-audit-'));
 const dataDir = join(base, 'stack');
@@ -44,18 +45,8 @@ async function up(): Promise<Up> {
   assert.fail(`it ended with ${child.exitCode}`);
 }
 
-function waybill(...args: string[]): Promise<RunResult> {
-  const all = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args];
-  return run(process.execPath, all, {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: base,
-      ...compiledCode,
-      DOCKER_CONFIG: base,
-      WAYBILL_STACK: dataDir,
-    },
-  });
-}
+const env = { PATH: process.env['PATH'] ?? '', HOME: base, DOCKER_CONFIG: base, WAYBILL_STACK: dataDir };
+const waybill = (...args: string[]): Promise<RunResult> => waybillHere(args, { env });
 
 async function passes(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await waybill(...args);

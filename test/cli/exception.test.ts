@@ -1,4 +1,4 @@
-/** The verbs of exceptions as people run them: two of them, a webhook, and the log. */
+/** The verbs of exceptions as people use them: two of them, a webhook in a process of its own, and the log. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,12 +6,13 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type RunResult, run } from '#platform/process';
+import type { RunResult } from '#platform/process';
 import { EXCEPTION_USE_V1, EXCEPTION_V1 } from '#policy';
 import { compiledCode } from '../compiled.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { podReview } from '../services/admission-fixture.ts';
 import { startStack } from '../stack/helper.ts';
+import { waybillHere } from './here.ts';
 
 const stack = await startStack();
 const folder = await mkdtemp(join(tmpdir(), 'waybill-cli-exception-'));
@@ -23,8 +24,7 @@ after(async () => {
 
 const env = { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir, ...compiledCode };
 const main = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts'];
-const waybill = (...args: string[]): Promise<RunResult> =>
-  run(process.execPath, [...main, ...args, '--json'], { env });
+const waybill = (...args: string[]): Promise<RunResult> => waybillHere([...args, '--json'], { env });
 const as = async (email: string): Promise<string[]> => [
   '--identity-token',
   (await stack.mint({ sub: email, email })).reveal(),

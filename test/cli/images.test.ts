@@ -1,4 +1,4 @@
-/** The verbs over images, run as users run them. */
+/** The verbs over images, in the words users have for them. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,10 @@ import { utf8 } from '#base/bytes';
 import { Secret } from '#base/secret';
 import { descriptorOf, type ImageManifest } from '#formats/oci';
 import { attachBundle, attachLegacySignature, listAttachments } from '#oci';
-import { type RunResult, run } from '#platform/process';
+import type { RunResult } from '#platform/process';
 import { createRegistry, type RunningRegistry } from '#services/registry';
 import { putImage, putMultiArch, repositoryAt } from '../oci/helpers.ts';
+import { waybillHere } from './here.ts';
 
 let folder: string;
 let registry: RunningRegistry;
@@ -31,10 +32,8 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-function waybill(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
-  const all = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args];
-  return run(process.execPath, all, { env: { ...process.env, HOME: folder, DOCKER_CONFIG: folder, ...env } });
-}
+const waybill = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> =>
+  waybillHere(args, { env: { ...process.env, HOME: folder, DOCKER_CONFIG: folder, ...env } });
 
 const ref = (name: string): string => `${registry.host}/${name}`;
 

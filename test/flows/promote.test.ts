@@ -15,12 +15,11 @@ import { signImage } from '#flows/sign-image';
 import { verifyImage } from '#flows/verify-image';
 import { PROVENANCE_V1, parseVsa, VSA_V1 } from '#formats/slsa';
 import { listAttachments, type Registry } from '#oci';
-import { run } from '#platform/process';
 import { systemClock } from '#platform/system';
 import { type PolicySet, parsePolicies } from '#policy';
 import { checkVsa, type TrustedBuilder, WAYBILL_BUILD_TYPE } from '#provenance';
 import { identity, requireKeyless, trustMaterial } from '#verify';
-import { compiledCode } from '../compiled.ts';
+import { waybillHere } from '../cli/here.ts';
 import { faultyRegistry } from '../double/registry-faults.ts';
 import { putImage, quickRegistry, reasonOf } from '../oci/helpers.ts';
 import { ada, personSigner, signerOf, startStack, trustedRootOf } from '../stack/helper.ts';
@@ -330,10 +329,8 @@ test('provenance by the builder of the policy earns the level its trust row gran
 });
 
 function waybill(...args: string[]) {
-  const all = ['--disable-warning=ExperimentalWarning', 'src/cli/main.ts', ...args, '--json'];
-  return run(process.execPath, all, {
-    env: { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir, ...compiledCode },
-  });
+  const env = { PATH: process.env['PATH'], HOME: folder, WAYBILL_STACK: stack.dataDir };
+  return waybillHere([...args, '--json'], { env });
 }
 
 test('the command: promoted exits 0 and its VSA verifies; denied exits 2 with reasons', async () => {
