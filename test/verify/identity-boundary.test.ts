@@ -161,3 +161,15 @@ test('a layer’s signature is base64 of something (WB-380)', () => {
   for (const bad of ['', 'A', '====', undefined])
     assert.equal(said(parseLegacyLayer(layer(bad), 'key')), 'WB-380');
 });
+
+test('a number of witnesses is between 1 and 32 (WB-360)', () => {
+  const { publicKey } = generateKey('p256');
+  for (const count of [1, 32]) {
+    assert.equal(said(requireKey(publicKey, { tlog: count })), 'ok');
+    assert.equal(said(requireKey(publicKey, { time: { kind: 'signed', atLeast: count } })), 'ok');
+  }
+  for (const count of [0, 33, 1.5, -1, Number.NaN]) {
+    assert.equal(said(requireKey(publicKey, { tlog: count })), 'WB-360');
+    assert.equal(said(requireKey(publicKey, { time: { kind: 'signed', atLeast: count } })), 'WB-360');
+  }
+});
