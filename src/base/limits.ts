@@ -67,6 +67,9 @@ export const limits = {
   /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */
   logEntryBytes: 65_535,
   admissionReviewBytes: 8 * MiB,
+  /** One answer of a program that holds a key, and questions to it at a time. */
+  signerLineBytes: 64 * KiB,
+  signerInFlight: 256,
   httpRedirects: 3,
   httpErrorBodyBytes: 64 * KiB,
   httpRetries: 4,

@@ -97,6 +97,21 @@ export const R = defineReasons({
     hint: 'check that the program speaks version 1 of the key plugin protocol, and which key its reference names',
     exit: 30,
   },
+  external: {
+    code: 'WB-823',
+    check: 'signer.process',
+    side: 'environment',
+    summary: 'The program that holds a key of a station gave no answer, or refused; nothing was signed.',
+    hint: 'see its messages in the log of the station; try again later',
+  },
+  externalAnswer: {
+    code: 'WB-824',
+    check: 'signer.answer',
+    side: 'environment',
+    summary:
+      'The program that holds a key of a station gave another key, or a signature its key did not make.',
+    hint: 'check which key the program signs with, and its device; nothing it gave was used',
+  },
   services: {
     code: 'WB-819',
     check: 'sign.services',
