@@ -2,7 +2,7 @@
  * The same question for three scanners: advisories of many ecosystems, and an SBOM with packages at and around every
  * bound of their ranges. Records of Go, npm, PyPI, crates.io, Packagist and AlmaLinux are the published ones; of Maven,
  * RubyGems, Debian and Alpine no records may be shipped, so theirs are made from pairs of real versions whose order is
- * known. Aliases are left out: what is compared is whether a version is affected.
+ * known. Records of programs (Bitnami) are asked about as products, by CPE. Aliases are left out: what is compared is whether a version is affected.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,6 +50,17 @@ const published: readonly Published[] = [
   { ecosystem: 'Packagist', file: 'friendsofphp.jsonl.zst', oneIn: 24 },
   { ecosystem: 'AlmaLinux:9', file: 'almalinux.jsonl.zst', oneIn: 200 },
 ];
+
+/** Records of programs, asked about as products: `vendor:product` in the ecosystem of CPEs. */
+const products: Published = { ecosystem: 'Bitnami', file: 'bitnami.jsonl.zst', oneIn: 60 };
+
+const asProduct = (one: OsvRecord): OsvRecord => ({
+  ...one,
+  affected: one.affected.map((entry) => ({
+    ...entry,
+    package: { ecosystem: 'CPE', name: `${entry.package.name}:${entry.package.name}` },
+  })),
+});
 
 /** Files with rows `A < B`, and the ecosystem whose order they show. */
 const ordered: readonly Published[] = [
@@ -162,7 +173,13 @@ const purlTypes: Readonly<Record<string, string>> = {
   'Debian:12': 'deb/debian',
   'Alpine:v3.18': 'apk/alpine',
   'AlmaLinux:9': 'rpm/alma',
+  CPE: 'generic',
 };
+
+function cpeOf({ name, version }: Subject): string {
+  const escaped = version.replace(/[^A-Za-z0-9._-]/g, '\\$&');
+  return `cpe:2.3:a:${name}:${escaped}:*:*:*:*:*:*:*`;
+}
 
 function purlOf({ ecosystem, name, version }: Subject): string {
   const system = systems[ecosystem];
@@ -180,6 +197,7 @@ function purlOf({ ecosystem, name, version }: Subject): string {
 }
 
 function component(subject: Subject, index: number): object {
+  if (subject.ecosystem === 'CPE') return program(subject, index);
   const colon = subject.name.indexOf(':');
   const group = colon < 0 ? {} : { group: subject.name.slice(0, colon) };
   const version = subject.ecosystem === 'Go' ? `v${subject.version}` : subject.version;
@@ -190,6 +208,19 @@ function component(subject: Subject, index: number): object {
     name: subject.name.slice(colon + 1),
     version,
     purl: purlOf(subject),
+  };
+}
+
+function program(subject: Subject, index: number): object {
+  const name = subject.name.slice(subject.name.indexOf(':') + 1);
+  return {
+    type: 'application',
+    'bom-ref': String(index),
+    name,
+    version: subject.version,
+    cpe: cpeOf(subject),
+    purl: purlOf({ ...subject, name }),
+    properties: [{ name: 'syft:package:type', value: 'binary' }],
   };
 }
 
@@ -243,11 +274,16 @@ export interface World {
   close(): void;
 }
 
-export function makeWorld(name: string): World {
+/** `withProducts`: for a scanner that matches by CPE. */
+export function makeWorld(name: string, { withProducts = false } = {}): World {
   const folder = mkdtempSync(join(tmpdir(), `waybill-${name}-`));
   const at = (path: string): string => join(folder, path);
   mkdirSync(at('osv'));
-  const records = [...published.flatMap(publishedRecords), ...ordered.flatMap(orderedRecords)];
+  const records = [
+    ...published.flatMap(publishedRecords),
+    ...ordered.flatMap(orderedRecords),
+    ...(withProducts ? publishedRecords(products).map(asProduct) : []),
+  ];
   for (const one of records) {
     writeFileSync(join(at('osv'), `${one.id.replace(/[^\w.-]/g, '_')}.json`), JSON.stringify(one));
   }

@@ -13,6 +13,8 @@ const normalised = (version: string): string =>
     .toLowerCase()
     .replace(/^v(?=\d)/, '')
     .replace(before, '~$1')
+    // How ranges of semantic versions say "and everything unfinished before it".
+    .replace(/-0$/, '~')
     .replace(/[-_:+]/g, '.');
 
 export const compareLoose: VersionOrder = (a, b) =>

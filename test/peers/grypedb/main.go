@@ -56,6 +56,9 @@ var languages = map[string]kind{
 	"Bitnami":   {"bitnami", "bitnami"},
 }
 
+// Versions of products follow no scheme.
+var product = kind{"", "unknown"}
+
 type system struct {
 	kind
 	name, release string
@@ -134,13 +137,28 @@ type collection struct {
 	systems          map[string]*v6.OperatingSystem
 	vulnerabilities  []*v6.VulnerabilityHandle
 	affectedPackages []*v6.AffectedPackageHandle
+	// Products, and what they are vulnerable to: the ecosystem `CPE`, names `vendor:product`.
+	products []*v6.AffectedCPEHandle
 }
 
-func (c *collection) add(id, summary, name string, kind kind, os *v6.OperatingSystem, aliases []string, ranges []v6.Range) {
-	handle := &v6.VulnerabilityHandle{
+func (c *collection) vulnerability(id, summary string, aliases []string) *v6.VulnerabilityHandle {
+	return &v6.VulnerabilityHandle{
 		Name: id, Status: v6.VulnerabilityActive, ProviderID: c.provider.ID, Provider: c.provider,
 		BlobValue: &v6.VulnerabilityBlob{ID: id, Description: summary, Aliases: aliases},
 	}
+}
+
+func (c *collection) addProduct(id, summary, name string, aliases []string, ranges []v6.Range) {
+	vendor, product, _ := strings.Cut(name, ":")
+	c.products = append(c.products, &v6.AffectedCPEHandle{
+		Vulnerability: c.vulnerability(id, summary, aliases),
+		CPE:           &v6.Cpe{Part: "a", Vendor: vendor, Product: product},
+		BlobValue:     &v6.PackageBlob{CVEs: aliases, Ranges: ranges},
+	})
+}
+
+func (c *collection) add(id, summary, name string, kind kind, os *v6.OperatingSystem, aliases []string, ranges []v6.Range) {
+	handle := c.vulnerability(id, summary, aliases)
 	if os != nil {
 		key := os.Name + " " + os.MajorVersion + "." + os.MinorVersion
 		if known, ok := c.systems[key]; ok {
@@ -159,7 +177,11 @@ func (c *collection) add(id, summary, name string, kind kind, os *v6.OperatingSy
 func (c *collection) read(one record) (skipped int) {
 	count := 0
 	for _, affected := range one.Affected {
+		isProduct := affected.Package.Ecosystem == "CPE"
 		kind, os := kindOf(affected.Package.Ecosystem)
+		if isProduct {
+			kind = &product
+		}
 		if kind == nil {
 			skipped++
 			continue
@@ -181,6 +203,10 @@ func (c *collection) read(one record) (skipped int) {
 		id := one.ID
 		if count > 1 {
 			id += "#" + strconv.Itoa(count)
+		}
+		if isProduct {
+			c.addProduct(id, one.Summary, affected.Package.Name, one.Aliases, ranges)
+			continue
 		}
 		c.add(id, one.Summary, affected.Package.Name, *kind, os, one.Aliases, ranges)
 	}
@@ -228,7 +254,11 @@ func main() {
 		must(writer.AddVulnerabilities(all.vulnerabilities[i:end]...))
 		must(writer.AddAffectedPackages(all.affectedPackages[i:end]...))
 	}
+	for _, one := range all.products {
+		must(writer.AddVulnerabilities(one.Vulnerability))
+		must(writer.AddAffectedCPEs(one))
+	}
 	must(writer.SetDBMetadata())
 	must(writer.Close())
-	fmt.Println("entries", len(all.vulnerabilities), "skipped", skipped)
+	fmt.Println("entries", len(all.vulnerabilities)+len(all.products), "skipped", skipped)
 }
