@@ -405,6 +405,7 @@ test('an interval ends where it says, both ends included, and never before its s
   assert.equal(codeOf(read({ start, end })), 'ok');
   assert.equal(codeOf(read({ start, end: start })), 'ok');
   assert.equal(codeOf(read({ start: end, end: start })), 'WB-166');
+  assert.equal(codeOf(read({ start: '2026-01-01T00:00:00.001Z', end: start })), 'WB-166');
   const open = unwrap(read({ start })).tlogs[0]?.validFor;
   assert.deepEqual(open, { start: Date.parse(start) });
   assert.deepEqual(validityValue({ start: 0 }), { start: '1970-01-01T00:00:00.000Z' });
