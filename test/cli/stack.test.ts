@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
+import type { RunResult } from '#platform/process';
 import { compiledCode } from '../compiled.ts';
+import { waybillHere } from './here.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-stack-'));
 const children = new Set<ChildProcess>();
@@ -80,6 +82,10 @@ test('up, status, token, Ctrl-C, and up again with the same addresses', async ()
   assert.equal(await stop(second.child, 'SIGTERM'), 0);
 });
 
+/** Words about a running stack, in this process. */
+const ask = (...args: string[]): Promise<RunResult> =>
+  waybillHere(args, { env: { PATH: process.env['PATH'] ?? '', HOME: base } });
+
 let started: Promise<Running> | undefined;
 
 /** One stack for the tests that only ask it something; it ends with the file. */
@@ -91,7 +97,7 @@ async function running(): Promise<{ readonly dataDir: string; readonly ready: Ru
 
 test('environment lines name every file and address', async () => {
   const { dataDir, ready } = await running();
-  const environment = await run('stack', 'status', '--stack', dataDir, '--env');
+  const environment = await ask('stack', 'status', '--stack', dataDir, '--env');
   assert.match(environment.stdout, new RegExp(`^export TUF_MIRROR=${ready.origins['tuf']}$`, 'm'));
   assert.match(environment.stdout, new RegExp(`^export WAYBILL_STACK=${dataDir}$`, 'm'));
 });
@@ -105,26 +111,26 @@ test('a port that is taken, a base that is no port, a folder without a stack', a
   holder.close();
   assert.equal(taken.code, 3);
   assert.match(taken.stderr, /WB-211/);
-  const wrong = await run('stack', 'up', '--data', join(base, 'wrong'), '--port-base', '80');
+  const wrong = await ask('stack', 'up', '--data', join(base, 'wrong'), '--port-base', '80');
   assert.match(wrong.stderr, /WB-1205/);
   assert.equal(wrong.code, 3);
-  const none = await run('stack', 'status', '--stack', join(base, 'nothing'));
+  const none = await ask('stack', 'status', '--stack', join(base, 'nothing'));
   assert.match(none.stderr, /WB-1202/);
   assert.equal(none.code, 3);
 });
 
 test('trust show and identity speak about the running stack', async () => {
   const { dataDir, ready } = await running();
-  const trust = await run('trust', 'show', '--stack', dataDir, '--json');
+  const trust = await ask('trust', 'show', '--stack', dataDir, '--json');
   const listed = JSON.parse(trust.stdout) as { tlogs: unknown[]; certificateAuthorities: unknown[] };
   assert.equal(listed.tlogs.length, 2);
   assert.equal(listed.certificateAuthorities.length, 1);
   const [tufRoot, mirror] = [join(dataDir, 'public', 'root.json'), ready.origins['tuf'] ?? ''];
-  const pin = await run('trust', 'pin', '--tuf-mirror', mirror, '--tuf-root', tufRoot);
+  const pin = await ask('trust', 'pin', '--tuf-mirror', mirror, '--tuf-root', tufRoot);
   assert.equal(pin.code, 0, pin.stderr);
-  const pinned = await run('trust', 'show', '--tuf-mirror', mirror, '--json');
+  const pinned = await ask('trust', 'show', '--tuf-mirror', mirror, '--json');
   assert.equal((JSON.parse(pinned.stdout) as { tuf: { rootVersion: number } }).tuf.rootVersion, 1);
-  const { stdout: token } = await run(
+  const { stdout: token } = await ask(
     'stack',
     'token',
     '--stack',
@@ -132,9 +138,9 @@ test('trust show and identity speak about the running stack', async () => {
     '--github',
     'o/r@refs/heads/main',
   );
-  const identity = await run('identity', '--identity-token', token.trim(), '--json');
+  const identity = await ask('identity', '--identity-token', token.trim(), '--json');
   const preview = JSON.parse(identity.stdout) as { san: string };
   assert.equal(preview.san, 'https://github.com/o/r/.github/workflows/release.yml@refs/heads/main');
-  const none = await run('identity', '--oidc-disable-ambient-providers');
+  const none = await ask('identity', '--oidc-disable-ambient-providers');
   assert.equal(none.code, 31);
 });
