@@ -19,24 +19,28 @@ export async function withConfigFile<T extends { readonly config?: string }>(
   const text = utf8Text(await readFileLimited(resolve(cwd, flags.config), FILE_BYTES_MAX));
   const wrong = (expected: string, actual: string): Error =>
     fail(R.optionValue, { expected: `${flags.config}: ${expected}`, actual });
-  let value: unknown;
+  let settings: unknown;
   try {
-    value = parse(text, { maxAliasCount: 0, uniqueKeys: true });
+    settings = parse(text, { maxAliasCount: 0, uniqueKeys: true });
   } catch (error) {
     throw wrong('YAML', (error as Error).message);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('a map', typeof value);
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    throw wrong('a map', typeof settings);
+  }
   const found: Record<string, unknown> = { ...flags };
-  for (const [name, given] of Object.entries(value)) {
+  for (const [name, given] of Object.entries(settings)) {
     const option = command.options.find(({ long }) => long === `--${name}` || long === `--no-${name}`);
     if (option === undefined || name === 'config') {
       throw wrong('options of this command by their long names', JSON.stringify(name));
     }
     const attribute = option.attributeName();
     if (command.getOptionValueSource(attribute) === 'cli') continue;
-    found[attribute] = optionValueOf(option, given, (expected) =>
+    const value = optionValueOf(option, given, (expected) =>
       wrong(`${name} as ${expected}`, JSON.stringify(given)),
     );
+    // `no-delete: true` says what `--no-delete` does, and `delete: false` the same.
+    found[attribute] = option.negate && option.long === `--${name}` ? value !== true : value;
   }
   return found as T;
 }

@@ -4,8 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { Command } from 'commander';
 import { utf8 } from '#base/bytes';
 import { generateKey } from '#base/crypto';
+import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
 import { pemEncode } from '#formats/pem';
@@ -16,6 +18,7 @@ import { run } from '#platform/process';
 import { systemClock, systemRandom } from '#platform/system';
 import { createSigner, servicesFrom } from '#sign';
 import { loadTrust } from '#trust';
+import type { CliContext } from '../../src/cli/context.ts';
 import { temporaryFolder } from './serve-fixture.ts';
 
 const dir = await temporaryFolder();
@@ -153,9 +156,46 @@ test('seven processes sign for a client that knows one root, over TLS; a signal 
   }
 });
 
-test('a setting that is misspelt is refused by name, one on the command line wins over the file', async () => {
-  await writeFile(file('wrong.yaml'), 'data: x\nlissen: 127.0.0.1:0\n');
-  const wrong = await run(bin, ['serve', 'tsa', '--config', 'wrong.yaml'], { cwd: dir });
-  assert.equal(wrong.code, 3);
-  assert.match(wrong.stderr, /WB-1305[\s\S]*lissen/);
+test('settings of a file: the command line wins, a list stays a list, what is misspelt or misfit is refused', async () => {
+  const { registerStations } = await import('../../src/cli/serve-station.ts');
+  const { withConfigFile } = await import('../../src/cli/serve-config.ts');
+  const read = async (station: string, yaml: string, ...args: string[]): Promise<Record<string, unknown>> => {
+    const serve = new Command().exitOverride();
+    registerStations(serve, {} as CliContext);
+    const command = serve.commands.find((one) => one.name() === station) as Command;
+    let found: Record<string, unknown> = {};
+    await writeFile(file('settings.yaml'), yaml);
+    command.action(async (flags: { config?: string }) => {
+      found = await withConfigFile(flags, command, dir);
+    });
+    await serve.parseAsync([station, '--config', 'settings.yaml', ...args], { from: 'user' });
+    return found;
+  };
+  const ct = await read('ct', 'data: kept\nname: from-file\nroot: [a, b]\n', '--name', 'from-line');
+  assert.deepEqual([ct['data'], ct['name'], ct['root']], ['kept', 'from-line', ['a', 'b']]);
+  const log = await read('log', 'api: v2\nwitness-optional: true\nlisten: 127.0.0.1:1\n');
+  assert.deepEqual([log['api'], log['witnessOptional'], log['listen']], ['v2', true, '127.0.0.1:1']);
+  for (const [yaml, isOn] of [
+    ['delete: false', false],
+    ['no-delete: true', false],
+    ['no-delete: false', true],
+  ] as const) {
+    assert.equal((await read('registry', yaml))['delete'], isOn, yaml);
+  }
+  const wrong = [
+    'lissen: x',
+    'api: v3',
+    'witness-optional: maybe',
+    'config: other',
+    '[]',
+    'a: b: c',
+    'data: [x]',
+  ];
+  for (const yaml of wrong) {
+    await assert.rejects(
+      read('log', yaml),
+      (error) => error instanceof WaybillError && error.reason.code === 'WB-1305',
+      yaml,
+    );
+  }
 });
