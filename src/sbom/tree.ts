@@ -12,6 +12,7 @@ import type { ImageFile, ImageFiles } from './types.ts';
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const AUFS = '.wh..wh.';
+const FOLDERS_KEPT = 50_000;
 
 export class ImageTree implements ImageFiles {
   #files = new Map<string, ImageFile>();
@@ -53,6 +54,10 @@ export class ImageTree implements ImageFiles {
     return this.#links.get(path);
   }
 
+  get isEmpty(): boolean {
+    return this.#files.size === 0 && this.#links.size === 0;
+  }
+
   /** Whether something kept is at the path or below it. */
   occupies(path: string): boolean {
     return this.#files.has(path) || this.#links.has(path) || this.#folders.has(path);
@@ -86,8 +91,11 @@ export class LayerChanges {
   readonly #opaque = new Set<string>();
   /** Every folder above a file or link of this layer. */
   readonly #above = new Set<string>();
-  #lastFolder = '';
-  #lastReal = '';
+  /** Folders with links in them followed, each with all above it, and where those lead. */
+  readonly #realFolders = new Map<string, string>();
+  readonly #reached = new Set<string>();
+  /** One of them leads through folders that are not listed. */
+  #hasFollowed = false;
 
   constructor(lower: ImageTree) {
     this.#lower = lower;
@@ -123,7 +131,7 @@ export class LayerChanges {
     if (entry.kind === 'symlink') {
       this.links.set(path, entry.linkName);
       this.#note(path);
-      this.#lastFolder = '';
+      if (this.#hasFollowed || this.#reached.has(path)) this.#forget();
     }
     return entry.kind === 'file' || entry.kind === 'hardlink' ? path : undefined;
   }
@@ -155,6 +163,7 @@ export class LayerChanges {
   }
 
   #whiteout(folder: string, base: string): void {
+    this.#forget();
     if (base === OPAQUE) {
       this.#opaque.add(folder);
       return;
@@ -172,12 +181,16 @@ export class LayerChanges {
   /** An entry replaces what is at its path: of this layer, and of lower ones; a folder keeps what is below. */
   #replace(path: string, isFolder: boolean): void {
     this.files.delete(path);
-    if (this.links.delete(path) || this.#lower.link(path) !== undefined) this.#lastFolder = '';
-    if (this.#lower.occupies(path)) (isFolder ? this.#folders : this.#removed).add(path);
+    if (this.links.delete(path)) this.#forget();
+    if (!this.#lower.isEmpty && this.#lower.occupies(path)) {
+      (isFolder ? this.#folders : this.#removed).add(path);
+      if (!isFolder || this.#lower.link(path) !== undefined) this.#forget();
+    }
     if (isFolder || !this.#above.has(path)) return;
     for (const map of [this.files, this.links]) {
       for (const key of map.keys()) if (key.startsWith(`${path}/`)) map.delete(key);
     }
+    this.#forget();
   }
 
   #note(path: string): void {
@@ -187,15 +200,28 @@ export class LayerChanges {
     }
   }
 
+  /** What links say changed: where folders lead is asked again. */
+  #forget(): void {
+    this.#realFolders.clear();
+    this.#reached.clear();
+    this.#hasFollowed = false;
+  }
+
   #realFolder(folder: string): string | undefined {
     if (folder === '') return '';
-    // Entries of a folder follow each other, so one remembered answer saves nearly all look-ups.
-    if (folder === this.#lastFolder) return this.#lastReal;
-    const real = resolvePath(folder, (at) => this.#linkAt(at));
-    if (real !== undefined) {
-      this.#lastFolder = folder;
-      this.#lastReal = real;
-    }
+    const known = this.#realFolders.get(folder);
+    if (known !== undefined) return known;
+    const parent = parentOf(folder);
+    const above = this.#realFolder(parent);
+    if (above === undefined) return undefined;
+    const next = above === parent ? folder : joinPath(above, baseOf(folder));
+    const isLink = this.#linkAt(next) !== undefined;
+    const real = isLink ? resolvePath(folder, (at) => this.#linkAt(at)) : next;
+    if (real === undefined) return undefined;
+    if (this.#realFolders.size === FOLDERS_KEPT) this.#forget();
+    if (isLink) this.#hasFollowed = true;
+    this.#realFolders.set(folder, real);
+    this.#reached.add(real);
     return real;
   }
 
