@@ -120,6 +120,17 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/formats/der.ts utf8Value: bound - 1: (bytes[i] as number) >= 0x80',
   ],
   [
+    'a member that is undefined says the same as none',
+    'src/formats/dsse.ts parseEnvelope: never: maxBytes === undefined ? {} : { maxBytes }',
+    'src/formats/tlog-entry.ts readTlogEntry: never: promise === undefined ? {} : { inclusionPromise: promise }',
+    'src/formats/trusted-root.ts readLog: never: checkpointKeyId === undefined ? {} : { checkpointKeyId }',
+  ],
+  [
+    'of a refused list only none or too many are told apart: one is neither',
+    'src/formats/intoto.ts readDigests: bound + 1: entries.length > 0',
+    'src/formats/intoto.ts readSubjects: bound + 1: subjects.length > 0',
+  ],
+  [
     'only numbers are safe integers',
     "src/formats/json-reader.ts integer: only the right: typeof number !== 'number' || !Number.isSafeInteger(number)",
   ],
@@ -215,6 +226,23 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
   [
     'it chooses words of the refusal only',
     'src/formats/tsp.ts parseTimeStampResponse: !== as ===: token !== undefined (2)',
+  ],
+  ['two is even', 'src/formats/x509-algorithms.ts rsaModulusBits: bound - 1: exponent < 3'],
+  [
+    'a leading zero stands only before a byte whose first bit is set',
+    'src/formats/x509-algorithms.ts rsaModulusBits: never: first === 0 ? 1 : 0',
+  ],
+  [
+    'behind the end there are no bits',
+    'src/formats/x509-extensions.ts readKeyUsage: < as <=: bit < (body.length - 1) * 8',
+  ],
+  [
+    'one issuer agrees with itself',
+    'src/formats/x509.ts checkIssuerClaims: only the left: first === undefined || second === undefined',
+  ],
+  [
+    'names that are there name somebody: an empty list was refused',
+    'src/formats/x509.ts checkSubject: only the right: certificate.sans.length === 0 || certificate.extensions.get(oids.subjectAltName)?.critical !== true',
   ],
   [
     'a short serial number is short enough, its sign octet counted or not',

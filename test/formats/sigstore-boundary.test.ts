@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { toBase64, utf8 } from '#base/bytes';
 import { generateKey } from '#base/crypto';
 import { limits } from '#base/limits';
-import { type Result, unwrap } from '#base/result';
+import { attempt, type Result, unwrap } from '#base/result';
 import {
   type BundleInput,
   bundleBytes,
@@ -454,4 +454,14 @@ test('names of keys fit keys of their kind and length', () => {
   assert.equal(keyDetailsFor({ ...key, bits: 2056 } as typeof key), undefined);
   const ed = { kind: 'ed25519', bits: 0 } as typeof key;
   assert.deepEqual([keyDetailsFor(ed), keyDetailsFor(ed, true)], ['PKIX_ED25519', 'PKIX_ED25519_PH']);
+});
+
+test('a log whose key has no name cannot be written into a trusted root (WB-166)', () => {
+  const publicKey = generateKey('rsa', 2056).publicKey;
+  const [log, ...logs] = stack.root.tlogs;
+  assert.ok(log !== undefined);
+  const write = (more: object) =>
+    attempt(() => trustedRootValue({ ...stack.root, tlogs: [{ ...log, ...more }, ...logs] }));
+  assert.equal(codeOf(write({ publicKey })), 'WB-166');
+  assert.equal(codeOf(write({ publicKey, keyDetails: 'PKIX_RSA_PKCS1V5' })), 'ok');
 });

@@ -182,3 +182,19 @@ test('a log without a host in its address is named by the address', () => {
   const trust = stack.trust({ ...stack.root, tlogs: [named] });
   assert.equal(codeOf(outcomeOf({ bundle: bytes, artifact, trust })), 'accepted');
 });
+
+test('a log is its operator, else what its address says, else its id', () => {
+  const log = new VirtualLog({
+    generation: 'v2',
+    host: 'log.example',
+    key: generateKey('ed25519'),
+    validFor,
+  });
+  const operatorOf = (more: object): string | undefined => {
+    const made = stack.trust({ ...stack.root, tlogs: [{ ...log.authority, ...more }] });
+    return [...made.tlogs.values()][0]?.[0]?.operator;
+  };
+  assert.equal(operatorOf({ operator: 'o' }), 'o');
+  assert.match(operatorOf({ baseUrl: '' }) ?? '', /^log [0-9a-f]{64}$/);
+  assert.match(operatorOf({}) ?? '', /^log/);
+});
