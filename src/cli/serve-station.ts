@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
-import type { RunningStation, StationDeps, StationParts, StationSettings } from '#stack';
+import type { RunningStation, SignerSettings, StationDeps, StationParts, StationSettings } from '#stack';
 import type { CliContext } from './context.ts';
 import { addressOf } from './listen.ts';
 import { R } from './reasons.ts';
@@ -93,7 +93,7 @@ const stations: readonly Station[] = [
     description: "Serves Fulcio's API: identity tokens in, short-lived certificates out.",
     port: 8081,
     addOptions: (command) =>
-      command
+      addSignerOptions(command, 'intermediate')
         .option('--issuers <file>', "whose tokens it believes, in the form of Fulcio's configuration")
         .option('--ct-url <url>', 'certificate log every certificate is entered in first')
         .option('--ct-key <file>', 'public key of that log, PEM')
@@ -112,6 +112,7 @@ const stations: readonly Station[] = [
             'issuancesPerMinute',
             most === undefined ? undefined : numberOf('--issuances-per-minute', most),
           ),
+          ...optional('signer', signerFrom(flags, 'intermediate', context)),
         },
         deps,
       );
@@ -152,10 +153,19 @@ const stations: readonly Station[] = [
     description: 'Serves a timestamp authority (RFC 3161).',
     port: 8084,
     addOptions: (command) =>
-      command.option('--organization <name>', 'O of its certificates, when they are made'),
-    parts: async (flags, deps) => {
+      addSignerOptions(command, 'tsa').option(
+        '--organization <name>',
+        'O of its certificates, when they are made',
+      ),
+    parts: async (flags, deps, context) => {
       const { tsaParts } = await import('#stack');
-      return tsaParts(optional('organization', plain(flags, 'organization')), deps);
+      return tsaParts(
+        {
+          ...optional('organization', plain(flags, 'organization')),
+          ...optional('signer', signerFrom(flags, 'tsa', context)),
+        },
+        deps,
+      );
     },
   },
   {
@@ -211,6 +221,35 @@ const stations: readonly Station[] = [
     },
   },
 ];
+
+function addSignerOptions(command: Command, key: string): Command {
+  return command
+    .option('--signer <program>', 'a program beside it that holds keys (docs/keys.md)')
+    .option('--signer-arg <argument>', 'argument of that program (repeatable)', collect, [])
+    .option(
+      '--signer-key <name=key>',
+      `a key of the station, and its name there: ${key}=${key} without this (repeatable)`,
+      collect,
+      [],
+    );
+}
+
+/** `key` is what the program holds unless it is said otherwise. */
+function signerFrom(flags: Flags, key: string, { env }: CliContext): SignerSettings | undefined {
+  const command = plain(flags, 'signer');
+  const args = flags['signerArg'] as readonly string[];
+  const given = flags['signerKey'] as readonly string[];
+  if (command === undefined) {
+    if (args.length + given.length === 0) return undefined;
+    throw fail(R.optionValue, { expected: '--signer with --signer-arg and --signer-key', actual: 'none' });
+  }
+  const pairs = given.map((pair): [string, string] => {
+    const [, name, there] = /^([a-z]+)=(.+)$/.exec(pair) ?? [];
+    if (name !== undefined && there !== undefined) return [name, there];
+    throw fail(R.optionValue, { expected: `--signer-key as ${key}=NAME`, actual: JSON.stringify(pair) });
+  });
+  return { command, args, env, keys: new Map(pairs.length === 0 ? [[key, key]] : pairs) };
+}
 
 function addLogOptions(command: Command): void {
   command

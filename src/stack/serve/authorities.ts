@@ -7,10 +7,12 @@ import { unwrap } from '#base/result';
 import type { CaAuthority } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import { readFileLimited } from '#platform/files';
+import type { KeyHolders } from '#platform/key-store';
 import { type Ca, createCa, httpCtSubmitter, readIssuerTable, registerCa } from '#services/ca';
 import { createTsa, registerTsa } from '#services/tsa';
 import { chainPem } from '../material.ts';
 import type { StationDeps, StationParts } from './frame.ts';
+import { type HeldKeys, openHeldKeys, type SignerSettings, withHeldKeys } from './held-keys.ts';
 import { R } from './reasons.ts';
 import { certificatesMade, timestampsMade, tsaDays } from './station-metrics.ts';
 
@@ -22,6 +24,14 @@ export interface CaSettings {
   readonly ctKeyFile?: string;
   readonly organization?: string;
   readonly issuancesPerMinute?: number;
+  /** Holds `intermediate`, and `root` where it is told to. */
+  readonly signer?: SignerSettings;
+}
+
+export interface TsaSettings {
+  readonly organization?: string;
+  /** Holds `tsa`, and `root` where it is told to. */
+  readonly signer?: SignerSettings;
 }
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -32,7 +42,8 @@ async function readText(path: string): Promise<string> {
 }
 
 export async function caParts(settings: CaSettings, deps: StationDeps): Promise<StationParts> {
-  const ca = await openCa(settings, deps);
+  const held = await openHeldKeys(settings.signer, ['root', 'intermediate'], deps);
+  const ca = await withHeldKeys(held, (holders) => openCa(settings, deps, holders));
   const chain = [ca.intermediate, ca.root];
   return {
     bodyBytesMax: limits.caRequestBytes,
@@ -40,7 +51,7 @@ export async function caParts(settings: CaSettings, deps: StationDeps): Promise<
     about: { station: 'ca', createdAt: ca.intermediate.notBefore, chain: chainPem(chain) },
     files: { 'chain.pem': chainPem(chain), 'root.pem': chainPem([ca.root]) },
     missing: (root) => chainMissing(root.certificateAuthorities, chain, 'the certificate authority'),
-    unready: () => expired(chain, deps),
+    unready: () => expired(chain, deps) ?? signerDown(held),
     metrics: (metrics) => {
       metrics.expiry('certificate', () => ({
         root: ca.root.notAfter,
@@ -48,15 +59,18 @@ export async function caParts(settings: CaSettings, deps: StationDeps): Promise<
       }));
       metrics.made(certificatesMade);
     },
-    close: () => ca.close(),
+    close: async () => {
+      await ca.close();
+      await held.close();
+    },
   };
 }
 
-async function openCa(settings: CaSettings, deps: StationDeps): Promise<Ca> {
+async function openCa(settings: CaSettings, deps: StationDeps, holders: KeyHolders): Promise<Ca> {
   const { keys, clock, random, transport, log, isInit } = deps;
   const { organization, issuancesPerMinute, issuersFile, ctUrl, ctKeyFile } = settings;
   const common = {
-    ...{ keys, clock, random, transport, log },
+    ...{ keys, holders, clock, random, transport, log },
     ...(organization === undefined ? {} : { organization }),
     ...(issuancesPerMinute === undefined ? {} : { issuancesPerMinute }),
   };
@@ -88,14 +102,17 @@ async function keyIn(path: string): Promise<PublicKey> {
 }
 
 export async function tsaParts(
-  { organization }: { readonly organization?: string },
+  { organization, signer }: TsaSettings,
   deps: StationDeps,
 ): Promise<StationParts> {
   const { keys, clock, random, log } = deps;
-  const tsa = await createTsa({
-    ...{ keys, clock, random, log },
-    ...(organization === undefined ? {} : { organization }),
-  });
+  const held = await openHeldKeys(signer, ['root', 'tsa'], deps);
+  const tsa = await withHeldKeys(held, (holders) =>
+    createTsa({
+      ...{ keys, holders, clock, random, log },
+      ...(organization === undefined ? {} : { organization }),
+    }),
+  );
   const [leaf, root] = tsa.chain;
   return {
     bodyBytesMax: limits.tsaRequestBytes,
@@ -104,15 +121,23 @@ export async function tsaParts(
     files: { 'chain.pem': chainPem(tsa.chain) },
     missing: (trusted) =>
       chainMissing(trusted.timestampAuthorities, tsa.chain, 'the certificate of the timestamp authority'),
-    unready: () => expired(tsa.chain, deps),
+    unready: () => expired(tsa.chain, deps) ?? signerDown(held),
     metrics: (metrics) => {
       metrics.expiry('certificate', () => ({ root: root.notAfter, signer: leaf.notAfter }));
       const days = (): number => Math.floor((leaf.notAfter - clock.now()) / DAY_MS);
       tsaDays(metrics, days);
       metrics.made(timestampsMade);
     },
-    close: () => tsa.close(),
+    close: async () => {
+      await tsa.close();
+      await held.close();
+    },
   };
+}
+
+function signerDown(held: HeldKeys): string | undefined {
+  const why = held.trouble();
+  return why === undefined ? undefined : `the program that holds the key is down: ${why}`;
 }
 
 function expired(chain: readonly Certificate[], { clock }: StationDeps): string | undefined {

@@ -1,5 +1,5 @@
 /** One station per process. */
-export { type CaSettings, caParts, tsaParts } from './authorities.ts';
+export { type CaSettings, caParts, type TsaSettings, tsaParts } from './authorities.ts';
 export { oidcParts, type RegistrySettings, registryParts, type TufSettings, tufParts } from './content.ts';
 export {
   type Address,
@@ -10,6 +10,7 @@ export {
   type StationParts,
   type StationSettings,
 } from './frame.ts';
+export type { SignerSettings } from './held-keys.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
 export type { PublicFile } from './public-file.ts';
 export { networkOf, readTenants } from './tenants.ts';

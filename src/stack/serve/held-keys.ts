@@ -1,0 +1,59 @@
+/** The keys of a station that issues: in its folder, or with a process beside it that holds some of them. */
+import type { KeyHolder } from '#base/crypto';
+import { fail } from '#base/reason';
+import { type KeyHolders, keyHolders } from '#platform/key-store';
+import { ExternalSigner } from '#sign';
+import type { StationDeps } from './frame.ts';
+import { R } from './reasons.ts';
+
+export interface SignerSettings {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Of the process, which takes from it what opens its keys. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Which keys of the station it holds, each under the name the process has for it. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
+export interface HeldKeys {
+  readonly holders: KeyHolders;
+  /** Why nothing can be signed now. */
+  trouble(): string | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts the process. `names` are the keys the station has. Throws WB-1212 for another name, WB-823, WB-824. */
+export async function openHeldKeys(
+  settings: SignerSettings | undefined,
+  names: readonly string[],
+  { keys, log }: StationDeps,
+): Promise<HeldKeys> {
+  if (settings === undefined) {
+    return { holders: keyHolders(keys), trouble: () => undefined, close: async () => {} };
+  }
+  const unknown = [...settings.keys.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw fail(R.settings, { expected: `a key of the station: ${names.join(', ')}`, actual: unknown });
+  }
+  const { command, args, env } = settings;
+  const signer = new ExternalSigner({ command, args, env, log });
+  try {
+    const elsewhere = new Map<string, KeyHolder>();
+    for (const [name, key] of settings.keys) elsewhere.set(name, await signer.holder(key));
+    const holders = keyHolders(keys, elsewhere);
+    return { holders, trouble: () => signer.trouble, close: () => signer.close() };
+  } catch (error) {
+    await signer.close();
+    throw error;
+  }
+}
+
+/** Opens a station on the keys; when it does not open, nothing of them is left running. */
+export async function withHeldKeys<T>(held: HeldKeys, make: (holders: KeyHolders) => Promise<T>): Promise<T> {
+  try {
+    return await make(held.holders);
+  } catch (error) {
+    await held.close();
+    throw error;
+  }
+}
