@@ -77,6 +77,32 @@ test('a list that cannot be meant changes nothing of what is published', async (
   await writeFile(stationsFile, good);
 });
 
+test('signatures are renewed in time, also while the list of stations is broken', async () => {
+  const list = join(world.dir, 'own-stations.yaml');
+  await writeFile(list, await readFile(stationsFile, 'utf8'));
+  let offset = 0;
+  const settings = world.settings('tuf-own', {
+    clock: { now: () => systemClock.now() + offset },
+    admin: { host: '127.0.0.1', port: 0 },
+  });
+  const own = await openStation('tuf', settings, (deps) => tufParts({ stationsFile: list }, deps));
+  after(() => own.close());
+  const version = async (): Promise<number> => {
+    const answer = await fetch(`${own.origin}/timestamp.json`);
+    return ((await answer.json()) as { signed: { version: number } }).signed.version;
+  };
+  const failed = async (): Promise<string | undefined> =>
+    /^waybill_tuf_reload_failed (\d)$/m.exec(await (await fetch(`${own.adminOrigin}/metrics`)).text())?.[1];
+  assert.deepEqual([await version(), await failed()], [1, '0']);
+  await writeFile(list, 'stations: {');
+  for (let day = 4; day <= 12; day += 4) {
+    offset = day * 86_400_000;
+    await own.reload();
+    assert.equal((await fetch(`${own.origin}/readyz`)).status, 200);
+  }
+  assert.deepEqual([await version(), await failed()], [4, '1']);
+});
+
 test('a root signed elsewhere is published once it follows', async () => {
   const nextRootFile = join(world.dir, 'next.json');
   const running = tuf();

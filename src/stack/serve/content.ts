@@ -37,8 +37,6 @@ export async function tufParts(
   const publish = async (): Promise<void> => {
     if (stationsFile === undefined) return;
     const published = await readMembers(stationsFile, createdAt);
-    // Before anything new is signed over it: after a long pause even the root may have expired.
-    await tuf.renew();
     if (await tuf.publish(published.targets))
       deps.log.info({ targets: published.targets.length }, 'published');
   };
@@ -51,10 +49,14 @@ export async function tufParts(
   };
   let expires: Readonly<Partial<Record<TufRoleName, number>>> = {};
   const work = async (): Promise<void> => {
-    await publish();
-    await accept();
-    await tuf.renew();
-    expires = (await tuf.status())?.expires ?? {};
+    try {
+      // First, and whatever else fails: signatures that run out take the whole repository with them.
+      await tuf.renew();
+      await publish();
+      await accept();
+    } finally {
+      expires = (await tuf.status())?.expires ?? {};
+    }
   };
   if (!isInit) await work();
   const root = isInit ? undefined : utf8Text(await tuf.initialRoot());

@@ -228,12 +228,17 @@ async function serve(
   const origin = await listen(app, settings.listen.host, settings.listen.port);
   parts.listening?.(origin);
   const adminOrigin = await openAdmin(settings, { metrics, unready, log }, closers);
+  let hasFailed = false;
+  metrics.gauge('reload_failed', '1 when its files could not be read again.', () => Number(hasFailed));
   const reload = async (): Promise<void> => {
-    await kept('certificate', log, async () => {
-      if ((await tls?.refresh()) === true) useCertificate(app, tls?.current as LoadedTls);
-    });
-    await kept('tenants', log, async () => tenants?.refresh());
-    await kept('settings', log, async () => parts.reload?.());
+    const done = [
+      await kept('certificate', log, async () => {
+        if ((await tls?.refresh()) === true) useCertificate(app, tls?.current as LoadedTls);
+      }),
+      await kept('tenants', log, async () => tenants?.refresh()),
+      await kept('settings', log, async () => parts.reload?.()),
+    ];
+    hasFailed = done.includes(false);
   };
   const everyMs = settings.reloadMs ?? RELOAD_MS;
   watchTime({ watch, failure, everyMs, log, reload }, closers);
@@ -275,13 +280,15 @@ function watchTime({ watch, failure, everyMs, log, reload }: Watched, closers: C
   );
 }
 
-/** What was good stays in force when its replacement is not. */
-async function kept(what: string, log: Logger, work: () => Promise<unknown>): Promise<void> {
+/** What was good stays in force when its replacement is not; false then. */
+async function kept(what: string, log: Logger, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
+    return true;
   } catch (error) {
     const why = error instanceof WaybillError ? reasonText(error.reason) : String(error);
     log.error({ what, why }, 'not reloaded; what was there stays in force');
+    return false;
   }
 }
 
