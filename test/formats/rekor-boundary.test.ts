@@ -239,3 +239,16 @@ test('the digests an entry records are those of what was signed', () => {
   assert.equal(said(loggedHashes('hashedrekord', '0.0.1', utf8('{}'))), 'WB-173');
   assert.equal(said(loggedHashes('dsse', '0.0.2', leaf)), 'WB-172');
 });
+
+test('signatures of an envelope are written in the order of their text', () => {
+  const [one, two, three] = [1, 2, 3].map((byte) => ({
+    signature: Uint8Array.of(byte),
+    verifier: `${byte}`,
+  }));
+  assert.ok(one !== undefined && two !== undefined && three !== undefined);
+  const write = (...list: (typeof one)[]): string =>
+    Buffer.from(dsseV1Body({ envelopeHash: hash, payloadHash: hash, signatures: list })).toString();
+  assert.equal(write(three, one, two), write(one, two, three));
+  assert.equal(write(two, three, one), write(one, two, three));
+  assert.ok(write(two, one).indexOf('"AQ=="') < write(two, one).indexOf('"Ag=="'));
+});
