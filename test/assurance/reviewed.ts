@@ -122,6 +122,9 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
   [
     'a member that is undefined says the same as none',
     'src/formats/dsse.ts parseEnvelope: never: maxBytes === undefined ? {} : { maxBytes }',
+    'src/formats/rekor-v1.ts logEntryV1Json: never: promise === undefined ? {} : { signedEntryTimestamp: toBase64(promise) }',
+    'src/formats/rekor-v1.ts logEntryV1Json: never: proof === undefined ? {} : { inclusionProof: { checkpoint: proof.checkpoint, hashes: proof.hashes.map(toHex), logIndex: proof.logIndex, rootHash: toHex(proof.ro',
+    'src/formats/rekor-v1.ts parseLogEntryV1: never: promise === undefined ? {} : { inclusionPromise: promise }',
     'src/formats/tlog-entry.ts readTlogEntry: never: promise === undefined ? {} : { inclusionPromise: promise }',
     'src/formats/trusted-root.ts readLog: never: checkpointKeyId === undefined ? {} : { checkpointKeyId }',
   ],
@@ -203,10 +206,26 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'without hashes the walk ends above the root, which is a wrong number too',
     'src/formats/merkle.ts rootsFromConsistency: never: if (seed === undefined) return undefined;',
   ],
+  [
+    'a text that is split has at least one line',
+    "src/formats/note.ts parseNote: never: if (!isNonEmpty(signatures)) throw malformed('at least one signature', 'none');",
+  ],
   ['base64 comes in fours', 'src/formats/pem.ts pemEncode: bound - 1: at < text.length'],
   [
     'lines before a block are forgotten where it begins',
     'src/formats/pem.ts readBlocks: always: if (label !== undefined) lines.push(line.trim());',
+  ],
+  [
+    'equal signatures may stand in either order',
+    'src/formats/rekor-v1.ts dsseV1Body: < as <=: a.signature < b.signature',
+  ],
+  [
+    'what objects inherit is no length',
+    'src/formats/rekor-v1.ts readHash: only the right: !Object.hasOwn(hashBytes, algorithm) || hashBytes[algorithm] !== value.length',
+  ],
+  [
+    'a member without a name is not there, which the next step refuses',
+    'src/formats/rekor-v2.ts readVerifier: only the right: kind === undefined || kinds.length > 1',
   ],
   [
     'an extension that was parsed begins with its identifier',
@@ -253,10 +272,59 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
   ['times of certificates are whole seconds', 'src/formats/x509.ts readTbs: bound - 1: notAfter < notBefore'],
   ['it chooses words of the refusal only', 'src/verify/chain.ts timeFault: === as !==: outside === leaf'],
   [
+    'where types are required, content without one was refused before',
+    "src/verify/checks.ts predicate: only the left: required.kind === 'any' || type.value === undefined",
+  ],
+  [
     'a requirement of identities and a bare key never meet here: the verifier refuses them at its beginning',
     "src/verify/checks.ts sct: only the left: required.kind === 'notApplicable' || issued === undefined",
     "src/verify/checks.ts sct: only the right: required.kind === 'notApplicable' || issued === undefined",
     "src/verify/checks.ts signer: never: if (issued === undefined) { return err(reason(R.certificateMissing, { expected: 'a certificate', actual: 'a bare key' })); }",
+  ],
+  [
+    'undefined is in no list of types',
+    'src/verify/content.ts checkPredicate: only the right: type !== undefined && required.types.includes(type)',
+  ],
+  [
+    'no object inherits the name of a digest',
+    'src/verify/content.ts matchSubject: always: Object.hasOwn(digest, name) ? digest[name] : undefined',
+  ],
+  [
+    'a signature of another length is refused by the scheme as well',
+    "src/verify/ed25519ph.ts verifyEd25519phDigest: never: if (key.kind !== 'ed25519' || digest.length !== 64 || signature.length !== 64) return false;",
+    "src/verify/ed25519ph.ts verifyEd25519phDigest: only the left: key.kind !== 'ed25519' || digest.length !== 64 || signature.length !== 64",
+    "src/verify/ed25519ph.ts verifyEd25519phDigest: only the right: key.kind !== 'ed25519' || digest.length !== 64 || signature.length !== 64",
+  ],
+  [
+    'who asks has an Ed25519 key and a SHA-512 value, and the scheme refuses other signatures itself',
+    "src/verify/ed25519ph.ts verifyEd25519phDigest: only the left: key.kind !== 'ed25519' || digest.length !== 64",
+    "src/verify/ed25519ph.ts verifyEd25519phDigest: only the right: key.kind !== 'ed25519' || digest.length !== 64",
+  ],
+  [
+    'a member that is undefined says the same as none',
+    'src/verify/entity.ts entityOf: never: content.digest === undefined ? {} : { digest: content.digest }',
+    'src/verify/requirements.ts identity: never: input.sanType === undefined ? {} : { sanType: input.sanType }',
+    'src/verify/requirements.ts requireKey: never: validFor === undefined ? {} : { validFor }',
+  ],
+  [
+    'hashes are only remembered',
+    'src/verify/hashed.ts digest: always: if (value === undefined) { value = hash(algorithm, input); computed.set(algorithm, value); }',
+  ],
+  [
+    'no object inherits the name of an annotation',
+    'src/verify/legacy.ts annotation: always: Object.hasOwn(layer.annotations, name) ? layer.annotations[name] : undefined',
+  ],
+  [
+    'an envelope without signatures was refused when it was read',
+    'src/verify/legacy.ts parseLegacyLayer: only the right: only === undefined || more.length > 0',
+  ],
+  [
+    'the key id is made again where it is needed',
+    "src/verify/material.ts trustedLog: always: isNamed(log.publicKey) ? undefined : noteKeyId('', log.publicKey)",
+  ],
+  [
+    'where no stamp counts, the failure of the first is known',
+    'src/verify/sct.ts verifyScts: only the left: operators.size === 0 && fault !== undefined',
   ],
 ];
 
