@@ -265,6 +265,12 @@ function addLogOptions(command: Command): void {
         .choices(['all', 'front', 'sequencer'])
         .default('all'),
     )
+    .option(
+      '--inactive <dir>',
+      'v1: data directory of a frozen log this one follows (repeatable)',
+      collect,
+      [],
+    )
     .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
     .option('--witness-optional', 'publish after 5 s with what the witnesses gave')
     .option('--lock-file <file>', 'checkpoint lock, outside of what is backed up');
@@ -281,6 +287,7 @@ async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext):
       ...optional('store', plain(flags, 'store')),
       ...optional('objects', plain(flags, 'objects')),
       ...optional('witnessPolicyFile', text(flags, 'witnessPolicy', context)),
+      inactiveDirs: (flags['inactive'] as readonly string[]).map((dir) => resolve(context.cwd, dir)),
       isWitnessOptional: flags['witnessOptional'] === true,
       ...optional('lockFile', text(flags, 'lockFile', context)),
     },

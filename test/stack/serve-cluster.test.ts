@@ -3,16 +3,20 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { toBase64, utf8 } from '#base/bytes';
-import { generateKey, sha256 } from '#base/crypto';
+import { toBase64, toHex, utf8 } from '#base/bytes';
+import { generateKey, publicKeyPem, sha256 } from '#base/crypto';
+import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseVerifierKey } from '#formats/cosignature';
 import { createHttpServer, listen } from '#platform/http-server';
+import { fileKeyStore } from '#platform/key-store';
 import { systemClock } from '#platform/system';
 import { createLogger } from '#platform/telemetry';
+import { createLog } from '#services/log';
 import { registerWitness, Witness } from '#services/witness';
 import {
   initStation,
+  type LogSettings,
   logParts,
   openStation,
   type RunningStation,
@@ -68,6 +72,51 @@ test('a log whose whole life is in a bucket goes on after a restart, also from a
   assert.equal(await submit(second.origin, 'c'), '2');
   const again = await fetch(`${second.origin}/api/v2/log/entries`, { method: 'POST', body });
   assert.deepEqual([again.status, again.headers.get('x-log-index')], [409, '0']);
+});
+
+test('a log follows a frozen one under the same address: indexes count on, old entries stay', async () => {
+  const v1: Pick<LogSettings, 'api' | 'hostname' | 'role' | 'env'> = { ...v2, api: 'v1', env };
+  const text = (artifact: string): string => {
+    const hash = { algorithm: 'sha256', value: toHex(sha256(utf8(artifact))) };
+    const publicKey = { content: toBase64(utf8(publicKeyPem(signingKey.publicKey))) };
+    const signature = { content: toBase64(signingKey.sign(utf8(artifact))), publicKey };
+    return JSON.stringify({ apiVersion: '0.0.1', kind: 'hashedrekord', spec: { data: { hash }, signature } });
+  };
+  const add = async (origin: string, artifact: string): Promise<number> => {
+    const answer = await fetch(`${origin}/api/v1/log/entries`, { method: 'POST', body: text(artifact) });
+    const json = (await answer.json()) as Record<string, { logIndex: number }>;
+    assert.equal(answer.status, 201, JSON.stringify(json));
+    return Object.values(json)[0]?.logIndex ?? -1;
+  };
+  const old = stationSettings(dir, 'old');
+  const first = await openStation('log', old, (deps) => logParts(v1, deps));
+  assert.deepEqual([await add(first.origin, 'a'), await add(first.origin, 'b')], [0, 1]);
+  await first.close();
+  const follow = (name: string) =>
+    openStation('log', stationSettings(dir, name), (deps) =>
+      logParts({ ...v1, inactiveDirs: [old.dataDir] }, deps),
+    );
+  await assert.rejects(
+    follow('too-early'),
+    (error) => error instanceof WaybillError && error.reason.code === 'WB-1036',
+  );
+  const key = await fileKeyStore(join(old.dataDir, 'keys')).openKey('log', 'p256');
+  const log = createLogger('freeze', 'silent');
+  const closing = await createLog({
+    ...v1,
+    hostname: 'log.example',
+    key,
+    clock: systemClock,
+    log,
+    dataDir: join(old.dataDir, 'tree'),
+  });
+  await closing.freeze();
+  await closing.close();
+  const second = await follow('new');
+  open.push(second);
+  assert.equal(await add(second.origin, 'c'), 2);
+  const entry = await fetch(`${second.origin}/api/v1/log/entries?logIndex=0`);
+  assert.equal(entry.status, 200);
 });
 
 test('a witness cosigns what the log publishes', async () => {

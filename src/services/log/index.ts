@@ -1,5 +1,5 @@
 /** The transparency log: Rekor v1 and v2 on the wire. */
-export type { LogApi, LogConfig } from './config.ts';
+export type { InactiveShard, LogApi, LogConfig } from './config.ts';
 export { createLog, type LogReader, LogService } from './log.ts';
 export { registerLog } from './routes.ts';
 export { bodyKeys, issuerKey, keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';

@@ -24,7 +24,7 @@ import {
   listen,
   useCertificate,
 } from '#platform/http-server';
-import type { KeyStore } from '#platform/key-store';
+import { fileKeyStore, type KeyStore } from '#platform/key-store';
 import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
@@ -71,6 +71,8 @@ export interface StationSettings {
 export interface StationDeps extends Pick<StationSettings, 'clock' | 'random' | 'transport'> {
   readonly dataDir: string;
   readonly keys: KeyStore;
+  /** The keys of an earlier generation in another data directory. */
+  keysOf(dataDir: string): KeyStore;
   readonly log: Logger;
   readonly createdAt: number;
   /** `--init`: keys are made, nothing is served. */
@@ -110,6 +112,7 @@ export interface RunningStation {
 
 const RELOAD_MS = 10_000;
 const PUBLIC = 'public';
+const KEYS = 'keys';
 
 type Make = (deps: StationDeps) => Promise<StationParts>;
 
@@ -163,10 +166,13 @@ async function prepare(
   await refuseDevelopment(dataDir);
   const record = await readRecord(dataDir, station);
   const watch = await TimeWatch.open(dataDir, clock);
-  const { store, opened } = watchedKeys(join(dataDir, 'keys'), record, settings.passphrase);
+  const { store, opened } = watchedKeys(join(dataDir, KEYS), record, settings.passphrase);
   const createdAt = record?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
   const log = createLogger(station, settings.logLevel);
-  const parts = await make({ dataDir, keys: store, clock, random, transport, log, createdAt, isInit });
+  const keysOf = (other: string): KeyStore => fileKeyStore(join(other, KEYS), settings.passphrase);
+  const parts = await make({
+    ...{ dataDir, keys: store, keysOf, clock, random, transport, log, createdAt, isInit },
+  });
   closers.push(() => parts.close());
   await requirePublished(settings, parts);
   const keys = Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));

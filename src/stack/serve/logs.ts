@@ -12,7 +12,7 @@ import type { LogAuthority } from '#formats/trusted-root';
 import { readFileLimited } from '#platform/files';
 import { openStore, type StoreSettings } from '#platform/store-open';
 import { createCt, registerCt } from '#services/ct';
-import { createLog, type LogConfig, type LogService, registerLog } from '#services/log';
+import { createLog, type InactiveShard, type LogConfig, type LogService, registerLog } from '#services/log';
 import {
   type Cosigner,
   cosignWith,
@@ -78,6 +78,8 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
 export interface LogSettings extends PlaceSettings {
   /** With a database: front ends take entries, one sequencer at a time commits them. */
   readonly role: 'all' | 'front' | 'sequencer';
+  /** v1: data directories of frozen logs this one follows, oldest first. */
+  readonly inactiveDirs?: readonly string[];
   readonly witnessPolicyFile?: string;
   /** Publish after a while with what the witnesses gave. */
   readonly isWitnessOptional?: boolean;
@@ -88,7 +90,8 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   const { api, hostname, lockFile } = settings;
   if (hostname === undefined) throw fail(R.settings, { expected: '--hostname NAME', actual: 'none' });
   const key = await keys.openKey('log', api === 'v1' ? 'p256' : 'ed25519');
-  const base: LogConfig = { api, hostname, key, clock, log };
+  const inactive = await inactiveShards(settings, deps);
+  const base: LogConfig = { api, hostname, key, clock, log, inactive };
   const place = logPlace(settings, dataDir);
   const cosign = await cosignerFor(settings, deps);
   const cosigned = cosign === undefined ? {} : { cosign };
@@ -124,6 +127,23 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
     },
     close: () => opened.close(),
   };
+}
+
+/** Throws WB-1212 for a directory without the key of a log. */
+async function inactiveShards(
+  { inactiveDirs = [], api }: LogSettings,
+  { keysOf }: StationDeps,
+): Promise<InactiveShard[]> {
+  if (inactiveDirs.length > 0 && api === 'v2') {
+    throw fail(R.settings, { expected: '--inactive with --api v1', actual: 'v2: each has a URL of its own' });
+  }
+  const shards: InactiveShard[] = [];
+  for (const dir of inactiveDirs) {
+    const key = await keysOf(dir).findKey('log');
+    if (key === undefined) throw fail(R.settings, { expected: `the key of a log in ${dir}`, actual: 'none' });
+    shards.push({ key, dataDir: `${dir}/tree` });
+  }
+  return shards;
 }
 
 interface OpenedLog {
