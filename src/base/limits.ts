@@ -59,6 +59,8 @@ export const limits = {
   jwksKeys: 100,
   tufMetadataBytes: 5 * MiB,
   tufRootRotations: 256,
+  /** Delegated roles asked for one target, whatever the metadata delegates to. */
+  tufDelegations: 32,
   tsaRequestBytes: 1 * MiB,
   tsaNonceBytes: 64,
   caRequestBytes: 64 * KiB,

@@ -22,7 +22,7 @@ export function updaterOf(folder: string, fetcher: SourceFetcher): Updater {
     metadataDir: folder,
     metadataBaseUrl: MIRROR,
     fetcher,
-    config: { maxRootRotations: limits.tufRootRotations },
+    config: { maxRootRotations: limits.tufRootRotations, maxDelegations: limits.tufDelegations },
   });
 }
 

@@ -1,5 +1,6 @@
 /** Delegated roles: the order of the search, patterns, names, cycles, and who vouches for whom. */
 import assert from 'node:assert/strict';
+import { limits } from '#base/limits';
 import { cases } from './case.ts';
 import type { World } from './client.ts';
 
@@ -93,6 +94,23 @@ for (const [name, { edges, order }] of Object.entries(graphs)) {
     assert.deepEqual(visited(repo), order);
   });
 }
+
+add(
+  'no more roles are asked for one target than may be, however many are delegated to',
+  async ({ repo, client }) => {
+    assert.ok(await client.init(repo.last('root') as Uint8Array));
+    const names = Array.from({ length: limits.tufDelegations + 2 }, (_, i) => `R${i}`);
+    const last = names.at(-1) as string;
+    const edges = names.map((to) => edge('targets', to));
+    build(repo, edges);
+    repo.addArtifact(last, 'far', 'out of reach');
+    repo.addArtifact(names[limits.tufDelegations - 1] as string, 'near', 'in reach');
+    publishAll(repo, edges);
+    assert.equal(await client.download('far'), false);
+    assert.deepEqual(visited(repo), names.slice(0, limits.tufDelegations));
+    assert.equal(await client.download('near'), true);
+  },
+);
 
 const tree = [
   edge('targets', 'A', { paths: ['*.doc', '*.md', 'foo-?.tgz'] }),
