@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { fromBase64, toBase64 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
@@ -74,7 +75,7 @@ export async function readExport(
     const head = await readFileIfThere(join(path, ORIGIN_FILE));
     if (head === undefined) throw unusable(path, `no ${ORIGIN_FILE}`);
     const { mirror } = parseExport(head, path);
-    return { mirror, source: mirrorSource(new URL(`file://${path}`).href, noTransport) };
+    return { mirror, source: mirrorSource(pathToFileURL(path).href, noTransport) };
   }
   const bytes = await readFileLimited(path, EXPORT_BYTES_MAX);
   const { mirror, files } = parseExport(bytes, path);

@@ -152,6 +152,15 @@ test('a target that was changed on the way is refused, and the cache stays as it
   assert.deepEqual(await contentOf('changed'), {});
 });
 
+test('a folder is read by its name, whatever signs are in it', async () => {
+  const from = await mirror();
+  const path = join(base, `50% #${counter++}?`);
+  const { exported: files } = await exportTrust(source(from, `exporting-${counter}`), { transport });
+  await writeExport(files, path);
+  const { mirror: _, kind: __, ...pinned } = source(from, `import-${counter++}`);
+  assert.equal((await importTrust(path, pinned)).origin, from.url);
+});
+
 test('what is no export is WB-612', async () => {
   const bad = join(base, 'bad-export.json');
   await writeFile(bad, '{"schema":"waybill.dev/trust-export/v1"}');
