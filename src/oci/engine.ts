@@ -1,14 +1,17 @@
 /**
  * Images in the store of a container engine on this machine. Docker and podman hand an image out as the archive that
- * `docker save` writes, over the socket of their API. containerd keeps blobs by their digest in a folder, which is read
- * as it is; names are in a database of its own, so there an image is named by its digest.
+ * `docker save` writes, over the socket of their API. containerd keeps blobs by their digest in a folder, and their names
+ * in a database of its own; both are read as they are.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
+import { parseReference, referenceText } from '#formats/reference';
+import { readFileLimited } from '#platform/files';
 import { openSocketStream, type SocketStream } from '#platform/local-socket';
+import { boltValue } from './bolt.ts';
 import { readDockerArchive } from './docker-archive.ts';
 import { LayoutSource } from './layout.ts';
 import { directoryFiles, spooledTar } from './layout-files.ts';
@@ -51,7 +54,7 @@ export function enginePlaces(env: Readonly<Record<string, string | undefined>>):
   };
 }
 
-/** `docker:NAME`, `podman:NAME`, `containerd:[NAME]@sha256:…`; undefined for what is none of them. */
+/** `docker:NAME`, `podman:NAME`, `containerd:NAME[@sha256:…]`; undefined for what is none of them. */
 export function parseEngineName(text: string): EngineName | undefined {
   const match = /^(docker|podman|containerd):(.+)$/s.exec(text);
   return match === null ? undefined : { engine: match[1] as Engine, name: match[2] as string };
@@ -125,14 +128,17 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return (/"message"\s*:\s*"([^"\\]*)"/.exec(text)?.[1] ?? text.trim()) || 'no message';
 }
 
+const CONTENT = 'io.containerd.content.v1.content';
+const METADATA = 'io.containerd.metadata.v1.bolt/meta.db';
+const METADATA_BYTES_MAX = 512 * 1024 * 1024;
+
 async function openContentStore(name: string, roots: readonly string[]): Promise<EngineImage> {
-  const digest = digestIn(name);
   for (const root of roots) {
-    const folder = join(root, 'io.containerd.content.v1.content');
+    const folder = join(root, CONTENT);
     const info = await stat(join(folder, 'blobs')).catch(() => undefined);
-    if (info?.isDirectory() === true) {
-      return { source: new LayoutSource(directoryFiles(folder), 'containerd'), selector: { digest } };
-    }
+    if (info?.isDirectory() !== true) continue;
+    const digest = digestIn(name) ?? (await digestNamed(name, root));
+    return { source: new LayoutSource(directoryFiles(folder), 'containerd'), selector: { digest } };
   }
   throw fail(R.engine, {
     expected: `the content store of containerd in ${roots.join(' or ')}`,
@@ -141,12 +147,34 @@ async function openContentStore(name: string, roots: readonly string[]): Promise
   });
 }
 
-function digestIn(name: string): Digest {
+function digestIn(name: string): Digest | undefined {
   const parsed = parseDigest(name.slice(name.lastIndexOf('@') + 1));
-  if (parsed.ok) return parsed.value;
-  throw fail(R.engineName, {
-    expected: 'containerd:[NAME]@sha256:…',
-    actual: JSON.stringify(name),
-    hint: 'containerd keeps names in a database only it can read: take the digest from ctr images ls',
-  });
+  return parsed.ok ? parsed.value : undefined;
+}
+
+/** Of ctr and nerdctl, of Kubernetes, of Docker. */
+const namespaces = ['default', 'k8s.io', 'moby'];
+
+/** containerd writes a name with its registry and tag; people leave out what is usual. */
+async function digestNamed(name: string, root: string): Promise<Digest> {
+  const file = join(root, METADATA);
+  const parsed = parseReference(name);
+  const full = parsed.ok ? referenceText({ tag: 'latest', ...parsed.value }) : name;
+  const spellings = [...new Set([name, full])];
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFileLimited(file, METADATA_BYTES_MAX);
+    for (const namespace of namespaces) {
+      for (const spelling of spellings) {
+        const value = boltValue(bytes, ['v1', namespace, 'images', spelling, 'target', 'digest']);
+        const digest = value === undefined ? undefined : digestIn(Buffer.from(value).toString());
+        if (digest !== undefined) return digest;
+      }
+    }
+  } catch (error) {
+    const actual = error instanceof Error ? error.message : String(error);
+    throw fail(R.engine, { expected: `the names of containerd in ${file}`, actual }, error);
+  }
+  const expected = `${full} in the namespaces ${namespaces.join(', ')} of containerd`;
+  throw fail(R.notFound, { expected, actual: 'no such name', hint: 'see ctr -n NAMESPACE images ls' });
 }

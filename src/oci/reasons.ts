@@ -163,6 +163,6 @@ export const R = defineReasons({
     side: 'usage',
     class: 'ref',
     summary: 'A name in the store of a container engine cannot be used.',
-    hint: 'docker:NAME[:tag], podman:NAME[:tag], containerd:[NAME]@sha256:… (its digests: ctr images ls)',
+    hint: 'docker:NAME[:tag], podman:NAME[:tag], containerd:NAME[:tag], or containerd:@sha256:…',
   },
 });

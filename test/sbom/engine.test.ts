@@ -152,11 +152,96 @@ test('an image of containerd is read from its content store, by digest', async (
     assert.equal(digest, made.manifest.digest);
     assert.equal(sbom.packages.length, 1);
   }
-  await refuses('WB-519', read('containerd:docker.io/library/app:v1', engines), /ctr images ls/);
+  await refuses(
+    'WB-518',
+    read('containerd:docker.io/library/app:v1', engines),
+    /names of containerd in .*meta\.db/,
+  );
   await refuses('WB-502', read(`containerd:@sha256:${'0'.repeat(64)}`, engines), /no such manifest/);
   const [layer] = made.manifest.layers;
   writeFileSync(join(blobs, (layer?.digest ?? '').slice('sha256:'.length)), 'changed');
   await refuses('WB-188', read(`containerd:@${made.manifest.digest}`, engines), /got 7 bytes/);
+});
+
+type Bucket = { readonly [key: string]: string | Bucket };
+
+/** A page of bbolt with these keys; buckets lie inside their values, as bbolt keeps small ones. */
+function boltPage(id: number, bucket: Bucket): Buffer {
+  const keys = Object.keys(bucket).sort();
+  const header = Buffer.alloc(16 + 16 * keys.length);
+  header.writeBigUInt64LE(BigInt(id), 0);
+  header.writeUInt16LE(2, 8);
+  header.writeUInt16LE(keys.length, 10);
+  const parts: Buffer[] = [];
+  let end = header.length;
+  for (const [i, key] of keys.entries()) {
+    const held = bucket[key] as string | Bucket;
+    const value =
+      typeof held === 'string' ? Buffer.from(held) : Buffer.concat([Buffer.alloc(16), boltPage(0, held)]);
+    const at = 16 + 16 * i;
+    header.writeUInt32LE(typeof held === 'string' ? 0 : 1, at);
+    header.writeUInt32LE(end - at, at + 4);
+    header.writeUInt32LE(Buffer.byteLength(key), at + 8);
+    header.writeUInt32LE(value.length, at + 12);
+    parts.push(Buffer.from(key), value);
+    end += Buffer.byteLength(key) + value.length;
+  }
+  return Buffer.concat([header, ...parts]);
+}
+
+/** A database of bbolt: two meta pages, the newer of which leads to the page of the buckets. */
+function bolt(bucket: Bucket): Buffer {
+  const file = Buffer.alloc(4096 * 4);
+  for (const [page, root] of [
+    [0, 2],
+    [1, 3],
+  ] as const) {
+    const at = page * 4096 + 16;
+    file.writeUInt32LE(0xed0cdaed, at);
+    file.writeUInt32LE(2, at + 4);
+    file.writeUInt32LE(4096, at + 8);
+    file.writeBigUInt64LE(BigInt(root), at + 16);
+    file.writeBigUInt64LE(BigInt(page), at + 48);
+    let hash = 0xcbf29ce484222325n;
+    for (const byte of file.subarray(at, at + 56))
+      hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+    file.writeBigUInt64LE(hash, at + 56);
+  }
+  boltPage(3, bucket).copy(file, 4096 * 3);
+  return file;
+}
+
+test('containerd knows an image by name as well, in the namespaces of ctr, Kubernetes and Docker', async () => {
+  const made = await image(packages);
+  const root = join(folder, 'named');
+  const blobs = join(root, 'io.containerd.content.v1.content/blobs/sha256');
+  const metadata = join(root, 'io.containerd.metadata.v1.bolt');
+  mkdirSync(blobs, { recursive: true });
+  mkdirSync(metadata);
+  for (const [name, bytes] of made.blobs) writeFileSync(join(blobs, name.slice('sha256:'.length)), bytes);
+  const target = { target: { digest: made.manifest.digest, mediatype: 'x' } };
+  const images = { 'docker.io/library/app:latest': target, 'registry.example/team/app:v1': target };
+  const meta = bolt({ v1: { 'k8s.io': { images, leases: {} }, version: 'x' } });
+  writeFileSync(join(metadata, 'meta.db'), meta);
+  const engines = places({ containerd: [root] });
+  for (const name of ['app', 'docker.io/library/app:latest', 'registry.example/team/app:v1']) {
+    assert.equal((await read(`containerd:${name}`, engines)).digest, made.manifest.digest, name);
+  }
+  await refuses(
+    'WB-502',
+    read('containerd:other', engines),
+    /docker\.io\/library\/other:latest in the namespaces/,
+  );
+  for (const [at, byte] of [
+    [4096 + 16, 0],
+    [4096 * 3 + 8, 9],
+    [4096 * 3 + 16 + 4, 0xff],
+  ] as const) {
+    const broken = Buffer.from(meta);
+    broken[at] = byte;
+    writeFileSync(join(metadata, 'meta.db'), broken);
+    await assert.rejects(read('containerd:app', engines), WaybillError);
+  }
 });
 
 test('no content store is unavailable, with what to do', async () => {

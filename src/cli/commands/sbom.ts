@@ -29,7 +29,7 @@ export function register(program: Command, context: CliContext): void {
     .description('list what is inside an image or a folder')
     .argument(
       '<source>',
-      'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE, docker:NAME, podman:NAME, containerd:@DIGEST or dir:PATH',
+      'reference, oci:DIR[:tag], oci-archive:FILE, docker-archive:FILE, docker:NAME, podman:NAME, containerd:NAME or dir:PATH',
     )
     .option(
       '-o, --output <format[=file]>',

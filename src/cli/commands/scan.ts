@@ -45,7 +45,7 @@ export function register(program: Command, context: CliContext): void {
     .description('match what is inside against known vulnerabilities')
     .argument(
       '<target>',
-      'image reference, oci:DIR[:tag], docker:NAME, podman:NAME, containerd:@DIGEST, dir:PATH, or sbom:FILE',
+      'image reference, oci:DIR[:tag], docker:NAME, podman:NAME, containerd:NAME, dir:PATH, or sbom:FILE',
     )
     .option(
       '-o, --output <format[=file]>',
