@@ -124,8 +124,21 @@ function ownedFiles(image: ImageFiles, status: string, name: string, architectur
   const info = status.replace(/status(?:\.d\/[^/]+)?$/, 'info');
   const list = image.find(`${info}/${name}.list`) ?? image.find(`${info}/${name}:${architecture}.list`);
   if (list === undefined) return [];
-  const lines = new TextDecoder().decode(list.bytes).split('\n');
-  return lines.filter((line) => line.startsWith('/') && line !== '/.').map((line) => line.slice(1));
+  return listedFiles(new TextDecoder().decode(list.bytes));
+}
+
+/** The paths of a list, without the folders, which come right before what is in them. */
+function listedFiles(text: string): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    const next = end < 0 ? text.length : end + 1;
+    const line = text.slice(at, end < 0 ? text.length : end);
+    const isFolder = text.startsWith(line, next) && text.charAt(next + line.length) === '/';
+    if (line.startsWith('/') && line !== '/.' && !isFolder) found.push(line.slice(1));
+    at = next;
+  }
+  return found;
 }
 
 /** Names of `a (>= 1) | b [arch], c:any`: every alternative, without constraints. */
