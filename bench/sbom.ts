@@ -15,7 +15,7 @@ import { median, quantile, report } from './lib/report.ts';
 import type { Sample } from './lib/sbom-contender.ts';
 import { makeImage } from './lib/sbom-image.ts';
 
-const ROUNDS = { least: 5, most: 25, untilMs: 75_000 };
+const ROUNDS = { least: 5, most: 25, untilMs: 60_000 };
 const GATES = { ofFloor: 1.5, shared: 0.2, peakMb: 220 };
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-sbom-'));
@@ -62,6 +62,7 @@ try {
   const ms = { floor: [] as number[], cold: [] as number[], one: [] as number[], shared: [] as number[] };
   const cpu = { floor: [] as number[], cold: [] as number[] };
   let peakMb = 0;
+  let peakOfOne = 0;
   await sample(program, ['floor', image.name]);
   let { packages } = await sample(program, ['ours', image.name, '', cache]);
   const start = performance.now();
@@ -78,7 +79,8 @@ try {
     ms.shared.push(shared.ms);
     cpu.floor.push(floor.cpuMs);
     cpu.cold.push(cold.cpuMs);
-    peakMb = Math.max(peakMb, cold.rssMb, one.rssMb, shared.rssMb);
+    peakMb = Math.max(peakMb, cold.rssMb, shared.rssMb);
+    peakOfOne = Math.max(peakOfOne, one.rssMb);
     packages = cold.packages;
   }
   const found = new Set(packages);
@@ -105,10 +107,12 @@ try {
     'of floor, on one thread': round(ratioOf(ms.one, ms.floor)),
     'all but one layer shared, of cold': round(ratioOf(ms.shared, ms.cold)),
     'peak MB': Math.round(peakMb),
+    'peak MB, on one thread': Math.round(peakOfOne),
   };
   const isQuick =
     ratios['of floor'] <= GATES.ofFloor && ratios['all but one layer shared, of cold'] <= GATES.shared;
-  report('sbom', ratios, isQuick && peakMb <= GATES.peakMb && missed.length === 0);
+  const isSmall = Math.max(peakMb, peakOfOne) <= GATES.peakMb;
+  report('sbom', ratios, isQuick && isSmall && missed.length === 0);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -17,7 +17,7 @@ const parts: readonly {
 }[] = [
   {
     root: '/',
-    most: 170e6,
+    most: 120e6,
     patterns: [
       'etc/os-release',
       'usr/lib/os-release',
@@ -26,9 +26,9 @@ const parts: readonly {
       'usr/bin/*',
     ],
   },
-  { root: '/', most: 170e6, patterns: ['usr/lib/*-linux-gnu*/**'] },
-  { root: process.cwd(), most: 70e6, patterns: ['node_modules/**'] },
-  { root: '/', most: 25e6, patterns: ['usr/lib/python3/dist-packages/**'] },
+  { root: '/', most: 120e6, patterns: ['usr/lib/*-linux-gnu*/**'] },
+  { root: process.cwd(), most: 50e6, patterns: ['node_modules/**'] },
+  { root: '/', most: 20e6, patterns: ['usr/lib/python3/dist-packages/**'] },
 ];
 
 export interface BenchImage {
