@@ -25,6 +25,11 @@ export interface RegistryConfig {
   readonly immutableTags?: boolean;
   /** Largest blob in bytes. Default limits.layerBytes. */
   readonly blobBytesMax?: number;
+  /**
+   * Removes manifests without a name, an index or a subject that leads to them, so many milliseconds after their push.
+   * Default: never, because Pods run images by digest.
+   */
+  readonly untaggedKeptMs?: number;
   /** How long one request may take to arrive, in milliseconds. Default one hour. */
   readonly requestTimeoutMs?: number;
 }
@@ -34,3 +39,5 @@ export const REQUEST_TIMEOUT_MS_DEFAULT = 3_600_000;
 export const PAGE_ENTRIES_MAX = 1000;
 /** Unfinished uploads and unlinked blobs younger than this are left alone, in milliseconds. */
 export const GRACE_MS = 24 * 3_600_000;
+/** How often the registry tidies up by itself, in milliseconds. */
+export const TIDY_INTERVAL_MS = 3_600_000;

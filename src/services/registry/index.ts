@@ -11,10 +11,18 @@ import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { systemClock, systemRandom } from '#platform/system';
 import { createLogger, type Logger } from '#platform/telemetry';
 import { access } from './access.ts';
-import { GRACE_MS, PAGE_ENTRIES_MAX, REQUEST_TIMEOUT_MS_DEFAULT, type RegistryConfig } from './config.ts';
+import type { Collected } from './collect.ts';
+import {
+  GRACE_MS,
+  PAGE_ENTRIES_MAX,
+  REQUEST_TIMEOUT_MS_DEFAULT,
+  type RegistryConfig,
+  TIDY_INTERVAL_MS,
+} from './config.ts';
 import { type OnManifest, RegistryCore } from './registry.ts';
 import { registryRoutes } from './routes.ts';
 
+export type { Collected } from './collect.ts';
 export type { Action, RegistryConfig, TokenGrant } from './config.ts';
 export { R as registryReasons } from './reasons.ts';
 export type { OnManifest } from './registry.ts';
@@ -29,6 +37,11 @@ export interface RegistryDeps {
 export interface RegistryService {
   /** Removes unlinked blobs and abandoned uploads older than a day. */
   sweep(): Promise<{ readonly removed: number }>;
+  /**
+   * Removes manifests nothing leads to, pushed more than `keptMs` ago, with what is attached to them, and links of
+   * blobs no manifest names; `isTrial` only finds them. Files go with the next sweep.
+   */
+  collect(keptMs: number, isTrial?: boolean): Collected;
   /** A stored blob in memory, for stations beside the registry. The caller has bounded its size. */
   blob(content: { readonly digest: Digest; readonly size: number }): Promise<Uint8Array>;
   /** Every manifest there is, for stations beside the registry; one that comes meanwhile may be left out. */
@@ -47,16 +60,27 @@ export async function registerRegistry(
   config: RegistryConfig,
   deps: RegistryDeps = {},
 ): Promise<RegistryService> {
-  const core = new RegistryCore(config, deps.random ?? systemRandom, deps.onManifest);
+  const clock = deps.clock ?? systemClock;
+  const core = new RegistryCore(config, deps.random ?? systemRandom, clock, deps.onManifest);
   // A layer on a slow line takes longer than any other request; idle connections still end early.
   app.server.requestTimeout = config.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
   await app.register((scope, _options, done) => {
     registryRoutes(scope, core, access(config));
     done();
   });
-  const clock = deps.clock ?? systemClock;
+  const collect = (keptMs: number, isTrial = false): Collected =>
+    core.store.collect(clock.now() - keptMs, isTrial);
+  const sweep = (): Promise<{ readonly removed: number }> => core.store.sweep(clock.now() - GRACE_MS);
+  const tidying = setInterval(() => {
+    if (config.untaggedKeptMs !== undefined) collect(config.untaggedKeptMs);
+    sweep().catch((error: unknown) =>
+      app.log.error({ error: String(error) }, 'the registry could not tidy up'),
+    );
+  }, TIDY_INTERVAL_MS);
+  tidying.unref();
   return {
-    sweep: () => core.store.sweep(clock.now() - GRACE_MS),
+    sweep,
+    collect,
     blob: async ({ digest, size }) => {
       const chunks: Uint8Array[] = [];
       for await (const chunk of await core.store.readBlob(digest, 0, size - 1)) chunks.push(chunk);
@@ -73,7 +97,10 @@ export async function registerRegistry(
         const digest = core.store.tagged(repository, tag);
         return digest === undefined ? [] : [{ tag, digest }];
       }),
-    close: () => core.store.close(),
+    close: () => {
+      clearInterval(tidying);
+      core.store.close();
+    },
   };
 }
 
@@ -89,7 +116,7 @@ function* allManifests(core: RegistryCore): Generator<{ repository: string; dige
   }
 }
 
-export interface RunningRegistry extends Pick<RegistryService, 'sweep'> {
+export interface RunningRegistry extends Pick<RegistryService, 'sweep' | 'collect'> {
   /** `http://127.0.0.1:5000` */
   readonly origin: string;
   /** `127.0.0.1:5000`: what stands before the first slash of a reference. */
@@ -118,5 +145,5 @@ export async function createRegistry(
     await app.close();
     service.close();
   };
-  return { origin, host: new URL(origin).host, sweep: service.sweep, close };
+  return { origin, host: new URL(origin).host, sweep: service.sweep, collect: service.collect, close };
 }

@@ -1,5 +1,6 @@
 /** What the registry does, without HTTP: checks in, content out. */
 import type { Digest } from '#base/brand';
+import type { Clock } from '#base/clock';
 import { digestAlgorithm, digestOf } from '#base/digest';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
@@ -51,10 +52,10 @@ export class RegistryCore {
   readonly #config: RegistryConfig;
   readonly #onManifest: OnManifest;
 
-  constructor(config: RegistryConfig, random: Random, onManifest: OnManifest = () => {}) {
+  constructor(config: RegistryConfig, random: Random, clock: Clock, onManifest: OnManifest = () => {}) {
     this.#config = config;
     this.#onManifest = onManifest;
-    this.store = new RegistryStore(config.dataDir);
+    this.store = new RegistryStore(config.dataDir, clock);
     this.uploads = new Uploads(this.store, random, config.blobBytesMax ?? limits.layerBytes);
   }
 

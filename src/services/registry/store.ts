@@ -19,21 +19,25 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { toHex } from '#base/bytes';
+import type { Clock } from '#base/clock';
 import { hasher } from '#base/crypto';
 import { digestAlgorithm, digestHex, digestOf, parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
 import { artifactTypeOf, type Manifest } from '#formats/oci';
 import { type Database, openDatabase, transaction } from '#platform/sqlite';
+import { type Collected, collect } from './collect.ts';
 import { R } from './reasons.ts';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blobs (
     repo TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+    linked_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (repo, digest)) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS blobs_by_digest ON blobs (digest);
   CREATE TABLE IF NOT EXISTS manifests (
     repo TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL, bytes BLOB NOT NULL,
     subject TEXT, artifact_type TEXT,
+    pushed_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (repo, digest)) STRICT;
   CREATE INDEX IF NOT EXISTS manifests_by_subject ON manifests (repo, subject, digest)
     WHERE subject IS NOT NULL;
@@ -44,6 +48,12 @@ const SCHEMA = `
     repo TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (repo, tag)) STRICT, WITHOUT ROWID;
 `;
+
+/** Columns that registries of an earlier version have not; what is in those counts as pushed long ago. */
+const ADDED = [
+  ['blobs', 'linked_at'],
+  ['manifests', 'pushed_at'],
+] as const;
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -69,12 +79,20 @@ export class RegistryStore {
   /** Digest → modification time of the file when its content was last seen to match. */
   readonly #intact = new Map<Digest, number>();
 
-  constructor(dataDir: string) {
+  readonly #clock: Clock;
+
+  constructor(dataDir: string, clock: Clock) {
     this.#dataDir = dataDir;
+    this.#clock = clock;
     mkdirSync(join(dataDir, 'uploads'), { recursive: true });
     mkdirSync(join(dataDir, 'blobs'), { recursive: true });
     this.#db = openDatabase(join(dataDir, 'registry.sqlite'));
     this.#db.exec(SCHEMA);
+    for (const [table, column] of ADDED) {
+      const columns = this.#db.prepare(`PRAGMA table_info(${table})`).all();
+      if (columns.some((one) => one['name'] === column)) continue;
+      this.#db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0`);
+    }
   }
 
   close(): void {
@@ -100,8 +118,10 @@ export class RegistryStore {
   /** Makes a blob of another repository visible here; false when it is not there. */
   mountBlob(from: string, repo: string, digest: Digest): boolean {
     const copied = this.#db
-      .prepare('INSERT OR IGNORE INTO blobs SELECT ?, digest, size FROM blobs WHERE repo = ? AND digest = ?')
-      .run(repo, from, digest);
+      .prepare(
+        'INSERT OR REPLACE INTO blobs SELECT ?, digest, size, ? FROM blobs WHERE repo = ? AND digest = ?',
+      )
+      .run(repo, this.#clock.now(), from, digest);
     return copied.changes > 0 || this.blobSize(repo, digest) !== undefined;
   }
 
@@ -113,7 +133,9 @@ export class RegistryStore {
     transaction(this.#db, () => {
       renameSync(file, path);
       syncFolders(isNew ? [folder, dirname(folder), dirname(dirname(folder))] : [folder]);
-      this.#db.prepare('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)').run(repo, digest, size);
+      this.#db
+        .prepare('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)')
+        .run(repo, digest, size, this.#clock.now());
     });
     this.#intact.set(digest, statSync(path).mtimeMs);
   }
@@ -183,7 +205,7 @@ export class RegistryStore {
     transaction(this.#db, () => {
       if (options.tag !== undefined) options.mayMove?.(this.tagged(repo, options.tag));
       this.#db
-        .prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?)')
+        .prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?)')
         .run(
           repo,
           manifest.digest,
@@ -191,6 +213,7 @@ export class RegistryStore {
           manifest.bytes,
           manifest.subject?.digest ?? null,
           artifactTypeOf(manifest) ?? null,
+          this.#clock.now(),
         );
       const link = this.#db.prepare('INSERT OR IGNORE INTO parts VALUES (?, ?, ?)');
       for (const part of parts) link.run(repo, manifest.digest, part);
@@ -255,6 +278,11 @@ export class RegistryStore {
   }
 
   // Housekeeping
+
+  /** Removes manifests nothing leads to, and links of blobs without a manifest, pushed before `olderThan`. */
+  collect(olderThan: number, isTrial = false): Collected {
+    return collect(this.#db, olderThan, isTrial);
+  }
 
   /**
    * Removes blob files no repository links, and upload files, last changed before `olderThan` (milliseconds
