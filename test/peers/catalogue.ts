@@ -34,9 +34,9 @@ export interface PipPeer extends PeerFacts {
   readonly program: string;
 }
 
-/** A program of a Debian package, unpacked and not installed; the libraries it needs have to be there. */
+/** A program of Debian packages, unpacked into one folder and not installed; other libraries have to be there. */
 export interface DebPeer extends PeerFacts {
-  readonly debPackage: string;
+  readonly debPackages: readonly string[];
   readonly program: string;
 }
 
@@ -167,8 +167,17 @@ export const peers: readonly Peer[] = [
     name: 'skopeo',
     binary: 'skopeo',
     version: '1.9.3',
-    debPackage: 'skopeo',
+    debPackages: ['skopeo'],
     program: 'usr/bin/skopeo',
+    seconds: 5,
+  },
+  {
+    // A PKCS#11 token in files, and the tool that asks tokens to sign.
+    name: 'softhsm',
+    binary: 'softhsm2-util',
+    version: '2.6.1',
+    debPackages: ['softhsm2', 'libsofthsm2', 'opensc', 'opensc-pkcs11'],
+    program: 'usr/bin/softhsm2-util',
     seconds: 5,
   },
   {

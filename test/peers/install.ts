@@ -134,21 +134,21 @@ function buildDeb(peer: DebPeer): boolean {
   const folder = join(peersFolder, 'deb', peer.name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  if (!ran('apt-get', ['download', '--quiet', peer.debPackage], folder)) {
-    console.error(`apt-get knows no ${peer.debPackage}: run apt-get update first`);
+  if (!ran('apt-get', ['download', '--quiet', ...peer.debPackages], folder)) {
+    console.error(`apt-get does not know ${peer.debPackages.join(', ')}: run apt-get update first`);
     return false;
   }
-  const [archive] = globSync('*.deb', { cwd: folder });
+  const archives = globSync('*.deb', { cwd: folder });
   return (
-    archive !== undefined &&
-    ran('dpkg-deb', ['--extract', archive, folder], folder) &&
+    archives.length === peer.debPackages.length &&
+    archives.every((archive) => ran('dpkg-deb', ['--extract', archive, folder], folder)) &&
     link(peer, join(folder, peer.program))
   );
 }
 
 function build(peer: Peer): boolean {
   if ('pipPackage' in peer) return buildPip(peer);
-  if ('debPackage' in peer) return buildDeb(peer);
+  if ('debPackages' in peer) return buildDeb(peer);
   if ('goModule' in peer) return buildScratch(peer);
   if ('goPackage' in peer) return buildPackage(peer);
   // One compiler at a time: the largest packages of Kubernetes take 2 GB each.

@@ -16,6 +16,7 @@ import {
   openStation,
   type RunningStation,
   registryParts,
+  type SignerSettings,
   type StationSettings,
   tsaParts,
   tufParts,
@@ -51,6 +52,7 @@ const issuersYaml = (issuer: string): string =>
 
 export async function startConstellation(
   more: (name: string) => Partial<StationSettings> = () => ({}),
+  signers: { readonly ca?: SignerSettings; readonly tsa?: SignerSettings } = {},
 ): Promise<Constellation> {
   const dir = await temporaryFolder();
   const stations = new Map<string, RunningStation>();
@@ -62,20 +64,26 @@ export async function startConstellation(
     return station.origin;
   };
   const file = (name: string, path: string): string => join(dir, name, 'public', path);
+  const [caKeys, tsaKeys] = [signers.ca, signers.tsa].map((signer) =>
+    signer === undefined ? {} : { signer },
+  );
   const ctName = 'ct.example/2026';
   await initStation('ct', settings('ct'), (deps) => ctParts({ name: ctName, rootFiles: [] }, deps));
-  await initStation('ca', settings('ca'), (deps) => caParts({ organization: 'acme' }, deps));
+  await initStation('ca', settings('ca'), (deps) => caParts({ organization: 'acme', ...caKeys }, deps));
   const oidc = await up('oidc', (deps) => oidcParts({ listen }, deps));
   const ct = await up('ct', (deps) => ctParts({ name: ctName, rootFiles: [file('ca', 'root.pem')] }, deps));
   await writeFile(join(dir, 'issuers.yaml'), issuersYaml(oidc));
   const ca = await up('ca', (deps) =>
-    caParts({ issuersFile: join(dir, 'issuers.yaml'), ctUrl: ct, ctKeyFile: file('ct', 'ctfe.pub') }, deps),
+    caParts(
+      { issuersFile: join(dir, 'issuers.yaml'), ctUrl: ct, ctKeyFile: file('ct', 'ctfe.pub'), ...caKeys },
+      deps,
+    ),
   );
   const log = (api: 'v1' | 'v2') => (deps: Parameters<Parameters<typeof openStation>[2]>[0]) =>
     logParts({ api, hostname: '127.0.0.1', role: 'all', env: {} }, deps);
   const log1 = await up('log', log('v1'));
   const log2 = await up('log2', log('v2'));
-  const tsa = await up('tsa', (deps) => tsaParts({ organization: 'acme' }, deps));
+  const tsa = await up('tsa', (deps) => tsaParts({ organization: 'acme', ...tsaKeys }, deps));
   const registry = await up('registry', (deps) => registryParts({}, deps));
   const members = { ca, ct, log: log1, log2, tsa };
   const lines = Object.entries(members).map(
