@@ -77,6 +77,7 @@ test('annotations of another subject of the statement say nothing of the artifac
   assert.equal(codeOf(keyless({ artifact, statement }, { annotations: { env: 'test' } })), 'accepted');
   const givenUp = { ...asked, subject: 'notRequiredUnsafe' } as const;
   assert.equal(codeOf(keyless({ artifact, statement }, givenUp)), 'WB-345');
+  assert.equal(codeOf(keyless({ artifact: utf8('a third'), statement }, givenUp)), 'accepted');
 });
 
 const strayStamp: SignOptions = {
