@@ -40,7 +40,7 @@ export interface BenchImage {
   readonly bytes: number;
 }
 
-/** The first files below the root that are no more than `most` bytes together; a folder stands for all in it. */
+/** The first files below the root that fit into `most` bytes together; a folder stands for all in it. */
 function chosen(root: string, patterns: readonly string[], most: number): string[] {
   const files: string[] = [];
   let bytes = 0;
@@ -48,8 +48,9 @@ function chosen(root: string, patterns: readonly string[], most: number): string
     const info = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (info === undefined) continue;
     if (info.isDirectory() && path !== 'var/lib/dpkg') continue;
+    // One huge program must not be the layer.
+    if (info.size > most / 8 || bytes + info.size > most) continue;
     bytes += info.size;
-    if (bytes > most) break;
     files.push(path);
   }
   return files;
