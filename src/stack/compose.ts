@@ -28,6 +28,7 @@ import type { Closers } from './opener.ts';
 import { stackView } from './page-view.ts';
 import { R } from './reasons.ts';
 import { Rotation } from './rotation.ts';
+import { TimeWatch } from './serve/record.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import type { StackMetrics } from './stack-metrics.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
@@ -77,8 +78,9 @@ export interface Stack {
 
 const RENEW_INTERVAL_MS = 3_600_000;
 const ROTATION_INTERVAL_MS = 1000;
+const CLOCK_INTERVAL_MS = 60_000;
 
-/** Starts everything. Throws WB-1201, WB-1205, WB-210 (in use), WB-211 (port taken) and what a station throws. */
+/** Starts everything. Throws WB-1201, WB-1205, WB-1215 (a clock that went back), WB-210 (in use), WB-211 (port taken) and what a station throws. */
 export async function composeStack(config: StackConfig): Promise<Stack> {
   const { dataDir, host = '127.0.0.1', clock = systemClock, random = systemRandom } = config;
   if (!isLoopback(host)) throw fail(R.host, { expected: 'a loopback address', actual: JSON.stringify(host) });
@@ -88,6 +90,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
   closers.push(() => lock.release());
   try {
     const before = await readState(dataDir);
+    const watch = await TimeWatch.open(dataDir, clock);
+    closers.push(() => watch.keep());
     const createdAt = before?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
     requireSameKind(before, config.simulate);
     const organization = config.organization ?? organizationOf(config.simulate);
@@ -130,6 +134,11 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     // Renewed first: after a long pause even the root may have expired, and nothing new verifies then.
     await stations.tuf.renew();
     await stack.start(generations, logLevel);
+    const seen = async (): Promise<void> => {
+      watch.look();
+      await watch.keep();
+    };
+    every(CLOCK_INTERVAL_MS, seen, createLogger('clock', logLevel), closers);
     return stack;
   } catch (error) {
     await closeAll(closers);

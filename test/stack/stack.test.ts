@@ -163,6 +163,14 @@ test('a second start continues: same keys, same logs, old signatures verify, new
   assert.equal((await second.stations.tuf.status())?.targetsVersion, 1);
 });
 
+test('a clock that went back over a restart is refused, and nothing is changed: WB-1215', async () => {
+  const dataDir = join(await temporaryFolder(), 'data');
+  await (await startStack({ dataDir })).close();
+  const behind = { now: () => systemClock.now() - 3_600_000 };
+  await assert.rejects(startStack({ dataDir, clock: behind }), code('WB-1215'));
+  await (await startStack({ dataDir })).close();
+});
+
 test('two processes cannot use one data directory: WB-210', async () => {
   await assert.rejects(startStack({ dataDir: stack.dataDir }), code('WB-210'));
 });
