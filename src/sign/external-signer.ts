@@ -135,7 +135,7 @@ export class ExternalSigner {
   }
 
   async #ask(question: Question): Promise<JsonReader> {
-    const expected = `an answer of ${this.#options.command} to ${question.method} of key ${question.key}`;
+    const expected = `an answer to ${question.method} of key ${question.key}`;
     const refuse = (actual: string): WaybillError => fail(R.external, { expected, actual });
     if (this.#isClosed) throw refuse('the station stops');
     if (this.#rest !== undefined) throw refuse(`it is down (${this.#trouble}) and will be started again`);
