@@ -13,7 +13,10 @@ export interface GateOptions {
   /** A database older than this fails, in milliseconds; needs `nowMs`. */
   readonly maxDbAgeMs?: number;
   readonly nowMs?: number;
+  /** An operating system nobody repairs any more fails; also without this where `failOn` is given. */
   readonly failOnEndOfLife?: boolean;
+  /** `failOn` alone does not make it fail. */
+  readonly allowEndOfLife?: boolean;
 }
 
 /** Why the scan fails; empty when it passes. A severity that is not known never counts as harmless or as high. */
@@ -46,8 +49,13 @@ function judgeLicenses({ licenses }: ScanResult): Reason[] {
   ];
 }
 
-function judgeEndOfLife({ endOfLife }: ScanResult, { failOnEndOfLife }: GateOptions): Reason[] {
-  if (endOfLife === undefined || failOnEndOfLife !== true) return [];
+/** No advisories are written for it any more: a gate that finds nothing there has looked at nothing. */
+function judgeEndOfLife(
+  { endOfLife }: ScanResult,
+  { failOn, failOnEndOfLife, allowEndOfLife }: GateOptions,
+): Reason[] {
+  const isJudged = failOnEndOfLife === true || (failOn !== undefined && allowEndOfLife !== true);
+  if (endOfLife === undefined || !isJudged) return [];
   const actual = `${endOfLife.distro}, ended ${endOfLife.date}`;
   return [reason(R.gateEndOfLife, { expected: 'a release that is still repaired', actual })];
 }

@@ -118,7 +118,7 @@ export const R = defineReasons({
     side: 'evidence',
     class: 'policy-denied',
     summary: 'The release of the operating system is repaired by nobody any more.',
-    hint: 'build the image from a living release',
+    hint: 'build the image from a living release, or accept it with --allow-eol',
     exit: 2,
   },
   baseline: {

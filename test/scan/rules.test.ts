@@ -330,7 +330,7 @@ test('licences: OR may choose, AND may not, nothing declared is a licence of its
   assert.equal(bad(['Apache-2.0'], { allow: ['MIT', 'Apache-2.0'] }), false);
 });
 
-test('a release nobody repairs is told, and is a gate where asked', () => {
+test('a release nobody repairs is told, and fails a gate unless that is accepted', () => {
   const at = (versionId: string, nowMs: number): ScanResult =>
     scan({ nowMs }, sbomOf([], { distro: { id: 'debian', versionId, idLike: [] } }));
   assert.deepEqual(at('10', NOW).endOfLife, { distro: 'debian 10', date: '2024-06-30' });
@@ -342,6 +342,11 @@ test('a release nobody repairs is told, and is a gate where asked', () => {
     ['WB-884'],
   );
   assert.deepEqual(judge(at('10', NOW), {}), []);
+  const codes = (options: Parameters<typeof judge>[1]): string[] =>
+    judge(at('10', NOW), { failOn: 'critical', ...options }).map((one) => one.code);
+  assert.deepEqual(codes({}), ['WB-884']);
+  assert.deepEqual(codes({ allowEndOfLife: true }), []);
+  assert.deepEqual(codes({ allowEndOfLife: true, failOnEndOfLife: true }), ['WB-884']);
 });
 
 test('an old database is a warning, and a gate where asked', () => {

@@ -21,6 +21,7 @@ interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustF
   readonly allowSampleDb?: boolean;
   readonly failOnUnknown?: boolean;
   readonly failOnEol?: boolean;
+  readonly allowEol?: boolean;
   readonly maxDbAge?: string;
   readonly expectDigest?: string;
   readonly platform?: string;
@@ -58,7 +59,11 @@ export function register(program: Command, context: CliContext): void {
     .option('--fail-on <severity>', 'exit 2 on findings of negligible, low, medium, high, critical or worse')
     .option('--allow-sample-db', 'let --fail-on pass on the sample that comes with waybill')
     .option('--fail-on-unknown', 'exit 2 on anything unread, uncovered or not comparable')
-    .option('--fail-on-eol', 'exit 2 when the operating system is repaired by nobody any more')
+    .option(
+      '--fail-on-eol',
+      'exit 2 when the operating system is repaired by nobody any more; part of --fail-on',
+    )
+    .option('--allow-eol', 'let --fail-on pass on such an operating system')
     .option('--max-db-age <time>', 'exit 2 when the database is older, as 3d or 12h')
     .option('--vex <file>', 'OpenVEX, CSAF or CycloneDX statements (repeatable)', collect, [])
     .option('--ignore-file <file>', 'ignore rules: own, .trivyignore, .grype.yaml (repeatable)', collect, [])
@@ -209,6 +214,7 @@ async function gateFrom(flags: Flags, nowMs: number): Promise<GateOptions | unde
     allowSampleDb: flags.allowSampleDb === true,
     failOnUnknown: failOnUnknown === true,
     failOnEndOfLife: failOnEol === true,
+    allowEndOfLife: flags.allowEol === true,
   };
 }
 

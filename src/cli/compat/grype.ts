@@ -48,7 +48,7 @@ export function register(program: Command, context: CliContext): void {
     .option('-v, --verbose', 'accepted; nothing more is printed');
   refuseBy(command, 'grype').action(async (target: string, flags: Flags) => {
     const words = givenFlags(command, {
-      '--fail-on': (severity) => [`--fail-on=${threshold(severity)}`],
+      '--fail-on': (severity) => [`--fail-on=${threshold(severity)}`, '--allow-eol'],
       '--config': (file) => [`--ignore-file=${ignoreFile(file)}`],
       '--output': () => [],
       '--file': () => [],

@@ -132,7 +132,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
   };
   const words = [
     ...scanWords(flags, shown),
-    ...(exitCode === 0 ? [] : ['--fail-on=negligible']),
+    ...(exitCode === 0 ? [] : ['--fail-on=negligible', '--allow-eol']),
     ...(endCode === 0 ? [] : ['--fail-on-eol']),
     ...platformOf(flags),
   ];
