@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8 } from '#base/bytes';
 import { generateKey, type HashName, hash, type PrivateKey, sha256 } from '#base/crypto';
+import { digestOf } from '#base/digest';
 import { unwrap } from '#base/result';
 import { pemEncode } from '#formats/pem';
 import { hashedRekordV1Body, hashedRekordV2Body, type VerifierV2 } from '#formats/rekor';
@@ -10,7 +11,7 @@ import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import type { Certificate } from '#formats/x509';
 import { requireKey, type SignedEntity, verifyEntity } from '#verify';
 import { EPOCH, MINUTE } from '../double/virtual-stack.ts';
-import { stack } from './attack.ts';
+import { codeOf, edit, stack } from './attack.ts';
 
 const artifact = utf8('hello');
 const trustedRoot = stack.trust();
@@ -175,4 +176,13 @@ test('v1: digest and signature are each compared (WB-310)', () => {
 test('v1: an entry of another kind or version is none, though its body reads the same', () => {
   assert.match(judged(plain, body(plain, {}, 'rekord')), /^WB-173/);
   assert.match(judged(plain, body(plain, {}, 'helm')), /^WB-172/);
+});
+
+test('an entry over another hash than the digest at hand is not judged, in either generation (WB-304)', () => {
+  for (const log of [stack.rekorV1, stack.rekorV2]) {
+    const sample = stack.sign({ logs: [log] });
+    const bundle = edit(sample.json, { 'messageSignature.messageDigest': undefined });
+    assert.equal(codeOf(stack.verify(bundle, digestOf(sample.artifact))), 'accepted');
+    assert.equal(codeOf(stack.verify(bundle, digestOf(sample.artifact, 'sha512'))), 'WB-304');
+  }
 });
