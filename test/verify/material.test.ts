@@ -8,8 +8,9 @@ import type { CaAuthority } from '#formats/trusted-root';
 import { buildName, type Certificate, parseCertificate } from '#formats/x509';
 import { buildCertificate, type CertificateTemplate, extensionOf, extKeyUsage } from '#formats/x509-build';
 import { type TrustMaterial, trustMaterial } from '#verify';
+import { VirtualTsa } from '../double/virtual-ca.ts';
 import { VirtualLog } from '../double/virtual-log.ts';
-import { EPOCH, YEAR } from '../double/virtual-stack.ts';
+import { EPOCH, MINUTE, YEAR } from '../double/virtual-stack.ts';
 import { codeOf, outcomeOf, stack } from './attack.ts';
 
 const { codeSigning, timeStamping, any } = extKeyUsage;
@@ -199,4 +200,15 @@ test('a log is its operator, else what its address says, else its id', () => {
   assert.equal(operatorOf({ operator: 'o' }), 'o');
   assert.match(operatorOf({ baseUrl: '' }) ?? '', /^log [0-9a-f]{64}$/);
   assert.match(operatorOf({}) ?? '', /^log/);
+});
+
+test('a timestamp counts while every certificate of its authority is valid, not only some of them', () => {
+  const outcome = (notAfter: number): string => {
+    const tsa = new VirtualTsa({ name: 'short', validFor, alter: (one) => ({ ...one, notAfter }) });
+    const trust = stack.trust({ ...stack.root, timestampAuthorities: [tsa.authority] });
+    const { bytes, artifact } = stack.sign({ logs: [stack.rekorV2], tsas: [tsa] });
+    return codeOf(outcomeOf({ bundle: bytes, artifact, trust }));
+  };
+  assert.equal(outcome(EPOCH + MINUTE), 'accepted');
+  assert.equal(outcome(EPOCH + MINUTE - 1000), 'WB-325');
 });
