@@ -1,15 +1,18 @@
 /**
  * A program that holds a key, as docs/keys.md says it, and the ways it may fail: `fake-signer.ts KEY.pem MODE [FLAG]`.
- * FLAG is a file whose presence says that the fault has happened; a fault happens once.
+ * FLAG is a file whose presence says that the fault has happened; a fault happens once. FAKE_SIGNER_PIDS names a file
+ * that gets its process id.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { p256 } from '@noble/curves/nist.js';
 
 const [file = '', mode = '', flag = ''] = process.argv.slice(2);
 const other = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
+const pids = process.env['FAKE_SIGNER_PIDS'];
+if (pids !== undefined) appendFileSync(pids, `${process.pid}\n`);
 const isFirst = flag === '' || !existsSync(flag);
 if (mode === 'slow-start') await new Promise((resolve) => setTimeout(resolve, 700));
 const key = mode === 'other-key-later' && !isFirst ? other() : createPrivateKey(readFileSync(file));
