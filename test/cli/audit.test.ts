@@ -10,6 +10,7 @@ import { after, test } from 'node:test';
 import { generateKey, publicKeyPem } from '#base/crypto';
 import type { RunResult } from '#platform/process';
 import { compiledCode } from '../compiled.ts';
+import { freePortBase } from '../free-ports.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { waybillHere } from './here.ts';
 
@@ -26,10 +27,10 @@ interface Up {
   readonly origins: Readonly<Record<string, string>>;
 }
 
-async function up(): Promise<Up> {
+async function up(portBase = 0): Promise<Up> {
   const child = spawn(
     resolve('bin/waybill'),
-    ['stack', 'up', '--data', dataDir, '--port-base', '0', '--json'],
+    ['stack', 'up', '--data', dataDir, '--port-base', String(portBase), '--json'],
     {
       env: { PATH: process.env['PATH'] ?? '', HOME: base, ...compiledCode },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -55,7 +56,7 @@ async function passes(...args: string[]): Promise<string> {
 }
 
 test('what was signed before a kill is found after it, by digest and by identity', async () => {
-  const first = await up();
+  const first = await up(await freePortBase());
   const host = new URL(first.origins['registry'] ?? '').host;
   const { digest } = await putImage(repositoryAt(host, 'app'), 'app', { tag: 'v1' });
   const token = (await passes('stack', 'token', '--email', 'ada@example.com')).trim();

@@ -17,6 +17,7 @@ import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { RunResult } from '#platform/process';
+import { freePortBase } from '../free-ports.ts';
 import { putImage, repositoryAt } from '../oci/helpers.ts';
 import { ada, startStack } from '../stack/helper.ts';
 import { assertJsonRefusal, assertRefused, folder, plainEnv, type Refusal, waybill } from './child.ts';
@@ -352,10 +353,10 @@ const post = (origin: string, body: string): Promise<Response> =>
   });
 
 /** Starts a stack of its own process; `origins` once it is ready. */
-async function up(dataDir: string) {
+async function up(dataDir: string, portBase = 0) {
   const child = spawn(
     resolve('bin/waybill'),
-    ['stack', 'up', '--data', dataDir, '--json', '--port-base', '0'],
+    ['stack', 'up', '--data', dataDir, '--json', '--port-base', String(portBase)],
     {
       env: plainEnv,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -369,7 +370,7 @@ async function up(dataDir: string) {
 
 test('a killed stack continues, with every entry it acknowledged; a stopped one is unavailable', async () => {
   const dataDir = join(folder, 'killed');
-  const first = await up(dataDir);
+  const first = await up(dataDir, await freePortBase());
   const acknowledged: string[] = [];
   const writers = Array.from({ length: 8 }, async (_, writer) => {
     for (let i = 0; ; i++) {

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import type { RunResult } from '#platform/process';
 import { compiledCode } from '../compiled.ts';
+import { freePortBase } from '../free-ports.ts';
 import { waybillHere } from './here.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'waybill-test-cli-stack-'));
@@ -34,8 +35,9 @@ const command = (args: readonly string[]): ChildProcess => {
   return child;
 };
 
-async function up(dataDir: string): Promise<Running> {
-  const child = command(['stack', 'up', '--data', dataDir, '--port-base', '0', '--json']);
+/** Without a base the stack keeps the ports it has. */
+async function up(dataDir: string, portBase = 0): Promise<Running> {
+  const child = command(['stack', 'up', '--data', dataDir, '--port-base', String(portBase), '--json']);
   if (child.stdout === null) assert.fail('no output');
   for await (const line of createInterface({ input: child.stdout })) {
     return { child, ready: JSON.parse(line) as Running['ready'] };
@@ -65,7 +67,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number
 
 test('up, status, token, Ctrl-C, and up again with the same addresses', async () => {
   const dataDir = join(base, 'one');
-  const first = await up(dataDir);
+  const first = await up(dataDir, await freePortBase());
   assert.equal(first.ready.development, true);
   const status = await run('stack', 'status', '--stack', dataDir, '--json');
   assert.equal(status.code, 0, status.stderr);

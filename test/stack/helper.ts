@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { composeStack, type Stack, type StackConfig } from '#stack';
+import { freePortBase } from '../free-ports.ts';
 
 export * from './signing.ts';
 
@@ -21,8 +22,13 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 export async function startStack(more: Partial<StackConfig> = {}): Promise<Stack> {
-  const dataDir = more.dataDir ?? join(await temporaryFolder(), 'data');
-  const stack = await composeStack({ dataDir, logLevel: 'silent', ...more });
+  const fresh = async (): Promise<Pick<StackConfig, 'dataDir' | 'portBase'>> => ({
+    dataDir: join(await temporaryFolder(), 'data'),
+    portBase: await freePortBase(),
+  });
+  const { dataDir } = more;
+  const place = dataDir === undefined ? await fresh() : { dataDir };
+  const stack = await composeStack({ ...place, logLevel: 'silent', ...more });
   stacks.push(stack);
   return stack;
 }
