@@ -1,7 +1,7 @@
 /** A station whose key a program beside it holds: how it is made, how it refuses, how it goes down and comes back. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { generateKey, type PrivateKey, sha256 } from '#base/crypto';
@@ -96,12 +96,15 @@ test('a program that dies makes the station unready until it is there again', as
   const { origin } = await open(signer('key.pem', 'dies'));
   assert.equal((await ask(origin)).status, 200);
   const [pid] = left();
+  // It cannot come back before its key does.
+  await rename(file('key.pem'), file('key.away'));
   process.kill(pid as number, 'SIGKILL');
   const ready = async (): Promise<number> => (await fetch(`${origin}/readyz`)).status;
   while ((await ready()) === 200) await new Promise((resolve) => setTimeout(resolve, 5));
   const refused = await ask(origin);
   assert.equal(refused.status, 503);
   assert.match(await refused.text(), /WB-823/);
+  await rename(file('key.away'), file('key.pem'));
   while ((await ready()) !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal((await ask(origin)).status, 200);
 });
