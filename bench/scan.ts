@@ -12,7 +12,7 @@ import type { OsvRecord } from '#formats/osv';
 import { packageId, type Sbom, type SbomPackage } from '#formats/sbom';
 import { buildDatabase, loadDatabase, loadRecords, matchPackages } from '#scan';
 import { commandLine } from '../build/command-line.ts';
-import { type Program, run } from './lib/processes.ts';
+import { type Program, run, usageOf } from './lib/processes.ts';
 import { median, quantile, report } from './lib/report.ts';
 
 const ADVISORIES = 250_000;
@@ -105,15 +105,20 @@ function workload(records: readonly OsvRecord[]): Workload {
 }
 
 /** In a process that did it before. */
-function warm(file: string, sbom: Sbom): { openMs: number; ms: number; found: ReadonlySet<string> } {
+function warm(
+  file: string,
+  sbom: Sbom,
+): { openMs: number; ms: number; cpuMs: number; found: ReadonlySet<string> } {
+  const before = process.cpuUsage();
   const start = performance.now();
   const database = loadDatabase(file);
   const opened = performance.now();
   const result = matchPackages(sbom, database);
   const end = performance.now();
+  const { user, system } = process.cpuUsage(before);
   database.close();
   const found = result.findings.flatMap((one) => one.advisories.map((id) => `${id} ${one.package.name}`));
-  return { openMs: opened - start, ms: end - start, found: new Set(found) };
+  return { openMs: opened - start, ms: end - start, cpuMs: (user + system) / 1000, found: new Set(found) };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-scan-'));
@@ -137,6 +142,7 @@ try {
   const command = node([join(folder, 'dist', 'bin', 'waybill'), ...words, '--quiet']);
   const empty = node(['empty.cjs']);
 
+  const cpu: number[] = [];
   const ms = { open: [] as number[], warm: [] as number[], cold: [] as number[], empty: [] as number[] };
   let found: ReadonlySet<string> = new Set();
   for (let round = 0; round < 3; round++) found = warm(file, sbom).found;
@@ -148,6 +154,7 @@ try {
     const once = warm(file, sbom);
     ms.open.push(once.openMs);
     ms.warm.push(once.ms);
+    cpu.push(once.cpuMs);
     ms.cold.push((await run(command)).ms);
     ms.empty.push((await run(empty)).ms);
   }
@@ -164,6 +171,10 @@ try {
       `${names[name as keyof typeof names].padEnd(14)} ${median(list).toFixed(1)} ms, quickest tenth ${quick} ms`,
     );
   }
+  const { cpuMs, peakMb } = await usageOf(command, folder);
+  console.log(
+    `processor time: open and match ${median(cpu).toFixed(0)} ms, process ${cpuMs.toFixed(0)} ms; peak ${peakMb.toFixed(0)} MB`,
+  );
   const share = (list: readonly number[], gate: number): number => Number((median(list) / gate).toFixed(2));
   const ratios = {
     'warm, of 250 ms': share(ms.warm, GATES.warmMs),

@@ -56,13 +56,35 @@ export async function inTurns<K extends string>(
 export const ratioOf = (some: readonly number[], others: readonly number[]): number =>
   median(some.map((ms, i) => ms / (others[i] ?? Number.NaN)));
 
-/** Peak resident memory of a Node program in MiB; `folder` takes a helper file. */
-export async function peakMemory(program: Program, folder: string): Promise<number> {
-  const helper = join(folder, 'peak.cjs');
-  writeFileSync(
-    helper,
-    "process.on('exit', () => process.stderr.write(`\\npeak ${process.resourceUsage().maxRSS}`));",
-  );
-  const { stderr } = await run({ ...program, args: ['--require', helper, ...program.args] });
-  return Number(/peak (\d+)$/.exec(stderr)?.[1]) / 1024;
+export interface Usage {
+  /** Processor time of all threads, milliseconds: what a busy machine does not change much. */
+  readonly cpuMs: number;
+  /** Peak resident memory, MiB. */
+  readonly peakMb: number;
 }
+
+/** What a Node program takes; `folder` takes a helper file. */
+export async function usageOf(program: Program, folder: string): Promise<Usage> {
+  const helper = join(folder, 'usage.cjs');
+  const { stderr } = await run({ ...program, args: ['--require', usageHelper(helper), ...program.args] });
+  const [, peak, user, system] = /peak (\d+) cpu (\d+) (\d+)$/.exec(stderr) ?? [];
+  return { cpuMs: (Number(user) + Number(system)) / 1000, peakMb: Number(peak) / 1024 };
+}
+
+function usageHelper(file: string): string {
+  // The peak that the process itself reports may be that of its parent before it became another program.
+  const text = `process.on('exit', () => {
+    const { user, system } = process.cpuUsage();
+    let peak = process.resourceUsage().maxRSS;
+    try {
+      peak = /VmHWM:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'latin1'))[1];
+    } catch {}
+    process.stderr.write('\\npeak ' + peak + ' cpu ' + user + ' ' + system);
+  });`;
+  writeFileSync(file, text);
+  return file;
+}
+
+/** Peak resident memory of a Node program in MiB; `folder` takes a helper file. */
+export const peakMemory = async (program: Program, folder: string): Promise<number> =>
+  (await usageOf(program, folder)).peakMb;

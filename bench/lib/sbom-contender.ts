@@ -1,4 +1,5 @@
 /** Run as a process: reads an image once (`floor|ours IMAGE [threads] [cache]`) and says how long that took. */
+import { readFileSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { hasher } from '#base/crypto';
 import { sbomImage } from '#flows/sbom-image';
@@ -65,7 +66,8 @@ async function main(): Promise<void> {
   const found = await (contender === 'floor' ? floor(image) : ours(image, threads, folder));
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
   const { user, system } = process.cpuUsage(before);
-  const rssMb = process.resourceUsage().maxRSS / 1024;
+  // The peak that `resourceUsage` knows may be that of the parent.
+  const rssMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]) / 1024;
   const sample: Sample = { ms, cpuMs: (user + system) / 1000, rssMb, ...found };
   process.stdout.write(JSON.stringify(sample));
 }
