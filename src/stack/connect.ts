@@ -1,7 +1,7 @@
 /** What a stock client needs to be told to use a stack: one setting each, and the words to say then. */
 import { join, resolve } from 'node:path';
 import { stackTrustFiles } from '#trust';
-import { environmentOf, oldEnvironmentOf, quoted } from './environment.ts';
+import { authorityVariables, environmentOf, oldEnvironmentOf, quoted } from './environment.ts';
 import type { StackState } from './state.ts';
 
 export const connectableClients = [
@@ -39,7 +39,7 @@ export function connectionOf(client: ConnectableClient, dataDir: string, state: 
   const { origins } = state;
   const all = environmentOf(dataDir, origins);
   const tls = Object.fromEntries(
-    Object.entries(all).filter(([name]) => name === 'SSL_CERT_FILE' || name === 'NODE_EXTRA_CA_CERTS'),
+    Object.entries(all).filter(([name]) => authorityVariables.some((one) => one === name)),
   );
   const place: Place = {
     file: (name) => quoted(join(resolve(dataDir), name)),

@@ -4,13 +4,15 @@ import { stackTrustFiles } from '#trust';
 import type { Origins } from './layout.ts';
 import { TLS_CA_FILE } from './tls.ts';
 
+/** Go's clients, curl and waybill read the first, Python's requests the second, Node's clients the third. */
+export const authorityVariables = ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'] as const;
+
 /** Variables by name, for `source public/env` and for scripts. */
 export function environmentOf(dataDir: string, origins: Origins): Readonly<Record<string, string>> {
   const hasTls = origins.ca.startsWith('https:');
   const tlsCa = join(resolve(dataDir), TLS_CA_FILE);
   return {
-    // Go and Python read the first, Node's own clients the second.
-    ...(hasTls ? { SSL_CERT_FILE: tlsCa, NODE_EXTRA_CA_CERTS: tlsCa } : {}),
+    ...(hasTls ? Object.fromEntries(authorityVariables.map((name) => [name, tlsCa])) : {}),
     WAYBILL_STACK: resolve(dataDir),
     WAYBILL_REGISTRY: new URL(origins.registry).host,
     WAYBILL_OIDC_ISSUER: origins.oidc,
