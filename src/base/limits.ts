@@ -22,6 +22,8 @@ export const limits = {
   manifestLayers: 512,
   /** One attached signature, attestation or bundle blob. */
   attachmentBytes: 128 * MiB,
+  /** The same for admission, where whoever may push a tag chooses what an event loop has to parse. */
+  admissionAttachmentBytes: 16 * MiB,
   signaturesPerImage: 128,
   referrersPages: 20,
   /** Pages of a tag list or catalogue. */

@@ -8,6 +8,7 @@ export {
   attachedItems,
   type PlacesOf,
   type ReadAttachments,
+  readBoundedEvidence,
   readEvidence,
   readingOnce,
   registryEvidence,

@@ -6,6 +6,7 @@ import { parseBundle } from '#formats/bundle';
 import type { Envelope } from '#formats/dsse';
 import { COSIGN_SIGN_V1, parseStatement } from '#formats/intoto';
 import {
+  legacyAnnotations,
   parseLegacyLayer,
   type Requirements,
   SIMPLE_SIGNING_MEDIA_TYPE,
@@ -66,17 +67,21 @@ function prepareBundle(item: Extract<AttachedItem, { kind: 'bundle' }>): Prepare
   };
 }
 
-/** With a key, a certificate beside the signature is ignored; so the layer is read in two ways. */
+/**
+ * With a key, a certificate beside the signature is ignored; so the layer can be read in two ways. Each is done when
+ * it is first asked for: an envelope may be large, and nobody has signed for it yet.
+ */
 function prepareLegacy(item: Extract<AttachedItem, { kind: 'legacy' }>): PreparedItem {
   const layer = { mediaType: item.mediaType, payload: item.bytes, annotations: item.annotations };
-  const read = {
-    certificate: parseLegacyLayer(layer, 'certificate'),
-    key: parseLegacyLayer(layer, 'key'),
-  };
+  const done: { certificate?: Result<SignedEntity>; key?: Result<SignedEntity> } = {};
+  const readAs = (signer: 'certificate' | 'key'): Result<SignedEntity> =>
+    (done[signer] ??= parseLegacyLayer(layer, signer));
+  const hasCertificate = (item.annotations[legacyAnnotations.certificate] ?? '') !== '';
+  const likely = readAs(hasCertificate ? 'certificate' : 'key');
   return {
-    claimedType: claimedTypeOf(item.mediaType, read.key),
+    claimedType: claimedTypeOf(item.mediaType, likely.ok ? likely : readAs('key')),
     judge: (question) => {
-      const entity = question.requirements.signer.kind === 'key' ? read.key : read.certificate;
+      const entity = readAs(question.requirements.signer.kind === 'key' ? 'key' : 'certificate');
       return entity.ok
         ? verifyEntity({ ...question, entity: entity.value })
         : refusing(item, entity.error).judge(question);

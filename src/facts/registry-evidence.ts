@@ -1,5 +1,6 @@
 /** Evidence from a registry (or a layout): what `#oci` finds attached, as items the verifier can judge. */
 import type { Digest } from '#base/brand';
+import { limits } from '#base/limits';
 import { type Attachments, type ImageSource, listAttachments } from '#oci';
 import { DSSE_MEDIA_TYPE, SIMPLE_SIGNING_MEDIA_TYPE } from '#verify';
 import type { AttachedItem } from './item.ts';
@@ -14,6 +15,10 @@ export type ReadAttachments = (places: readonly ImageSource[], digest: Digest) =
 /** Signatures and attestations; an SBOM without a signature is no evidence. */
 export const readEvidence: ReadAttachments = (places, digest) =>
   listAttachments(places, digest, { suffixes: ['sig', 'att'] });
+
+/** The same for admission, which parses what strangers push between one Pod and the next. */
+export const readBoundedEvidence: ReadAttachments = (places, digest) =>
+  listAttachments(places, digest, { suffixes: ['sig', 'att'], bytesMax: limits.admissionAttachmentBytes });
 
 /**
  * The same for whoever asks several questions about an image: it is read once. To be made for one command, since

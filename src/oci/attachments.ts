@@ -5,7 +5,7 @@
  */
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
-import { fail, type Reason, WaybillError } from '#base/reason';
+import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { isNonEmpty, type NonEmpty } from '#base/result';
 import {
   annotation,
@@ -102,6 +102,8 @@ export interface ListOptions {
   readonly tagPrefix?: string;
   /** Legacy tags to look at; each is a request. Default: all. */
   readonly suffixes?: readonly LegacySuffix[];
+  /** Largest blob that is read; a larger one is a problem, by name. Default `limits.attachmentBytes`. */
+  readonly bytesMax?: number;
 }
 
 const AT_ONCE = 8;
@@ -120,7 +122,12 @@ export async function listAttachments(
   const all = Array.isArray(places) ? (places as readonly ImageSource[]) : [places as ImageSource];
   const problems: Problem[] = [];
   const found = await Promise.all(all.map((place) => findIn(place, subject, options, problems)));
-  const jobs = distinct(found.flat());
+  const bytesMax = options.bytesMax ?? limits.attachmentBytes;
+  const [jobs, tooLarge] = parted(distinct(found.flat()), ([{ size }]) => size <= bytesMax);
+  for (const [{ from, size }] of tooLarge) {
+    const expected = `an attachment of at most ${bytesMax} bytes`;
+    problems.push({ from, reason: reason(Formats.limit, { expected, actual: `${size} bytes` }) });
+  }
   checkAmount(jobs.map(([first]) => first));
   const blob = readingOnce();
   const read = await mapLimited(jobs, AT_ONCE, (same) => readOne(same, blob, problems));
@@ -302,6 +309,10 @@ function legacyMaterial(annotations: ReadonlyMap<string, string>): LegacyMateria
     ...pick(annotation.rekorBundle, 'rekorBundle'),
     ...pick(annotation.timestamp, 'timestamp'),
   };
+}
+
+function parted<T>(list: readonly T[], isFirst: (one: T) => boolean): readonly [T[], T[]] {
+  return [list.filter(isFirst), list.filter((one) => !isFirst(one))];
 }
 
 /** What was found several times, together. */

@@ -125,7 +125,8 @@ function establish(entity: SignedEntity, input: VerifyInput, key: PublicKey): Re
     issued: issued.value,
     claims: claims.value,
   };
-  return ok({ facts, hash: signature.value.hash, notes: [...logged.value.notes, ...stamped.faults] });
+  const notes = [...logged.value.notes, ...stamped.faults, ...untimedWindowNotes(entries, times, now)];
+  return ok({ facts, hash: signature.value.hash, notes });
 }
 
 function establishIssuer(
@@ -248,6 +249,18 @@ function unpromisedWindowFault(
       promisedAt === undefined && !times.some((time) => isValidAt(log.validFor, time.at)),
   );
   return late === undefined ? undefined : reason(R.entryWindow, windowDetail(late.log, first.at));
+}
+
+/** With a key and no trusted time nobody can say when the entry was made: a log that is not in use now is told. */
+function untimedWindowNotes(
+  entries: readonly LoggedEntry[],
+  times: readonly ObservedTime[],
+  now: number,
+): readonly Reason[] {
+  if (times.length > 0) return [];
+  return entries.flatMap(({ log }) =>
+    isValidAt(log.validFor, now) ? [] : [reason(R.entryWindow, windowDetail(log, now))],
+  );
 }
 
 function noTime([fault]: readonly Reason[]): Reason {

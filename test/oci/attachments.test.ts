@@ -205,6 +205,27 @@ test('an attachment whose blob is gone is a problem beside the ones that are wel
   );
 });
 
+test('an attachment above the size somebody reads is a problem by name, and is not fetched (WB-189)', async () => {
+  const repository = at('large');
+  const image = await putImage(repository, 'large');
+  const small = utf8('{"mediaType":"small"}');
+  const large = utf8(JSON.stringify({ mediaType: 'x'.repeat(5000) }));
+  for (const bytes of [small, large]) {
+    await attachBundle(repository, descriptorOf(image), bytes, { predicateType: SIGN, createdMs: 0 });
+  }
+  const bounded = await listAttachments(repository, image.digest, { bytesMax: large.length - 1 });
+  assert.deepEqual(
+    bounded.bundles.map(({ bytes }) => bytes),
+    [small],
+  );
+  assert.deepEqual(
+    bounded.problems.map(({ reason }) => reason.code),
+    ['WB-189'],
+  );
+  const whole = await listAttachments(repository, image.digest, { bytesMax: large.length });
+  assert.deepEqual([whole.bundles.length, whole.problems.length], [2, 0]);
+});
+
 test('as many attachments as the cap are read, one more is refused', async () => {
   const repository = at('many');
   const image = descriptorOf(await putImage(repository, 'many'));

@@ -6,7 +6,15 @@ import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import type { InclusionProof, TransparencyLogEntry } from '#formats/tlog-entry';
 import type { TrustedRootInput } from '#formats/trusted-root';
-import { entityOf, verifyEntity, verifyLogEntry, verifyLogHead } from '#verify';
+import {
+  entityOf,
+  requireKey,
+  type TrustMaterial,
+  verifyBundle,
+  verifyEntity,
+  verifyLogEntry,
+  verifyLogHead,
+} from '#verify';
 import { VirtualLog } from '../double/virtual-log.ts';
 import { EPOCH, YEAR } from '../double/virtual-stack.ts';
 import { codeOf, edit, outcomeOf, stack } from './attack.ts';
@@ -134,3 +142,23 @@ for (const [name, logs] of [
     assert.equal(codeOf(outcomeOf({ bundle: root, artifact })), 'WB-314');
   });
 }
+
+test('under a bare key and no trusted time, a log that is not in use now is told (WB-316 as a note)', () => {
+  const key = generateKey('p256');
+  const sample = stack.sign({ key, logs: [rekorV2], tsas: [] });
+  const bundle = unwrap(parseBundle(sample.bytes));
+  const requirements = unwrap(requireKey(key.publicKey));
+  const retired = stack.root.tlogs.map((log) => ({
+    ...log,
+    validFor: { start: EPOCH - YEAR, end: EPOCH - 1 },
+  }));
+  const verdictIn = (trustedRoot: TrustMaterial) =>
+    verifyBundle({ artifact: sample.artifact, bundle, trustedRoot, requirements, now: EPOCH });
+  const [current, past] = [verdictIn(trust), verdictIn(stack.trust({ ...stack.root, tlogs: retired }))];
+  assert.ok(current.outcome === 'accepted' && past.outcome === 'accepted');
+  assert.deepEqual(current.notes, []);
+  assert.deepEqual(
+    past.notes.map(({ code }) => code),
+    ['WB-316'],
+  );
+});

@@ -12,6 +12,7 @@ import {
   type Judge,
   mirroredRegistry,
   mirrorMap,
+  readBoundedEvidence,
   type Trust,
 } from '#facts';
 import type { TagSource } from '#flows/judge-request';
@@ -133,7 +134,8 @@ function evidenceOf(
   config: AdmissionConfig,
   { evidence }: AdmissionSurroundings,
 ): ImageEvidenceSource & TagSource {
-  return 'attached' in evidence ? evidence : mirroredRegistry(evidence, mirrorMap(config.mirrors ?? []));
+  if ('attached' in evidence) return evidence;
+  return mirroredRegistry(evidence, mirrorMap(config.mirrors ?? []), readBoundedEvidence);
 }
 
 function serverFor(certificates: CertificateSource, log: Logger): HttpApp {
