@@ -4,7 +4,16 @@
  * calls are most of its work, so here the code is taken at the end of a run. Built by build/command-line.ts.
  */
 import { hash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { constants, Script } from 'node:vm';
@@ -19,18 +28,24 @@ const DIGEST_BYTES = 32;
 const digestOf = (data: Uint8Array): Buffer => hash('sha256', data, 'buffer');
 
 function isOwn(path: string): boolean {
-  const { uid, mode } = statSync(path);
+  const { uid, mode } = lstatSync(path);
   return uid === process.getuid?.() && (mode & 0o022) === 0;
 }
 
 /**
  * The user's own cache folder, and only where nobody else can write: whoever writes there decides what runs. So
- * not in a shared temporary folder, and not for root in another user's home.
+ * not in a shared temporary folder, not for root in another user's home, and not in a pipeline, whose cache folder
+ * other jobs may have filled.
  */
 function keptFolder(): string | undefined {
-  const { XDG_CACHE_HOME: cache, HOME: home, NODE_DISABLE_COMPILE_CACHE: disabled } = process.env;
+  const {
+    XDG_CACHE_HOME: cache,
+    HOME: home,
+    NODE_DISABLE_COMPILE_CACHE: disabled,
+    CI: pipeline,
+  } = process.env;
   const base = cache || (home ? `${home}/.cache` : '');
-  if (disabled || !base.startsWith('/') || !isOwn(base)) return undefined;
+  if (disabled || pipeline || !base.startsWith('/') || !isOwn(base)) return undefined;
   const folder = join(base, 'waybill', 'compiled');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return isOwn(join(base, 'waybill')) && isOwn(folder) ? folder : undefined;
