@@ -282,6 +282,10 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     "src/verify/checks.ts signer: never: if (issued === undefined) { return err(reason(R.certificateMissing, { expected: 'a certificate', actual: 'a bare key' })); }",
   ],
   [
+    'other content has no digest beside it',
+    "src/verify/content.ts checkDigestHint: always: entity.content.kind === 'message' ? entity.content.digest : undefined",
+  ],
+  [
     'undefined is in no list of types',
     'src/verify/content.ts checkPredicate: only the right: type !== undefined && required.types.includes(type)',
   ],

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8 } from '#base/bytes';
 import { generateKey } from '#base/crypto';
-import { digestOf } from '#base/digest';
+import { digestOf, parseDigest } from '#base/digest';
+import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { COSIGN_SIGN_V1, statementBytes } from '#formats/intoto';
 import {
@@ -143,4 +144,38 @@ test('a document about a digest in another algorithm than the one known is about
   const image = utf8('image manifest');
   assert.equal(codeOf(simple(digestOf(image, 'sha512'), image)), 'accepted');
   assert.equal(codeOf(simple(digestOf(image, 'sha512'), digestOf(image))), 'WB-342');
+});
+
+function refusalOf(digest: string): WaybillError {
+  const parsed = parseDigest(digest);
+  assert.ok(!parsed.ok);
+  return new WaybillError(parsed.error);
+}
+
+test('a keyless signature is never judged without a time (WB-360)', () => {
+  const time = { kind: 'notRequired' } as never;
+  const built = requireKeyless({ identities: [anyone], time });
+  assert.ok(!built.ok && built.error.code === 'WB-360');
+});
+
+test('a refusal raised on the way is that refusal, any other error is no verdict', () => {
+  const judged = (error: Error): Verdict => {
+    const entity: SignedEntity = {
+      material: { kind: 'publicKey', hint: '' },
+      get entries(): never {
+        throw error;
+      },
+      timestamps: [],
+      signature: new Uint8Array(),
+      content: { kind: 'message' },
+    };
+    const requirements = unwrap(requireKey(generateKey('p256').publicKey));
+    const trustedRoot = stack.trust();
+    return verifyEntity({ artifact: utf8('x'), trustedRoot, requirements, now: EPOCH, entity });
+  };
+  const refusal = refusalOf('x');
+  const refused = judged(refusal);
+  assert.ok(refused.outcome === 'rejected' && refused.reason === refusal.reason);
+  const broken = judged(new TypeError('x'));
+  assert.ok(broken.outcome === 'unavailable' && broken.cause.side === 'defect');
 });
