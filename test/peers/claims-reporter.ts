@@ -12,7 +12,7 @@ export default async function* claims(events: AsyncIterable<TestEvent>): AsyncGe
   for await (const { type, data } of events) {
     if ((type !== 'test:pass' && type !== 'test:fail') || data.nesting !== 0 || data.file === undefined)
       continue;
-    const file = data.file.replace(/^.*[/\\]|\.test\.ts$/g, '');
+    const file = data.file.replace(/^.*[/\\]|(?:\.test)?\.ts$/g, '');
     const claim: Claim = { file, claim: data.name, held: type === 'test:pass' };
     yield `${JSON.stringify(claim)}\n`;
   }

@@ -61,7 +61,6 @@ const operations: readonly Operation[] = [
     title: 'the same by the log with API v2',
     shown: {
       cosign: ['cosign-sign', /^cosign 3 and 2 verify files .* API v2/],
-      'sigstore-go': ['sigstore-go-differential', /^on thousands of changed bundles too/],
       'sigstore-python': ['sigstore-python', /^it verifies, trusting by file for v2/],
     },
   },
@@ -142,7 +141,9 @@ const titles: Readonly<Record<string, string>> = {
 
 /** Versions of the peers a file of tests is about. */
 function versionsFor(file: string): string[] {
-  const own = peers.filter(({ name }) => file.startsWith(name));
+  // The contract of stores is asked of the real one here.
+  const about = file === 'log-store-conformance' ? 'versitygw' : file;
+  const own = peers.filter(({ name }) => about.startsWith(name));
   const more =
     file === 'fulcio'
       ? peers.filter(({ name }) => ['rekor-tiles', 'timestamp-server', 'cosign'].includes(name))
@@ -193,7 +194,7 @@ export function page(all: readonly Met[]): string {
       const with_ = claims[0]?.peers.join(', ') ?? '';
       return [
         '',
-        `### ${file}.test.ts`,
+        `### ${file}`,
         '',
         ...(with_ === '' ? [] : [`With ${with_}.`, '']),
         ...claims.map(({ claim }) => `- ${claim.replaceAll('|', '\\|')}`),
@@ -207,8 +208,8 @@ const head: readonly string[] = [
   '# Compatibility',
   '',
   'Written by `npm run test:peers -- --record` from the tests that held in its run; do not edit. Every cell is a test with',
-  'the real program against one running stack of ours, with the one setting the stack prints for it; an empty cell was not',
-  'asked, or the client has no such operation. `npm run peers` installs the clients, `npm run test:peers -- NAME` asks one again.',
+  'the real program: against one running stack of ours, with the one setting the stack prints for it (sigstore-go, a library,',
+  'judges bundles of a stack in memory); an empty cell was not asked, or the client has no such operation. `npm run peers` installs the clients, `npm run test:peers -- NAME` asks one again.',
   '',
   'sigstore-js signs and verifies in `npm test` (test/stack/sigstore-js.test.ts), with the packages npm brings.',
   '',
