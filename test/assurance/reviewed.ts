@@ -309,6 +309,7 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/verify/entity.ts entityOf: never: content.digest === undefined ? {} : { digest: content.digest }',
     'src/verify/requirements.ts identity: never: input.sanType === undefined ? {} : { sanType: input.sanType }',
     'src/verify/requirements.ts requireKey: never: validFor === undefined ? {} : { validFor }',
+    "src/verify/verifier.ts contentOf: always: claims.kind === 'simpleSigning' ? { simpleSigning: claims.simpleSigning } : {}",
   ],
   [
     'what is the usual entry to the byte is accepted by the comparison part by part as well',
@@ -346,6 +347,26 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
   [
     'where no stamp counts, the failure of the first is known',
     'src/verify/sct.ts verifyScts: only the left: operators.size === 0 && fault !== undefined',
+  ],
+  [
+    'a hash value of 64 bytes is of SHA-512 alone, and no other is taken',
+    "src/verify/signature.ts verifyHashSignature: only the right: algorithm === 'sha512' && verifyEd25519phDigest(key, digest, signature)",
+  ],
+  [
+    'a member without a name is not there, which the next step refuses',
+    'src/verify/simple-signing.ts digestKey: only the right: key === undefined || keys.length > 1',
+  ],
+  [
+    'the signature itself is always among the evidence',
+    "src/verify/verifier.ts decide: never: if (!isNonEmpty(evidence)) return unavailable(reason(R.defect, { expected: 'evidence', actual: 'none' }));",
+  ],
+  [
+    'a bare key comes without a certificate',
+    "src/verify/verifier.ts establish: always: entity.material.kind === 'certificate' ? entity.material.certificate : undefined",
+  ],
+  [
+    'a promised time lay within the life of its log, or was refused before',
+    'src/verify/verifier.ts unpromisedWindowFault: only the right: promisedAt === undefined && !times.some((time) => isValidAt(log.validFor, time.at))',
   ],
 ];
 

@@ -6,7 +6,7 @@ import { generateKey, type PrivateKey } from '#base/crypto';
 import { digestOf } from '#base/digest';
 import { unwrap } from '#base/result';
 import { pemDecode } from '#formats/pem';
-import { parseSimpleSigning, requireKey, signEd25519phDigest } from '#verify';
+import { parseSimpleSigning, requireKey, signEd25519phDigest, verifyHashSignature } from '#verify';
 import { VirtualTsa } from '../double/virtual-ca.ts';
 import { VirtualLog } from '../double/virtual-log.ts';
 import { EPOCH, MINUTE, YEAR } from '../double/virtual-stack.ts';
@@ -46,6 +46,24 @@ test('Ed25519 is pure over bytes, prehashed over bytes or their SHA-512', () => 
   assert.equal(judged(key, key.sign(artifact), digestOf(artifact, 'sha512')), 'WB-340');
   assert.equal(judged(key, prehashed, digestOf(artifact)), 'WB-304');
   assert.equal(judged(key, key.sign(utf8('other')), artifact), 'WB-340');
+});
+
+const rsa = generateKey('rsa', 2048);
+
+test('a signature over a hash value is of its kind of key, and of a value of its length', () => {
+  const bytesOf = (name: 'sha256' | 'sha512'): Uint8Array =>
+    Buffer.from(digestOf(artifact, name).slice(`${name}:`.length), 'hex');
+  const [short, long] = [bytesOf('sha256'), bytesOf('sha512')];
+  const ec = generateKey('p256');
+  assert.equal(verifyHashSignature(ec.publicKey, 'sha256', short, ec.sign(artifact)), true);
+  assert.equal(verifyHashSignature(ec.publicKey, 'sha512', short, ec.sign(artifact)), false);
+  assert.equal(verifyHashSignature(rsa.publicKey, 'sha256', short, rsa.sign(artifact)), true);
+  assert.equal(verifyHashSignature(rsa.publicKey, 'sha256', short, rsa.sign(utf8('other'))), false);
+  const ed = generateKey('ed25519');
+  const seed = unwrap(pemDecode(ed.exportPem()))[0].der.subarray(-32);
+  assert.equal(verifyHashSignature(ed.publicKey, 'sha512', long, signEd25519phDigest(long, seed)), true);
+  assert.equal(verifyHashSignature(ed.publicKey, 'sha512', long, ed.sign(artifact)), false);
+  assert.equal(verifyHashSignature(ed.publicKey, 'sha256', short, signEd25519phDigest(short, seed)), false);
 });
 
 const image = { 'docker-manifest-digest': digestOf(artifact) };
