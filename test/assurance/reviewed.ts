@@ -353,6 +353,10 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     "src/verify/signature.ts verifyHashSignature: only the right: algorithm === 'sha512' && verifyEd25519phDigest(key, digest, signature)",
   ],
   [
+    'the hash of the bytes decides the same, only slower',
+    'src/verify/signature.ts verifyUnder: never: if (content.bytes !== undefined) return verifySignature(key, content.bytes, signature, hash);',
+  ],
+  [
     'a member without a name is not there, which the next step refuses',
     'src/verify/simple-signing.ts digestKey: only the right: key === undefined || keys.length > 1',
   ],

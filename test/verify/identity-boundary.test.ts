@@ -95,30 +95,43 @@ test('patterns are as long as they may be, and say of what kind they are (WB-361
     assert.equal(said(matcher(make('x'.repeat(regexpChars + 1)))), 'WB-361');
   }
   assert.equal(unwrap(matcher('a')).text, '"a"');
-  assert.equal(unwrap(matcher({ glob: 'a*' })).text, 'glob "a*"');
-  assert.equal(unwrap(matcher({ regexp: 'a+' })).text, 'regexp "a+"');
-  assert.equal(unwrap(matcher({ regexpUnanchoredUnsafe: 'a+' })).text, 'regexp "a+"');
+  assert.equal(unwrap(matcher({ glob: 'acme*' })).text, 'glob "acme*"');
+  assert.equal(unwrap(matcher({ regexp: 'acme+' })).text, 'regexp "acme+"');
+  assert.equal(unwrap(matcher({ regexpUnanchoredUnsafe: 'acme+' })).text, 'regexp "acme+"');
 });
 
 test('a pattern is asked about names as long as names may be, and no longer', () => {
-  for (const pattern of [{ regexp: 'x+' }, { glob: 'x**' }, { regexpUnanchoredUnsafe: 'xx' }]) {
+  for (const pattern of [{ regexp: 'x+' }, { glob: 'x**' }, { regexpUnanchoredUnsafe: 'xxxx' }]) {
     const { matches } = unwrap(matcher(pattern));
     assert.equal(matches('x'.repeat(identityChars)), true);
     assert.equal(matches('x'.repeat(identityChars + 1)), false);
   }
 });
 
-test('a pattern that takes everything is refused, one that excludes something is not (WB-361)', () => {
+test('a pattern that takes everybody is refused, one that excludes somebody is not (WB-361)', () => {
   for (const bad of [
     { regexp: '.*' },
     { glob: '**' },
     { regexpUnanchoredUnsafe: '' },
     { regexpUnanchoredUnsafe: 'x*' },
+    { regexpUnanchoredUnsafe: '@' },
+    { regexpUnanchoredUnsafe: 'https://' },
+    ...['*', '?*', '*@*', '*.*', 'https://**'].map((glob) => ({ glob })),
+    ...['.+@.+', '[[:print:]]*', '(?i)[a-z].*', '.*(\\.|:|@).*', '(.*@.*)|(https?://.*)', 'https://.*'].map(
+      (regexp) => ({ regexp }),
+    ),
   ]) {
     assert.equal(said(matcher(bad)), 'WB-361', JSON.stringify(bad));
   }
-  for (const good of [{ regexp: '.+@.+' }, { glob: '*' }, { glob: 'a**' }])
-    assert.equal(said(matcher(good)), 'ok');
+  for (const good of [
+    ...['a**', '*@acme.example', 'https://github.com/**', '**/release.yml@refs/heads/main'].map((glob) => ({
+      glob,
+    })),
+    ...['.+@acme\\.example', 'https://github\\.com/.+'].map((regexp) => ({ regexp })),
+    ...['github.com/acme', 'a', 'acme.example'].map((text) => ({ regexpUnanchoredUnsafe: text })),
+  ]) {
+    assert.equal(said(matcher(good)), 'ok', JSON.stringify(good));
+  }
   assert.equal(said(matcher({ regexp: '(' })), 'WB-361');
 });
 
