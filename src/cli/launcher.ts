@@ -23,6 +23,7 @@ declare const BUNDLES: Readonly<Record<string, { readonly file: string; readonly
 
 /** More than the verbs of one version; what is oldest goes first. */
 const KEPT_MAX = 200;
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 
 const digestOf = (data: Uint8Array): Buffer => hash('sha256', data, 'buffer');
@@ -45,7 +46,10 @@ function keptFolder(): string | undefined {
     CI: pipeline,
   } = process.env;
   const base = cache || (home ? `${home}/.cache` : '');
-  if (disabled || pipeline || !base.startsWith('/') || !isOwn(base)) return undefined;
+  if (disabled || pipeline || !base.startsWith('/')) return undefined;
+  // A new home has none yet.
+  if (isOwn(join(base, '..'))) orNothing(() => mkdirSync(base, { mode: 0o700 }));
+  if (!isOwn(base)) return undefined;
   const folder = join(base, 'waybill', 'compiled');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return isOwn(join(base, 'waybill')) && isOwn(folder) ? folder : undefined;
@@ -61,6 +65,8 @@ function orNothing<T>(work: () => T): T | undefined {
 }
 
 function readKept(path: string): Buffer | undefined {
+  const entry = lstatSync(path);
+  if (!entry.isFile() || entry.size > KEPT_BYTES_MAX || !isOwn(path)) return undefined;
   const bytes = readFileSync(path);
   const data = bytes.subarray(DIGEST_BYTES);
   return digestOf(data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
@@ -74,8 +80,13 @@ function keep(folder: string, name: string, data: Buffer): void {
     for (const { path } of byAge.slice(0, KEPT_MAX / 2)) rmSync(path, { recursive: true, force: true });
   }
   const draft = join(folder, `${name}.${process.pid}`);
-  writeFileSync(draft, Buffer.concat([digestOf(data), data]), { mode: 0o600 });
-  renameSync(draft, join(folder, name));
+  try {
+    writeFileSync(draft, Buffer.concat([digestOf(data), data]), { mode: 0o600, flag: 'wx' });
+    renameSync(draft, join(folder, name));
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
 
 function launch(verb: string): void {

@@ -101,6 +101,18 @@ test('nothing is kept where others can write, behind a link, or in a pipeline', 
   symlinkSync(at('elsewhere'), join(linked, '.cache', 'waybill', 'compiled'));
   await verdictsIn(linked);
   assert.deepEqual(readdirSync(at('elsewhere')), []);
+  const fresh = at('fresh');
+  mkdirSync(fresh, { mode: 0o700 });
+  await published(fresh, verify('artifact', SUBJECT));
+  const [name] = keptIn(fresh) as [string];
+  const file = join(fresh, '.cache', 'waybill', 'compiled', name);
+  rmSync(file);
+  symlinkSync('/dev/zero', file);
+  await verdictsIn(fresh);
+  rmSync(file, { force: true });
+  mkdirSync(file);
+  await verdictsIn(fresh);
+  assert.deepEqual(keptIn(fresh), [name], 'no draft is left where the code cannot be kept');
   const pipeline = newHome();
   await verdictsIn(pipeline, { CI: 'true' });
   assert.deepEqual(readdirSync(join(pipeline, '.cache')), []);
