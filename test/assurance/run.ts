@@ -11,7 +11,7 @@ import type { SourceMutant } from './sites.ts';
 import { mutantsIn, targets, testFiles } from './targets.ts';
 
 /** Tests that take longer are not asked. */
-const TEST_MS_MAX = 200;
+const TEST_MS_MAX = 400;
 /** A mutant that takes longer does not end. */
 const MUTANT_MS_MAX = 120_000;
 
