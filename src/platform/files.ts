@@ -4,12 +4,14 @@
  */
 import {
   closeSync,
+  constants,
   promises as files,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, type WaybillError } from '#base/reason';
@@ -17,11 +19,71 @@ import { R } from './reasons.ts';
 
 let counter = 0;
 
-/** Writes a file atomically and durably. `mode` defaults to 0644; keys use 0600. */
+/**
+ * Writes a file atomically and durably. `mode` defaults to 0644; keys use 0600. A link stays a link: the file it
+ * leads to is written. What is no file (a device, a FIFO) is written into, never replaced.
+ */
 export async function writeFileDurable(
   path: string,
   data: Uint8Array | string,
   options: { readonly mode?: number } = {},
+): Promise<void> {
+  try {
+    const target = await targetOf(path);
+    if (target.kind === 'file') return await replaceFile(target.path, data, options);
+    // An output of this process that goes to a file is written where its other words are.
+    if (target.kind === 'open') return writeFileSync(target.fd, data);
+    const handle = await files.open(path, constants.O_WRONLY);
+    try {
+      await handle.writeFile(data);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+type Target =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'open'; readonly fd: number }
+  | { readonly kind: 'stream' };
+
+async function targetOf(path: string): Promise<Target> {
+  const found = await orMissing(files.lstat(path));
+  if (found === undefined || found.isFile() || found.isDirectory()) return { kind: 'file', path };
+  if (!found.isSymbolicLink()) return { kind: 'stream' };
+  const end = await orMissing(files.stat(path));
+  if (end === undefined) {
+    // It leads to nothing yet; the next may be a link again.
+    return targetOf(resolve(await files.realpath(dirname(path)), await files.readlink(path)));
+  }
+  if (!end.isFile() && !end.isDirectory()) return { kind: 'stream' };
+  const fd = ownOutput(path);
+  return fd === undefined ? { kind: 'file', path: await files.realpath(path) } : { kind: 'open', fd };
+}
+
+/** Names of open files of this process: replacing what they lead to would cut their writer off. */
+function ownOutput(path: string): number | undefined {
+  if (path === '/dev/stdout') return 1;
+  if (path === '/dev/stderr') return 2;
+  const number = /^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/.exec(path)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function replaceFile(
+  path: string,
+  data: Uint8Array | string,
+  options: { readonly mode?: number },
 ): Promise<void> {
   const folder = dirname(path);
   const made = await files.mkdir(folder, { recursive: true }).catch((error: unknown) => {
@@ -150,11 +212,14 @@ export async function readFileIfThere(path: string): Promise<Uint8Array | undefi
 
 const words: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EBADF: 'not open for that',
   EEXIST: 'a file is in the way',
   EISDIR: 'a folder',
+  ELOOP: 'a link that leads to itself',
   ENOENT: 'no such file or folder',
   ENOSPC: 'no space left',
   ENOTDIR: 'a file is in the way',
+  ENXIO: 'nobody reads from it',
   EPERM: 'not permitted',
   EROFS: 'a read-only file system',
 };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,42 @@ test('errors of the file system become WB-209 in words; others stay what they ar
   const raw = await readdir(below).catch((error: unknown) => error);
   assert.equal(asFileError(raw)?.reason.code, 'WB-209');
   assert.equal(asFileError(new TypeError('ours')), undefined);
+});
+
+test('what is no file is written into and stays what it is', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [read] = await Promise.all([readFile(pipe, 'utf8'), writeFileDurable(pipe, 'through')]);
+  assert.equal(read, 'through');
+  assert.ok((await lstat(pipe)).isFIFO());
+  const full = join(folder, 'full');
+  await symlink('/dev/full', full);
+  await assert.rejects(writeFileDurable(full, 'lost'), refused('WB-209', /no space left \(ENOSPC\)/));
+  assert.equal(await readlink(full), '/dev/full');
+  assert.ok((await lstat('/dev/full')).isCharacterDevice());
+});
+
+test('a link is followed, also where it leads to nothing yet, and stays a link', async () => {
+  const below = join(folder, 'links', 'below');
+  await mkdir(below, { recursive: true });
+  const [first, second, target] = [
+    join(folder, 'links', 'first'),
+    join(below, 'second'),
+    join(below, 'target'),
+  ];
+  await symlink('below/second', first);
+  await symlink('target', second);
+  for (const text of ['made', 'replaced']) {
+    await writeFileDurable(first, text);
+    assert.equal(await readFile(target, 'utf8'), text);
+    assert.ok((await lstat(target)).isFile());
+    assert.deepEqual([await readlink(first), await readlink(second)], ['below/second', 'target']);
+  }
+  await symlink('self', join(below, 'self'));
+  await assert.rejects(writeFileDurable(join(below, 'self'), ''), refused('WB-209', /leads to itself/));
+  await symlink('.', join(below, 'here'));
+  await assert.rejects(writeFileDurable(join(below, 'here'), ''), refused('WB-209', /a folder/));
+  assert.deepEqual((await readdir(below)).sort(), ['here', 'second', 'self', 'target']);
 });
 
 test('a database that is only read makes no folder', () => {
