@@ -18,6 +18,8 @@ export type Pattern =
   | {
       /** RE2; may match anywhere, as cosign's flags do: `github.com/acme` also accepts `evil/github.com/acme`. */
       readonly regexpUnanchoredUnsafe: string;
+      /** Takes a pattern that demands nothing, as cosign does; the caller has said so to the user. */
+      readonly mayAdmitEverybody?: boolean;
     }
   | {
       /** `*` any text without `/`, `**` any text, `?` one character that is not `/`. */
@@ -34,8 +36,14 @@ export interface Matcher {
   matches(text: string): boolean;
 }
 
-/** Texts no sensible requirement accepts together; a pattern that takes them all demands nothing. */
-const probes = ['\u0001', 'x', 'https://\u{10ffff}.invalid/a/b@c', 'nobody@nowhere.invalid'];
+/**
+ * Names of nobody, two of each kind a certificate carries: a pattern that takes both of a kind takes everybody of that
+ * kind, wherever they come from, and demands nothing.
+ */
+const strangers: readonly (readonly [string, string])[] = [
+  ['q@zz.qq', 'w7.k+v@u4-k.vv.qq'],
+  ['https://zz.qq/w/k/v.z@q', 'https://u4-k.vv.qq:8443/7/q9/z'],
+];
 
 /** Compiles a pattern. Fails with WB-361: too long, not RE2, or it accepts anything. */
 export function matcher(pattern: Pattern): Result<Matcher> {
@@ -52,7 +60,14 @@ export function matcher(pattern: Pattern): Result<Matcher> {
   const compiled = compile(pattern);
   if (!compiled.ok) return compiled;
   const matches = compiled.value;
-  if (probes.every(matches)) return refuse('a pattern that excludes something', JSON.stringify(source));
+  const isAllowed = 'mayAdmitEverybody' in pattern && pattern.mayAdmitEverybody === true;
+  const everybody = isAllowed ? undefined : strangers.find((pair) => pair.every(matches));
+  if (everybody !== undefined) {
+    return refuse(
+      'a pattern that excludes somebody',
+      `${JSON.stringify(source)}, which also takes ${everybody[1]}`,
+    );
+  }
   const kind = 'glob' in pattern ? 'glob' : 'regexp';
   return ok({ pattern, text: `${kind} ${JSON.stringify(source)}`, isExact: false, matches });
 }

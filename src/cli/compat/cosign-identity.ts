@@ -101,14 +101,12 @@ function warnUnanchored(what: string, pattern: Pattern, context: CliContext): vo
   );
 }
 
-/** Any name that is one: what is left of a demand that demands nothing, which waybill itself refuses. */
-const ANYTHING = '[^\\x01]';
-
+/** What demands nothing is refused by waybill itself; cosign takes it, and here the user is told. */
 async function excluding(what: string, pattern: Pattern, context: CliContext): Promise<Pattern> {
   const { identity } = await import('#verify');
   if (typeof pattern === 'string' || !('regexpUnanchoredUnsafe' in pattern)) return pattern;
   const isUsable = identity({ san: pattern, issuer: 'https://issuer.example' });
   if (isUsable.ok || !isUsable.error.expected.startsWith('a pattern that excludes')) return pattern;
   context.stderr(`WARNING: --certificate-${what}-regexp ${pattern.regexpUnanchoredUnsafe} admits anybody`);
-  return { regexpUnanchoredUnsafe: ANYTHING };
+  return { ...pattern, mayAdmitEverybody: true };
 }
