@@ -341,6 +341,14 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/verify/legacy.ts parseLegacyLayer: only the right: only === undefined || more.length > 0',
   ],
   [
+    'undefined is less than no number',
+    'src/verify/material.ts issuersFault: only the right: issuer.pathLen !== undefined && issuer.pathLen < below',
+  ],
+  [
+    'no log is valid at no time, so the first is taken either way',
+    'src/verify/material.ts logAt: never: ms === undefined ? undefined : logs.find((log) => isValidAt(log.validFor, ms))',
+  ],
+  [
     'the key id is made again where it is needed',
     "src/verify/material.ts trustedLog: always: isNamed(log.publicKey) ? undefined : noteKeyId('', log.publicKey)",
   ],

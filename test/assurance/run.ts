@@ -13,7 +13,7 @@ import { mutantsIn, targets, testFiles } from './targets.ts';
 /** Tests that take longer are not asked. */
 const TEST_MS_MAX = 400;
 /** A mutant that takes longer does not end. */
-const MUTANT_MS_MAX = 120_000;
+const MUTANT_MS_MAX = 600_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
