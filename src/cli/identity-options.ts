@@ -123,7 +123,8 @@ async function identityOf(flags: IdentityFlags, context: CliContext): Promise<im
 
 /** Claims of the certificate that the flags demand. */
 export function claimsOf(flags: IdentityFlags): Partial<Record<ClaimName, Pattern>> {
-  const claims: Partial<Record<ClaimName, Pattern>> = {};
+  // Without a prototype `__proto__` is a name like any other, and refused as one that no claim has.
+  const claims = Object.create(null) as Partial<Record<ClaimName, Pattern>>;
   for (const [claim, value] of Object.entries(claimFlags(flags))) {
     if (value !== undefined) claims[claim as ClaimName] = value;
   }

@@ -94,7 +94,7 @@ function requestOf(flags: Flags, context: CliContext): Request {
 }
 
 function pairs(option: string, words: readonly string[]): Record<string, string> {
-  const found: Record<string, string> = {};
+  const found = Object.create(null) as Record<string, string>;
   for (const word of words) {
     const at = word.indexOf('=');
     const name = word.slice(0, at);
