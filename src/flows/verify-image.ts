@@ -18,6 +18,7 @@ import {
   type OpenedImage,
   openImage,
   type Registry,
+  selectImage,
   selectPlatform,
 } from '#oci';
 import type { Accepted, Requirements } from '#verify';
@@ -40,7 +41,7 @@ export interface VerifyImageQuestion {
   readonly requirements: Requirements;
   /** What the predicate of a verified attestation must say besides. */
   readonly conditions?: Conditions;
-  /** Of an index, the image that is meant; absent: what the name names. */
+  /** Of an index, the image that is meant, and what an image named directly must be; absent: what the name names. */
   readonly platform?: Platform;
 }
 
@@ -58,7 +59,7 @@ export interface VerifiedImage {
 }
 
 /**
- * Throws WB-901/902 (nothing there, exit 10), WB-502 (no such image), the nearest refusal, or the cause of
+ * Throws WB-901/902 (nothing there, exit 10), WB-502 (no such image), WB-511 (of another platform), the nearest refusal, or the cause of
  * unavailability.
  */
 export async function verifyImage(
@@ -151,5 +152,6 @@ async function digestOf({ source, selector }: OpenedImage, platform: Platform | 
   const digest = selector.digest ?? (await source.resolve(selector)).digest;
   if (platform === undefined) return digest;
   const manifest = await source.manifest(digest);
-  return manifest.kind === 'index' ? unwrap(selectPlatform(manifest, platform)).digest : digest;
+  if (manifest.kind === 'index') return unwrap(selectPlatform(manifest, platform)).digest;
+  return (await selectImage(source, { digest }, platform)).manifest.digest;
 }

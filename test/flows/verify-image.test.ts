@@ -278,6 +278,27 @@ test('an index is judged by its own signatures, and one of its images where a pl
   assert.notEqual(verified.digest, index.digest);
 });
 
+test('an image that is no index must be of the platform that is named', async () => {
+  const repository = at('single');
+  const image = await putImage(repository, 'single', {
+    tag: 'v1',
+    platform: { os: 'linux', architecture: 'arm' },
+  });
+  await addBundle(repository, image);
+  for (const given of [`${repository.name}:v1`, `${repository.name}@${image.digest}`]) {
+    const verifyAs = (architecture: string, variant?: string) => {
+      const platform = { os: 'linux', architecture, ...(variant === undefined ? {} : { variant }) };
+      return verifyImage(given, question({ platform }), depsWith());
+    };
+    assert.equal((await verifyAs('arm')).digest, image.digest);
+    assert.equal((await verifyAs('arm', 'v7')).digest, image.digest);
+    for (const other of [verifyAs('mips'), verifyAs('arm', 'v6')]) {
+      const why = await reasonOf(other);
+      assert.deepEqual([why.code, why.actual], ['WB-511', 'linux/arm']);
+    }
+  }
+});
+
 test('a digest with nothing attached and a digest that is not there are told apart', async () => {
   const repository = at('bare');
   const bare = await putImage(repository, 'bare');

@@ -52,15 +52,12 @@ interface Found {
 }
 
 async function attachments(image: string, flags: Flags, context: CliContext): Promise<Found> {
-  const [{ attachmentPlaces, listAttachments, openImage, parsePlatform, selectPlatform }, registry] =
+  const [{ attachmentPlaces, listAttachments, openImage, parsePlatform, selectImage }, registry] =
     await Promise.all([import('#oci'), registryFrom(flags, context, [image])]);
   const { source, selector, reference } = await openImage(registry, image);
   let digest = selector.digest ?? (await source.resolve(selector)).digest;
   if (flags.platform !== undefined) {
-    const manifest = await source.manifest(digest);
-    if (manifest.kind === 'index') {
-      digest = unwrap(selectPlatform(manifest, unwrap(parsePlatform(flags.platform)))).digest;
-    }
+    digest = (await selectImage(source, { digest }, unwrap(parsePlatform(flags.platform)))).manifest.digest;
   }
   const { COSIGN_REPOSITORY: elsewhere } = context.env;
   const places = reference === undefined ? [source] : attachmentPlaces(registry, reference, elsewhere).read;
