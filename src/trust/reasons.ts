@@ -102,4 +102,11 @@ export const R = defineReasons({
     hint: 'make it again with waybill trust export, and carry the whole folder or file',
     exit: 16,
   },
+  option: {
+    code: 'WB-613',
+    check: 'trust.option',
+    side: 'usage',
+    summary: 'An option about trust means nothing beside the others, or its value has not its form.',
+    hint: 'leave the option out, or name the source it is for; see docs/trust.md',
+  },
 });

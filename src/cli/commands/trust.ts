@@ -106,6 +106,9 @@ function line(name: string, isUsed: boolean, profile: TrustProfile): string {
 }
 
 async function showTrust(name: string | undefined, flags: ShowFlags, context: CliContext): Promise<void> {
+  if (name !== undefined && flags.trust !== undefined) {
+    throw fail(R.optionValue, { expected: 'one profile', actual: `${name} and --trust ${flags.trust}` });
+  }
   const trust = await loadTrustFor(name === undefined ? flags : { ...flags, trust: name }, context);
   printTrust(await shown(trust, daysOf(flags.warnDays), context), context);
 }
@@ -137,9 +140,14 @@ async function addNamed(name: string, flags: TrustFlags, context: CliContext): P
   const { addProfile, chooseTrust, configDir, loadTrust } = await import('#trust');
   const { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack } = flags;
   const given = { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack };
+  if (flags.trust !== undefined) {
+    const hint =
+      'give the source itself: --tuf-mirror URL --tuf-root FILE, --trusted-root FILE or --stack DIR';
+    throw fail(R.optionValue, { expected: 'a source to keep', actual: `--trust ${flags.trust}`, hint });
+  }
   const profile = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   // Loaded before it is kept: a name must not stand for something that never worked.
-  const source = chooseTrust({ ...flags, ...profile }, {});
+  const source = chooseTrust(flags, {});
   const cached = source.kind === 'tuf' ? { ...source, cacheDir: await cacheFor(flags, context) } : source;
   const trust = await loadTrust(cached, { transport: context.transport });
   await addProfile(configDir(context.env), name, profile, context.cwd);

@@ -1,0 +1,76 @@
+/** What trust options mean beside each other: whoever gives one relies on it. */
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { WaybillError } from '#base/reason';
+import { addProfile, chooseTrust, type TrustOptions, trustSource } from '#trust';
+import { tellIn } from '../cli/in-process.ts';
+import { base, code, rootText } from './world.ts';
+
+const root = join(base, 'options-root.json');
+await writeFile(root, rootText());
+const config = join(base, 'options-config');
+const env = { WAYBILL_CONFIG: config };
+await addProfile(config, 'file', { trustedRoot: root }, base);
+await addProfile(config, 'mirror', { tufMirror: 'https://tuf.example', tufRoot: root }, base);
+
+const strays: readonly [TrustOptions, string, Record<string, string>?][] = [
+  [{ trustedRoot: root, rootChecksum: 'sha256:00' }, '--root-checksum'],
+  [{ trustedRoot: root, tufRoot: '/nonexistent' }, '--tuf-root'],
+  [{ trustedRoot: root, cacheDir: 'X' }, '--cache-dir'],
+  [{ trustConfig: root, tufRoot: 'X' }, '--tuf-root'],
+  [{ trustConfig: root, signingConfig: 'X' }, '--signing-config'],
+  [{ stack: 'DIR', tufRoot: 'X' }, '--tuf-root'],
+  [{ tufMirror: 'https://tuf.example', signingConfig: 'X' }, '--signing-config'],
+  [{ trust: 'mirror', tufRoot: 'X' }, '--tuf-root'],
+  [{ trust: 'file', rootChecksum: 'sha256:00' }, '--root-checksum'],
+  [{ tufRoot: 'X' }, '--tuf-root'],
+  [{ tufRoot: 'X' }, '--tuf-root', { WAYBILL_TRUSTED_ROOT: root }],
+  [{ cacheDir: 'X' }, '--cache-dir', { WAYBILL_STACK: 'DIR' }],
+  [{ tufRoot: 'X' }, '--tuf-root', { WAYBILL_TRUST: 'mirror' }],
+];
+for (const [options, flag, more = {}] of strays) {
+  const given = [...Object.keys(options), ...Object.keys(more)].join(', ');
+  test(`${flag} that would change nothing is refused (${given})`, async () => {
+    await assert.rejects(trustSource(options, { ...env, ...more }), (error: WaybillError) => {
+      code('WB-613', 3)(error);
+      assert.match(error.reason.hint, new RegExp(`^${flag} belongs beside --`));
+      return true;
+    });
+  });
+}
+
+test('the cache of a profile lies where it is said, and is no stray where a mirror is', async () => {
+  const named = await trustSource({ trust: 'mirror', cacheDir: 'X', rootChecksum: 'a'.repeat(64) }, env);
+  assert.equal(named?.kind === 'tuf' && named.cacheDir, 'X');
+  const usual = await trustSource({ trust: 'mirror' }, { ...env, WAYBILL_CACHE: 'home' });
+  assert.equal(usual?.kind === 'tuf' && usual.cacheDir, join('home', 'trust'));
+});
+
+test('of two variables the documented one wins', () => {
+  const both = { WAYBILL_TRUSTED_ROOT: root, WAYBILL_STACK: 'DIR', TUF_MIRROR: 'https://tuf.example' };
+  const chosen = chooseTrust({}, both);
+  assert.equal(chosen.kind === 'file' && chosen.trustedRoot, root);
+});
+
+test('waybill trust add keeps no profile for options that disagree, nor one of a profile', async () => {
+  const folder = join(base, 'options-add');
+  await mkdir(folder);
+  const world = { env: { WAYBILL_CONFIG: folder, HOME: folder } };
+  const stray = [
+    'trust',
+    'add',
+    'lab',
+    '--trusted-root',
+    root,
+    '--root-checksum',
+    `sha256:${'0'.repeat(64)}`,
+  ];
+  const told = await tellIn(world, stray);
+  assert.equal(told.exit, 3);
+  assert.equal(told.reason?.code, 'WB-613');
+  assert.equal((await tellIn(world, ['trust', 'add', 'lab', '--trust', 'mirror'])).exit, 3);
+  assert.doesNotMatch((await tellIn(world, ['trust', 'list'])).stdout, /lab/);
+  assert.equal((await tellIn({ env }, ['trust', 'show', 'file', '--trust', 'mirror'])).exit, 3);
+});
