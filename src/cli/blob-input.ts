@@ -4,7 +4,7 @@ import { parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Blob } from '#flows/sign-blob';
-import { fileChunks } from '#platform/files';
+import { fileChunks, inputChunks } from '#platform/files';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 
@@ -19,11 +19,9 @@ export function blobsFrom(files: readonly string[], digests: readonly string[], 
   return [
     ...files.map((file): Blob => {
       const isInput = file === '-';
-      const content = () => (isInput ? standardInput() : fileChunks(resolve(context.cwd, file)));
+      const content = () => (isInput ? inputChunks() : fileChunks(resolve(context.cwd, file)));
       return { kind: 'file', name: isInput ? '' : basename(file), content };
     }),
     ...digests.map((text): Blob => ({ kind: 'digest', name: '', digest: unwrap(parseDigest(text)) })),
   ];
 }
-
-const standardInput = (): AsyncIterable<Uint8Array> => process.stdin as AsyncIterable<Uint8Array>;

@@ -89,11 +89,11 @@ export async function judgedBlob(
 async function readArtifact(given: string, algorithm: HashName): Promise<BlobArtifact> {
   const known = parseDigest(given);
   if (known.ok) return { artifact: known.value, digest: known.value };
-  const [{ artifactFrom }, { fileChunks }] = await Promise.all([
+  const [{ artifactFrom }, { fileChunks, inputChunks }] = await Promise.all([
     import('#flows/blob-artifact'),
     import('#platform/files'),
   ]);
-  const chunks = given === '-' ? (process.stdin as AsyncIterable<Uint8Array>) : fileChunks(given);
+  const chunks = given === '-' ? inputChunks() : fileChunks(given);
   return artifactFrom(chunks, algorithm);
 }
 

@@ -5,7 +5,9 @@
 import {
   closeSync,
   constants,
+  createReadStream,
   promises as files,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -197,6 +199,21 @@ export async function* fileChunks(path: string): AsyncIterable<Uint8Array> {
     }
   } catch (error) {
     throw fileError(path, error);
+  }
+}
+
+/**
+ * The bytes of standard input, or of another open file; throws WB-209. Node takes a folder there, and a disk, for
+ * an input without bytes, and no bytes are something that somebody may have signed.
+ */
+export async function* inputChunks(fd = 0): AsyncIterable<Uint8Array> {
+  try {
+    const stat = fstatSync(fd);
+    const isKnown = stat.isFile() || stat.isFIFO() || stat.isSocket() || stat.isCharacterDevice();
+    const own = fd === 0 && isKnown;
+    yield* own ? process.stdin : createReadStream('', { fd, autoClose: false });
+  } catch (error) {
+    throw fileError('standard input', error);
   }
 }
 

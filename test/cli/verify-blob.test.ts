@@ -12,7 +12,7 @@ import { run } from '#platform/process';
 import { certificatePemOf, rekorBundleOf } from '../double/legacy-parts.ts';
 import { ISSUER, type Sample, type SignOptions, SUBJECT, VirtualStack } from '../double/virtual-stack.ts';
 import { once } from '../oci/helpers.ts';
-import { assertRefused, folder, plainEnv, waybill } from './child.ts';
+import { assertRefused, folder, plainEnv, shell, waybill } from './child.ts';
 import { tellIn } from './in-process.ts';
 
 const stack = new VirtualStack();
@@ -280,4 +280,11 @@ test('it verifies where there is no network at all', async (t) => {
   ];
   const told = await run('unshare', words, { env: plainEnv });
   assert.equal(told.code, 0, told.stderr);
+});
+
+test('a folder as standard input is no empty file, even where the empty file is signed', async () => {
+  const nothing = file('nothing.json', stack.sign({ artifact: new Uint8Array() }).bytes);
+  const words = ['verify-blob', ...trust, '-', '--bundle', nothing, ...who];
+  const result = await shell(`waybill ${words.map((word) => `'${word}'`).join(' ')} < '${folder}'`);
+  assertRefused(result, { exit: 3, code: 'WB-209', says: /standard input\n.*a folder/ });
 });

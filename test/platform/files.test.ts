@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { WaybillError } from '#base/reason';
-import { asFileError, readFileLimited, writeFileDurable } from '#platform/files';
+import { asFileError, inputChunks, readFileLimited, writeFileDurable } from '#platform/files';
 import { httpTransport } from '#platform/http-client';
 import { openDatabase } from '#platform/sqlite';
 
@@ -73,6 +73,27 @@ test('a link is followed, also where it leads to nothing yet, and stays a link',
   await symlink('.', join(below, 'here'));
   await assert.rejects(writeFileDurable(join(below, 'here'), ''), refused('WB-209', /a folder/));
   assert.deepEqual((await readdir(below)).sort(), ['here', 'second', 'self', 'target']);
+});
+
+test('an input that is a folder, or open for writing only, is no empty file', async () => {
+  const drained = async (fd: number): Promise<number> => {
+    let length = 0;
+    for await (const chunk of inputChunks(fd)) length += chunk.length;
+    return length;
+  };
+  const path = join(folder, 'input');
+  await writeFile(path, 'abc');
+  const cases: readonly (readonly [string, string, RegExp | undefined])[] = [
+    [path, 'r', undefined],
+    [folder, 'r', /^a folder \(EISDIR\)$/],
+    [path, 'a', /^not open for that \(EBADF\)$/],
+  ];
+  for (const [name, flag, actual] of cases) {
+    const fd = openSync(name, flag);
+    if (actual === undefined) assert.equal(await drained(fd), 3);
+    else await assert.rejects(drained(fd), refused('WB-209', actual));
+    closeSync(fd);
+  }
 });
 
 test('a database that is only read makes no folder', () => {
