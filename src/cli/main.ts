@@ -16,15 +16,20 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /**
  * A reader that left (`waybill … | head`) is no error, and it changes no verdict: the work goes on and its exit
- * code stands. A result that cannot be written is an error.
+ * code stands. A result that cannot be written is an error, whatever the verdict that nobody got to see.
  */
 function watchOutput(context: CliContext): void {
+  let isLost = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE' || process.exitCode !== undefined) return;
+    if (error.code === 'EPIPE' || isLost) return;
+    isLost = true;
     const actual = error.code ?? error.message;
     const { reason } = fail(R.output, { expected: 'the result on standard output', actual });
     context.stderr(renderReason(reason, context.useColor));
-    process.exitCode = reason.exit;
+    // The verdict's own code may be set before or after this.
+    process.once('exit', () => {
+      process.exitCode = reason.exit;
+    });
   });
   process.stderr.on('error', () => {});
 }

@@ -394,12 +394,17 @@ test('--json tells a refusal on standard output, whatever was wrong', async () =
   assert.deepEqual([afterDashes.code, afterDashes.stdout], [3, '']);
 });
 
-test('a closed or full output changes no exit code; a result that is lost is told', async () => {
+test('a closed output changes no exit code; a result that is lost is told', async () => {
   assert.equal((await shell('waybill digest BAD --json | true')).code, 3);
   assert.equal((await shell('waybill help | head -1')).code, 0);
   assert.equal((await shell('waybill digest BAD 2>/dev/full')).code, 3);
   assert.equal((await shell('waybill digest BAD >&- 2>&-')).code, 3);
-  assertRefused(await shell('waybill version >/dev/full'), { exit: 3, code: 'WB-1306' });
+  const lost: Refusal = { exit: 3, code: 'WB-1306' };
+  assertRefused(await shell('waybill version >/dev/full'), lost);
+  // Whatever exit code was set before or after.
+  assertRefused(await shell('waybill verify --help >/dev/full'), lost);
+  assert.equal((await shell(`waybill policy lint ${misspelt}`)).code, 2);
+  assertRefused(await shell(`waybill policy lint ${misspelt} >/dev/full`), lost);
 });
 
 test('without HOME nothing is written to the current folder', async () => {
