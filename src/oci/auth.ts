@@ -6,11 +6,11 @@ import { toBase64, utf8 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { Secret } from '#base/secret';
-import { parseJson } from '#formats/json';
+import { isJsonObject, parseJson } from '#formats/json';
 import { type HttpRequest, type HttpResponse, safeUrl, type Transport } from '#platform/http-client';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import { isLoopback, isReachableFrom, isTrustedRealm } from './hosts.ts';
+import { isLoopback, isReachableFrom, isTrustedRealm, shownUrl } from './hosts.ts';
 import { R } from './reasons.ts';
 
 /** What a request is about, so that the token asked for covers it. */
@@ -121,7 +121,10 @@ function parseRealm(challenge: Challenge, registry: string, authHosts: readonly 
     realm.username === '' &&
     (isReachableFrom(registry, realm.host) || authHosts.includes(realm.host));
   if (isAllowed) return realm;
-  throw fail(R.tokenServer, { expected: 'an https address of a token server', actual: safeUrl(text) });
+  throw fail(R.tokenServer, {
+    expected: 'an https address of a token server',
+    actual: realm === null ? safeUrl(text) : shownUrl(realm),
+  });
 }
 
 function tokenRequest(
@@ -152,7 +155,7 @@ function tokenRequest(
 /** The token is put into a header: nothing but visible ASCII may be in it. */
 function readToken(response: HttpResponse): string {
   const parsed = response.status === 200 ? parseJson(response.body) : undefined;
-  const json = parsed?.ok === true ? (parsed.value as Record<string, unknown>) : {};
+  const json = parsed?.ok === true && isJsonObject(parsed.value) ? parsed.value : {};
   const token = json['token'] ?? json['access_token'];
   if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token) && token.length <= limits.tokenBytes) {
     return token;

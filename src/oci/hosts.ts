@@ -1,5 +1,6 @@
 /** Addresses of registries: scheme, endpoint, and which hosts a public registry may not send us to. */
 import { isIP } from 'node:net';
+import { safeUrl } from '#platform/http-client';
 
 /** Host part of `host[:port]`, without brackets. */
 function hostName(registry: string): string {
@@ -59,4 +60,11 @@ export function isTrustedRealm(realm: URL, registry: string, listed: readonly st
   if (realmHost === registryHost || listed.includes(realm.host) || listed.includes(realmHost)) return true;
   if (registry === 'docker.io') return realmHost === 'auth.docker.io';
   return realmHost.split('.').length >= 2 && registryHost.endsWith(`.${realmHost}`);
+}
+
+/** A URL for messages, without user info or query; also one that has no origin, such as `file:///etc/passwd`. */
+export function shownUrl(url: URL): string {
+  if (url.origin !== 'null') return safeUrl(url.href);
+  const slashes = url.href.startsWith(`${url.protocol}//`) ? '//' : '';
+  return `${url.protocol}${slashes}${url.host}${url.pathname}`;
 }

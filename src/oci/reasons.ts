@@ -54,7 +54,7 @@ export const R = defineReasons({
     side: 'environment',
     class: 'auth',
     summary: 'The token server named by the registry is not trusted with credentials, or answered nonsense.',
-    hint: 'if the token server belongs to the registry, name its host in the registry settings (authHosts)',
+    hint: 'if the token server belongs to the registry, name its host with --registry-auth-host',
     exit: 21,
     status: 502,
   },

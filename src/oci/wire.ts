@@ -20,7 +20,7 @@ import {
 import { R as Platform } from '#platform/reasons';
 import { type HostAuth, hostAuth, type Scope } from './auth.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
-import { endpointHost, isLoopback, isReachableFrom } from './hosts.ts';
+import { endpointHost, isLoopback, isReachableFrom, shownUrl } from './hosts.ts';
 import { R } from './reasons.ts';
 
 export interface RegistryOptions {
@@ -254,7 +254,7 @@ export class Wire {
     if (isAllowed) return;
     throw fail(R.redirect, {
       expected: `an https address that ${this.registry} may send us to`,
-      actual: safeUrl(url.href),
+      actual: shownUrl(url),
     });
   }
 

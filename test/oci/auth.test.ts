@@ -117,6 +117,13 @@ test('a refused token is an authentication failure with its exit code', async ()
   assert.equal(why.exit, 21);
 });
 
+test('a token server that answers null is refused like one that answers no token', async () => {
+  await using registry = await tokenRegistry((_, response) => response.end('null'));
+  const why = await reasonOf(resolveAt(registry.host));
+  assert.equal(why.code, 'WB-506');
+  assert.match(why.hint, /--registry-auth-host$/);
+});
+
 for (const token of ['a\r\nx-evil: 1', 'a b', '', 'x'.repeat(20_000), 7]) {
   test(`a token server that answers ${JSON.stringify(token).slice(0, 20)} is refused`, async () => {
     await using registry = await tokenRegistry((_, response) => response.end(JSON.stringify({ token })));

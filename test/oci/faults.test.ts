@@ -165,7 +165,8 @@ for (const location of [
 ]) {
   test(`a redirect to ${location} is refused`, async () => {
     faulty.misbehave({ path: blobs, fault: { kind: 'answer', status: 307, headers: { location } } });
-    assert.equal((await reasonOf(drain(repositoryAt(faulty.host).blob(layer)))).code, 'WB-505');
+    const why = await reasonOf(drain(repositoryAt(faulty.host).blob(layer)));
+    assert.deepEqual([why.code, why.actual], ['WB-505', location]);
   });
 }
 
