@@ -111,8 +111,9 @@ const AT_ONCE = 8;
 /**
  * Lists what is attached to `subject` in every place given (the image's own repository, and the one of
  * COSIGN_REPOSITORY). A place is asked for its referrers, the fallback tag and each legacy tag, all at once; then
- * every manifest and blob is fetched once, however many pieces lie in it. Throws when a place cannot be asked, and WB-189 when there is more than
- * `limits.signaturesPerImage`, or more bytes than two attachments may have: never the first n silently.
+ * every manifest and blob is fetched once, however many pieces lie in it. Throws when a place cannot be asked, WB-520
+ * when nothing was found and an answer was nonsense, and WB-509 when there is more than `limits.signaturesPerImage`,
+ * or more bytes than two attachments may have: never the first n silently.
  */
 export async function listAttachments(
   places: ImageSource | readonly ImageSource[],
@@ -131,6 +132,8 @@ export async function listAttachments(
   checkAmount(jobs.map(([first]) => first));
   const blob = readingOnce();
   const read = await mapLimited(jobs, AT_ONCE, (same) => readOne(same, blob, problems));
+  const nonsense = problems.find((problem) => problem.reason.code === R.answer.code);
+  if (nonsense !== undefined && jobs.length === 0) throw new WaybillError(nonsense.reason);
   return sorted(subject, read, problems);
 }
 
@@ -176,7 +179,7 @@ async function referrerJobs(
   subject: Digest,
   problems: Problem[],
 ): Promise<readonly Job[]> {
-  const entries = await place.referrers(subject);
+  const entries = await referrersOf(place, subject, problems);
   if (entries.length > limits.signaturesPerImage) throw tooMany(entries.length, place.name);
   const jobs = await mapLimited(entries, AT_ONCE, (entry) => {
     const from = `${place.name}@${entry.digest}`;
@@ -193,6 +196,20 @@ async function referrerJobs(
     });
   });
   return jobs.flatMap((list) => list ?? []);
+}
+
+async function referrersOf(
+  place: ImageSource,
+  subject: Digest,
+  problems: Problem[],
+): Promise<readonly Descriptor[]> {
+  try {
+    return await place.referrers(subject);
+  } catch (error) {
+    if (!isNonsense(error)) throw error;
+    problems.push({ from: `referrers of ${place.name}@${subject}`, reason: error.reason });
+    return [];
+  }
 }
 
 async function tagJobs(
@@ -339,7 +356,7 @@ function checkAmount(jobs: readonly Job[]): void {
   if (jobs.length > limits.signaturesPerImage) throw tooMany(jobs.length, jobs[0]?.from ?? '');
   const bytes = jobs.reduce((sum, job) => sum + job.size, 0);
   if (bytes > 2 * limits.attachmentBytes) {
-    throw fail(Formats.limit, {
+    throw fail(R.referrersLimit, {
       expected: `attachments of at most ${2 * limits.attachmentBytes} bytes together`,
       actual: `${bytes} bytes`,
     });
@@ -347,12 +364,15 @@ function checkAmount(jobs: readonly Job[]): void {
 }
 
 const tooMany = (count: number, where: string): WaybillError =>
-  fail(Formats.limit, {
+  fail(R.referrersLimit, {
     expected: `at most ${limits.signaturesPerImage} attachments at ${where}`,
     actual: `${count}`,
   });
 
-/** What is broken is set aside; what could not be asked is thrown, since the answer might be there. */
+/**
+ * What is broken is set aside, an answer that is none (WB-520) with it: it must not hide what lies in another
+ * place. What could not be asked is thrown, since the answer might be there.
+ */
 async function orProblem<T>(
   from: string,
   problems: Problem[],
@@ -361,11 +381,15 @@ async function orProblem<T>(
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof WaybillError) || error.reason.side === 'environment') throw error;
+    if (!(error instanceof WaybillError)) throw error;
+    if (error.reason.side === 'environment' && !isNonsense(error)) throw error;
     problems.push({ from, reason: error.reason });
     return undefined;
   }
 }
+
+const isNonsense = (error: unknown): error is WaybillError =>
+  error instanceof WaybillError && error.reason.code === R.answer.code;
 
 function sorted(
   subject: Digest,

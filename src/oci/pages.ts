@@ -1,9 +1,16 @@
 /** Paged lists (`Link: <…>; rel="next"`, RFC 8288), bounded. */
 import { fail } from '#base/reason';
 import type { HttpResponse } from '#platform/http-client';
+import { shownUrl } from './hosts.ts';
 import { R } from './reasons.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import { remoteUrl } from './wire.ts';
+
+export interface Page {
+  readonly page: HttpResponse;
+  /** The address it was asked at. */
+  readonly asked: string;
+}
 
 /** Every page's answer. Stops with WB-509 at `pagesMax`, at a loop, and at a link to another host. */
 export async function* followPages(
@@ -11,7 +18,7 @@ export async function* followPages(
   first: string,
   pagesMax: number,
   headers: Readonly<Record<string, string>> = {},
-): AsyncIterable<HttpResponse> {
+): AsyncIterable<Page> {
   const origin = await repository.wire.origin();
   const seen = new Set<string>();
   for (let path: string | undefined = first; path !== undefined; ) {
@@ -19,12 +26,13 @@ export async function* followPages(
     if (url.origin !== origin || seen.has(url.href) || seen.size >= pagesMax) {
       throw fail(R.referrersLimit, {
         expected: `a list of at most ${pagesMax} pages on ${repository.registry}`,
-        actual: seen.has(url.href) ? 'a page that follows itself' : `another page at ${url.origin}`,
+        actual: seen.has(url.href) ? 'a page that follows itself' : `another page at ${shownUrl(url)}`,
+        hint: 'the registry or a proxy before it is broken: tell its operator',
       });
     }
     seen.add(url.href);
     const page = await repository.wire.send({ path: url.href, headers, scope: repository.scope('pull') });
-    yield page;
+    yield { page, asked: url.href };
     path = nextLink(page.headers.get('link'), url);
   }
 }

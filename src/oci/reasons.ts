@@ -79,10 +79,12 @@ export const R = defineReasons({
   referrersLimit: {
     code: 'WB-509',
     check: 'registry.referrers',
-    side: 'input',
+    side: 'environment',
     class: 'limit',
-    summary: 'A paged list of the registry does not end, or points outside the registry.',
-    hint: 'remove attachments that are no longer needed (waybill clean)',
+    summary:
+      'A list of the registry does not end, points outside the registry, or names more than is read: what is attached cannot be seen whole.',
+    hint: 'remove attachments that are no longer needed: waybill cosign clean IMAGE',
+    exit: 20,
     status: 502,
   },
   upload: {
@@ -164,5 +166,14 @@ export const R = defineReasons({
     class: 'ref',
     summary: 'A name in the store of a container engine cannot be used.',
     hint: 'docker:NAME[:tag], podman:NAME[:tag], containerd:NAME[:tag], or containerd:@sha256:…',
+  },
+  answer: {
+    code: 'WB-520',
+    check: 'registry.answer',
+    side: 'environment',
+    summary: 'The registry answered something else than what it was asked for.',
+    hint: 'a proxy, a login page or a broken registry answers: look at what the address gives',
+    exit: 20,
+    status: 502,
   },
 });

@@ -5,7 +5,7 @@
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
-import { err, ok, type Result, unwrap } from '#base/result';
+import { err, ok, type Result } from '#base/result';
 import {
   bareMediaType,
   buildIndex,
@@ -17,6 +17,7 @@ import {
 } from '#formats/oci';
 import type { HttpResponse } from '#platform/http-client';
 import { followPages } from './pages.ts';
+import { R } from './reasons.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import { updateTag } from './tag-update.ts';
 
@@ -34,10 +35,9 @@ export async function listReferrers(
     fromApi(repository, digest),
     attemptAsync(repository.tagged(fallbackTag(digest))),
   ]);
-  // A tag that holds nonsense must not hide what the API lists; without the API there is nothing else.
-  if (!tagged.ok && (listed === undefined || tagged.error.side === 'environment')) {
-    throw new WaybillError(tagged.error);
-  }
+  // A tag that holds nonsense must not hide what the API lists, and is no empty list when it lists nothing.
+  const isListed = listed !== undefined && listed.length > 0;
+  if (!tagged.ok && !(isListed && tagged.error.code === R.answer.code)) throw new WaybillError(tagged.error);
   const found = new Map<Digest, Descriptor>();
   const fallback = tagged.ok ? entriesOf(tagged.value?.manifest) : [];
   for (const entry of [...(listed ?? []), ...fallback]) {
@@ -60,7 +60,7 @@ async function fromApi(
   let pages = 0;
   const first = repository.path(`referrers/${digest}`);
   const accept = { accept: mediaType.ociIndex };
-  for await (const page of followPages(repository, first, limits.referrersPages, accept)) {
+  for await (const { page, asked } of followPages(repository, first, limits.referrersPages, accept)) {
     if (!isApiAnswer(page)) {
       // Whoever gave a first page has the API: a later one that fails is not the end of the list.
       const isMissing = pages === 0 && (page.status === 200 || API_MISSING.has(page.status));
@@ -68,8 +68,9 @@ async function fromApi(
       repository.referrersApi = false;
       return undefined;
     }
-    const index = unwrap(parseManifest(page.body, { mediaType: mediaType.ociIndex }));
-    if (index.kind === 'index') entries.push(...index.manifests);
+    const index = parseManifest(page.body, { mediaType: mediaType.ociIndex });
+    if (!index.ok) throw await repository.nonsense('the list of referrers', asked, page, index.error);
+    if (index.value.kind === 'index') entries.push(...index.value.manifests);
     pages++;
   }
   repository.referrersApi = true;

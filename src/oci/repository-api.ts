@@ -1,13 +1,13 @@
 /** Requests about one repository that the parts of the client share. */
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
-import { fail, type WaybillError } from '#base/reason';
-import { unwrap } from '#base/result';
+import { fail, type Reason, WaybillError } from '#base/reason';
 import { acceptManifests, type Manifest, parseManifest } from '#formats/oci';
-import type { HttpResponse, HttpStream } from '#platform/http-client';
+import { R as Formats } from '#formats/oci-reasons';
+import { type HttpResponse, type HttpStream, safeUrl } from '#platform/http-client';
 import type { Scope } from './auth.ts';
 import { R } from './reasons.ts';
-import { discard, messageOf, type Wire } from './wire.ts';
+import { discard, messageOf, remoteUrl, type Wire } from './wire.ts';
 
 const MANIFESTS_KEPT = 256;
 
@@ -72,12 +72,21 @@ export class RepositoryApi {
     if (response.status !== 200) throw await this.unexpected(`the manifest ${reference}`, response);
     // Docker-Content-Digest is the registry's claim and is not looked at: the digest is computed.
     const type = response.headers.get('content-type');
-    const manifest = unwrap(
-      parseManifest(response.body, {
-        ...(type === undefined ? {} : { mediaType: type }),
-        ...(digest === undefined ? {} : { digest }),
-      }),
-    );
+    const content = digest === undefined ? {} : { digest };
+    const served = type === undefined ? content : { ...content, mediaType: type };
+    const parsed = parseManifest(response.body, served);
+    if (!parsed.ok) {
+      // What has the digest asked for is the image's own fault; a tag and a header are the registry's word.
+      const isContent = digest !== undefined && !parseManifest(response.body, content).ok;
+      if (isContent) throw new WaybillError(parsed.error);
+      throw await this.nonsense(
+        `the manifest ${reference}`,
+        this.path(`manifests/${reference}`),
+        response,
+        parsed.error,
+      );
+    }
+    const manifest = parsed.value;
     this.#keep(manifest);
     const etag = response.headers.get('etag');
     return { manifest, ...(etag === undefined ? {} : { etag }) };
@@ -114,6 +123,19 @@ export class RepositoryApi {
       headers: { 'content-type': manifest.mediaType, ...conditions },
       body: () => manifest.bytes,
       scope: this.scope('pull,push'),
+    });
+  }
+
+  /** An answer that is not what `path` was asked for; `why` is what its reader found. */
+  async nonsense(what: string, path: string, response: HttpResponse, why: Reason): Promise<WaybillError> {
+    const asked = safeUrl(remoteUrl(path, await this.wire.origin()).href);
+    const from = safeUrl(response.url);
+    const redirected = from === asked ? '' : ` (redirected to ${from})`;
+    const hint = why.code === Formats.mediaType.code ? { hint: `${R.answer.hint}; or ${why.hint}` } : {};
+    return fail(R.answer, {
+      expected: `${what} from ${asked}${redirected}`,
+      actual: `${why.actual} where ${why.expected} was expected (${why.code} ${why.check})`,
+      ...hint,
     });
   }
 

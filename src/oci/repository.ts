@@ -2,7 +2,7 @@
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
-import { unwrap } from '#base/result';
+import { attempt, unwrap } from '#base/result';
 import { parseJson } from '#formats/json';
 import { type Descriptor, descriptorOf, type Manifest } from '#formats/oci';
 import { R as Formats } from '#formats/oci-reasons';
@@ -113,12 +113,14 @@ export class Repository extends RepositoryApi implements ImageStore {
   async tags(): Promise<readonly string[]> {
     const tags: string[] = [];
     const first = this.path('tags/list?n=1000');
-    for await (const page of followPages(this, first, limits.listPages)) {
+    for await (const { page, asked } of followPages(this, first, limits.listPages)) {
       if (page.status === 404) {
         throw fail(R.notFound, { expected: `repository ${this.name}`, actual: 'not there' });
       }
       if (page.status !== 200) throw await this.unexpected('the list of tags', page);
-      tags.push(...readTags(page.body));
+      const read = attempt(() => readTags(page.body));
+      if (!read.ok) throw await this.nonsense('the list of tags', asked, page, read.error);
+      tags.push(...read.value);
     }
     return tags;
   }

@@ -227,14 +227,14 @@ describe('a registry that does not do its part', { concurrency: 3 }, () => {
     {
       name: 'sends an unknown media type',
       registry: fixed({ 'manifests/v1': ['application/x-nothing', document] }),
-      exit: 3,
-      code: 'WB-187',
+      exit: 20,
+      code: 'WB-520',
     },
     {
       name: 'sends a page',
       registry: fixed({ 'manifests/v1': ['text/html', '<html>'] }),
-      exit: 3,
-      code: 'WB-186',
+      exit: 20,
+      code: 'WB-520',
     },
     {
       name: 'sends half a layer',

@@ -244,7 +244,9 @@ test('as many attachments as the cap are read, one more is refused', async () =>
   const found = await listAttachments(repository, image.digest);
   assert.equal(found.legacySignatures.length, limits.signaturesPerImage);
   await put(limits.signaturesPerImage + 1);
-  assert.equal((await reasonOf(listAttachments(repository, image.digest))).code, 'WB-189');
+  const why = await reasonOf(listAttachments(repository, image.digest));
+  assert.deepEqual([why.code, why.exit], ['WB-509', 20]);
+  assert.match(why.hint, /waybill cosign clean IMAGE/);
 });
 
 test('COSIGN_REPOSITORY is written to, and both repositories are read', async () => {

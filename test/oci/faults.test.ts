@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { utf8 } from '#base/bytes';
+import { digestOf } from '#base/digest';
 import { Secret } from '#base/secret';
 import { type Descriptor, descriptorOf, type ImageManifest, mediaType } from '#formats/oci';
-import { attachBundle, type CredentialSource, fallbackTag, fixedCredential, listAttachments } from '#oci';
+import {
+  type Attachments,
+  attachBundle,
+  attachLegacySignature,
+  type CredentialSource,
+  fallbackTag,
+  fixedCredential,
+  listAttachments,
+} from '#oci';
 import { type FaultyRegistry, faultyRegistry } from '../double/registry-faults.ts';
 import { drain, putImage, quickRegistry, reasonOf, repositoryAt } from './helpers.ts';
 
@@ -57,7 +66,11 @@ test('a manifest served as another media type is refused', async () => {
     path: manifests,
     fault: { kind: 'headers', set: { 'content-type': mediaType.ociIndex } },
   });
-  assert.equal((await reasonOf(repositoryAt(faulty.host).resolve({ tag: 'v1' }))).code, 'WB-187');
+  const why = await reasonOf(repositoryAt(faulty.host).resolve({ tag: 'v1' }));
+  assert.deepEqual([why.code, why.side, why.exit], ['WB-520', 'environment', 20]);
+  assert.match(why.actual, /WB-187/);
+  const byDigest = await reasonOf(repositoryAt(faulty.host).manifest(image.digest));
+  assert.equal(byDigest.code, 'WB-520', 'the content is well: the header is the word of the registry');
 });
 
 test('a login page in place of a manifest is refused with a hint', async () => {
@@ -65,8 +78,70 @@ test('a login page in place of a manifest is refused with a hint', async () => {
   const page = { kind: 'answer', status: 200, headers, body: '<html>log in</html>' } as const;
   faulty.misbehave({ path: manifests, fault: page });
   const why = await reasonOf(repositoryAt(faulty.host).resolve({ tag: 'v1' }));
-  assert.equal(why.code, 'WB-186');
+  assert.deepEqual([why.code, why.exit], ['WB-520', 20]);
+  assert.equal(why.expected, `the manifest v1 from http://${faulty.host}/v2/team/app/manifests/v1`);
+  assert.match(why.actual, /^an HTML page where a JSON document was expected \(WB-186 /);
   assert.match(why.hint, /login page/);
+});
+
+test('an empty answer, and other JSON after a redirect, are named with their addresses', async () => {
+  faulty.misbehave({ path: manifests, fault: { kind: 'answer', status: 200, body: '' } });
+  const empty = await reasonOf(repositoryAt(faulty.host).resolve({ tag: 'v1' }));
+  assert.deepEqual([empty.code, empty.exit], ['WB-520', 20]);
+  const location = `http://${faulty.host}/elsewhere?token=1`;
+  faulty.misbehave(
+    { path: manifests, fault: { kind: 'answer', status: 302, headers: { location } } },
+    { path: /elsewhere/, fault: { kind: 'answer', status: 200, body: '{"hello":1}' } },
+  );
+  const other = await reasonOf(repositoryAt(faulty.host).resolve({ tag: 'v1' }));
+  assert.deepEqual([other.code, other.exit], ['WB-520', 20]);
+  const asked = `http://${faulty.host}/v2/team/app/manifests/v1`;
+  assert.equal(
+    other.expected,
+    `the manifest v1 from ${asked} (redirected to http://${faulty.host}/elsewhere)`,
+  );
+});
+
+test('a list of tags or referrers that is none is the fault of the registry', async () => {
+  const headers = { 'content-type': mediaType.ociIndex };
+  for (const body of ['', 'null', '{"tags":7}', '{"manifests":[{"digest":"x"}]}']) {
+    const fault = { kind: 'answer', status: 200, headers, body } as const;
+    faulty.misbehave({ path: /referrers|tags\/list/, fault });
+    const repository = repositoryAt(faulty.host);
+    const why = await reasonOf(repository.referrers(image.digest));
+    assert.deepEqual([why.code, why.exit], ['WB-520', 20], `referrers: ${body}`);
+    if (body === '' || body.includes('tags')) {
+      assert.equal((await reasonOf(repository.tags())).code, 'WB-520', `tags: ${body}`);
+    }
+  }
+});
+
+test('a manifest that has its digest and is malformed is the fault of the image', async () => {
+  const body = '{"schemaVersion":2}';
+  const digest = digestOf(utf8(body));
+  faulty.misbehave({ path: manifests, fault: { kind: 'answer', status: 200, body } });
+  const why = await reasonOf(repositoryAt(faulty.host).manifest(digest));
+  assert.deepEqual([why.code, why.side], ['WB-186', 'input']);
+});
+
+test('nonsense in one place of the evidence does not hide what lies in another, and is never "none"', async () => {
+  const repository = repositoryAt(faulty.host, 'places/app');
+  const subject = descriptorOf(await putImage(repository, 'places'));
+  const bundle = utf8('{"places":1}');
+  await attachBundle(repository, subject, bundle, { createdMs: 0 });
+  await attachLegacySignature(repository, subject.digest, utf8('{"p":1}'), { signature: 'c2ln' });
+  const headers = { 'content-type': mediaType.ociIndex };
+  const nonsense = { kind: 'answer', status: 200, headers, body: '{"manifests":[{}]}' } as const;
+  const codes = (found: Attachments) => found.problems.map(({ reason }) => reason.code);
+  faulty.misbehave({ path: /referrers/, fault: nonsense });
+  const signed = await listAttachments(repositoryAt(faulty.host, 'places/app'), subject.digest);
+  assert.deepEqual([signed.legacySignatures.length, codes(signed)], [1, ['WB-520']]);
+  faulty.misbehave({ path: /manifests\/.*\.sig$/, fault: nonsense });
+  const bundled = await listAttachments(repositoryAt(faulty.host, 'places/app'), subject.digest);
+  assert.deepEqual([bundled.bundles.length, codes(bundled)], [1, ['WB-520']]);
+  faulty.misbehave({ path: /referrers|manifests\/.*\.sig$/, fault: nonsense });
+  const none = listAttachments(repositoryAt(faulty.host, 'places/app'), subject.digest);
+  assert.equal((await reasonOf(none)).exit, 20);
 });
 
 test('a blob with a changed byte is refused before its end', async () => {
@@ -213,7 +288,9 @@ test('referrers without end stop at the page limit', async () => {
     },
   } as const;
   faulty.misbehave({ path: /referrers/, fault });
-  assert.equal((await reasonOf(repositoryAt(faulty.host).referrers(image.digest))).code, 'WB-509');
+  const why = await reasonOf(repositoryAt(faulty.host).referrers(image.digest));
+  assert.deepEqual([why.code, why.side, why.exit], ['WB-509', 'environment', 20]);
+  assert.match(why.hint, /operator/);
   assert.equal(faulty.seen.filter((request) => /referrers/.test(request.path)).length, 20);
 });
 
@@ -263,7 +340,12 @@ test('a fallback tag that holds nonsense does not hide what the API lists, but i
   assert.equal((await repository.referrers(subject.digest)).length, 1);
   faulty.misbehave(nonsense, noReferrersApi[0]);
   const fresh = repositoryAt(faulty.host, 'nonsense/app');
-  assert.equal((await reasonOf(fresh.referrers(subject.digest))).code, 'WB-186');
+  assert.equal((await reasonOf(fresh.referrers(subject.digest))).code, 'WB-520');
+  const headers = { 'content-type': mediaType.ociIndex };
+  const empty = JSON.stringify({ schemaVersion: 2, mediaType: mediaType.ociIndex, manifests: [] });
+  const nobody = { kind: 'answer', status: 200, headers, body: empty } as const;
+  faulty.misbehave(nonsense, { path: /referrers/, fault: nobody });
+  assert.equal((await reasonOf(fresh.referrers(subject.digest))).code, 'WB-520');
 });
 
 test('a registry that cannot be asked for referrers is unavailable, not empty', async () => {
