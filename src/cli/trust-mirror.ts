@@ -11,11 +11,12 @@ interface Flags {
   readonly tufRoot?: string;
   readonly rootChecksum?: string;
   readonly listen?: string;
-  /** Hours. */
-  readonly every: number;
+  /** Hours; default 6. */
+  readonly every?: number;
 }
 
 const HOUR_MS = 3_600_000;
+const EVERY_DEFAULT = 6;
 
 function hours(text: string): number {
   const value = Number(text);
@@ -35,13 +36,14 @@ export function addTrustMirror(trust: Command, context: CliContext): void {
     .option('--tuf-root <file>', 'root to start from; later runs start from the newest root of the copy')
     .option('--root-checksum <hex>', 'SHA-256 or SHA-512 that --tuf-root must have')
     .option('--listen <host:port>', 'serve the copy until a signal ends it')
-    .option('--every <hours>', 'with --listen: how often to bring the copy up to date', hours, 6)
+    .option('--every <hours>', 'with --listen: how often to bring the copy up to date (default: 6)', hours)
     .action((url: string, dir: string, flags: Flags) =>
       mirror(url, resolve(context.cwd, dir), flags, context),
     );
 }
 
 async function mirror(url: string, folder: string, flags: Flags, context: CliContext): Promise<void> {
+  refuseStrays(flags);
   const { mirrorRepository, mirrorSource, newestRoot } = await import('#trust');
   const update = async (): Promise<MirrorResult> => {
     return mirrorRepository({
@@ -57,6 +59,16 @@ async function mirror(url: string, folder: string, flags: Flags, context: CliCon
   const text = `${folder}: root version ${made.rootVersion}, ${made.roles.length} roles, ${made.targets} targets, ${made.written.length} files new`;
   if (flags.listen === undefined) return context.result('waybill.dev/trust-mirror/v1', shown, () => text);
   await serve(folder, flags, context, update, { shown, text });
+}
+
+/** An option that would change nothing is refused, never dropped. */
+function refuseStrays({ rootChecksum, tufRoot, every, listen }: Flags): void {
+  if (rootChecksum !== undefined && tufRoot === undefined) {
+    throw fail(R.optionValue, { expected: '--tuf-root FILE beside --root-checksum', actual: 'not given' });
+  }
+  if (every !== undefined && listen === undefined) {
+    throw fail(R.optionValue, { expected: '--listen HOST:PORT beside --every', actual: 'not given' });
+  }
 }
 
 async function firstRoot(flags: Flags, context: CliContext): Promise<Uint8Array> {
@@ -89,13 +101,16 @@ async function serve(
     { ...first.shown, origin },
     () => `${first.text}\nserved at ${origin}`,
   );
-  const timer = setInterval(() => {
-    // The copy that is served stays as it is when the original cannot be read or does not verify.
-    update().then(
-      ({ written }) => log.info({ written: written.length }, 'copy is current'),
-      (error: unknown) => log.error({ err: error }, 'copy was not brought up to date'),
-    );
-  }, flags.every * HOUR_MS);
+  const timer = setInterval(
+    () => {
+      // The copy that is served stays as it is when the original cannot be read or does not verify.
+      update().then(
+        ({ written }) => log.info({ written: written.length }, 'copy is current'),
+        (error: unknown) => log.error({ err: error }, 'copy was not brought up to date'),
+      );
+    },
+    (flags.every ?? EVERY_DEFAULT) * HOUR_MS,
+  );
   await untilSignal();
   clearInterval(timer);
   await app.close();

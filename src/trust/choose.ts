@@ -1,6 +1,7 @@
 /** Which trusted root a command uses: from its options and the environment, in one place for every verb. */
 import { join } from 'node:path';
 import { fail } from '#base/reason';
+import { parseChecksum } from './checksum.ts';
 import type { TrustSource } from './load.ts';
 import { configDir, profileNamed, readProfiles, type TrustProfile } from './profiles.ts';
 import { R } from './reasons.ts';
@@ -96,6 +97,8 @@ function stackSource(folder: string, options: TrustOptions): TrustSource {
 
 function tufSource(mirror: string, root: string | undefined, options: TrustOptions, env: Env): TrustSource {
   refuseStrays(options, ['signingConfig'], `TUF mirror ${mirror}`);
+  // Known to be wrong before anything is read.
+  if (options.rootChecksum !== undefined) parseChecksum(options.rootChecksum);
   if (!URL.canParse(mirror)) {
     throw fail(R.source, { expected: 'a TUF mirror as URL', actual: JSON.stringify(mirror) });
   }

@@ -13,6 +13,7 @@ import { parseSigningConfig, type SigningConfig } from '#formats/signing-config'
 import { parseTrustedRoot, type TrustedRoot } from '#formats/trusted-root';
 import { readFileLimited, writeFileDurable } from '#platform/files';
 import type { Transport } from '#platform/http-client';
+import { requireChecksum } from './checksum.ts';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
 import { mirrorSource, offlineSource } from './sources.ts';
@@ -29,7 +30,7 @@ export type TrustSource =
       readonly mirror: string;
       /** Path of the root to start from; without it the one pinned earlier in the cache. */
       readonly root?: string;
-      /** `sha256:<hex>`, `sha512:<hex>` or bare SHA-512 hex of that file, as `cosign initialize` takes it. */
+      /** Of that file: see checksum.ts. */
       readonly rootChecksum?: string;
       readonly cacheDir: string;
       /** True: no connection is opened, the cache is verified again. */
@@ -172,13 +173,6 @@ export async function readTufRoot(path: string, checksum?: string): Promise<Uint
   const root = await readTrustFile(path);
   if (checksum !== undefined) requireChecksum(root, checksum);
   return root;
-}
-
-function requireChecksum(root: Uint8Array, checksum: string): void {
-  const [, algorithm = 'sha512', hex = ''] = /^(?:(sha256|sha512):)?([0-9a-f]+)$/i.exec(checksum) ?? [];
-  const actual = toHex(hash(algorithm as 'sha256' | 'sha512', root));
-  if (hex.toLowerCase() === actual) return;
-  throw fail(R.checksum, { expected: checksum, actual: `${algorithm}:${actual}` });
 }
 
 function trustOf(origin: string, rootBytes: Uint8Array, configBytes: Uint8Array | undefined): Trust {

@@ -1,10 +1,12 @@
 /** What trust options mean beside each other: whoever gives one relies on it. */
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { toHex } from '#base/bytes';
+import { sha256 } from '#base/crypto';
 import type { WaybillError } from '#base/reason';
-import { addProfile, chooseTrust, type TrustOptions, trustSource } from '#trust';
+import { addProfile, chooseTrust, readTufRoot, rootChecksum, type TrustOptions, trustSource } from '#trust';
 import { tellIn } from '../cli/in-process.ts';
 import { base, code, rootText } from './world.ts';
 
@@ -73,4 +75,46 @@ test('waybill trust add keeps no profile for options that disagree, nor one of a
   assert.equal((await tellIn(world, ['trust', 'add', 'lab', '--trust', 'mirror'])).exit, 3);
   assert.doesNotMatch((await tellIn(world, ['trust', 'list'])).stdout, /lab/);
   assert.equal((await tellIn({ env }, ['trust', 'show', 'file', '--trust', 'mirror'])).exit, 3);
+});
+
+const bytes = new Uint8Array(await readFile(root));
+for (const text of [
+  toHex(sha256(bytes)),
+  toHex(sha256(bytes)).toUpperCase(),
+  `sha256:${toHex(sha256(bytes))}`,
+  rootChecksum(bytes),
+  rootChecksum(bytes).slice('sha512:'.length),
+]) {
+  test(`a checksum names its algorithm or shows it by its length (${text.slice(0, 12)}…)`, async () => {
+    assert.deepEqual(await readTufRoot(root, text), bytes);
+    const other = text.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+    await assert.rejects(readTufRoot(root, other), code('WB-608'));
+  });
+}
+
+for (const text of [
+  '',
+  '00',
+  'sha256:00',
+  'md5:00',
+  `sha512:${'0'.repeat(64)}`,
+  'nonsense',
+  `${'0'.repeat(64)} x`,
+]) {
+  test(`${JSON.stringify(text)} is no checksum, which is said before anything is read`, async () => {
+    await assert.rejects(readTufRoot(root, text), code('WB-613', 3));
+    const mirror = { tufMirror: 'https://tuf.example', tufRoot: '/nonexistent', rootChecksum: text };
+    assert.throws(() => chooseTrust(mirror, {}), code('WB-613', 3));
+  });
+}
+
+test('waybill trust mirror takes no checksum without a root, and no period without a server', async () => {
+  const folder = join(base, 'options-copy');
+  const words = ['trust', 'mirror', 'https://tuf.example', folder];
+  for (const stray of [
+    ['--root-checksum', '0'.repeat(64)],
+    ['--every', '2', '--tuf-root', root],
+  ]) {
+    assert.equal((await tellIn({ env }, [...words, ...stray])).exit, 3);
+  }
 });

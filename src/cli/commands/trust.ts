@@ -36,7 +36,7 @@ export function register(program: Command, context: CliContext): void {
     .description('check a TUF repository from a root and remember that root')
     .requiredOption('--tuf-mirror <url>', 'a TUF repository')
     .requiredOption('--tuf-root <file>', 'the root to start from')
-    .option('--root-checksum <checksum>', 'sha256:… or sha512:… of that file')
+    .option('--root-checksum <checksum>', 'SHA-256 or SHA-512 that --tuf-root must have')
     .option('--cache-dir <dir>', 'where verified trust metadata is kept')
     .action((options: TrustOptions) => pin(options, context));
   addTrustMirror(trust, context);
@@ -77,7 +77,7 @@ function addCarrying(trust: Command, context: CliContext): void {
     )
     .argument('<path>', 'folder or file of waybill trust export')
     .option('--tuf-root <file>', 'the root to start from; without it the one pinned for the mirror')
-    .option('--root-checksum <checksum>', 'sha256:… or sha512:… of that file')
+    .option('--root-checksum <checksum>', 'SHA-256 or SHA-512 that this root must have')
     .option('--cache-dir <dir>', 'where verified trust metadata is kept')
     .option('--name <name>', 'also keep the mirror and the root as a profile of this name')
     .action((path: string, flags: TrustFlags & { name?: string }) => importFrom(path, flags, context));
