@@ -58,3 +58,4 @@ export {
   withTufFolder,
 } from './tuf.ts';
 export { mirrorFolder } from './tuf-cache.ts';
+export { requireTufRoot } from './tuf-root-file.ts';

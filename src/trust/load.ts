@@ -20,6 +20,7 @@ import { mirrorSource, offlineSource } from './sources.ts';
 import { stagedMemory } from './staged.ts';
 import { openRepository, type TufRepository, type TufRole, type TufSource } from './tuf.ts';
 import { openTufCache, type TufCache } from './tuf-cache.ts';
+import { readRootFile, requireTufRoot } from './tuf-root-file.ts';
 
 export type TrustSource =
   | { readonly kind: 'file'; readonly trustedRoot: string; readonly signingConfig?: string }
@@ -135,7 +136,16 @@ const summary = ({ rootVersion, expires, versions }: TufRepository): NonNullable
 });
 
 async function rootOf(source: Extract<TrustSource, { kind: 'tuf' }>, cache: TufCache): Promise<Uint8Array> {
-  const pinned = source.root === undefined ? await cache.recall(PINNED) : await readTrustFile(source.root);
+  const root = source.root === undefined ? await pinnedRoot(source, cache) : await readRootFile(source.root);
+  if (source.rootChecksum !== undefined) requireChecksum(root, source.rootChecksum);
+  return root;
+}
+
+async function pinnedRoot(
+  source: Extract<TrustSource, { kind: 'tuf' }>,
+  cache: TufCache,
+): Promise<Uint8Array> {
+  const pinned = await cache.recall(PINNED);
   if (pinned === undefined) {
     const expected = `a root to start from for ${source.mirror}`;
     throw fail(R.source, {
@@ -144,7 +154,12 @@ async function rootOf(source: Extract<TrustSource, { kind: 'tuf' }>, cache: TufC
       hint: 'give --tuf-root FILE, or pin one with waybill trust pin',
     });
   }
-  if (source.rootChecksum !== undefined) requireChecksum(pinned, source.rootChecksum);
+  const path = join(cache.folder, PINNED);
+  await requireTufRoot(pinned, path).catch((error: unknown) => {
+    if (!(error instanceof WaybillError)) throw error;
+    const hint = 'pin the root again with waybill trust pin --tuf-mirror URL --tuf-root FILE';
+    throw fail(R.cache, { expected: error.reason.expected, actual: error.reason.actual, hint }, error);
+  });
   return pinned;
 }
 
@@ -165,12 +180,12 @@ export async function pinRoot(
 export async function rememberRoot(source: Extract<TrustSource, { kind: 'tuf' }>): Promise<void> {
   if (source.root === undefined) return;
   const cache = await openTufCache(source.cacheDir, source.mirror);
-  await writeFileDurable(join(cache.folder, PINNED), await readTrustFile(source.root), { mode: 0o600 });
+  await writeFileDurable(join(cache.folder, PINNED), await readRootFile(source.root), { mode: 0o600 });
 }
 
-/** Reads a TUF root that was handed over as a file. Throws WB-604, or WB-608 for another checksum. */
+/** Reads a TUF root that was handed over as a file. Throws WB-614, or WB-608 for another checksum. */
 export async function readTufRoot(path: string, checksum?: string): Promise<Uint8Array> {
-  const root = await readTrustFile(path);
+  const root = await readRootFile(path);
   if (checksum !== undefined) requireChecksum(root, checksum);
   return root;
 }

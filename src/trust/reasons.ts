@@ -109,4 +109,12 @@ export const R = defineReasons({
     summary: 'An option about trust means nothing beside the others, or its value has not its form.',
     hint: 'leave the option out, or name the source it is for; see docs/trust.md',
   },
+  rootFile: {
+    code: 'WB-614',
+    check: 'trust.tufRoot',
+    side: 'usage',
+    class: 'untrusted-root',
+    summary: 'A file that was given as the TUF root to start from cannot be read or is no TUF root.',
+    hint: 'give the root.json of the TUF repository, as its operator hands it out (not a trusted_root.json)',
+  },
 });

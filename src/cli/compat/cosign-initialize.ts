@@ -35,13 +35,15 @@ async function initialize({ mirror, root, rootChecksum }: Flags, context: CliCon
     const actual = mirror === undefined ? 'no --mirror' : 'no --root';
     throw fail(R.optionValue, { expected: '--mirror URL and --root FILE', actual, hint: noPublicRoot });
   }
-  const [{ defaultCacheDir, pinRoot }, { writeFileDurable }] = await Promise.all([
+  const [{ defaultCacheDir, pinRoot, requireTufRoot }, { writeFileDurable }] = await Promise.all([
     import('#trust'),
     import('#platform/files'),
   ]);
   const folder = tufRootFolder(context);
   const path = join(folder, mirrorFolderName(mirror), 'root.json');
   const bytes = await rootBytes(root, rootChecksum, context);
+  // Said of the file that was given, not of the copy below.
+  await requireTufRoot(bytes, root);
   // Nothing is written before the mirror has proven that it follows from this root.
   const { mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
