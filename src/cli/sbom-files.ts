@@ -5,6 +5,7 @@ import type { CliContext } from './context.ts';
 import { addIdentityOptions, type IdentityFlags, requirementsFor } from './identity-options.ts';
 import { outputsFrom } from './output-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from './registry-options.ts';
+import { plainLines } from './render/plain.ts';
 import { renderReason } from './render/reason.ts';
 import { collect } from './sign-options.ts';
 import { addTrustOptions, type TrustFlags, trustFor } from './trust-options.ts';
@@ -91,7 +92,7 @@ async function diff(from: string, to: string, context: CliContext): Promise<void
   };
   context.result('waybill.dev/sbom-diff/v1', value, () => {
     const lines = diffLines(found);
-    return `${lines.length === 0 ? 'the same packages' : lines.join('\n')}\n`;
+    return `${lines.length === 0 ? 'the same packages' : plainLines(lines)}\n`;
   });
   if (why === undefined) return;
   context.stderr(renderReason(why, context.useColor));
@@ -134,7 +135,7 @@ async function checkImage(image: string, flags: CheckFlags, context: CliContext)
   const json = { ...value, current: why === undefined, differences: lines, reason: why ?? null };
   context.result('waybill.dev/sbom-check/v1', json, () => {
     const head = why === undefined ? 'the attested SBOM is current' : 'the attested SBOM is stale';
-    return `${[`${head}: ${result.pinned}`, ...result.evidence, ...lines].join('\n')}\n`;
+    return `${plainLines([`${head}: ${result.pinned}`, ...result.evidence, ...lines])}\n`;
   });
   if (why === undefined) return;
   context.stderr(renderReason(why, context.useColor));

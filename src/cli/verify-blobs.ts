@@ -13,6 +13,7 @@ import type { Accepted, Requirements, SignedEntity } from '#verify';
 import type { CliContext } from './context.ts';
 import { addIdentityOptions, type IdentityFlags } from './identity-options.ts';
 import { R } from './reasons.ts';
+import { plainLines } from './render/plain.ts';
 import { acceptedJson, renderAccepted } from './render/verified.ts';
 import { addTrustOptions, type TrustFlags, trustFor, type UsedTrust } from './trust-options.ts';
 
@@ -153,6 +154,6 @@ export function printBlob(verified: VerifiedBlob, schema: string, context: CliCo
   };
   context.result(schema, value, () => {
     const name = given === digest ? digest : `${given} (${digest})`;
-    return [`verified ${name}`, ...renderAccepted(accepted)].join('\n');
+    return plainLines([`verified ${name}`, ...renderAccepted(accepted)]);
   });
 }

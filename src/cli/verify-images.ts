@@ -6,6 +6,7 @@ import type { VerifiedImage, VerifyImageDeps, VerifyImageQuestion } from '#flows
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { type RegistryFlags, registryFrom } from './registry-options.ts';
+import { plainLine } from './render/plain.ts';
 import { renderReason } from './render/reason.ts';
 import { renderVerified, verifiedJson } from './render/verified.ts';
 import { type TrustFlags, trustFor } from './trust-options.ts';
@@ -114,7 +115,7 @@ function print(outcomes: readonly Outcome[], { kind, trustedRoot }: Asked, conte
     context.result(schema, value, () => accepted.join('\n'));
   }
   for (const outcome of failed) {
-    context.stderr(`${outcome.image}\n${renderReason(outcome.reason, context.useColor)}`);
+    context.stderr(`${plainLine(outcome.image)}\n${renderReason(outcome.reason, context.useColor)}`);
   }
   const [first] = failed;
   if (first !== undefined) context.exit(first.reason.exit);

@@ -288,3 +288,14 @@ test('a folder as standard input is no empty file, even where the empty file is 
   const result = await shell(`waybill ${words.map((word) => `'${word}'`).join(' ')} < '${folder}'`);
   assertRefused(result, { exit: 3, code: 'WB-209', says: /standard input\n.*a folder/ });
 });
+
+test('a newline in the name of a file begins no line of the result', async () => {
+  const forged = file('a\nverified b (sha256:00)\n  signed by nobody', text);
+  const world = { json: false, clock: stack.clock };
+  const told = await tellIn(world, ['verify-blob', ...trust, forged, '--bundle', keyless, ...who]);
+  assert.equal(told.exit, 0, told.stderr);
+  const [first, second] = told.stdout.split('\n');
+  assert.equal(first, `verified ${forged.replaceAll('\n', '\\n')} (${digest})`);
+  assert.equal(second, `  signed by ${SUBJECT}`);
+  assert.equal(told.stdout.match(/^verified /gm)?.length, 1);
+});

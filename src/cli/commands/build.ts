@@ -8,6 +8,7 @@ import type { CliContext } from '../context.ts';
 import { type LocalBuilderFlags, localBuilder } from '../local-builder.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { plainLines } from '../render/plain.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
 interface Flags extends LocalBuilderFlags, RegistryFlags {
@@ -166,12 +167,12 @@ async function callerToken(file: string | undefined) {
 function builtText(record: BuildRecord): string {
   const result = record.result as unknown as import('#services/builder').BuildResult;
   const { source, level } = result;
-  return [
+  return plainLines([
     ...result.images.map((image) => `built ${image}`),
     ...result.tags.map((tag) => `  tag     ${tag}`),
     `  source  ${source.uri}${source.ref === undefined ? '' : ` ${source.ref}`} at ${source.commit}`,
     `  builder ${result.builderId}`,
     `  level   SLSA Build L${level.level}${level.notMore.length === 0 ? '' : ` (not more: ${level.notMore.join('; ')})`}`,
     ...result.attestations.map((type) => `  signed  ${type}`),
-  ].join('\n');
+  ]);
 }

@@ -17,6 +17,7 @@ import {
   renderTerms,
   termsJson,
 } from '../render/exception.ts';
+import { plainLines } from '../render/plain.ts';
 import { addSignOptions, type SignFlags, signingTools } from '../sign-options.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
@@ -80,11 +81,11 @@ function registerCreate(exception: Command, context: CliContext): void {
     await write(out, made.text);
     const value = { ok: true, file: out, ...termsJson(terms, made) };
     context.result('waybill.dev/exception-create/v1', value, () =>
-      [
+      plainLines([
         `created ${out}`,
         ...renderTerms(terms, made),
         '  next    somebody else: waybill exception approve',
-      ].join('\n'),
+      ]),
     );
   });
 }
@@ -115,7 +116,7 @@ function registerApprove(exception: Command, context: CliContext): void {
     await write(out, made.text);
     const value = { ok: true, file: out, ...termsJson(made.exception, made) };
     context.result('waybill.dev/exception-approve/v1', value, () =>
-      [`approved ${out}`, ...renderTerms(made.exception, made)].join('\n'),
+      plainLines([`approved ${out}`, ...renderTerms(made.exception, made)]),
     );
   });
 }
@@ -171,7 +172,7 @@ function registerRevoke(exception: Command, context: CliContext): void {
     await write(out, made.text);
     const value = { ok: true, file: out, exception: name, signer: made.signer };
     context.result('waybill.dev/exception-revoke/v1', value, () =>
-      [`revoked ${name}`, `  by      ${made.signer}`, `  written ${out}`].join('\n'),
+      plainLines([`revoked ${name}`, `  by      ${made.signer}`, `  written ${out}`]),
     );
   });
 }

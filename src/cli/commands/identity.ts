@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { IdentityClaims, IdentityPreview } from '#identity';
 import type { CliContext } from '../context.ts';
+import { plainLines } from '../render/plain.ts';
 
 interface Options {
   readonly identityToken?: string;
@@ -47,12 +48,12 @@ async function show(options: Options, context: CliContext): Promise<void> {
 
 function text(source: string, claims: IdentityClaims, preview: IdentityPreview): string {
   const seconds = new Date(claims.expiresAt).toISOString();
-  return [
+  return plainLines([
     `token from    ${source} (valid until ${seconds})`,
     `issuer        ${preview.issuer}`,
     `identity      ${preview.san} (${preview.sanType})`,
     ...Object.entries(preview.extensions).map(([name, value]) => `${name.padEnd(13)} ${value}`),
     '',
     'These lines become public and permanent in the certificate and the log when you sign.',
-  ].join('\n');
+  ]);
 }

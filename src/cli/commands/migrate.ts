@@ -8,6 +8,7 @@ import type { CliContext } from '../context.ts';
 import { readPublicKey } from '../identity-options.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { plainLine, plainLines } from '../render/plain.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
 interface Flags extends TrustFlags, RegistryFlags {
@@ -88,8 +89,8 @@ async function readEntry(
 }
 
 function render({ pinned, items }: MigratedImage): string {
-  if (items.length === 0) return `${pinned}: nothing to migrate`;
-  return [pinned, ...items.map(renderItem)].join('\n');
+  if (items.length === 0) return plainLine(`${pinned}: nothing to migrate`);
+  return plainLines([pinned, ...items.flatMap(renderItem)]);
 }
 
 const words: Readonly<Record<MigratedItem['outcome'], string>> = {
@@ -99,7 +100,7 @@ const words: Readonly<Record<MigratedItem['outcome'], string>> = {
   impossible: 'cannot    ',
 };
 
-function renderItem({ outcome, kind, predicateType, from, to, reason, left }: MigratedItem): string {
+function renderItem({ outcome, kind, predicateType, from, to, reason, left }: MigratedItem): string[] {
   const what = predicateType === undefined ? kind : `${kind} ${predicateType}`;
   return [
     `  ${words[outcome]}${what}`,
@@ -109,5 +110,5 @@ function renderItem({ outcome, kind, predicateType, from, to, reason, left }: Mi
     ...(reason === undefined
       ? []
       : [`            ${reason.code}: expected ${reason.expected}, got ${reason.actual}; ${reason.hint}`]),
-  ].join('\n');
+  ];
 }

@@ -8,6 +8,7 @@ import type { Provenance, TrustedBuilder } from '#provenance';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { plainLines } from '../render/plain.ts';
 import { collect } from '../sign-options.ts';
 import { addTrustOptions, loadTrustFor, type TrustFlags } from '../trust-options.ts';
 
@@ -190,7 +191,7 @@ function verifiedText(verified: VerifiedProvenance): string {
   const lines = [`verified ${verified.pinned}`];
   for (const one of verified.checked) lines.push(...checkedLines(one));
   for (const why of verified.refused) lines.push(`  refused besides: ${why.code} ${why.check}`);
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 function checkedLines({ predicateType, findings, level }: CheckedProvenance): string[] {
@@ -213,7 +214,7 @@ function shownText({ given, digest, shown }: ShownImage): string {
       ...(provenance === undefined ? [`    cannot be read: ${problem}`] : provenanceLines(provenance)),
     );
   }
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 function provenanceLines(provenance: Provenance): string[] {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { TreeKind, TreeNode } from '#oci';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { plainLines } from '../render/plain.ts';
 
 export function register(program: Command, context: CliContext): void {
   const command = program
@@ -36,7 +37,7 @@ export function renderTree(title: string, root: TreeNode): string {
   const lines = [title, nodeLine(root)];
   childLines(root, '', lines);
   if (root.children.length === 0) lines.push('└── nothing is attached');
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 function childLines(node: TreeNode, indent: string, lines: string[]): void {

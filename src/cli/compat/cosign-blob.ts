@@ -1,6 +1,7 @@
 /** `waybill cosign sign-blob` and `attest-blob`. */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { plainLine } from '../render/plain.ts';
 import { asCosign } from './cosign-common.ts';
 import { addFlags, type FlagSpec } from './cosign-flags.ts';
 import { encoded, type Pieces, piecesOf, printedBundle, writePiece } from './cosign-pieces.ts';
@@ -41,7 +42,7 @@ export function addSignBlob(cosign: Command, context: CliContext): void {
       const isOld = checkFormat(flags);
       await withSigningWords(flags, ['signingAlgorithm'], context, async (words) => {
         for (const file of files) {
-          if (file !== '-') context.stderr(`Using payload from: ${file}`);
+          if (file !== '-') context.stderr(`Using payload from: ${plainLine(file)}`);
           const native = ['sign-blob', ...words, '--bundle=-', '--', file];
           const load = () => import('../commands/sign-blob.ts');
           const run = await runNative(load, native, context, { json: false });
@@ -150,12 +151,12 @@ function aboutWords(file: string | undefined, flags: AttestFlags, context: CliCo
     throw cosignRule('one of --predicate or --statement must be set');
   }
   if (statement !== undefined) {
-    context.stderr(`Using statement from: ${statement}`);
+    context.stderr(`Using statement from: ${plainLine(statement)}`);
     return [];
   }
   if (hash === undefined && file === undefined) throw cosignRule('accepts 1 arg(s), received 0');
-  if (hash === undefined && file !== '-') context.stderr(`Using payload from: ${file}`);
-  context.stderr(`Using payload from: ${predicate}`);
+  if (hash === undefined && file !== '-') context.stderr(`Using payload from: ${plainLine(file ?? '')}`);
+  context.stderr(`Using payload from: ${plainLine(predicate ?? '')}`);
   return hash === undefined ? ['--', file ?? ''] : ['--digest', `sha256:${hash}`];
 }
 

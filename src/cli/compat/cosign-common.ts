@@ -2,6 +2,7 @@
 import { type Reason, WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { plainLine } from '../render/plain.ts';
 
 /** Collects a repeatable option. */
 export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
@@ -44,7 +45,7 @@ export async function asCosign(
     const told = error instanceof WaybillError ? error : asFileError(error);
     if (told === undefined || aboutWords.has(told.reason.code)) throw told ?? error;
     const code = exitOf(told.reason);
-    context.stderr(`Error: ${sentenceFor(code, told.reason)}`);
+    context.stderr(`Error: ${plainLine(sentenceFor(code, told.reason))}`);
     context.exit(code);
   }
 }

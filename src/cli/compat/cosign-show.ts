@@ -5,6 +5,7 @@ import type { TreeNode } from '#oci';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
+import { plainLine, plainLines } from '../render/plain.ts';
 import { asCosign } from './cosign-common.ts';
 import { environmentText } from './cosign-environment.ts';
 import { addFlags, type FlagSpec, readFlags, registryFlags } from './cosign-flags.ts';
@@ -31,7 +32,7 @@ function addTree(cosign: Command, context: CliContext): void {
         import('#flows/tree'),
         registryFrom(flags, context, [image]),
       ]);
-      context.stdout(`📦 Supply Chain Security Related artifacts for an image: ${image}`);
+      context.stdout(`📦 Supply Chain Security Related artifacts for an image: ${plainLine(image)}`);
       const { root, image: resolved } = await treeOf(registry, image);
       context.stdout(treeText(image, resolved.source.name, root));
     }),
@@ -55,9 +56,9 @@ function treeText(given: string, repository: string, { children }: TreeNode): st
     const what = node.predicateTypes[0] ?? node.artifactType ?? '';
     parts.push(`└── 🔗 ${what} artifacts via OCI referrer: ${repository}@${node.digest}`, ...leaves(node));
   }
-  if (parts.length > 0) return parts.join('\n');
+  if (parts.length > 0) return plainLines(parts);
   const none = `No Supply Chain Security Related Artifacts found for image ${given},`;
-  return [none, ' start creating one with simply running$ cosign sign <img>'].join('\n');
+  return plainLines([none, ' start creating one with simply running$ cosign sign <img>']);
 }
 
 const leaves = ({ layers }: TreeNode): string[] =>

@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { fail, type WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { plainLine } from '../render/plain.ts';
 import { type FlagSpec, readFlags } from './cosign-flags.ts';
 import type { NativeRun } from './native.ts';
 
@@ -179,7 +180,9 @@ export function reportSigned({ exit, reason, messages }: NativeRun, context: Cli
   const text =
     reason === undefined
       ? messages.join('\n')
-      : `${reason.check} (${reason.code}): expected ${reason.expected}, got ${reason.actual}; ${reason.hint}`;
+      : plainLine(
+          `${reason.check} (${reason.code}): expected ${reason.expected}, got ${reason.actual}; ${reason.hint}`,
+        );
   context.stderr(`Error: ${text}`);
   context.exit(1);
   return false;

@@ -5,6 +5,7 @@ import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { plainLine } from '../render/plain.ts';
 import { type BlobFlags, judgedBlob } from '../verify-blobs.ts';
 import { asCosign } from './cosign-common.ts';
 import { addFlags, certificateFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
@@ -51,7 +52,7 @@ export function addVerifyBlob(cosign: Command, context: CliContext): void {
       const type = accepted.statement?.predicateType;
       if (type !== undefined) {
         context.stderr(
-          `warning: cosign counts the statement ${type} as a signature; waybill verify-blob does not`,
+          `warning: cosign counts the statement ${plainLine(type)} as a signature; waybill verify-blob does not`,
         );
       }
       context.stderr('Verified OK');

@@ -11,6 +11,7 @@ import type { Attachments } from '#oci';
 import type { Requirements } from '#verify';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
+import { plainLine } from '../render/plain.ts';
 import { annotationsFrom } from '../sign-options.ts';
 import { asCosign } from './cosign-common.ts';
 import { detachedSignature } from './cosign-detached.ts';
@@ -231,7 +232,9 @@ function warnOtherTypes({ accepted }: VerifiedImage, context: CliContext): void 
   const types = new Set(accepted.flatMap(({ statement }) => statement?.predicateType ?? []));
   for (const type of types) {
     if (type === 'https://sigstore.dev/cosign/sign/v1') continue;
-    context.stderr(`warning: cosign counts the attestation ${type} as a signature; waybill verify does not`);
+    context.stderr(
+      `warning: cosign counts the attestation ${plainLine(type)} as a signature; waybill verify does not`,
+    );
   }
 }
 
@@ -247,5 +250,5 @@ function checksText(image: string, flags: VerifyFlags): string {
   ];
   const lines = checks.map((check) => `  - ${check}`);
   const head = 'The following checks were performed on each of these signatures:';
-  return [`\nVerification for ${image} --`, head, ...lines].join('\n');
+  return [`\nVerification for ${plainLine(image)} --`, head, ...lines].join('\n');
 }

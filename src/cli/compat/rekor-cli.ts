@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from '#formats/json';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import { plainLine } from '../render/plain.ts';
 import { loadTrustFor } from '../trust-options.ts';
 import { refuseBy, unsupported } from './native.ts';
 
@@ -43,7 +44,7 @@ async function telling(context: CliContext, body: () => Promise<void>): Promise<
     await body();
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
-    context.stderr(`Error: ${errorText(error.reason)}`);
+    context.stderr(`Error: ${plainLine(errorText(error.reason))}`);
     context.exit(1);
   }
 }

@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { Reason } from '#base/reason';
 import type { CliContext } from '../context.ts';
+import { plainLine } from '../render/plain.ts';
 import { givenFlags, refuseBy, runNative } from './native.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -41,13 +42,15 @@ async function verify(image: string, command: Command, context: CliContext): Pro
   if (run.exit !== 0) return failed(await errorOf(run.reason), context);
   const { checked } = run.value as { readonly checked: readonly Checked[] };
   for (const { builderId, commit } of checked) {
-    context.stderr(`Verified build using builder "${builderId}" at commit ${commit ?? 'unknown'}`);
+    context.stderr(
+      `Verified build using builder "${plainLine(builderId)}" at commit ${plainLine(commit ?? 'unknown')}`,
+    );
   }
   context.stderr('PASSED: SLSA verification passed');
 }
 
 function failed(error: string, context: CliContext): void {
-  context.stderr(`FAILED: SLSA verification failed: ${error}`);
+  context.stderr(`FAILED: SLSA verification failed: ${plainLine(error)}`);
   context.exit(1);
 }
 

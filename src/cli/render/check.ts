@@ -1,6 +1,7 @@
 /** The checklist for people and machines. */
 import type { CheckedImage } from '#flows/check-image';
 import type { CheckAnswer, CheckItem } from '#flows/check-item';
+import { plainLines } from './plain.ts';
 
 export const checkedJson = ({ given, pinned, digest, items }: CheckedImage, exit: number): object => ({
   ok: exit === 0,
@@ -32,5 +33,5 @@ export function renderChecked({ pinned, items }: CheckedImage): string {
         ]),
   ]);
   const counts = answers.map((answer) => `${countOf(items, answer)} ${answer}`).join(', ');
-  return [`checked ${pinned}`, ...lines, counts].join('\n');
+  return plainLines([`checked ${pinned}`, ...lines, counts]);
 }

@@ -1,5 +1,6 @@
 /** What the doctor says about workflows, for people. */
 import { type Diagnosis, type WorkflowFinding, workflowPositionText } from '#doctor';
+import { plainLines } from './plain.ts';
 
 export const diagnosisJson = ({ verdict, findings, open, diff }: Diagnosis): object => ({
   ok: verdict.level === 'L3-ready',
@@ -20,7 +21,7 @@ export function renderDiagnosis(diagnosis: Diagnosis): string {
   }
   if (diff !== '') lines.push('', ...diff.trimEnd().split('\n'), '');
   lines.push(levels[verdict.level], ...verdict.because.map((because) => `  ${because}`));
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 function renderFinding({ position, effect, code, message, fix, edits }: WorkflowFinding): string[] {

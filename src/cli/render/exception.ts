@@ -4,6 +4,7 @@ import type { Drained } from '#flows/exception-drain';
 import type { Outbox } from '#flows/exception-outbox';
 import type { SignedException } from '#flows/exception-sign';
 import { type Exception, isCurrent, type LoadedException } from '#policy';
+import { plainLines } from './plain.ts';
 
 const scopeText = ({ namespace, policy, rule }: Exception): string =>
   [`namespace ${namespace}`, policy && `policy ${policy}`, rule && `rule ${rule}`].filter(Boolean).join(', ');
@@ -72,7 +73,7 @@ export function renderLoaded(all: readonly LoadedException[], nowMs: number): st
     const signers = loaded.exception.approvedBy.map(({ identity, issuer }) => `${identity} (${issuer})`);
     return [head, ...renderTerms(loaded.exception, { signers })];
   });
-  return lines.length === 0 ? 'no exceptions' : lines.join('\n');
+  return lines.length === 0 ? 'no exceptions' : plainLines(lines);
 }
 
 type Counts = ReturnType<Outbox['counts']>;

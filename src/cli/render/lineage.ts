@@ -3,6 +3,7 @@ import { toBase64 } from '#base/bytes';
 import { coverageText, rootOf } from '#flows/coverage-text';
 import type { Lineage, LineageStep } from '#flows/lineage';
 import { COSIGN_SIGN_V1 } from '#formats/intoto';
+import { plainLines } from './plain.ts';
 import { acceptedJson } from './verified.ts';
 
 export const lineageJson = (lineage: Lineage): object => ({
@@ -55,7 +56,7 @@ export function renderLineage(lineage: Lineage): string {
   for (const log of lineage.uncovered) lines.push(`  NOT COVERED: the trusted log ${log}`);
   if (lineage.truncated) lines.push('  there are more entries than one search reads');
   if (!lineage.settled) lines.push('  the audit service still reads older attachments: ask again');
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 const SHOWN_DIGESTS_MAX = 3;

@@ -14,6 +14,9 @@ export function plainLine(text: string): string {
   return plainText(text).replaceAll('\n', '\\n');
 }
 
+/** A text of these lines: what others wrote in one of them begins no other. */
+export const plainLines = (lines: readonly string[]): string => lines.map(plainLine).join('\n');
+
 const escaped = (char: string): string => {
   const hex = (char.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
   return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex}`;

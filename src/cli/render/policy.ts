@@ -1,6 +1,7 @@
 /** What a policy says about objects, and what the linter says about policies, for people. */
 import type { ObjectVerdict } from '#flows/policy-test';
 import { type Finding, positionText } from '#policy';
+import { plainLines } from './plain.ts';
 
 export function renderVerdicts(verdicts: readonly ObjectVerdict[]): string {
   return verdicts.map(renderVerdict).join('\n');
@@ -14,7 +15,7 @@ function renderVerdict(verdict: ObjectVerdict): string {
     lines.push(`  ${status.padEnd(11)} ${policy}/${rule}${note}: ${message}`);
   }
   for (const image of verdict.unmatched) lines.push(`  no policy covers ${image}`);
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 export function renderFindings(findings: readonly Finding[], files: number): string {
@@ -23,5 +24,5 @@ export function renderFindings(findings: readonly Finding[], files: number): str
     `    ${fix}`,
   ]);
   const count = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
-  return [...lines, `${count} in ${files === 1 ? '1 file' : `${files} files`}`].join('\n');
+  return plainLines([...lines, `${count} in ${files === 1 ? '1 file' : `${files} files`}`]);
 }

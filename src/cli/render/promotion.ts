@@ -2,6 +2,7 @@
 import { reasonText } from '#base/reason';
 import type { Promotion } from '#flows/promote';
 import type { GateVerdict, UsedEvidence } from '#flows/promotion-evidence';
+import { plainLines } from './plain.ts';
 import { attestedJson } from './signed.ts';
 
 const signerText = ({ accepted: { signer } }: UsedEvidence): string =>
@@ -45,13 +46,13 @@ export function renderPromotion(promotion: Promotion): string {
   if (promotion.outcome !== 'promoted') {
     const left =
       promotion.stage === 'source' ? 'nothing was copied' : `the copy at ${target} has no tag and no summary`;
-    return [`${promotion.outcome} ${source} (${digest}): ${left}`, ...checks, ...reasons].join('\n');
+    return plainLines([`${promotion.outcome} ${source} (${digest}): ${left}`, ...checks, ...reasons]);
   }
-  return [
+  return plainLines([
     `promoted ${source}`,
     `  to      ${target} (${promotion.pinned})`,
     ...checks,
     `  level   ${promotion.level}`,
     ...promotion.summary.attached.map((place) => `  summary ${place}`),
-  ].join('\n');
+  ]);
 }

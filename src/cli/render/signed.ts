@@ -4,6 +4,7 @@ import type { AttestedImage } from '#flows/attest-image';
 import type { AttestedBlobs, SignedBlob } from '#flows/sign-blob';
 import type { SignedImage } from '#flows/sign-image';
 import type { SignResult } from '#sign';
+import { plainLines } from './plain.ts';
 
 /** Said whenever only the new layout was written: the readers that look elsewhere. */
 export const readersThatMiss =
@@ -58,24 +59,24 @@ function entriesText(results: readonly SignResult[]): string {
 export function renderSigned(all: readonly SignedImage[]): string {
   return all
     .map((signed) =>
-      [
+      plainLines([
         `signed   ${signed.pinned}`,
         `  as     ${signerText(signed.results[0])}`,
         `  logged ${entriesText(signed.results)}`,
         ...signed.attached.map((place) => `  stored ${place}`),
-      ].join('\n'),
+      ]),
     )
     .join('\n');
 }
 
 export function renderAttested(attested: AttestedImage): string {
-  return [
+  return plainLines([
     `attested ${attested.pinned}`,
     `  type   ${attested.predicateType}`,
     `  as     ${signerText(attested.result)}`,
     `  logged ${entriesText([attested.result])}`,
     ...attested.attached.map((place) => `  stored ${place}`),
-  ].join('\n');
+  ]);
 }
 
 /** Where a file's bundle went; `-` is standard output. */
@@ -100,18 +101,18 @@ export const attestedBlobsJson = (attested: AttestedBlobs, place: string): objec
 export function renderSignedBlobs(all: readonly PlacedBlob[]): string {
   return all
     .map(({ name, digest, place, result }) =>
-      [
+      plainLines([
         `signed   ${name === '' ? digest : `${name} (${digest})`}`,
         `  as     ${signerText(result)}`,
         `  logged ${entriesText([result])}`,
         `  bundle ${place}`,
-      ].join('\n'),
+      ]),
     )
     .join('\n');
 }
 
 export function renderAttestedBlobs(attested: AttestedBlobs, place: string): string {
-  return [
+  return plainLines([
     ...attested.subjects.map(
       ({ name, digest }) => `attested ${name === '' ? digest : `${name} (${digest})`}`,
     ),
@@ -119,5 +120,5 @@ export function renderAttestedBlobs(attested: AttestedBlobs, place: string): str
     `  as     ${signerText(attested.result)}`,
     `  logged ${entriesText([attested.result])}`,
     `  bundle ${place}`,
-  ].join('\n');
+  ]);
 }

@@ -2,6 +2,7 @@
 import { rfc3339 } from '#base/clock';
 import type { CaAuthority, LogAuthority, Validity } from '#formats/trusted-root';
 import type { Expiry, Trust } from '#trust';
+import { plainLines } from './plain.ts';
 
 export interface ShownTrust {
   readonly trust: Trust;
@@ -65,7 +66,7 @@ export function renderTrust({ trust, ending }: ShownTrust): string {
     const version = tuf?.versions[role as keyof typeof tuf.versions] ?? '?';
     return `  ${role.padEnd(10)} version ${version}, expires ${rfc3339(at)}`;
   });
-  return [
+  return plainLines([
     `trusted root from ${trust.origin} (sha256 ${trust.trustedRootSha256})`,
     ...authorities('CA', root.certificateAuthorities),
     ...logs('log', root.tlogs),
@@ -74,7 +75,7 @@ export function renderTrust({ trust, ending }: ShownTrust): string {
     ...(roles.length === 0 ? [] : ['trust metadata:', ...roles]),
     ...root.unsupported.map((line) => `  not supported: ${line}`),
     ...ending.map(expiryText),
-  ].join('\n');
+  ]);
 }
 
 export const expiryText = ({ what, at, state }: Expiry): string =>

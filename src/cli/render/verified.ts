@@ -1,6 +1,7 @@
 /** A verified image, for people and for machines. */
 import type { VerifiedImage } from '#flows/verify-image';
 import type { Accepted } from '#verify';
+import { plainLines } from './plain.ts';
 
 export function acceptedJson(accepted: Accepted): object {
   const { signer } = accepted;
@@ -29,7 +30,7 @@ export const verifiedJson = (verified: VerifiedImage): object => ({
 export function renderVerified(verified: VerifiedImage): string {
   const lines = [`verified ${verified.pinned}`, ...verified.accepted.flatMap(renderAccepted)];
   if (verified.refused.length > 0) lines.push(`  refused besides: ${verified.refused.length}`);
-  return lines.join('\n');
+  return plainLines(lines);
 }
 
 export function renderAccepted(accepted: Accepted): string[] {
