@@ -17,7 +17,7 @@ import {
   mediaType,
 } from '#formats/oci';
 import { R as Formats } from '#formats/oci-reasons';
-import { type LegacySuffix, legacySbomTypes, legacySuffixes, legacyTag } from './attachment-tags.ts';
+import { type LegacySuffix, legacySbomTypes, legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { mapLimited } from './concurrent.ts';
 import { R } from './reasons.ts';
 import { type ImageSource, readBlob, tryResolve } from './source.ts';
@@ -165,9 +165,10 @@ async function findIn(
   options: ListOptions,
   problems: Problem[],
 ): Promise<readonly Job[]> {
+  const suffixes = possibleSuffixes(subject, options.suffixes, options.tagPrefix);
   const [referrers, ...tagged] = await Promise.all([
     referrerJobs(place, subject, problems),
-    ...(options.suffixes ?? legacySuffixes).map((suffix) =>
+    ...suffixes.map((suffix) =>
       tagJobs(place, legacyTag(subject, suffix, options.tagPrefix), suffix, problems),
     ),
   ]);

@@ -1,7 +1,7 @@
 /** Removing what is attached to an image. The image itself is never touched. */
 import type { Digest } from '#base/brand';
 import { BUNDLE_MEDIA_TYPE_PREFIX } from '#formats/oci';
-import { type LegacySuffix, legacySuffixes, legacyTag } from './attachment-tags.ts';
+import { type LegacySuffix, legacySuffixes, legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { forgetReferrer } from './referrers.ts';
 import type { Repository } from './repository.ts';
 
@@ -30,7 +30,7 @@ export async function cleanAttachments(
   const removed: string[] = [];
   const only = suffixOf[kind];
   const suffixes = kind === 'all' ? legacySuffixes : only === undefined ? [] : [only];
-  for (const suffix of suffixes) {
+  for (const suffix of possibleSuffixes(subject, suffixes)) {
     const tag = legacyTag(subject, suffix);
     if (await repository.deleteTag(tag)) removed.push(tag);
   }

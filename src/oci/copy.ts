@@ -6,7 +6,7 @@ import type { Digest } from '#base/brand';
 import { fail } from '#base/reason';
 import { type Descriptor, descriptorOf, type Manifest, mediaType } from '#formats/oci';
 import { mergeLayers } from './attach.ts';
-import { legacySuffixes, legacyTag } from './attachment-tags.ts';
+import { legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { mapLimited } from './concurrent.ts';
 import { R } from './reasons.ts';
 import { Repository } from './repository.ts';
@@ -138,7 +138,7 @@ class CopyJob {
   }
 
   async #legacyTags(digest: Digest): Promise<void> {
-    for (const suffix of legacySuffixes) {
+    for (const suffix of possibleSuffixes(digest)) {
       const tag = legacyTag(digest, suffix);
       const held = await tryResolve(this.#source, { tag });
       if (held === undefined) continue;

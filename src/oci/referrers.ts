@@ -3,6 +3,7 @@
  * fallback tag `<alg>-<hex>` in any case, since clients wrote it before the registry learned the API.
  */
 import type { Digest } from '#base/brand';
+import { digestAlgorithm, digestHex } from '#base/digest';
 import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
@@ -21,8 +22,11 @@ import { R } from './reasons.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import { updateTag } from './tag-update.ts';
 
-/** The tag of the referrers tag schema; cosign's legacy tags add a suffix to it. */
-export const fallbackTag = (digest: Digest): string => digest.replace(':', '-');
+const HEX_IN_TAG_MAX = 64;
+
+/** The tag of the referrers tag schema: of a longer digest its first 64 digits. */
+export const fallbackTag = (digest: Digest): string =>
+  `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, HEX_IN_TAG_MAX)}`;
 
 /** Answers that say "there is no such API here" rather than "something is wrong". */
 const API_MISSING = new Set([400, 404, 405, 406, 501]);

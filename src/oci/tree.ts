@@ -7,7 +7,7 @@ import {
   type Descriptor,
   type Manifest,
 } from '#formats/oci';
-import { type LegacySuffix, legacySuffixes, legacyTag } from './attachment-tags.ts';
+import { type LegacySuffix, legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { platformText } from './platform.ts';
 import { type ImageSource, type Selector, tryResolve } from './source.ts';
 
@@ -80,7 +80,7 @@ async function nodeOf(
 
 async function legacyNodes(source: ImageSource, digest: Digest): Promise<readonly TreeNode[]> {
   const found = await Promise.all(
-    legacySuffixes.map(async (suffix) => {
+    possibleSuffixes(digest).map(async (suffix) => {
       const tag = legacyTag(digest, suffix);
       const held = await tryResolve(source, { tag });
       if (held === undefined) return [];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { utf8 } from '#base/bytes';
+import { digestOf } from '#base/digest';
 import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
 import { parseImageConfig } from '#formats/image-config';
@@ -28,6 +29,7 @@ import {
   listAttachments,
   readBlob,
 } from '#oci';
+import { httpTransport, type Transport } from '#platform/http-client';
 import { createRegistry, type RunningRegistry } from '#services/registry';
 import { once, putBytes, putImage, quickRegistry, reasonOf, repositoryAt } from './helpers.ts';
 
@@ -299,4 +301,20 @@ test('clean removes only what was asked for, and never the image', async () => {
   await cleanAttachments(repository, image.digest, 'all');
   assert.deepEqual(await counts(), [0, 0, 0]);
   assert.equal((await repository.resolve({ tag: 'v1' })).digest, image.digest);
+});
+
+test('of a sha512 digest no tag is asked for that cannot exist, and its fallback tag is cut as specified', async () => {
+  const subject = digestOf(utf8('long'), 'sha512');
+  const asked: string[] = [];
+  const real = httpTransport();
+  const request: Transport['request'] = (one) => {
+    asked.push(one.url);
+    return real.request(one);
+  };
+  const repository = repositoryAt(registry.host, 'long/app', { transport: { ...real, request } });
+  const found = await listAttachments(repository, subject);
+  assert.deepEqual([found.legacySignatures, found.problems], [[], []]);
+  await cleanAttachments(repository, subject, 'all');
+  const tags = asked.map((url) => /manifests\/(.*)$/.exec(url)?.[1]).filter((tag) => tag !== undefined);
+  assert.deepEqual([...new Set(tags)], [`sha512-${subject.slice('sha512:'.length).slice(0, 64)}`]);
 });
