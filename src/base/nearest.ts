@@ -1,7 +1,11 @@
-/** The known word nearest to a misspelt one, when it is near enough to be meant. */
-export function nearestWord(word: string, known: readonly string[]): string | undefined {
+/** The known word nearest to a misspelt one, when it is near enough to be meant: at most `editsMax` away. */
+export function nearestWord(
+  word: string,
+  known: readonly string[],
+  editsMax = Math.max(2, Math.floor(word.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = editsMax + 1;
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

@@ -51,16 +51,27 @@ function nothingThere(
     : fail(R.noAttestation, { expected: `an attestation${type} on ${pinned}`, actual, ...hint });
 }
 
-/** Of several signers who are not the one asked for, the one whose name looks most like it, as a hint. */
+/** Two names of one organisation differ by little: more edits than these are another name, no slip. */
+const SLIPS_MAX = 2;
+
+/** Of several signers who are not the one asked for, the one whose name looks most like it; a slip also as a hint. */
 function nearestIdentity(nearest: Reason, refused: readonly Reason[]): Reason {
   if (nearest.code !== verifyReasons.san.code && nearest.code !== verifyReasons.issuer.code) return nearest;
   const same = refused.filter(({ code }) => code === nearest.code);
   const names = new Map(same.map((why) => [nameIn(why.actual), why]));
-  const close = nearestWord(nameIn(nearest.expected), [...names.keys()]);
-  if (close === undefined) return nearest;
-  const chosen = names.get(close) ?? nearest;
+  const wanted = nameIn(nearest.expected);
+  const like = nearestWord(wanted, [...names.keys()], Math.max(wanted.length, SLIPS_MAX));
+  const chosen = names.get(like ?? '') ?? nearest;
+  const close = nearestWord(wanted, [...names.keys()], slipsIn(wanted));
+  if (close === undefined) return chosen;
   const what = nearest.code === verifyReasons.san.code ? 'identity' : 'oidc-issuer';
   return { ...chosen, hint: `did you mean --certificate-${what} ${JSON.stringify(close)}? ${chosen.hint}` };
+}
+
+/** Fewer in a short name, so that `al@` is not taken for `ed@`. */
+function slipsIn(wanted: string): number {
+  const [own = ''] = wanted.split('@');
+  return Math.min(SLIPS_MAX, Math.ceil(own.length / 2));
 }
 
 /** The quoted part of `email "ada@example.com"`. */
