@@ -5,7 +5,7 @@
  */
 import type { Digest } from '#base/brand';
 import { limits } from '#base/limits';
-import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import { fail, reason, WaybillError } from '#base/reason';
 import { isNonEmpty, type NonEmpty } from '#base/result';
 import {
   annotation,
@@ -19,8 +19,11 @@ import {
 import { R as Formats } from '#formats/oci-reasons';
 import { type LegacySuffix, legacySbomTypes, legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { mapLimited } from './concurrent.ts';
+import { isNonsense, orProblem, type Problem } from './problem.ts';
 import { R } from './reasons.ts';
 import { type ImageSource, readBlob, tryResolve } from './source.ts';
+
+export type { Problem } from './problem.ts';
 
 interface Attached {
   /** The manifest it was found in. */
@@ -77,12 +80,6 @@ export interface LegacySbom extends Attached {
 export interface OtherReferrer extends Attached {
   readonly kind: 'other';
   readonly artifactType?: string;
-}
-
-/** Something that is attached but cannot be read: shown, never trusted, never a reason to miss the rest. */
-export interface Problem {
-  readonly from: string;
-  readonly reason: Reason;
 }
 
 export interface Attachments {
@@ -369,28 +366,6 @@ const tooMany = (count: number, where: string): WaybillError =>
     expected: `at most ${limits.signaturesPerImage} attachments at ${where}`,
     actual: `${count}`,
   });
-
-/**
- * What is broken is set aside, an answer that is none (WB-520) with it: it must not hide what lies in another
- * place. What could not be asked is thrown, since the answer might be there.
- */
-async function orProblem<T>(
-  from: string,
-  problems: Problem[],
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof WaybillError)) throw error;
-    if (error.reason.side === 'environment' && !isNonsense(error)) throw error;
-    problems.push({ from, reason: error.reason });
-    return undefined;
-  }
-}
-
-const isNonsense = (error: unknown): error is WaybillError =>
-  error instanceof WaybillError && error.reason.code === R.answer.code;
 
 function sorted(
   subject: Digest,
