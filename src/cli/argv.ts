@@ -3,6 +3,7 @@
  * commander does not; this rewrites those words, and only for options that take no value.
  */
 import type { Command } from 'commander';
+import { commandOf } from './usage.ts';
 
 export function normaliseArgv(argv: readonly string[], command: Command): string[] {
   const booleans = new Map<string, { readonly positive: boolean; readonly negative: boolean }>();
@@ -17,6 +18,7 @@ export function normaliseArgv(argv: readonly string[], command: Command): string
     const name = match?.[1] ?? '';
     const known = booleans.get(name);
     if (match === null || known === undefined) {
+      if (!isRest) refuseOther(word, commandOf(argv, command));
       out.push(word);
       continue;
     }
@@ -25,6 +27,14 @@ export function normaliseArgv(argv: readonly string[], command: Command): string
     if (!isTrue && known.negative) out.push(`--no-${name}`);
   }
   return out;
+}
+
+/** A boolean with a value that is none: to commander an option nobody knows. */
+function refuseOther(word: string, command: Command): void {
+  const [, long, value = ''] = /^(--[A-Za-z0-9-]+)=(.*)$/s.exec(word) ?? [];
+  if (long === undefined || command.options.find((option) => option.long === long)?.isBoolean() !== true)
+    return;
+  command.error(`error: ${long} is true or false, not ${JSON.stringify(value)}`);
 }
 
 function collect(command: Command, into: Map<string, { positive: boolean; negative: boolean }>): void {

@@ -104,3 +104,15 @@ test('two values for an option that takes one are refused; the same value twice 
   assert.equal(codeOf('--certificate-identity', 'a', '--certificate-identity=b', 'img'), 'WB-1305 3');
   assert.equal(codeOf('--certificate-identity', 'a', '--certificate-identity=a', 'img'), 'accepted');
 });
+
+test('a boolean is true or false and nothing else, and the refusal says so', () => {
+  for (const word of ['--yes=maybe', '--yes=', '--tlog-upload=2']) {
+    assert.throws(
+      () => parse(word, 'img'),
+      (error) =>
+        error instanceof WaybillError && /^--[a-z-]+ is true or false, not "/.test(error.reason.actual),
+    );
+    assert.equal(codeOf(word, 'img'), 'WB-1301 3');
+  }
+  assert.equal(codeOf('--rekor-url=maybe', 'img'), 'accepted');
+});
