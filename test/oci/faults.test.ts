@@ -294,6 +294,20 @@ test('referrers without end stop at the page limit', async () => {
   assert.equal(faulty.seen.filter((request) => /referrers/.test(request.path)).length, 20);
 });
 
+test('a list of more referrers than are read is refused whole, as something that cannot be seen', async () => {
+  const entry = (n: number) => ({
+    mediaType: mediaType.ociManifest,
+    digest: `sha256:${n.toString(16).padStart(64, '0')}`,
+    size: 2,
+  });
+  const manifests = Array.from({ length: 3000 }, (_, n) => entry(n));
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: mediaType.ociIndex, manifests });
+  const headers = { 'content-type': mediaType.ociIndex };
+  faulty.misbehave({ path: /referrers/, fault: { kind: 'answer', status: 200, headers, body } });
+  const why = await reasonOf(listAttachments(repositoryAt(faulty.host), image.digest));
+  assert.deepEqual([why.code, why.exit, why.actual], ['WB-509', 20, '3000']);
+});
+
 test('a later page of referrers that fails is a failure, never a shorter list', async () => {
   const repository = repositoryAt(faulty.host, 'pages/app');
   const subject = descriptorOf(await putImage(repository, 'pages'));
