@@ -4,7 +4,6 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { fromBase64, toBase64 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
@@ -14,7 +13,7 @@ import { readFileIfThere, readFileLimited, writeFileDurable } from '#platform/fi
 import { rememberRoot, type Trust, type TrustDeps, type TrustSource, tufTrust } from './load.ts';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
-import { mirrorSource } from './sources.ts';
+import { folderSource, mirrorSource } from './sources.ts';
 import type { TufSource } from './tuf-types.ts';
 
 type TufTrustSource = Extract<TrustSource, { kind: 'tuf' }>;
@@ -38,6 +37,7 @@ export async function exportTrust(
   const files = new Map<string, Uint8Array>();
   const mirror = mirrorSource(source.mirror, deps.transport);
   const recording: TufSource = {
+    name: source.mirror,
     read: async (path, maxBytes) => {
       const bytes = await mirror.read(path, maxBytes);
       if (bytes !== undefined) files.set(path, bytes);
@@ -75,11 +75,11 @@ export async function readExport(
     const head = await readFileIfThere(join(path, ORIGIN_FILE));
     if (head === undefined) throw unusable(path, `no ${ORIGIN_FILE}`);
     const { mirror } = parseExport(head, path);
-    return { mirror, source: mirrorSource(pathToFileURL(path).href, noTransport) };
+    return { mirror, source: folderSource(path) };
   }
   const bytes = await readFileLimited(path, EXPORT_BYTES_MAX);
   const { mirror, files } = parseExport(bytes, path);
-  return { mirror, source: { read: async (name) => files.get(name) } };
+  return { mirror, source: { name: path, read: async (name) => files.get(name) } };
 }
 
 function parseExport(bytes: Uint8Array, path: string): TrustExport {
@@ -101,16 +101,6 @@ function parseExport(bytes: Uint8Array, path: string): TrustExport {
 
 const unusable = (path: string, actual: string): WaybillError =>
   fail(R.exported, { expected: `${path} as waybill trust export writes it`, actual });
-
-/** A folder is read from disk: whoever comes here asks for a connection that nobody meant. */
-const noTransport: TrustDeps['transport'] = {
-  request: async ({ url }) => {
-    throw fail(R.offline, { expected: 'files only', actual: url });
-  },
-  stream: async ({ url }) => {
-    throw fail(R.offline, { expected: 'files only', actual: url });
-  },
-};
 
 /**
  * Takes an export into the cache of its mirror, verified from the root that is pinned there or given. What is

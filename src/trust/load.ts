@@ -117,7 +117,7 @@ export async function tufTrust(
   const cache = await openTufCache(source.cacheDir, source.mirror);
   const root = await rootOf(source, cache);
   const staged = memory === 'remember' ? stagedMemory(cache) : undefined;
-  const reads = source.offline === true ? offlineSource(cache) : mirror;
+  const reads = source.offline === true ? offlineSource(cache, source.mirror) : mirror;
   const repository = await openRepository(root, reads, staged);
   const trustedRoot = await repository.target(TRUSTED_ROOT_TARGET);
   if (trustedRoot === undefined) {

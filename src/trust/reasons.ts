@@ -75,8 +75,9 @@ export const R = defineReasons({
     code: 'WB-609',
     check: 'trust.mirror',
     side: 'environment',
-    summary: 'A TUF mirror answered with something that is neither a file nor its absence.',
-    hint: 'try again later, or use --offline with a cache that is still valid',
+    summary:
+      'A TUF mirror does not serve a repository: another status, a page, a redirect, or no timestamp.json.',
+    hint: 'check the address of the mirror; try again later, or use --offline with a cache that is still valid',
     exit: 20,
   },
   simulated: {

@@ -1,10 +1,14 @@
 /** What tuf-js reads with: bytes of a `TufSource` under limits and as strict JSON, and one verified target. */
+import { join } from 'node:path';
 import { type TargetFile, Updater } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { rfc3339 } from '#base/clock';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
-import { parseJson } from '#formats/json';
+import { attempt, unwrap } from '#base/result';
+import { parseJson, reader } from '#formats/json';
+import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 import { refuseSharedKeys } from './tuf-keys.ts';
 import { encodePath, isTarget, targetHashes, targetPath } from './tuf-target.ts';
@@ -32,7 +36,7 @@ export function refreshed(folder: string, fetcher: SourceFetcher): Promise<Updat
     const updater = updaterOf(folder, fetcher);
     await updater.refresh();
     return updater;
-  });
+  }, folder);
 }
 
 /** tuf-js's way to the bytes. Remembers the first failure of the source, which tuf-js would bury in text. */
@@ -40,6 +44,8 @@ export class SourceFetcher {
   readonly roots = new Map<number, Uint8Array>();
   readonly #source: TufSource;
   readonly #memory: TufMemory;
+  /** The newest bytes of each role that were read. */
+  readonly #seen = new Map<string, Uint8Array>();
   #failure: unknown;
 
   constructor(source: TufSource, memory: TufMemory) {
@@ -61,9 +67,10 @@ export class SourceFetcher {
     const strict = parseJson(bytes, { maxBytes: limits.tufMetadataBytes });
     if (!strict.ok) {
       const actual = `${strict.error.check}: ${strict.error.actual}`;
-      throw fail(R.tuf, { expected: `${path} as strict JSON`, actual });
+      throw fail(R.tuf, { expected: `${path} of ${this.#from} as strict JSON`, actual });
     }
     refuseSharedKeys(strict.value, path);
+    this.#seen.set(decodeURIComponent(path.replace(/^\d+\.|\.json$/g, '')), bytes);
     return Buffer.from(bytes);
   }
 
@@ -84,18 +91,42 @@ export class SourceFetcher {
     }
   }
 
-  /** Runs `body`; tells a source that failed from metadata that does not verify from metadata that expired. */
-  async guard<T>(body: () => Promise<T>): Promise<T> {
+  get #from(): string {
+    return this.#source.name ?? 'the mirror';
+  }
+
+  /**
+   * Runs `body`; tells a source that failed from metadata that does not verify from metadata that expired. `folder`:
+   * where tuf-js keeps what was read before.
+   */
+  async guard<T>(body: () => Promise<T>, folder?: string): Promise<T> {
     try {
       return await body();
     } catch (error) {
       if (this.#failure !== undefined) throw this.#failure;
       if (error instanceof WaybillError) throw error;
       const actual = error instanceof Error ? error.message : String(error);
-      const spec = /expired/i.test(actual) ? R.expired : R.tuf;
-      const expected = spec === R.expired ? 'trust metadata that is current' : 'metadata that verifies';
-      throw fail(spec, { expected, actual }, error);
+      const expired = /(?:^|.*Error: )(?:Final )?(.+)\.json is expired/s.exec(actual)?.[1];
+      if (expired === undefined) {
+        throw fail(R.tuf, { expected: `metadata of ${this.#from} that verifies`, actual }, error);
+      }
+      const when = await this.#end(expired, folder);
+      const expected = `metadata of ${this.#from} that is current`;
+      throw fail(R.expired, { expected, actual: `${expired}.json is expired${when}` }, error);
     }
+  }
+
+  /** Which version of a role ended, and when; empty where nobody can say. */
+  async #end(role: string, folder: string | undefined): Promise<string> {
+    const kept = folder === undefined ? undefined : join(folder, `${encodeURIComponent(role)}.json`);
+    const bytes =
+      this.#seen.get(role) ??
+      (kept === undefined ? undefined : await readFileLimitedIfThere(kept, limits.tufMetadataBytes));
+    const read = attempt(() => {
+      const signed = reader(unwrap(parseJson(bytes ?? new Uint8Array())), role).child('signed');
+      return `: version ${signed.integer('version')} ended ${rfc3339(signed.time('expires'))}`;
+    });
+    return read.ok ? read.value : '';
   }
 
   /** A target's bytes, verified against `info`: from the memory, else from the source. */

@@ -2,6 +2,8 @@
 
 /** Where metadata and targets are read. */
 export interface TufSource {
+  /** For messages: the mirror, or what is read in its place. */
+  readonly name?: string;
   /** Bytes below the mirror by URL-encoded path; undefined when not there (404); throws when nobody can say. */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
 }

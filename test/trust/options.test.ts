@@ -8,7 +8,7 @@ import { sha256 } from '#base/crypto';
 import type { WaybillError } from '#base/reason';
 import { addProfile, chooseTrust, readTufRoot, rootChecksum, type TrustOptions, trustSource } from '#trust';
 import { tellIn } from '../cli/in-process.ts';
-import { base, code, rootText } from './world.ts';
+import { base, code, mirror, rootText } from './world.ts';
 
 const root = join(base, 'options-root.json');
 await writeFile(root, rootText());
@@ -77,7 +77,8 @@ test('waybill trust add keeps no profile for options that disagree, nor one of a
   assert.equal((await tellIn({ env }, ['trust', 'show', 'file', '--trust', 'mirror'])).exit, 3);
 });
 
-const bytes = new Uint8Array(await readFile(root));
+const tufRoot = (await mirror()).root;
+const bytes = new Uint8Array(await readFile(tufRoot));
 for (const text of [
   toHex(sha256(bytes)),
   toHex(sha256(bytes)).toUpperCase(),
@@ -86,9 +87,9 @@ for (const text of [
   rootChecksum(bytes).slice('sha512:'.length),
 ]) {
   test(`a checksum names its algorithm or shows it by its length (${text.slice(0, 12)}…)`, async () => {
-    assert.deepEqual(await readTufRoot(root, text), bytes);
+    assert.deepEqual(await readTufRoot(tufRoot, text), bytes);
     const other = text.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
-    await assert.rejects(readTufRoot(root, other), code('WB-608'));
+    await assert.rejects(readTufRoot(tufRoot, other), code('WB-608'));
   });
 }
 
@@ -102,9 +103,9 @@ for (const text of [
   `${'0'.repeat(64)} x`,
 ]) {
   test(`${JSON.stringify(text)} is no checksum, which is said before anything is read`, async () => {
-    await assert.rejects(readTufRoot(root, text), code('WB-613', 3));
-    const mirror = { tufMirror: 'https://tuf.example', tufRoot: '/nonexistent', rootChecksum: text };
-    assert.throws(() => chooseTrust(mirror, {}), code('WB-613', 3));
+    await assert.rejects(readTufRoot(tufRoot, text), code('WB-613', 3));
+    const options = { tufMirror: 'https://tuf.example', tufRoot: '/nonexistent', rootChecksum: text };
+    assert.throws(() => chooseTrust(options, {}), code('WB-613', 3));
   });
 }
 
