@@ -1,9 +1,10 @@
 /** The options that say whose signature is expected, and the requirements they make. */
 import type { Command } from 'commander';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { ClaimName, Pattern, Requirements, TimeRequirement } from '#verify';
 import type { CliContext } from './context.ts';
+import { ofFile } from './of-file.ts';
 import { R } from './reasons.ts';
 
 export interface IdentityFlags {
@@ -188,10 +189,22 @@ function refuseTogether(flags: IdentityFlags): void {
   throw fail(R.optionValue, { expected: '--key or an identity', actual: 'both' });
 }
 
-/** A public key in PEM. */
+/** A public key in PEM, in a file. Throws WB-105, WB-209, or WB-1305 for what names no file. */
 export async function readPublicKey(path: string): Promise<import('#base/crypto').PublicKey> {
+  if (/^[a-z0-9]+:\/\//.test(path)) {
+    const hint = 'export the public key to a file and give it with --key FILE';
+    throw fail(R.optionValue, { expected: '--key with a file that holds a public key', actual: path, hint });
+  }
   const { readFileLimited } = await import('#platform/files');
   const { utf8Text } = await import('#base/bytes');
+  return publicKeyIn(utf8Text(await readFileLimited(path, 64 * 1024)), path);
+}
+
+/** The key in a text that was found at `place`; WB-105 says so where it is a private one. */
+export async function publicKeyIn(text: string, place: string): Promise<import('#base/crypto').PublicKey> {
   const { publicKeyFromPem } = await import('#base/crypto');
-  return unwrap(publicKeyFromPem(utf8Text(await readFileLimited(path, 64 * 1024))));
+  const read = publicKeyFromPem(text);
+  if (read.ok || !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return ofFile(place, read);
+  const hint = 'give the public key that belongs to it: waybill public-key --key FILE prints it';
+  throw new WaybillError({ ...read.error, actual: `${place}: a private key`, hint });
 }

@@ -2,16 +2,18 @@
  * `verify-blob` and `verify-blob-attestation`: one file, one signed document, no registry. Everything is loaded
  * when it is needed; without a TUF mirror nothing here opens a connection.
  */
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { HashName } from '#base/crypto';
 import { parseDigest } from '#base/digest';
 import { limits } from '#base/limits';
-import { fail } from '#base/reason';
+import { fail, type WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { BlobArtifact } from '#flows/blob-artifact';
 import type { Accepted, Requirements, SignedEntity } from '#verify';
 import type { CliContext } from './context.ts';
 import { addIdentityOptions, type IdentityFlags } from './identity-options.ts';
+import { ofFile } from './of-file.ts';
 import { R } from './reasons.ts';
 import { plainLines } from './render/plain.ts';
 import { acceptedJson, renderAccepted } from './render/verified.ts';
@@ -90,12 +92,25 @@ export async function judgedBlob(
 async function readArtifact(given: string, algorithm: HashName): Promise<BlobArtifact> {
   const known = parseDigest(given);
   if (known.ok) return { artifact: known.value, digest: known.value };
+  // A file may have any name; one that is not there and begins like a digest was meant as one.
+  if (/^sha(?:256|384|512):/.test(given) && !existsSync(given)) throw notADigest(given);
   const [{ artifactFrom }, { fileChunks, inputChunks }] = await Promise.all([
     import('#flows/blob-artifact'),
     import('#platform/files'),
   ]);
   const chunks = given === '-' ? inputChunks() : fileChunks(given);
   return artifactFrom(chunks, algorithm);
+}
+
+function notADigest(given: string): WaybillError {
+  const hex = given.slice(given.indexOf(':') + 1);
+  const digits = Number(given.slice(3, 6)) / 4;
+  const fault = hex.length === digits ? 'not all of them such digits' : `${hex.length} characters`;
+  return fail(R.optionValue, {
+    expected: `${given.slice(0, 6)}: and ${digits} hex digits in lower case, or the name of a file`,
+    actual: `${given.slice(0, 200)} (${fault}), and no such file`,
+    hint: 'copy the whole digest, or name the file',
+  });
 }
 
 async function readSigned(flags: BlobFlags, { signer }: Requirements): Promise<SignedEntity> {
@@ -106,7 +121,7 @@ async function readSigned(flags: BlobFlags, { signer }: Requirements): Promise<S
   const signedWith = signer.kind === 'key' ? 'key' : 'certificate';
   const { bundle, signature } = flags;
   if (bundle !== undefined && signature === undefined && flags.certificate === undefined) {
-    return unwrap(readSignedBlob(await readFileLimited(bundle, limits.bundleBytes), signedWith));
+    return ofFile(bundle, readSignedBlob(await readFileLimited(bundle, limits.bundleBytes), signedWith));
   }
   if (bundle === undefined && signature !== undefined) return readParts(signature, flags, signedWith);
   throw fail(R.optionValue, {

@@ -299,3 +299,29 @@ test('a newline in the name of a file begins no line of the result', async () =>
   assert.equal(second, `  signed by ${SUBJECT}`);
   assert.equal(told.stdout.match(/^verified /gm)?.length, 1);
 });
+
+test('a private key, a variable, half a digest and a bundle that is none are named for what they are', async () => {
+  const privateKey = file('own.key', key.exportPem('secret'));
+  const by = ['--bundle', keyed];
+  const said: readonly (readonly [words: readonly string[], code: string, actual: RegExp])[] = [
+    [[artifact, ...by, '--key', privateKey], 'WB-105', /own\.key: a private key$/],
+    [[artifact, ...by, '--key', 'env://NOSUCH'], 'WB-1305', /^env:\/\/NOSUCH$/],
+    [[`sha256:${'a'.repeat(63)}`, ...by, '--key', keyFile], 'WB-1305', /63 characters\), and no such file$/],
+    [[digest.toUpperCase().replace('SHA', 'sha'), ...by, '--key', keyFile], 'WB-1305', /not all of them/],
+    [[artifact, '--bundle', artifact, '--key', keyFile], 'WB-150', /^\S+release\.tar: /],
+    [[artifact, ...by, '--key', artifact], 'WB-105', /^\S+release\.tar: /],
+  ];
+  for (const [words, code, actual] of said) {
+    const { reason, exit } = await tellIn({ clock: stack.clock }, ['verify-blob', ...trust, ...words]);
+    assert.deepEqual([reason?.code, exit], [code, 3], JSON.stringify(reason));
+    assert.match(reason?.actual ?? '', actual);
+  }
+  const cosign = ['cosign', 'verify-blob', ...trust, artifact, ...by, '--key'];
+  const missing = await tellIn({ clock: stack.clock }, [...cosign, 'env://NOSUCH']);
+  assert.match(missing.stderr, /env:\/\/NOSUCH: no such variable/);
+  const found = await tellIn({ clock: stack.clock, env: { KEY: publicKeyPem(key.publicKey) } }, [
+    ...cosign,
+    'env://KEY',
+  ]);
+  assert.equal(found.exit, 0, found.stderr);
+});

@@ -3,7 +3,13 @@ import { fail } from '#base/reason';
 import { type Result, unwrap } from '#base/result';
 import type { Identity, Pattern, Requirements, TimeRequirement } from '#verify';
 import type { CliContext } from '../context.ts';
-import { type ContentDemand, claimsOf, type IdentityFlags, readPublicKey } from '../identity-options.ts';
+import {
+  type ContentDemand,
+  claimsOf,
+  type IdentityFlags,
+  publicKeyIn,
+  readPublicKey,
+} from '../identity-options.ts';
 import { R } from '../reasons.ts';
 
 export interface CosignIdentityFlags extends IdentityFlags {
@@ -54,8 +60,10 @@ async function keyFrom(reference: string, context: CliContext): Promise<import('
   const [scheme] = /^[a-z0-9]+:\/\//.exec(reference) ?? [];
   if (scheme === undefined) return readPublicKey(reference);
   if (scheme === 'env://') {
-    const { publicKeyFromPem } = await import('#base/crypto');
-    return unwrap(publicKeyFromPem(context.env[reference.slice(scheme.length)] ?? ''));
+    const text = context.env[reference.slice(scheme.length)];
+    if (text !== undefined && text !== '') return publicKeyIn(text, reference);
+    const actual = `${reference}: no such variable, or an empty one`;
+    throw fail(R.optionValue, { expected: '--key env://VARIABLE with a public key in it', actual });
   }
   const hint = 'export the public key to a file and give it with --key FILE';
   throw fail(R.compatFlag, { expected: '--key with a file or env://VARIABLE', actual: reference, hint });

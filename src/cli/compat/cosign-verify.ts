@@ -94,8 +94,8 @@ async function verifyAll(
   ]);
   const attachments = readingOnce();
   const places: Places = { registry, attachments, ...repositoryOf(context) };
-  // Words first: what is asked must be clear before anything is read.
-  await requirementsOf(flags, asked, context);
+  // Words first: what is asked must be clear before anything is read. What they warn of is said below, once.
+  await requirementsOf(flags, asked, { ...context, stderr: () => {} });
   asked.mode = await modeOf(images[0] ?? '', flags, places);
   // Where there are bundles cosign does not look at the files.
   const detached = asked.mode === 'bundle' ? undefined : await detachedSignature(flags);
