@@ -2,18 +2,19 @@
  * Trust over an air gap: everything a TUF client needs of a mirror, as a folder that is itself a mirror or as one
  * file. Nothing in it is believed: the importing side verifies it from the root it has pinned.
  */
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fromBase64, toBase64 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { readFileIfThere, readFileLimited, writeFileDurable } from '#platform/files';
+import { readFileLimited, writeFileDurable } from '#platform/files';
 import { rememberRoot, type Trust, type TrustDeps, type TrustSource, tufTrust } from './load.ts';
+import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
 import { folderSource, mirrorSource } from './sources.ts';
+import { makeFolders } from './tuf-cache.ts';
 import type { TufSource } from './tuf-types.ts';
 
 type TufTrustSource = Extract<TrustSource, { kind: 'tuf' }>;
@@ -59,9 +60,9 @@ export async function writeExport({ mirror, files }: TrustExport, path: string):
     const encoded = Object.fromEntries([...files].map(([name, bytes]) => [name, toBase64(bytes)]));
     return writeFileDurable(path, `${JSON.stringify({ ...head, files: encoded })}\n`);
   }
-  await mkdir(path, { recursive: true });
+  await makeFolders(path, 0o777);
   for (const [name, bytes] of files) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
+    await makeFolders(dirname(join(path, name)), 0o777);
     await writeFileDurable(join(path, name), bytes);
   }
   await writeFileDurable(join(path, ORIGIN_FILE), `${JSON.stringify(head)}\n`);
@@ -72,7 +73,7 @@ export async function readExport(
   path: string,
 ): Promise<{ readonly mirror: string; readonly source: TufSource }> {
   if (!path.endsWith('.json')) {
-    const head = await readFileIfThere(join(path, ORIGIN_FILE));
+    const head = await readFileLimitedIfThere(join(path, ORIGIN_FILE), limits.trustedRootBytes);
     if (head === undefined) throw unusable(path, `no ${ORIGIN_FILE}`);
     const { mirror } = parseExport(head, path);
     return { mirror, source: folderSource(path) };

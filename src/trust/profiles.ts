@@ -10,7 +10,8 @@ import { nearestWord } from '#base/nearest';
 import { fail } from '#base/reason';
 import { attempt, type Result, unwrap } from '#base/result';
 import { type JsonObject, type JsonReader, parseJson, reader } from '#formats/json';
-import { readFileIfThere, readFileLimited, writeFileDurable } from '#platform/files';
+import { readFileLimited, writeFileDurable } from '#platform/files';
+import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 
 /** What a profile says, in the words of the options; the paths are absolute. */
@@ -45,10 +46,10 @@ export function configDir(env: Env): string {
   return join(base, 'waybill');
 }
 
-/** Throws WB-611 when the file is there and cannot be read. */
+/** Throws WB-611 when the file is there and has not its form, WB-209 when it cannot be read or is too large. */
 export async function readProfiles(folder: string): Promise<TrustProfiles> {
   const path = join(folder, FILE);
-  const bytes = await readFileIfThere(path);
+  const bytes = await readFileLimitedIfThere(path, limits.trustedRootBytes);
   if (bytes === undefined) return { profiles: new Map() };
   const read: Result<TrustProfiles> = attempt(() => {
     const json = reader(unwrap(parseJson(bytes, { maxBytes: limits.trustedRootBytes })), path);

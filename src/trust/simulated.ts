@@ -3,11 +3,12 @@
  * authorities say so in their own names, so that its trusted root is known for what it is wherever it is taken.
  */
 import { join } from 'node:path';
+import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result, unwrap } from '#base/result';
 import { type JsonReader, parseJson, reader } from '#formats/json';
 import type { TrustedRoot } from '#formats/trusted-root';
-import { readFileIfThere } from '#platform/files';
+import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 
 export const simulations = ['github'] as const;
@@ -51,7 +52,7 @@ export function simulationIn(state: JsonReader): Simulation | undefined {
 /** What the stack in `folder` simulates; undefined when it does not, or when there is none. Throws WB-604. */
 export async function stackSimulation(folder: string): Promise<Simulation | undefined> {
   const path = join(folder, 'stack.json');
-  const bytes = await readFileIfThere(path);
+  const bytes = await readFileLimitedIfThere(path, limits.trustedRootBytes);
   if (bytes === undefined) return undefined;
   const read: Result<Simulation | undefined> = attempt(() =>
     simulationIn(reader(unwrap(parseJson(bytes)), path)),

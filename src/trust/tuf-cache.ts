@@ -2,14 +2,16 @@
  * Verified TUF files on disk, one folder a mirror. A crash leaves every file old or new; a mixture is sorted
  * out by the next load, which verifies everything again from the pinned root.
  */
-import { lstat, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
+import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { asFileError, writeFileDurable } from '#platform/files';
+import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 import type { TufMemory } from './tuf.ts';
 
@@ -17,19 +19,22 @@ export interface TufCache extends TufMemory {
   readonly folder: string;
 }
 
+/** Targets are kept too, trusted roots among them. */
+const KEPT_BYTES_MAX = Math.max(limits.tufMetadataBytes, 64 * 1024 * 1024);
+
 /** The files whose versions a mirror may not go back behind. */
 const compared: ReadonlySet<string> = new Set(['timestamp.json', 'snapshot.json', 'targets.json']);
 
 /** Opens the folder of a mirror below `cacheDir`. Throws WB-606 when others could write it, or a file in it is damaged. */
 export async function openTufCache(cacheDir: string, mirror: string): Promise<TufCache> {
   const folder = join(cacheDir, mirrorFolder(mirror));
-  await mkdir(join(folder, 'targets'), { recursive: true, mode: 0o700 });
+  await makeFolders(join(folder, 'targets'));
   for (const part of [folder, join(folder, 'targets')]) await requireOwnFolder(part);
   return {
     folder,
     recall: async (name) => {
       const path = join(folder, name);
-      const kept = await readFileIfThere(path);
+      const kept = await readFileLimitedIfThere(path, KEPT_BYTES_MAX);
       // Taken for no file, a damaged one would let the mirror go back to what it held before.
       if (kept !== undefined && compared.has(name) && versionOf(kept) < 0) {
         throw fail(R.cache, {
@@ -41,7 +46,7 @@ export async function openTufCache(cacheDir: string, mirror: string): Promise<Tu
     },
     keep: async (name, bytes) => {
       const path = join(folder, name);
-      const before = await readFileIfThere(path);
+      const before = await readFileLimitedIfThere(path, KEPT_BYTES_MAX);
       // Another process may have seen a newer version meanwhile: never write an older one over it.
       if (before !== undefined && !name.startsWith('targets/') && versionOf(before) > versionOf(bytes))
         return;
@@ -50,14 +55,43 @@ export async function openTufCache(cacheDir: string, mirror: string): Promise<Tu
   };
 }
 
+/**
+ * Makes a folder and what is missing above it. One step at a time: where a parent exists and takes no folder (below
+ * /proc), the system answers as if the parent were missing, and Node's recursive mkdir then asks for ever. Throws WB-209.
+ */
+export async function makeFolders(folder: string, mode = 0o700): Promise<void> {
+  try {
+    const missing: string[] = [];
+    for (let at = resolve(folder); !(await isThere(at)); at = dirname(at)) missing.unshift(at);
+    for (const path of missing) {
+      await mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
+        // Another process made it meanwhile.
+        if (error.code !== 'EEXIST') throw error;
+      });
+    }
+  } catch (error) {
+    throw asFileError(error) ?? error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path) return false;
+    throw error;
+  }
+}
+
 async function requireOwnFolder(path: string): Promise<void> {
-  const stat = await lstat(path);
-  const isWritableByOthers = process.platform !== 'win32' && (stat.mode & 0o022) !== 0;
+  const found = await lstat(path);
+  const isWritableByOthers = process.platform !== 'win32' && (found.mode & 0o022) !== 0;
   // Its owner could write it again whatever its mode says, and a pinned root may lie in it.
-  const isOurs = process.getuid === undefined || stat.uid === process.getuid();
-  if (stat.isDirectory() && !isWritableByOthers && isOurs) return;
-  const mode = `mode ${(stat.mode & 0o777).toString(8)}, owner ${stat.uid}`;
-  const actual = stat.isDirectory() ? mode : 'not a folder';
+  const isOurs = process.getuid === undefined || found.uid === process.getuid();
+  if (found.isDirectory() && !isWritableByOthers && isOurs) return;
+  const mode = `mode ${(found.mode & 0o777).toString(8)}, owner ${found.uid}`;
+  const actual = found.isDirectory() ? mode : 'not a folder';
   throw fail(R.cache, { expected: `${path} to be a folder only its owner can write`, actual });
 }
 

@@ -12,6 +12,8 @@ import { base, code, mirror, rootText } from './world.ts';
 
 const root = join(base, 'options-root.json');
 await writeFile(root, rootText());
+const tufRoot = (await mirror()).root;
+const bytes = new Uint8Array(await readFile(tufRoot));
 const config = join(base, 'options-config');
 const env = { WAYBILL_CONFIG: config };
 await addProfile(config, 'file', { trustedRoot: root }, base);
@@ -77,8 +79,6 @@ test('waybill trust add keeps no profile for options that disagree, nor one of a
   assert.equal((await tellIn({ env }, ['trust', 'show', 'file', '--trust', 'mirror'])).exit, 3);
 });
 
-const tufRoot = (await mirror()).root;
-const bytes = new Uint8Array(await readFile(tufRoot));
 for (const text of [
   toHex(sha256(bytes)),
   toHex(sha256(bytes)).toUpperCase(),
