@@ -140,7 +140,9 @@ export const R = defineReasons({
     side: 'evidence',
     class: 'time',
     summary: 'A timestamp comes from an authority the trusted root does not name.',
-    hint: 'add the timestamp authority to the trusted root if you trust it',
+    hint:
+      'it was signed with another Sigstore instance than this trusted root is of: verify with the trusted root of that ' +
+      'instance if you expect signatures from there, and do not trust this one otherwise (see waybill trust show)',
     exit: 15,
   },
   timestampSignature: {

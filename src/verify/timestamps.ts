@@ -1,8 +1,10 @@
 /** Which timestamps are good, and when do they say the signature existed? */
+import { toHex } from '#base/bytes';
 import { type Reason, reason } from '#base/reason';
-import { err, ok, type Result } from '#base/result';
+import { attempt, err, ok, type Result } from '#base/result';
 import { isValidAt } from '#formats/trusted-root';
 import { parseTimeStampResponse, type TimestampToken } from '#formats/tsp';
+import { nameText } from '#formats/x509';
 import { chainCovers, type TrustedAuthority, type TrustMaterial } from './material.ts';
 import { R } from './reasons.ts';
 import type { ObservedTime } from './verdict.ts';
@@ -32,10 +34,27 @@ export function verifyTimestamp(
     // Two intervals of one authority may be listed: the last one that gets furthest explains best.
     if (best === undefined || fault.code !== R.timestampSignature.code) best = fault;
   }
+  return err(best ?? unknownAuthority(token, trust));
+}
+
+/** The names are the token's own word: they say where to look, and vouch for nothing. */
+function unknownAuthority(token: TimestampToken, trust: TrustMaterial): Reason {
+  const named = nameOf(token);
   const aside = trust.unusable.map((why) => why.actual).join('; ');
-  const actual = aside === '' ? 'another authority' : `another authority; set aside: ${aside}`;
-  const unknown = { expected: 'a timestamp authority of the trusted root', actual };
-  return err(best ?? reason(R.timestampAuthority, unknown));
+  const known = [...new Set(trust.timestampAuthorities.map(({ operator }) => operator))].join(', ');
+  const expected = `a timestamp authority of the trusted root${known === '' ? ', which names none' : `: ${known}`}`;
+  const actual = aside === '' ? named : `${named}; set aside: ${aside}`;
+  return reason(R.timestampAuthority, { expected, actual });
+}
+
+function nameOf(token: TimestampToken): string {
+  const certificate = token.certificates.find((one) => token.isSignedBy(one));
+  if (certificate !== undefined) return `${JSON.stringify(certificate.subjectText)}, as it calls itself`;
+  const { signer } = token.signerInfo;
+  if (signer.kind === 'keyId') return `another authority, key id ${toHex(signer.keyId)}`;
+  const issuer = attempt(() => nameText(signer.issuer));
+  if (!issuer.ok) return 'another authority';
+  return `one that says ${JSON.stringify(issuer.value)} issued it, serial ${toHex(signer.serial)}`;
 }
 
 function faultOf(token: TimestampToken, authority: TrustedAuthority): Reason | undefined {

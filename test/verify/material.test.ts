@@ -212,3 +212,16 @@ test('a timestamp counts while every certificate of its authority is valid, not 
   assert.equal(outcome(EPOCH + MINUTE), 'accepted');
   assert.equal(outcome(EPOCH + MINUTE - 1000), 'WB-325');
 });
+
+test('a timestamp of another instance names its authority, and nobody is told to add it (WB-323)', () => {
+  const tsa = new VirtualTsa({ name: 'elsewhere', validFor });
+  const { bytes, artifact } = stack.sign({ logs: [stack.rekorV2], tsas: [tsa] });
+  const verdict = outcomeOf({ bundle: bytes, artifact });
+  assert.ok(verdict.outcome === 'rejected');
+  const { code, expected, actual, hint } = verdict.reason;
+  assert.equal(code, 'WB-323');
+  assert.ok(actual.includes(tsa.authority.chain[0].issuerText), actual);
+  assert.ok(expected.includes(stack.trust(stack.root).timestampAuthorities[0]?.operator ?? '?'), expected);
+  assert.match(hint, /^it was signed with another Sigstore instance than this trusted root is of/);
+  assert.doesNotMatch(hint, /\badd\b/);
+});
