@@ -2,13 +2,14 @@
  * Trust over an air gap: everything a TUF client needs of a mirror, as a folder that is itself a mirror or as one
  * file. Nothing in it is believed: the importing side verifies it from the root it has pinned.
  */
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fromBase64, toBase64 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { readFileLimited, writeFileDurable } from '#platform/files';
+import { asFileError, readFileLimited, writeFileDurable } from '#platform/files';
 import { rememberRoot, type Trust, type TrustDeps, type TrustSource, tufTrust } from './load.ts';
 import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
@@ -68,11 +69,11 @@ export async function writeExport({ mirror, files }: TrustExport, path: string):
   await writeFileDurable(join(path, ORIGIN_FILE), `${JSON.stringify(head)}\n`);
 }
 
-/** Reads a file or folder that `writeExport` wrote. Throws WB-612. */
+/** Reads a file, whatever its name, or a folder that `writeExport` wrote. Throws WB-612, or WB-209 for neither. */
 export async function readExport(
   path: string,
 ): Promise<{ readonly mirror: string; readonly source: TufSource }> {
-  if (!path.endsWith('.json')) {
+  if (await isFolder(path)) {
     const head = await readFileLimitedIfThere(join(path, ORIGIN_FILE), limits.trustedRootBytes);
     if (head === undefined) throw unusable(path, `no ${ORIGIN_FILE}`);
     const { mirror } = parseExport(head, path);
@@ -81,6 +82,15 @@ export async function readExport(
   const bytes = await readFileLimited(path, EXPORT_BYTES_MAX);
   const { mirror, files } = parseExport(bytes, path);
   return { mirror, source: { name: path, read: async (name) => files.get(name) } };
+}
+
+/** Throws WB-209 when there is nothing. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw asFileError(error) ?? error;
+  }
 }
 
 function parseExport(bytes: Uint8Array, path: string): TrustExport {
@@ -113,8 +123,7 @@ export async function importTrust(
 ): Promise<Trust> {
   const { mirror, source: reads } = await readExport(path);
   const tuf: TufTrustSource = { ...source, kind: 'tuf', mirror };
-  const trust = await tufTrust(tuf, reads, 'remember');
-  refuseSimulated(trust.trustedRoot, path);
+  const trust = await tufTrust(tuf, reads, 'remember', (root) => refuseSimulated(root, path));
   await rememberRoot(tuf);
   return trust;
 }

@@ -5,6 +5,7 @@ import { parseChecksum } from './checksum.ts';
 import type { TrustSource } from './load.ts';
 import { configDir, profileNamed, readProfiles, type TrustProfile } from './profiles.ts';
 import { R } from './reasons.ts';
+import { mirrorHint } from './sources.ts';
 
 export interface TrustOptions {
   /** `--trusted-root FILE`. */
@@ -99,8 +100,10 @@ function tufSource(mirror: string, root: string | undefined, options: TrustOptio
   refuseStrays(options, ['signingConfig'], `TUF mirror ${mirror}`);
   // Known to be wrong before anything is read.
   if (options.rootChecksum !== undefined) parseChecksum(options.rootChecksum);
-  if (!URL.canParse(mirror)) {
-    throw fail(R.source, { expected: 'a TUF mirror as URL', actual: JSON.stringify(mirror) });
+  // `localhost:8080` parses too, as a URL of the scheme localhost.
+  if (!/^(?:https?|file):$/.test(URL.parse(mirror)?.protocol ?? '')) {
+    const actual = JSON.stringify(mirror);
+    throw fail(R.source, { expected: 'a TUF mirror as http, https or file URL', actual, hint: mirrorHint });
   }
   return {
     kind: 'tuf',

@@ -107,12 +107,14 @@ function fromTuf(source: Extract<TrustSource, { kind: 'tuf' }>, deps: TrustDeps)
 
 /**
  * Verifies what `mirror` gives, or in offline mode the cache, from the pinned root. The cache is written when all
- * of it held, or not at all; with `forget` nothing but the pinned root is read from it and nothing written.
+ * of it held, or not at all; with `forget` nothing but the pinned root is read from it and nothing written. What
+ * `requireUsable` throws for leaves the cache as it was, too.
  */
 export async function tufTrust(
   source: Extract<TrustSource, { kind: 'tuf' }>,
   mirror: TufSource,
   memory: 'remember' | 'forget',
+  requireUsable: (trustedRoot: TrustedRoot) => void = () => {},
 ): Promise<Trust> {
   const cache = await openTufCache(source.cacheDir, source.mirror);
   const root = await rootOf(source, cache);
@@ -125,6 +127,7 @@ export async function tufTrust(
   }
   const config = await repository.target(source.signingConfigTarget ?? SIGNING_CONFIG_TARGET);
   const trust = { ...trustOf(source.mirror, trustedRoot, config), tuf: summary(repository) };
+  requireUsable(trust.trustedRoot);
   await staged?.commit();
   return trust;
 }
@@ -170,8 +173,9 @@ export async function pinRoot(
   source: Extract<TrustSource, { kind: 'tuf' }>,
   deps: TrustDeps,
 ): Promise<Trust> {
-  const trust = await loadTrust(source, deps);
-  refuseSimulated(trust.trustedRoot, source.mirror);
+  const trust = await tufTrust(source, mirrorSource(source.mirror, deps.transport), 'remember', (root) =>
+    refuseSimulated(root, source.mirror),
+  );
   await rememberRoot(source);
   return trust;
 }

@@ -5,20 +5,25 @@ import { join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { utf8 } from '#base/bytes';
 import { FixedClock } from '#base/clock';
+import type { WaybillError } from '#base/reason';
+import { trustedRootJson } from '#formats/trusted-root';
 import { systemClock } from '#platform/system';
 import {
   addProfile,
   endingSoon,
   exportTrust,
   importTrust,
+  pinRoot,
   readProfiles,
   removeProfile,
   requireTrustSource,
+  SIMULATED_ORGANIZATION,
   type Trust,
   trustSource,
   useProfile,
   writeExport,
 } from '#trust';
+import { VirtualTsa } from '../double/virtual-ca.ts';
 import { VirtualStack } from '../double/virtual-stack.ts';
 import {
   base,
@@ -309,4 +314,32 @@ describe('what ends soon', () => {
     const replaced = { ...open, trustedRoot: { ...open.trustedRoot, tlogs: [retired, ...rest] } };
     assert.deepEqual(said(replaced), []);
   });
+});
+
+test('an export is known by what it holds, not by the name of the file', async () => {
+  const from = await mirror();
+  const text = join(base, 'carried.txt');
+  await writeFile(text, await readFile(await exported(from, '.json')));
+  const { mirror: _, kind: __, ...pinned } = source(from, `import-${counter++}`);
+  assert.equal((await importTrust(text, pinned)).origin, from.url);
+  await writeFile(text, 'some notes');
+  await assert.rejects(importTrust(text, pinned), (error: WaybillError) => {
+    code('WB-612')(error);
+    assert.match(error.reason.hint, /waybill trust export/);
+    return true;
+  });
+  await assert.rejects(importTrust(join(base, 'no-export'), pinned), code('WB-209', 3));
+});
+
+test('a simulation that is refused leaves the cache as it was, pinned or imported', async () => {
+  const tsa = new VirtualTsa({ name: SIMULATED_ORGANIZATION, validFor: { start: 0 } });
+  const { root } = new VirtualStack();
+  const bytes = utf8(trustedRootJson({ ...root, timestampAuthorities: [tsa.authority] }));
+  const from = await mirror(systemClock, [{ name: 'trusted_root.json', bytes }]);
+  const path = await exported(from, '.json');
+  const cache = `simulated-${counter++}`;
+  const { mirror: _, kind: __, ...given } = source(from, cache);
+  await assert.rejects(importTrust(path, given), code('WB-610', 3));
+  await assert.rejects(pinRoot(source(from, cache), { transport }), code('WB-610', 3));
+  assert.deepEqual(await contentOf(cache), {});
 });

@@ -6,9 +6,18 @@ import { test } from 'node:test';
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import type { WaybillError } from '#base/reason';
-import { addProfile, chooseTrust, readTufRoot, rootChecksum, type TrustOptions, trustSource } from '#trust';
+import { TRUSTED_ROOT_V01 } from '#formats/trusted-root';
+import {
+  addProfile,
+  chooseTrust,
+  loadTrust,
+  readTufRoot,
+  rootChecksum,
+  type TrustOptions,
+  trustSource,
+} from '#trust';
 import { tellIn } from '../cli/in-process.ts';
-import { base, code, mirror, rootText } from './world.ts';
+import { base, code, mirror, rootText, transport } from './world.ts';
 
 const root = join(base, 'options-root.json');
 await writeFile(root, rootText());
@@ -118,4 +127,27 @@ test('waybill trust mirror takes no checksum without a root, and no period witho
   ]) {
     assert.equal((await tellIn({ env }, [...words, ...stray])).exit, 3);
   }
+});
+
+for (const text of ['not-a-url', 'localhost:8080', 'ftp://tuf.example', 'file://elsewhere/folder']) {
+  test(`TUF_MIRROR=${text} is told with what an address looks like (WB-607)`, async () => {
+    const load = async (): Promise<unknown> =>
+      loadTrust(chooseTrust({ tufRoot }, { TUF_MIRROR: text, WAYBILL_CACHE: base }), { transport });
+    await assert.rejects(load, (error: WaybillError) => {
+      code('WB-607', 3)(error);
+      assert.match(error.reason.hint, /such as https:\/\/tuf\.example, or file:\/\/\//);
+      return true;
+    });
+  });
+}
+
+test('a profile that takes the place of another says so', async () => {
+  const folder = join(base, 'options-replaced');
+  const trusted = join(base, 'options-replaced.json');
+  const none = { mediaType: TRUSTED_ROOT_V01, tlogs: [], ctlogs: [] };
+  await writeFile(trusted, JSON.stringify({ ...none, certificateAuthorities: [], timestampAuthorities: [] }));
+  const add = (): ReturnType<typeof tellIn> =>
+    tellIn({ env: { WAYBILL_CONFIG: folder } }, ['trust', 'add', 'prod', '--trusted-root', trusted]);
+  assert.match((await add()).stdout, /^added prod\n/);
+  assert.match((await add()).stdout, /^replaced prod: /);
 });

@@ -47,7 +47,9 @@ export function register(program: Command, context: CliContext): void {
 function addNaming(trust: Command, context: CliContext): void {
   const add = trust
     .command('add')
-    .description('keep a source of trust under a name, after it was loaded once')
+    .description(
+      'keep a source of trust under a name, after it was loaded once; one of that name is replaced',
+    )
     .argument('<name>', 'lower-case name');
   addTrustOptions(add)
     .option('--signing-config <file>', 'signing config that belongs to --trusted-root')
@@ -137,7 +139,7 @@ async function pin(options: TrustOptions, context: CliContext): Promise<void> {
 }
 
 async function addNamed(name: string, flags: TrustFlags, context: CliContext): Promise<void> {
-  const { addProfile, chooseTrust, configDir, loadTrust } = await import('#trust');
+  const { addProfile, chooseTrust, configDir, loadTrust, readProfiles } = await import('#trust');
   const { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack } = flags;
   const given = { trustedRoot, signingConfig, trustConfig, tufMirror, tufRoot, stack };
   if (flags.trust !== undefined) {
@@ -150,8 +152,11 @@ async function addNamed(name: string, flags: TrustFlags, context: CliContext): P
   const source = chooseTrust(flags, {});
   const cached = source.kind === 'tuf' ? { ...source, cacheDir: await cacheFor(flags, context) } : source;
   const trust = await loadTrust(cached, { transport: context.transport });
-  await addProfile(configDir(context.env), name, profile, context.cwd);
-  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, `added ${name}\n`);
+  const folder = configDir(context.env);
+  const isThere = (await readProfiles(folder)).profiles.has(name);
+  await addProfile(folder, name, profile, context.cwd);
+  const done = isThere ? `replaced ${name}: what it stood for before is forgotten` : `added ${name}`;
+  printTrust(await shown(trust, Number(WARN_DAYS_DEFAULT), context), context, `${done}\n`);
 }
 
 async function cacheFor({ cacheDir }: TrustFlags, context: CliContext): Promise<string> {
