@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
-import type { VerifiedImage, VerifyImageDeps, VerifyImageQuestion } from '#flows/verify-image';
+import type { VerifiedImage, VerifyImageQuestion, VerifyImageSurroundings } from '#flows/verify-image';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { type RegistryFlags, registryFrom } from './registry-options.ts';
@@ -37,15 +37,23 @@ export async function verifyAll(
   flags: ImagesFlags,
   context: CliContext,
 ): Promise<void> {
-  const [images, { verifyImage }, { mapLimited, parsePlatform }, trust] = await Promise.all([
+  const [images, { verifyImage }, { mapLimited, parsePlatform }] = await Promise.all([
     imagesFrom(given, flags),
     import('#flows/verify-image'),
     import('#oci'),
-    trustFor(flags, context, question.requirements),
   ]);
-  const deps = await depsFrom(images, flags, context, trust);
+  const failure = Promise.withResolvers<never>();
+  const trust = once(async () => {
+    try {
+      return await trustFor(flags, context, question.requirements);
+    } catch (error) {
+      failure.reject(error);
+      throw error;
+    }
+  });
+  const deps = await depsFrom(images, flags, { ...context, transport: thenLoading(trust, context) }, trust);
   const platform = flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) };
-  const judged = await mapLimited([...new Set(images)], AT_ONCE, async (image): Promise<Outcome> => {
+  const judging = mapLimited([...new Set(images)], AT_ONCE, async (image): Promise<Outcome> => {
     try {
       return { image, ok: true, verified: await verifyImage(image, { ...question, ...platform }, deps) };
     } catch (error) {
@@ -53,20 +61,48 @@ export async function verifyAll(
       throw error;
     }
   });
+  // Without trust there is no verdict on any image, whatever the registry says or does not say.
+  const judged = await Promise.race([judging, failure.promise]);
+  const { named = null } = await trust();
   const byName = new Map(judged.map((outcome) => [outcome.image, outcome]));
   print(
     images.flatMap((image) => byName.get(image) ?? []),
-    { kind: question.kind, trustedRoot: trust.named ?? null },
+    { kind: question.kind, trustedRoot: named },
     context,
   );
+}
+
+const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+  let started: Promise<T> | undefined;
+  return () => (started ??= work());
+};
+
+/**
+ * The transport, which has the trusted root read as soon as a first request is on its way: the registry takes longer
+ * than that. Two turns of the event loop let the connection be made first.
+ */
+function thenLoading(load: () => Promise<unknown>, { transport }: CliContext): CliContext['transport'] {
+  const begin = (): void => {
+    setImmediate(() => setImmediate(() => load().catch(() => {})));
+  };
+  return {
+    request: (request) => {
+      begin();
+      return transport.request(request);
+    },
+    stream: (request) => {
+      begin();
+      return transport.stream(request);
+    },
+  };
 }
 
 async function depsFrom(
   images: readonly string[],
   flags: ImagesFlags,
   context: CliContext,
-  trust: VerifyImageDeps['trust'],
-): Promise<VerifyImageDeps> {
+  trust: VerifyImageSurroundings['trust'],
+): Promise<VerifyImageSurroundings> {
   const cosignRepository = context.env['COSIGN_REPOSITORY'];
   return {
     registry: await registryFrom(flags, context, images),

@@ -58,6 +58,11 @@ export interface VerifiedImage {
   readonly refused: readonly Reason[];
 }
 
+/** As `VerifyImageDeps`, where trust may be loaded while the registry is thinking. */
+export type VerifyImageSurroundings = Omit<VerifyImageDeps, 'trust'> & {
+  readonly trust: Trust | (() => Promise<Trust>);
+};
+
 /**
  * Throws WB-901/902 (nothing there, exit 10), WB-502 (no such image), WB-511 (of another platform), the nearest refusal, or the cause of
  * unavailability.
@@ -65,11 +70,13 @@ export interface VerifiedImage {
 export async function verifyImage(
   given: string,
   question: VerifyImageQuestion,
-  deps: VerifyImageDeps,
+  surroundings: VerifyImageSurroundings,
 ): Promise<VerifiedImage> {
-  const image = await locate(given, question.platform, deps);
-  const read = deps.attachments ?? readingFor(question.requirements);
+  const image = await locate(given, question.platform, surroundings);
+  const read = surroundings.attachments ?? readingFor(question.requirements);
   const found = attachedItems(await read(image.places, image.digest));
+  const { trust } = surroundings;
+  const deps = { trust: typeof trust === 'function' ? await trust() : trust, clock: surroundings.clock };
   const accepted: Accepted[] = [];
   const items: AttachedItem[] = [];
   const refused: Reason[] = [];
@@ -102,7 +109,7 @@ function judgeOne(
   item: AttachedItem,
   digest: Digest,
   { requirements }: VerifyImageQuestion,
-  { trust, clock }: VerifyImageDeps,
+  { trust, clock }: Pick<VerifyImageDeps, 'trust' | 'clock'>,
 ) {
   const questions = [{ id: 'one', requirements }];
   return judgeItems(digest, [item], questions, trust.material, clock.now()).answers.get('one')?.[0];
@@ -134,7 +141,7 @@ interface Located {
 async function locate(
   given: string,
   platform: Platform | undefined,
-  deps: VerifyImageDeps,
+  deps: Pick<VerifyImageDeps, 'registry' | 'cosignRepository'>,
 ): Promise<Located> {
   const image = await openImage(deps.registry, given);
   const { source, reference } = image;
