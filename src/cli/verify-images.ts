@@ -82,9 +82,9 @@ const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
  * than that. Two turns of the event loop let the connection be made first.
  */
 function thenLoading(load: () => Promise<unknown>, { transport }: CliContext): CliContext['transport'] {
-  const begin = (): void => {
-    setImmediate(() => setImmediate(() => load().catch(() => {})));
-  };
+  // What goes wrong is told where the trusted root is asked for.
+  const start = (): void => void load().catch(() => {});
+  const begin = (): void => void setImmediate(() => setImmediate(start));
   return {
     request: (request) => {
       begin();
