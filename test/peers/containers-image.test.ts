@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
 
 const binary = requirePeer('containers-image');
 const stack = await startStack();
@@ -47,12 +47,6 @@ async function copy(
   const to = target === undefined ? `oci:${at(`copy-${name}`)}:1` : `docker://${target}`;
   const words = [at(`policy-${name}.json`), at('registries.d'), `docker://${source}`, to, ...key];
   return runProgram(binary, words, env);
-}
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
 }
 
 async function refused(run: Promise<Ran>, says: RegExp): Promise<void> {

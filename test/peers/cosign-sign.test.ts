@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { environmentOf } from '#stack';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
 
 const cosign3 = requirePeer('cosign');
 const cosign2 = requirePeer('cosign-2');
@@ -43,12 +43,6 @@ const token = async (): Promise<string[]> => [
   '--identity-token',
   (await stack.mint({ sub: ada, email: ada })).reveal(),
 ];
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
-}
 
 const files = [at('one'), at('two')];
 for (const version of [1, 2] as const) {

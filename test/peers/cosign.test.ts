@@ -11,7 +11,7 @@ import { makeKeyPair } from '#sign';
 import { environmentOf } from '#stack';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
 
 const binary = requirePeer('cosign');
 const stack = await startStack();
@@ -42,12 +42,6 @@ const token = async (): Promise<string[]> => [
   '--identity-token',
   (await stack.mint({ sub: ada, email: ada })).reveal(),
 ];
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
-}
 
 async function refuses(run: Promise<Ran>, why: RegExp): Promise<void> {
   const ran = await run;

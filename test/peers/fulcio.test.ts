@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
 import { startRealServices } from './real-services.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
 
 const cosignBinary = requirePeer('cosign');
 const home = await temporaryFolder();
@@ -26,12 +26,6 @@ const token = async (): Promise<string[]> => [
   '--identity-token',
   (await stack.mint({ sub: ada, email: ada })).reveal(),
 ];
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
-}
 
 const from = 'start-time=2024-01-01T00:00:00Z';
 

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { JsonObject } from '#formats/json';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { type Ran, runProgram } from './stack-image.ts';
+import { passes, type Ran, runProgram } from './stack-image.ts';
 
 const binary = requirePeer('sigstore-python');
 const stack = await startStack();
@@ -32,12 +32,6 @@ const waybill = (...args: string[]): Promise<Ran> => runProgram(resolve('bin/way
 const theirWho = ['--cert-identity', ada, '--cert-oidc-issuer', stack.origins.oidc];
 const ourWho = ['--certificate-identity', ada, '--certificate-oidc-issuer', stack.origins.oidc];
 const token = async (): Promise<string> => (await stack.mint({ sub: ada, email: ada })).reveal();
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
-}
 
 const file = at('artifact');
 await writeFile(file, 'an artifact');

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
 
 const binary = requirePeer('skopeo');
 const stack = await startStack();
@@ -22,12 +22,6 @@ function skopeo(verb: string, ...args: string[]): Promise<Ran> {
   const plain =
     verb === 'copy' ? ['--src-tls-verify=false', '--dest-tls-verify=false'] : ['--tls-verify=false'];
   return runProgram(binary, ['--policy', at('policy.json'), verb, ...plain, ...args], env);
-}
-
-async function passes(run: Promise<Ran>): Promise<Ran> {
-  const ran = await run;
-  assert.equal(ran.code, 0, ran.stderr);
-  return ran;
 }
 
 const digestOf = (reference: string): string => reference.slice(reference.indexOf('@') + 1);

@@ -1,4 +1,5 @@
 /** A small image pushed with plain HTTP, and children with a time limit: what the tests of real peers share. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { utf8 } from '#base/bytes';
 import { digestOf } from '#base/digest';
@@ -72,4 +73,11 @@ export function runProgram(
     child.on('error', reject);
     child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }));
   });
+}
+
+/** What ran ended well; else its words are the failure. */
+export async function passes(run: Promise<Ran>): Promise<Ran> {
+  const ran = await run;
+  assert.equal(ran.code, 0, ran.stderr);
+  return ran;
 }
