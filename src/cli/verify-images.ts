@@ -14,13 +14,15 @@ import { type TrustFlags, trustFor } from './trust-options.ts';
 export interface ImagesFlags extends TrustFlags, RegistryFlags {
   readonly from?: string;
   readonly platform?: string;
+  readonly recursive?: boolean;
 }
 
 export function withImagesOptions(command: Command): Command {
   return command
     .argument('[image...]', 'registry/repository@sha256:…, a tag, or oci:DIR')
     .option('--from <file>', 'also the images this file names, one a line; - reads standard input')
-    .option('--platform <os/arch>', 'of an index, verify the image of this platform');
+    .option('--platform <os/arch>', 'of an index, verify the image of this platform')
+    .option('-r, --recursive', 'of an index, verify itself and every image in it');
 }
 
 type Outcome = { readonly image: string } & (
@@ -37,7 +39,7 @@ export async function verifyAll(
   flags: ImagesFlags,
   context: CliContext,
 ): Promise<void> {
-  const [images, { verifyImage }, { mapLimited, parsePlatform }] = await Promise.all([
+  const [named, { verifyImage }, { mapLimited, parsePlatform }] = await Promise.all([
     imagesFrom(given, flags),
     import('#flows/verify-image'),
     import('#oci'),
@@ -51,7 +53,8 @@ export async function verifyAll(
       throw error;
     }
   });
-  const deps = await depsFrom(images, flags, { ...context, transport: thenLoading(trust, context) }, trust);
+  const deps = await depsFrom(named, flags, { ...context, transport: thenLoading(trust, context) }, trust);
+  const images = flags.recursive === true ? await withImagesWithin(named, flags, deps.registry) : named;
   const platform = flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) };
   const judging = mapLimited([...new Set(images)], AT_ONCE, async (image): Promise<Outcome> => {
     try {
@@ -63,13 +66,37 @@ export async function verifyAll(
   });
   // Without trust there is no verdict on any image, whatever the registry says or does not say.
   const judged = await Promise.race([judging, failure.promise]);
-  const { named = null } = await trust();
+  const used = await trust();
   const byName = new Map(judged.map((outcome) => [outcome.image, outcome]));
   print(
     images.flatMap((image) => byName.get(image) ?? []),
-    { kind: question.kind, trustedRoot: named },
+    { kind: question.kind, trustedRoot: used.named ?? null },
     context,
   );
+}
+
+/** A name that cannot be looked into stays: its own verification says why. */
+async function withImagesWithin(
+  named: readonly string[],
+  { platform }: ImagesFlags,
+  registry: VerifyImageSurroundings['registry'],
+): Promise<readonly string[]> {
+  if (platform !== undefined) {
+    throw fail(R.usage, { expected: '--recursive or --platform', actual: 'both' });
+  }
+  const [{ mapLimited }, { imagesWithin }] = await Promise.all([
+    import('#oci'),
+    import('#flows/images-within'),
+  ]);
+  const found = await mapLimited([...new Set(named)], AT_ONCE, async (one): Promise<readonly string[]> => {
+    try {
+      return await imagesWithin(one, registry);
+    } catch (error) {
+      if (error instanceof WaybillError) return [one];
+      throw error;
+    }
+  });
+  return found.flat();
 }
 
 const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {

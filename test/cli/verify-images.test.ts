@@ -141,6 +141,21 @@ test('--platform names the image of an index', async () => {
   assert.equal((await verify([given, '--platform', 'windows'])).reason?.code, 'WB-511');
 });
 
+test('--recursive verifies an index and every image in it: one that is not signed fails the whole', async () => {
+  const { index, images } = await putMultiArch(repository, 'whole', 'whole');
+  const given = `${repository.name}:whole`;
+  await sign(images[0] as ImageManifest);
+  await sign(index as unknown as ImageManifest);
+  assert.equal((await verify([given])).exit, 0);
+  assert.equal((await verify([given, '--recursive'])).exit, 10);
+  await sign(images[1] as ImageManifest);
+  const whole = await verify([given, '-r']);
+  assert.equal(whole.exit, 0);
+  for (const { digest } of [index, ...images]) assert.ok(JSON.stringify(whole).includes(digest));
+  assert.equal((await verify([given, '-r', '--platform', 'linux/amd64'])).reason?.code, 'WB-1301');
+  assert.equal((await verify([`${repository.name}:nowhere`, '-r'])).exit, 11);
+});
+
 test('an image in a folder is verified without any connection', async () => {
   const layout = join(folder, 'layout');
   const saved = await tellIn({ transport: httpTransport() }, ['save', ref('one'), '--dir', layout]);
