@@ -60,8 +60,8 @@ export function matcher(pattern: Pattern): Result<Matcher> {
   const compiled = compile(pattern);
   if (!compiled.ok) return compiled;
   const matches = compiled.value;
-  const isAllowed = 'mayAdmitEverybody' in pattern && pattern.mayAdmitEverybody === true;
-  const everybody = isAllowed ? undefined : strangers.find((pair) => pair.every(matches));
+  const { mayAdmitEverybody = false } = pattern as { readonly mayAdmitEverybody?: boolean };
+  const everybody = mayAdmitEverybody ? undefined : strangers.find((pair) => pair.every(matches));
   if (everybody !== undefined) {
     return refuse(
       'a pattern that excludes somebody',

@@ -17,6 +17,7 @@ import {
   identity,
   legacyAnnotations,
   matcher,
+  type Pattern,
   parseLegacyLayer,
   requireKey,
   requireKeyless,
@@ -133,6 +134,18 @@ test('a pattern that takes everybody is refused, one that excludes somebody is n
     assert.equal(said(matcher(good)), 'ok', JSON.stringify(good));
   }
   assert.equal(said(matcher({ regexp: '(' })), 'WB-361');
+  const [free, bound] = [true, false].map((mayAdmitEverybody) => ({
+    regexpUnanchoredUnsafe: '.*',
+    mayAdmitEverybody,
+  }));
+  assert.equal(said(matcher(free as Pattern)), 'ok', 'whoever calls has said so to the user');
+  assert.equal(said(matcher(bound as Pattern)), 'WB-361');
+});
+
+test('a pattern that takes one stranger of a kind still excludes others', () => {
+  for (const one of ['q@zz\\.qq', 'w7\\.k\\+v@.*', 'https://zz\\.qq/.*', 'https://u4-k\\..*']) {
+    assert.equal(said(matcher({ regexp: one })), 'ok', one);
+  }
 });
 
 test('Ed25519ph is of an Ed25519 key over a hash of 64 bytes', () => {

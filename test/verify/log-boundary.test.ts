@@ -162,3 +162,22 @@ test('under a bare key and no trusted time, a log that is not in use now is told
     ['WB-316'],
   );
 });
+
+test('with a trusted time the log is held to that time, and nothing is told of now', () => {
+  const key = generateKey('p256');
+  const sample = stack.sign({ key, logs: [rekorV2] });
+  const bundle = unwrap(parseBundle(sample.bytes));
+  const requirements = unwrap(requireKey(key.publicKey));
+  const end = EPOCH + YEAR / 12;
+  const retired = stack.root.tlogs.map((log) => ({ ...log, validFor: { start: EPOCH - YEAR, end } }));
+  const trustedRoot = stack.trust({ ...stack.root, tlogs: retired });
+  const verdict = verifyBundle({
+    artifact: sample.artifact,
+    bundle,
+    trustedRoot,
+    requirements,
+    now: EPOCH + YEAR,
+  });
+  assert.ok(verdict.outcome === 'accepted');
+  assert.deepEqual(verdict.notes, []);
+});

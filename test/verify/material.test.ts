@@ -225,3 +225,16 @@ test('a timestamp of another instance names its authority, and nobody is told to
   assert.match(hint, /^it was signed with another Sigstore instance than this trusted root is of/);
   assert.doesNotMatch(hint, /\badd\b/);
 });
+
+test('only keys whose id depends on no name are known without one', () => {
+  const p256 = generateKey('p256').publicKey;
+  const namelessOf = (kind: KeyKind): boolean => {
+    const log = { ...stack.rekorV1.authority, publicKey: { ...p256, kind } };
+    const none = { ctlogs: [], certificateAuthorities: [], timestampAuthorities: [] };
+    const [made] = [
+      ...trustMaterial({ mediaType: '', unsupported: [], tlogs: [log], ...none }).tlogs.values(),
+    ];
+    return made?.[0]?.namelessKeyId !== undefined;
+  };
+  assert.deepEqual((['p256', 'ed25519', 'rsa'] as const).map(namelessOf), [true, false, false]);
+});
