@@ -229,7 +229,7 @@ test('a timestamp of another instance names its authority, and nobody is told to
 test('only keys whose id depends on no name are known without one', () => {
   const p256 = generateKey('p256').publicKey;
   const namelessOf = (kind: KeyKind): boolean => {
-    const log = { ...stack.rekorV1.authority, publicKey: { ...p256, kind } };
+    const log = { keyDetails: '', ...stack.rekorV1.authority, publicKey: { ...p256, kind } };
     const none = { ctlogs: [], certificateAuthorities: [], timestampAuthorities: [] };
     const [made] = [
       ...trustMaterial({ mediaType: '', unsupported: [], tlogs: [log], ...none }).tlogs.values(),
