@@ -349,10 +349,6 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/verify/material.ts logAt: never: ms === undefined ? undefined : logs.find((log) => isValidAt(log.validFor, ms))',
   ],
   [
-    'the key id is made again where it is needed',
-    "src/verify/material.ts trustedLog: always: isNamed(log.publicKey) ? undefined : noteKeyId('', log.publicKey)",
-  ],
-  [
     'where no stamp counts, the failure of the first is known',
     'src/verify/sct.ts verifyScts: only the left: operators.size === 0 && fault !== undefined',
   ],
