@@ -54,6 +54,8 @@ export const limits = {
   /** One file of an exception, a revocation or approvers, and how many a folder may hold. */
   exceptionBytes: 256 * KiB,
   exceptionFiles: 512,
+  /** One expression of a policy over one object. */
+  jmespathSteps: 100_000,
   regexpChars: 1024,
   identityChars: 2048,
   tokenBytes: 16 * KiB,

@@ -1,4 +1,6 @@
 /** Evaluates a JMESPath tree. A missing field is null; a wrong type in a function is an error (WB-745). */
+
+import { limits } from '#base/limits';
 import { nearestWord } from '#base/nearest';
 import { fail } from '#base/reason';
 import type { Json } from '../document.ts';
@@ -18,7 +20,6 @@ const functions: FunctionTable = {
   ...arithmeticFunctions,
   ...timeFunctions,
 };
-const STEPS_MAX = 200_000;
 
 export interface Query {
   readonly text: string;
@@ -67,8 +68,8 @@ class Evaluation {
   }
 
   value(tree: Expression, data: Json): Json {
-    if (++this.#steps > STEPS_MAX) {
-      throw fail(R.expressionFailed, { expected: `at most ${STEPS_MAX} steps`, actual: 'more' });
+    if (++this.#steps > limits.jmespathSteps) {
+      throw fail(R.expressionFailed, { expected: `at most ${limits.jmespathSteps} steps`, actual: 'more' });
     }
     switch (tree.kind) {
       case 'field':
