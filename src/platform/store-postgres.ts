@@ -126,18 +126,29 @@ async function listenTo(
     client = mine;
     mine.on('notification', ({ channel }) => notify(channel));
     mine.on('error', () => {
-      if (client === mine) client = undefined;
-      mine.release(true);
-      again();
+      if (drop(mine)) again();
     });
-    for (const channel of channels) {
-      await mine.query(`LISTEN ${channel}`);
-      // What was said while nobody listened is made up for.
-      notify(channel);
+    try {
+      for (const channel of channels) {
+        await mine.query(`LISTEN ${channel}`);
+        // What was said while nobody listened is made up for.
+        notify(channel);
+      }
+    } catch (error) {
+      drop(mine);
+      throw error;
     }
+  };
+  /** Gives a connection back, once: one that is closed may still report that it broke. */
+  const drop = (mine: PoolClient): boolean => {
+    if (client !== mine) return false;
+    client = undefined;
+    mine.release(true);
+    return true;
   };
   const again = (): void => {
     if (isClosed) return;
+    clearTimeout(timer);
     timer = setTimeout(() => void open().catch(again), LISTEN_AGAIN_MS);
     timer.unref();
   };
@@ -145,7 +156,7 @@ async function listenTo(
   return async () => {
     isClosed = true;
     clearTimeout(timer);
-    client?.release(true);
+    if (client !== undefined) drop(client);
   };
 }
 
