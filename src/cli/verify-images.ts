@@ -54,25 +54,25 @@ export async function verifyAll(
     }
   });
   const deps = await depsFrom(named, flags, { ...context, transport: thenLoading(trust, context) }, trust);
-  const images = flags.recursive === true ? await withImagesWithin(named, flags, deps.registry) : named;
   const platform = flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) };
-  const judging = mapLimited([...new Set(images)], AT_ONCE, async (image): Promise<Outcome> => {
+  const judge = async (image: string): Promise<Outcome> => {
     try {
       return { image, ok: true, verified: await verifyImage(image, { ...question, ...platform }, deps) };
     } catch (error) {
       if (error instanceof WaybillError) return { image, ok: false, reason: error.reason };
       throw error;
     }
-  });
+  };
+  const judgeAll = async (): Promise<readonly Outcome[]> => {
+    const images = flags.recursive === true ? await withImagesWithin(named, flags, deps.registry) : named;
+    const judged = await mapLimited([...new Set(images)], AT_ONCE, judge);
+    const byName = new Map(judged.map((outcome) => [outcome.image, outcome]));
+    return images.flatMap((image) => byName.get(image) ?? []);
+  };
   // Without trust there is no verdict on any image, whatever the registry says or does not say.
-  const judged = await Promise.race([judging, failure.promise]);
+  const outcomes = await Promise.race([judgeAll(), failure.promise]);
   const used = await trust();
-  const byName = new Map(judged.map((outcome) => [outcome.image, outcome]));
-  print(
-    images.flatMap((image) => byName.get(image) ?? []),
-    { kind: question.kind, trustedRoot: used.named ?? null },
-    context,
-  );
+  print(outcomes, { kind: question.kind, trustedRoot: used.named ?? null }, context);
 }
 
 /** A name that cannot be looked into stays: its own verification says why. */

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { COSIGN_SIGN_V1 } from '#formats/intoto';
 import { descriptorOf, type ImageManifest } from '#formats/oci';
 import { attachBundle } from '#oci';
@@ -154,6 +155,29 @@ test('--recursive verifies an index and every image in it: one that is not signe
   for (const { digest } of [index, ...images]) assert.ok(JSON.stringify(whole).includes(digest));
   assert.equal((await verify([given, '-r', '--platform', 'linux/amd64'])).reason?.code, 'WB-1301');
   assert.equal((await verify([`${repository.name}:nowhere`, '-r'])).exit, 11);
+});
+
+test('a trusted root that cannot be read is told once, also while the registry is thinking', async () => {
+  await putMultiArch(repository, 'untrusted', 'untrusted');
+  const missing = words.map((word, at) =>
+    words[at - 1] === '--trusted-root' ? join(folder, 'nowhere') : word,
+  );
+  const wire = httpTransport();
+  const slow: Transport = {
+    request: async (request) => {
+      await sleep(50);
+      return wire.request(request);
+    },
+    stream: async (request) => {
+      await sleep(50);
+      return wire.stream(request);
+    },
+  };
+  for (const more of [[], ['--recursive']]) {
+    const world = { json: true, clock: stack.clock, transport: slow };
+    const { reason, exit } = await tellIn(world, [...missing, `${repository.name}:untrusted`, ...more]);
+    assert.deepEqual([reason?.code, exit], ['WB-604', 16]);
+  }
 });
 
 test('an image in a folder is verified without any connection', async () => {
