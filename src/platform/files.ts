@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail, type WaybillError } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
 
 let counter = 0;
@@ -88,9 +88,7 @@ async function replaceFile(
   options: { readonly mode?: number },
 ): Promise<void> {
   const folder = dirname(path);
-  const made = await files.mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(path, error);
-  });
+  const made = await makeMissing(folder, 0o777);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${counter++}.tmp`);
   try {
     const handle = await files.open(temporary, 'wx', options.mode ?? 0o644);
@@ -107,6 +105,39 @@ async function replaceFile(
   }
   await syncFolder(folder);
   if (made !== undefined) for (const parent of parentsOf(folder, made)) await syncFolder(parent);
+}
+
+/**
+ * Makes a folder and what is missing above it; gives the outermost that was made. One step at a time: where a parent
+ * exists and takes no folder (below /proc), the system answers as if the parent were missing, and Node's recursive
+ * mkdir then asks for ever.
+ */
+async function makeMissing(folder: string, mode: number): Promise<string | undefined> {
+  const missing: string[] = [];
+  for (let at = resolve(folder); !(await isThere(at)); at = dirname(at)) missing.unshift(at);
+  for (const path of missing) {
+    await files.mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
+      // Another process made it meanwhile.
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+  return missing[0];
+}
+
+/** The root of the file system has nothing above it to make it in. */
+async function isThere(path: string): Promise<boolean> {
+  if (dirname(path) !== path) return (await orMissing(files.stat(path))) !== undefined;
+  await files.stat(path);
+  return true;
+}
+
+/** Makes a folder and what is missing above it. Throws WB-209. */
+export async function makeFolders(folder: string, mode = 0o777): Promise<void> {
+  try {
+    await makeMissing(folder, mode);
+  } catch (error) {
+    throw asFileError(error) ?? error;
+  }
 }
 
 /** The folders that hold the new folders on the way to `folder`, of which `made` is the outermost. */
@@ -224,6 +255,20 @@ export async function readFileIfThere(path: string): Promise<Uint8Array | undefi
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw fileError(path, error);
+  }
+}
+
+/** As `readFileLimited`; undefined where there is no such file. A device without end is not read to its end. */
+export async function readFileLimitedIfThere(
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await readFileLimited(path, maxBytes);
+  } catch (error) {
+    const cause = error instanceof WaybillError ? error.cause : undefined;
+    if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

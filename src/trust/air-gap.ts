@@ -9,13 +9,17 @@ import { limits } from '#base/limits';
 import { fail, type WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { asFileError, readFileLimited, writeFileDurable } from '#platform/files';
+import {
+  asFileError,
+  makeFolders,
+  readFileLimited,
+  readFileLimitedIfThere,
+  writeFileDurable,
+} from '#platform/files';
 import { rememberRoot, type Trust, type TrustDeps, type TrustSource, tufTrust } from './load.ts';
-import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 import { refuseSimulated } from './simulated.ts';
 import { folderSource, mirrorSource } from './sources.ts';
-import { makeFolders } from './tuf-cache.ts';
 import type { TufSource } from './tuf-types.ts';
 
 type TufTrustSource = Extract<TrustSource, { kind: 'tuf' }>;
@@ -61,9 +65,9 @@ export async function writeExport({ mirror, files }: TrustExport, path: string):
     const encoded = Object.fromEntries([...files].map(([name, bytes]) => [name, toBase64(bytes)]));
     return writeFileDurable(path, `${JSON.stringify({ ...head, files: encoded })}\n`);
   }
-  await makeFolders(path, 0o777);
+  await makeFolders(path);
   for (const [name, bytes] of files) {
-    await makeFolders(dirname(join(path, name)), 0o777);
+    await makeFolders(dirname(join(path, name)));
     await writeFileDurable(join(path, name), bytes);
   }
   await writeFileDurable(join(path, ORIGIN_FILE), `${JSON.stringify(head)}\n`);

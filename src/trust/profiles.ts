@@ -10,8 +10,7 @@ import { nearestWord } from '#base/nearest';
 import { fail } from '#base/reason';
 import { attempt, type Result, unwrap } from '#base/result';
 import { type JsonObject, type JsonReader, parseJson, reader } from '#formats/json';
-import { readFileLimited, writeFileDurable } from '#platform/files';
-import { readFileLimitedIfThere } from './read.ts';
+import { readFileLimited, readFileLimitedIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
 
 /** What a profile says, in the words of the options; the paths are absolute. */

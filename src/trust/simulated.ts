@@ -2,13 +2,14 @@
  * A stack that simulates (`stack up --simulate github`) issues certificates that carry another's issuer. Its
  * authorities say so in their own names, so that its trusted root is known for what it is wherever it is taken.
  */
+
 import { join } from 'node:path';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result, unwrap } from '#base/result';
 import { type JsonReader, parseJson, reader } from '#formats/json';
 import type { TrustedRoot } from '#formats/trusted-root';
-import { readFileLimitedIfThere } from './read.ts';
+import { readFileLimitedIfThere } from '#platform/files';
 import { R } from './reasons.ts';
 
 export const simulations = ['github'] as const;

@@ -1,9 +1,10 @@
 /** The two ways to a TUF repository: over the network (or a folder), and from the cache alone. */
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, WaybillError } from '#base/reason';
+import { readFileLimitedIfThere } from '#platform/files';
 import { safeUrl, type Transport } from '#platform/http-client';
-import { readFileLimitedIfThere } from './read.ts';
 import { R } from './reasons.ts';
 import type { TufMemory, TufSource } from './tuf.ts';
 import { isPlainSegment } from './tuf-target.ts';

@@ -2,16 +2,15 @@
  * Verified TUF files on disk, one folder a mirror. A crash leaves every file old or new; a mixture is sorted
  * out by the next load, which verifies everything again from the pinned root.
  */
-import { lstat, mkdir, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { asFileError, writeFileDurable } from '#platform/files';
-import { readFileLimitedIfThere } from './read.ts';
+import { makeFolders, readFileLimitedIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
 import type { TufMemory } from './tuf.ts';
 
@@ -28,7 +27,7 @@ const compared: ReadonlySet<string> = new Set(['timestamp.json', 'snapshot.json'
 /** Opens the folder of a mirror below `cacheDir`. Throws WB-606 when others could write it, or a file in it is damaged. */
 export async function openTufCache(cacheDir: string, mirror: string): Promise<TufCache> {
   const folder = join(cacheDir, mirrorFolder(mirror));
-  await makeFolders(join(folder, 'targets'));
+  await makeFolders(join(folder, 'targets'), 0o700);
   for (const part of [folder, join(folder, 'targets')]) await requireOwnFolder(part);
   return {
     folder,
@@ -53,35 +52,6 @@ export async function openTufCache(cacheDir: string, mirror: string): Promise<Tu
       await writeFileDurable(path, bytes, { mode: 0o600 });
     },
   };
-}
-
-/**
- * Makes a folder and what is missing above it. One step at a time: where a parent exists and takes no folder (below
- * /proc), the system answers as if the parent were missing, and Node's recursive mkdir then asks for ever. Throws WB-209.
- */
-export async function makeFolders(folder: string, mode = 0o700): Promise<void> {
-  try {
-    const missing: string[] = [];
-    for (let at = resolve(folder); !(await isThere(at)); at = dirname(at)) missing.unshift(at);
-    for (const path of missing) {
-      await mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
-        // Another process made it meanwhile.
-        if (error.code !== 'EEXIST') throw error;
-      });
-    }
-  } catch (error) {
-    throw asFileError(error) ?? error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path) return false;
-    throw error;
-  }
 }
 
 async function requireOwnFolder(path: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** What tuf-js reads with: bytes of a `TufSource` under limits and as strict JSON, and one verified target. */
+
 import { join } from 'node:path';
 import { type TargetFile, Updater } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
@@ -8,7 +9,7 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { readFileLimitedIfThere } from './read.ts';
+import { readFileLimitedIfThere } from '#platform/files';
 import { R } from './reasons.ts';
 import { refuseSharedKeys } from './tuf-keys.ts';
 import { encodePath, isTarget, targetHashes, targetPath } from './tuf-target.ts';

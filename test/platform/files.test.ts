@@ -111,3 +111,11 @@ test('an address that is none, asked for or redirected to, is a reason and no de
   await assert.rejects(asked, refused('WB-204', /http:\/\/\[/));
   server.close();
 });
+
+test('a file below new folders is written, and where none can be made that is told at once (WB-209)', async () => {
+  const path = join(folder, 'new', 'newer', 'file');
+  await writeFileDurable(path, 'content');
+  assert.equal(await readFile(path, 'utf8'), 'content');
+  if (process.platform !== 'linux') return console.log('note: not Linux; writing below /proc did not run');
+  await assert.rejects(writeFileDurable('/proc/self/new/file', ''), refused('WB-209', /./));
+});
