@@ -3,7 +3,6 @@
  * folder. Nothing in it is secret, and nothing in it is believed where it arrives: that begins with a checksum of the
  * first root, which travels by another way.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
@@ -54,7 +53,6 @@ export async function exportStack(
   const mirror = state.origins.tuf;
   const source = { kind: 'tuf', mirror, root, cacheDir: given.cacheDir } as const;
   const { exported } = await exportTrust(source, { transport });
-  await mkdir(folder, { recursive: true });
   await writeExport(exported, join(folder, MIRROR));
   let count = exported.files.size;
   for (const name of singleFiles) {

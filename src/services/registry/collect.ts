@@ -32,6 +32,13 @@ const KEPT = `
         AND t.tag >= replace(k.digest, ':', '-') AND t.tag < replace(k.digest, ':', '-') || '/'
   )`;
 
+/** Removes a manifest with every tag that names it, inside the caller's transaction; false when it is not there. */
+export function removeManifest(db: Database, repo: string, digest: Digest): boolean {
+  db.prepare('DELETE FROM tags WHERE repo = ? AND digest = ?').run(repo, digest);
+  db.prepare('DELETE FROM parts WHERE repo = ? AND manifest = ?').run(repo, digest);
+  return db.prepare('DELETE FROM manifests WHERE repo = ? AND digest = ?').run(repo, digest).changes > 0;
+}
+
 /** Removes, or with `isTrial` only finds, what was pushed before `olderThan` (milliseconds) and is not kept. */
 export function collect(db: Database, olderThan: number, isTrial: boolean): Collected {
   return transaction(db, () => {
@@ -42,11 +49,6 @@ export function collect(db: Database, olderThan: number, isTrial: boolean): Coll
       )
       .all(olderThan)
       .map((row) => ({ repository: String(row['repo']), digest: row['digest'] as Digest }));
-    const removals = [
-      'tags WHERE repo = ? AND digest = ?',
-      'parts WHERE repo = ? AND manifest = ?',
-      'manifests WHERE repo = ? AND digest = ?',
-    ];
     const gone = new Set(manifests.map(({ repository, digest }) => `${repository}@${digest}`));
     const isUsed = (repo: string, digest: string): boolean =>
       db
@@ -58,9 +60,7 @@ export function collect(db: Database, olderThan: number, isTrial: boolean): Coll
       .all(olderThan)
       .filter((row) => !isUsed(String(row['repo']), String(row['digest'])));
     if (!isTrial) {
-      for (const { repository, digest } of manifests) {
-        for (const removal of removals) db.prepare(`DELETE FROM ${removal}`).run(repository, digest);
-      }
+      for (const { repository, digest } of manifests) removeManifest(db, repository, digest);
       const unlink = db.prepare('DELETE FROM blobs WHERE repo = ? AND digest = ?');
       for (const row of blobs) unlink.run(String(row['repo']), String(row['digest']));
     }

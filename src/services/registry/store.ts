@@ -25,7 +25,7 @@ import { digestAlgorithm, digestHex, digestOf, parseDigest } from '#base/digest'
 import { fail } from '#base/reason';
 import { artifactTypeOf, type Manifest } from '#formats/oci';
 import { type Database, openDatabase, transaction } from '#platform/sqlite';
-import { type Collected, collect } from './collect.ts';
+import { type Collected, collect, removeManifest } from './collect.ts';
 import { R } from './reasons.ts';
 
 const SCHEMA = `
@@ -230,12 +230,7 @@ export class RegistryStore {
 
   /** Removes a manifest and every tag that names it. */
   deleteManifest(repo: string, digest: Digest): boolean {
-    return transaction(this.#db, () => {
-      this.#db.prepare('DELETE FROM tags WHERE repo = ? AND digest = ?').run(repo, digest);
-      this.#db.prepare('DELETE FROM parts WHERE repo = ? AND manifest = ?').run(repo, digest);
-      const gone = this.#db.prepare('DELETE FROM manifests WHERE repo = ? AND digest = ?').run(repo, digest);
-      return gone.changes > 0;
-    });
+    return transaction(this.#db, () => removeManifest(this.#db, repo, digest));
   }
 
   // Lists, each sorted and after `last`
