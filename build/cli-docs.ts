@@ -10,8 +10,9 @@ export async function renderCliDocs(): Promise<string> {
     '# Commands',
     '',
     'Generated from the commands themselves by `node build/cli-docs.ts`. Results go to standard output, everything else',
-    'to standard error; `--json` makes the result one object that names its schema, also on failure. Exit codes and error',
-    'codes: [errors.md](errors.md).',
+    'to standard error; `--json` makes the result one object that names its schema, also on failure, `--quiet` leaves',
+    'progress away, `--ca-file FILE` believes further authorities of servers. Exit codes and error codes:',
+    '[errors.md](errors.md).',
   ];
   let group = '';
   for (const verb of verbs) {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { nearestWord } from '#base/nearest';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { normaliseArgv } from './argv.ts';
+import { believeAuthorities, caFileOption } from './authorities.ts';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
@@ -81,10 +82,11 @@ async function programFor(some: readonly Verb[], context: CliContext, version: s
   });
   for (const verb of some) (await verb.load()).register(program, context);
   for (const command of program.commands) withCommonOptions(command);
+  program.hook('preAction', (_program, action) => believeAuthorities(action.opts(), context));
   return program;
 }
 
-/** Every command that does something itself takes --json and --quiet and refuses extra words. */
+/** Every command that does something itself takes --json, --quiet and --ca-file and refuses extra words. */
 function withCommonOptions(command: Command): void {
   command
     .exitOverride()
@@ -96,6 +98,7 @@ function withCommonOptions(command: Command): void {
   const has = (flag: string): boolean => command.options.some((option) => option.long === flag);
   if (!has('--json')) command.option('--json', 'print the result as one JSON object');
   if (!has('--quiet')) command.option('--quiet', 'print no progress');
+  if (!has('--ca-file')) command.addOption(caFileOption());
   refuseRepeats(command);
 }
 

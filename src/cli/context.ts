@@ -25,6 +25,8 @@ export interface CliContext {
   progress(text: string): void;
   /** Prints the result: the object with its schema under `--json`, else the text. */
   result(schema: string, value: object, text: () => string): void;
+  /** Authorities of servers that are believed beside the system's, PEM; before the first request. */
+  believe?(caFile: string): void;
   /** Sets the exit code of the process; the action then returns normally. */
   exit(code: number): void;
 }
@@ -44,14 +46,12 @@ export function processContext(options: ContextOptions): CliContext {
     process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
   };
   // As other clients read it: authorities of one's own servers.
-  const caFile = process.env['SSL_CERT_FILE'] || undefined;
+  const caFiles = [process.env['SSL_CERT_FILE']].filter((path): path is string => Boolean(path));
   return {
     env: environment(),
     cwd: process.cwd(),
-    transport: httpTransport({
-      userAgent: `waybill/${options.version}`,
-      ...(caFile === undefined ? {} : { caFile }),
-    }),
+    transport: httpTransport({ userAgent: `waybill/${options.version}`, caFile: caFiles }),
+    believe: (path) => void caFiles.push(path),
     clock: systemClock,
     random: systemRandom,
     json: options.json,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
 import type { RunningStation, SignerSettings, StationDeps, StationParts, StationSettings } from '#stack';
+import { believeAuthorities } from './authorities.ts';
 import type { CliContext } from './context.ts';
 import { addressOf } from './listen.ts';
 import { R } from './reasons.ts';
@@ -20,6 +21,7 @@ interface StationFlags {
   readonly tenants?: string;
   readonly sigstoreMetrics?: boolean;
   readonly passphraseFile?: string;
+  readonly caFile?: string;
   readonly init?: boolean;
   readonly logLevel: StationSettings['logLevel'];
 }
@@ -44,7 +46,9 @@ export function registerStations(serve: Command, context: CliContext): void {
     addStationOptions(command, station.port);
     station.addOptions?.(command);
     command.action(async (given: Flags) => {
-      await runStation(station, await withConfigFile(given, command, context.cwd), context);
+      const flags = await withConfigFile(given, command, context.cwd);
+      believeAuthorities(flags, context);
+      await runStation(station, flags, context);
     });
   }
 }

@@ -128,7 +128,7 @@ async function answered(
     if (!(error instanceof WaybillError)) throw error;
     const isTls = url.startsWith('https:') && TLS_CODES.test(error.reason.actual);
     const fix = isTls
-      ? 'let SSL_CERT_FILE name the authority of the server; a proxy that looks into TLS needs its own'
+      ? 'let --ca-file or SSL_CERT_FILE name the authority of the server; a proxy that looks into TLS needs its own'
       : error.reason.hint;
     throw new Failed(isTls ? 'tls' : 'answer', isTls ? error.reason.actual : reasonText(error.reason), fix);
   });

@@ -57,7 +57,7 @@ const MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
  * HTTP parser first, which costs a short command more than all it does.
  */
 export function httpTransport(options: TransportOptions = {}): Transport {
-  const agent: Agent = { name: options.userAgent ?? 'waybill', tls: tlsAgents(options.caFile) };
+  const agent: Agent = { name: options.userAgent ?? 'waybill', tls: tlsAgents(options.caFile ?? []) };
   return {
     request: (request) => requestOnce(request, agent),
     stream: (request) => openStream(request, agent, new AbortController()),
@@ -66,8 +66,11 @@ export function httpTransport(options: TransportOptions = {}): Transport {
 
 export interface TransportOptions {
   readonly userAgent?: string;
-  /** PEM of authorities that are believed beside those of the system: SSL_CERT_FILE. */
-  readonly caFile?: string;
+  /**
+   * PEM of authorities that are believed beside those of the system: SSL_CERT_FILE, --ca-file. A list is read with
+   * the first https request, so what is added before counts.
+   */
+  readonly caFile?: string | readonly string[];
 }
 
 interface Agent {
@@ -77,25 +80,30 @@ interface Agent {
 }
 
 /** Throws WB-217 for a file without certificates: going on without it would fail later and less clearly. */
-function tlsAgents(caFile: string | undefined): () => HttpsAgent | undefined {
+function tlsAgents(caFile: string | readonly string[]): () => HttpsAgent | undefined {
   let made: HttpsAgent | undefined;
   return () => {
-    if (caFile === undefined) return undefined;
-    made ??= agentWith(caFile);
+    if (caFile.length === 0) return undefined;
+    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile);
     return made;
   };
 }
 
-function agentWith(caFile: string): HttpsAgent {
-  const { X509Certificate } = process.getBuiltinModule('node:crypto');
+function agentWith(caFiles: readonly string[]): HttpsAgent {
   const { getCACertificates } = process.getBuiltinModule('node:tls');
   const { Agent: TlsAgent } = process.getBuiltinModule('node:https');
+  const own = caFiles.flatMap(certificatesIn);
+  return new TlsAgent({ ca: [...getCACertificates('default'), ...own], keepAlive: true });
+}
+
+function certificatesIn(caFile: string): readonly string[] {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
   try {
     const text = process.getBuiltinModule('node:fs').readFileSync(caFile, 'utf8');
     const own = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
     for (const pem of own) new X509Certificate(pem);
     if (own.length === 0) throw new Error('no certificate in it');
-    return new TlsAgent({ ca: [...getCACertificates('default'), ...own], keepAlive: true });
+    return own;
   } catch (error) {
     const actual = error instanceof Error ? error.message : String(error);
     throw fail(R.caFile, { expected: `PEM certificates in ${caFile}`, actual }, error);

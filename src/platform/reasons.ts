@@ -150,6 +150,6 @@ export const R = defineReasons({
     side: 'usage',
     class: 'io',
     summary: 'The file of further certificate authorities cannot be used.',
-    hint: 'let SSL_CERT_FILE name a file with PEM certificates, or leave it unset',
+    hint: 'let --ca-file or SSL_CERT_FILE name a file with PEM certificates, or leave them out',
   },
 });

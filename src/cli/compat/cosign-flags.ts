@@ -39,7 +39,7 @@ export const globalFlags: readonly FlagSpec[] = [
 ];
 
 const keychain = 'credentials come from docker, podman and waybill files and their helpers';
-const tls = 'a CA of your own: NODE_EXTRA_CA_CERTS';
+const tls = 'a CA of your own: --ca-file or SSL_CERT_FILE';
 
 export const registryFlags: readonly FlagSpec[] = [
   flag('--allow-http-registry', 'plain http where a registry does not answer https'),

@@ -27,7 +27,7 @@ export interface SigningFlags {
 
 const same = 'as in cosign';
 const ownCertificate = 'sign with the key alone, or let the authority certify one';
-const ownTls = 'a CA of your own: NODE_EXTRA_CA_CERTS';
+const ownTls = 'a CA of your own: --ca-file or SSL_CERT_FILE';
 const notHere = 'use a key file or a key plugin: --key NAME://REFERENCE';
 const idle = 'accepted, has no effect';
 
