@@ -182,6 +182,23 @@ export function verifySignature(
   }
 }
 
+/** `verifySignature` on another thread: the event loop goes on meanwhile. Never rejects. */
+export function verifySignatureAsync(
+  key: PublicKey,
+  data: Uint8Array,
+  signature: Uint8Array,
+  algorithm: HashName = defaultHash(key.kind),
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      const name = key.kind === 'ed25519' ? null : algorithm;
+      nodeVerify(name, data, key.handle, signature, (error, isGood) => resolve(error === null && isGood));
+    } catch {
+      resolve(false);
+    }
+  });
+}
+
 /** DER DigestInfo up to the hash value (RFC 8017 §9.2, note 1). */
 const digestInfoPrefix: Readonly<Record<HashName, string>> = {
   sha256: '3031300d060960864801650304020105000420',
@@ -196,7 +213,8 @@ export function verifyRsaDigest(
   digest: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (key.kind !== 'rsa') return false;
+  // A leading zero left out is the same number, but no signature (RFC 8017 §8.2.2).
+  if (key.kind !== 'rsa' || signature.length !== Math.ceil(key.bits / 8)) return false;
   try {
     const padding = constants.RSA_PKCS1_PADDING;
     const signed = publicDecrypt({ key: key.handle, padding }, signature);
@@ -219,6 +237,8 @@ export interface Signer {
   readonly publicKey: PublicKey;
   /** Signs with the key's default hash unless told otherwise; the result is DER for ECDSA. */
   sign(data: Uint8Array, algorithm?: HashName): Uint8Array;
+  /** The same on another thread, where the signer can. */
+  signAsync?(data: Uint8Array, algorithm?: HashName): Promise<Uint8Array>;
 }
 
 /**
@@ -233,11 +253,11 @@ export interface KeyHolder {
   sign(data: Uint8Array, algorithm?: HashName): Promise<Uint8Array>;
 }
 
-/** A key at hand, as a holder. */
+/** A key at hand, as a holder. It signs on another thread where the signer can. */
 export function holderOf(signer: Signer): KeyHolder {
   return {
     publicKey: signer.publicKey,
-    sign: async (data, algorithm) => signer.sign(data, algorithm),
+    sign: async (data, algorithm) => signer.signAsync?.(data, algorithm) ?? signer.sign(data, algorithm),
   };
 }
 
@@ -255,6 +275,13 @@ function wrapPrivate(handle: KeyObject): Result<PrivateKey> {
     publicKey,
     sign: (data, algorithm = defaultHash(publicKey.kind)) =>
       nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle),
+    signAsync: (data, algorithm = defaultHash(publicKey.kind)) =>
+      new Promise((resolve, reject) => {
+        nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle, (error, signature) => {
+          if (error === null) resolve(signature);
+          else reject(error);
+        });
+      }),
     exportPem: (passphrase) =>
       handle.export({
         format: 'pem',

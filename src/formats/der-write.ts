@@ -1,17 +1,45 @@
 /** Writing DER: each function returns one encoded element; parts are concatenated in the order given. */
 import { concat, utf8 } from '#base/bytes';
 
-function lengthOctets(length: number): number[] {
-  if (length < 0x80) return [length];
-  const octets: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  return [0x80 | octets.length, ...octets];
+/** Octets that say a length: one below 128, else one that counts those that follow. */
+function lengthOctets(length: number): number {
+  if (length < 0x80) return 1;
+  if (length < 0x100) return 2;
+  if (length < 0x10000) return 3;
+  return length < 0x1000000 ? 4 : 5;
 }
 
 function element(tag: number, parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  return concat(Uint8Array.from([tag, ...lengthOctets(length)]), ...parts);
+  const octets = lengthOctets(length);
+  const out = blank(1 + octets + length);
+  out[0] = tag;
+  if (octets === 1) out[1] = length;
+  else {
+    out[1] = 0x80 | (octets - 1);
+    let rest = length;
+    for (let at = octets; at > 1; at--) {
+      out[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+  }
+  let at = 1 + octets;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** V8 keeps arrays of this length in its own heap; longer ones cost a tenth when they come out of Node's pool. */
+const HEAP_BYTES_MAX = 64;
+
+/** Bytes that the caller writes, every one. */
+function blank(length: number): Uint8Array {
+  if (length <= HEAP_BYTES_MAX) return new Uint8Array(length);
+  const pooled = Buffer.allocUnsafe(length);
+  return new Uint8Array(pooled.buffer, pooled.byteOffset, length);
 }
 
 function unsigned(value: number | bigint): Uint8Array {
@@ -41,6 +69,18 @@ function arcBytes(arc: number): number[] {
   return bytes;
 }
 
+/** Identifiers written before: documents repeat the same few dozen. */
+const oidElements = new Map<string, Uint8Array>();
+const OID_ELEMENTS_MAX = 512;
+
+function oidElement(dotted: string): Uint8Array {
+  const known = oidElements.get(dotted);
+  if (known !== undefined) return known;
+  const made = element(0x06, [oidBody(dotted)]);
+  if (oidElements.size < OID_ELEMENTS_MAX) oidElements.set(dotted, made);
+  return made;
+}
+
 function oidBody(dotted: string): Uint8Array {
   const arcs = dotted.split('.').map(Number);
   const [top, second, ...rest] = arcs;
@@ -54,9 +94,12 @@ function oidBody(dotted: string): Uint8Array {
   return Uint8Array.from([top * 40 + second, ...rest].flatMap(arcBytes));
 }
 
+/** Years of 0 to 9999, in two or four digits. */
 function timeBody(ms: number, yearDigits: 2 | 4): string {
-  const text = new Date(ms).toISOString().replace(/[-:T]/g, '').slice(0, 14);
-  return `${text.slice(4 - yearDigits)}Z`;
+  const text = new Date(ms).toISOString();
+  const part = (from: number): string => text.slice(from, from + 2);
+  const date = `${text.slice(4 - yearDigits, 4)}${part(5)}${part(8)}`;
+  return `${date}${part(11)}${part(14)}${part(17)}Z`;
 }
 
 export const der = {
@@ -75,7 +118,8 @@ export const der = {
   enumerated: (value: number): Uint8Array => element(0x0a, [integerBody(unsigned(value))]),
   bool: (value: boolean): Uint8Array => Uint8Array.of(0x01, 1, value ? 0xff : 0),
   nul: (): Uint8Array => Uint8Array.of(0x05, 0),
-  oid: (dotted: string): Uint8Array => element(0x06, [oidBody(dotted)]),
+  /** The bytes are shared by all who ask for this identifier. */
+  oid: oidElement,
   octets: (...parts: readonly Uint8Array[]): Uint8Array => element(0x04, parts),
   bits: (bytes: Uint8Array, unused = 0): Uint8Array => element(0x03, [Uint8Array.of(unused), bytes]),
   /** A named BIT STRING (X.690 §11.2.2): the set bit numbers, trailing zero bits dropped. */

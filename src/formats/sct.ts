@@ -3,7 +3,7 @@
  * precertificate body they are signed over, cut out of the final certificate without re-encoding its parts.
  */
 import { concat, readUint, toBase64, uintBytes } from '#base/bytes';
-import { type PublicKey, sha256, verifySignature } from '#base/crypto';
+import { type PublicKey, sha256, verifySignature, verifySignatureAsync } from '#base/crypto';
 import { fail } from '#base/reason';
 import { attempt, isNonEmpty, type NonEmpty, ok, type Result, unwrap } from '#base/result';
 import { R } from './crypto-reasons.ts';
@@ -193,6 +193,18 @@ export function verifySct(sct: Sct, certificate: Certificate, issuerKey: PublicK
   if (familyOf(key.kind) !== sct.algorithm) return false;
   const data = sctSignedData(sct, sha256(issuerKey.spki), precertTbs(certificate));
   return verifySignature(key, data, sct.signature, 'sha256');
+}
+
+/** The same for a TBSCertificate as `precertTbs` cuts it, on another thread. */
+export async function verifySctOverTbs(
+  sct: Sct,
+  tbs: Uint8Array,
+  issuerKey: PublicKey,
+  key: PublicKey,
+): Promise<boolean> {
+  if (familyOf(key.kind) !== sct.algorithm) return false;
+  const data = sctSignedData(sct, sha256(issuerKey.spki), tbs);
+  return verifySignatureAsync(key, data, sct.signature, 'sha256');
 }
 
 /** The answer of `add-chain` and `add-pre-chain` (RFC 6962 §4.1). */

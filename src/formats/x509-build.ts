@@ -58,26 +58,31 @@ export function certificateDraft(
   issuerKey: PublicKey,
   hash: HashName = defaultHash(issuerKey.kind),
 ): Draft {
-  const algorithm = signatureAlgorithmDer(signatureAlgorithmFor(issuerKey.kind, hash));
-  const tbs = buildTbs(template, algorithm);
-  return {
-    toBeSigned: tbs,
-    hash,
-    assemble: (signature) => der.seq(tbs, algorithm, der.bits(signature)) as Der,
-  };
+  return shared(template, issuerKey, hash).draft();
 }
 
-/** The same certificate as a precertificate: poisoned, with the same serial (RFC 6962 §3.1). */
-export const asPrecertificate = (template: CertificateTemplate): CertificateTemplate => ({
-  ...template,
-  extensions: [...template.extensions, extensionOf.poison()],
-});
+/** A certificate with promises of logs, step by step; what the steps share is encoded once. */
+export interface PromisedDrafts {
+  /** The same certificate poisoned, with the same serial (RFC 6962 §3.1). */
+  readonly precertificate: Draft;
+  /** The TBSCertificate a log signs a promise for: without poison and without SCTs (RFC 6962 §3.2). */
+  readonly promisedTbs: Uint8Array;
+  /** The final certificate: the template's extensions, then the SCT list. */
+  certificate(scts: NonEmpty<Sct>): Draft;
+}
 
-/** The final certificate: the template's extensions, then the SCT list. */
-export const withScts = (template: CertificateTemplate, scts: NonEmpty<Sct>): CertificateTemplate => ({
-  ...template,
-  extensions: [...template.extensions, extensionOf.sctList(scts)],
-});
+export function promisedDrafts(
+  template: CertificateTemplate,
+  issuerKey: PublicKey,
+  hash: HashName = defaultHash(issuerKey.kind),
+): PromisedDrafts {
+  const { draft, tbs } = shared(template, issuerKey, hash);
+  return {
+    precertificate: draft(extensionOf.poison()),
+    promisedTbs: tbs(),
+    certificate: (scts) => draft(extensionOf.sctList(scts)),
+  };
+}
 
 /** Signs a certificate with a key at hand. */
 export function buildCertificate(template: CertificateTemplate, signer: Signer, hash?: HashName): Der {
@@ -85,7 +90,7 @@ export function buildCertificate(template: CertificateTemplate, signer: Signer, 
 }
 
 export function buildPrecertificate(template: CertificateTemplate, signer: Signer, hash?: HashName): Der {
-  return buildCertificate(asPrecertificate(template), signer, hash);
+  return signDraft(promisedDrafts(template, signer.publicKey, hash).precertificate, signer);
 }
 
 export function buildCertificateWithScts(
@@ -94,24 +99,43 @@ export function buildCertificateWithScts(
   signer: Signer,
   hash?: HashName,
 ): Der {
-  return buildCertificate(withScts(template, scts), signer, hash);
+  return signDraft(promisedDrafts(template, signer.publicKey, hash).certificate(scts), signer);
 }
 
-function buildTbs(template: CertificateTemplate, algorithm: Uint8Array): Uint8Array {
-  const extensions = template.extensions.map(({ oid, critical, value }) =>
-    der.seq(der.oid(oid), ...(critical === true ? [der.bool(true)] : []), der.octets(value)),
-  );
-  return der.seq(
-    der.explicit(0, der.int(2)),
+const VERSION_3 = der.explicit(0, der.int(2));
+
+/** The parts of a certificate before its last extension, and what makes a certificate of them. */
+function shared(template: CertificateTemplate, issuerKey: PublicKey, hash: HashName) {
+  const algorithm = signatureAlgorithmDer(signatureAlgorithmFor(issuerKey.kind, hash));
+  const head = [
+    VERSION_3,
     der.int(template.serial),
     algorithm,
     template.issuer,
     der.seq(der.utcOrGeneralTime(template.notBefore), der.utcOrGeneralTime(template.notAfter)),
     template.subject,
     template.publicKey.spki,
-    der.explicit(3, der.seq(...extensions)),
-  );
+  ];
+  const extensions = template.extensions.map(extensionDer);
+  const tbs = (...last: readonly ExtensionTemplate[]): Uint8Array =>
+    der.seq(...head, der.explicit(3, der.seq(...extensions, ...last.map(extensionDer))));
+  const draft = (...last: readonly ExtensionTemplate[]): Draft => {
+    const toBeSigned = tbs(...last);
+    return {
+      toBeSigned,
+      hash,
+      assemble: (signature) => der.seq(toBeSigned, algorithm, der.bits(signature)) as Der,
+    };
+  };
+  return { tbs, draft };
 }
+
+const CRITICAL = der.bool(true);
+
+const extensionDer = ({ oid, critical, value }: ExtensionTemplate): Uint8Array =>
+  critical === true
+    ? der.seq(der.oid(oid), CRITICAL, der.octets(value))
+    : der.seq(der.oid(oid), der.octets(value));
 
 /** Key identifier: the first 160 bits of SHA-256 over the key bits (RFC 7093 §2, method 1). */
 export function keyIdentifier(key: PublicKey): Uint8Array {

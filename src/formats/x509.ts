@@ -8,7 +8,7 @@
  */
 import type { Der } from '#base/brand';
 import { equalBytes, toHex } from '#base/bytes';
-import { type PublicKey, verifySignature } from '#base/crypto';
+import { type PublicKey, verifySignature, verifySignatureAsync } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { attempt, type Result } from '#base/result';
@@ -325,6 +325,17 @@ export function verifyCertificateSignature(certificate: Certificate, issuer: Cer
 function verifyCertificateWithKey(certificate: Certificate, key: PublicKey): boolean {
   const { family, hash } = certificate.signatureAlgorithm;
   return familyOf(key.kind) === family && verifySignature(key, certificate.tbs, certificate.signature, hash);
+}
+
+/** `verifyCertificateSignature` on another thread. */
+export async function verifyCertificateSignatureAsync(
+  certificate: Certificate,
+  issuer: Certificate,
+): Promise<boolean> {
+  const { tbs, signature, signatureAlgorithm } = certificate;
+  const { publicKey } = issuer;
+  if (familyOf(publicKey.kind) !== signatureAlgorithm.family) return false;
+  return verifySignatureAsync(publicKey, tbs, signature, signatureAlgorithm.hash);
 }
 
 /** The subject alternative names for people, `type:value`, comma separated. */

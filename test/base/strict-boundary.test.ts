@@ -15,6 +15,7 @@ import {
 import {
   generateKey,
   generateMlDsa44,
+  holderOf,
   lazyPublicKey,
   mlDsa44,
   type PublicKey,
@@ -27,6 +28,7 @@ import {
   verifyMlDsa44,
   verifyRsaDigest,
   verifySignature,
+  verifySignatureAsync,
 } from '#base/crypto';
 import { parseDigest } from '#base/digest';
 import { attempt, type Result, unwrap } from '#base/result';
@@ -189,9 +191,40 @@ test('an RSA signature over a hash value is of that value, by an RSA key', () =>
   assert.equal(verifyRsaDigest(rsa.publicKey, 'sha256', sha256(utf8('other')), signature), false);
   assert.equal(verifyRsaDigest(rsa.publicKey, 'sha384', digest, signature), false);
   assert.equal(verifyRsaDigest(rsa.publicKey, 'sha256', digest, signature.subarray(1)), false);
+  // The same number with one byte less is no signature.
+  let [zeroDigest, withZero] = [digest, signature];
+  for (let i = 0; withZero[0] !== 0; i++) {
+    zeroDigest = sha256(utf8(`data ${i}`));
+    withZero = signRsaDigest(rsa, 'sha256', zeroDigest);
+  }
+  assert.equal(verifyRsaDigest(rsa.publicKey, 'sha256', zeroDigest, withZero), true);
+  assert.equal(verifyRsaDigest(rsa.publicKey, 'sha256', zeroDigest, withZero.subarray(1)), false);
   // What says it is another kind of key is not asked, whatever handle it holds.
   const disguised: PublicKey = { ...rsa.publicKey, kind: 'p256' };
   assert.equal(verifyRsaDigest(disguised, 'sha256', digest, signature), false);
+});
+
+test('on another thread keys of every kind sign and verify as they do on this one', async () => {
+  const data = utf8('data');
+  for (const key of [
+    ...(['p256', 'p384', 'p521', 'ed25519'] as const).map((kind) => generateKey(kind)),
+    rsa,
+  ]) {
+    const { publicKey } = key;
+    const made = await holderOf(key).sign(data);
+    assert.equal(verifySignature(publicKey, data, made), true, publicKey.kind);
+    assert.equal(await verifySignatureAsync(publicKey, data, key.sign(data)), true, publicKey.kind);
+    assert.equal(await verifySignatureAsync(publicKey, utf8('other'), made), false);
+    assert.equal(await verifySignatureAsync(publicKey, data, made.subarray(1)), false);
+    assert.equal(await verifySignatureAsync(publicKey, data, new Uint8Array()), false);
+  }
+  const { spki, kind, bits } = generateKey('p256').publicKey;
+  const broken = Uint8Array.from(spki);
+  broken[broken.length - 1] = (broken.at(-1) as number) ^ 1;
+  const none = lazyPublicKey(broken as typeof spki, kind, bits);
+  assert.equal(await verifySignatureAsync(none, data, new Uint8Array(70)), false);
+  const synchronous = { publicKey: rsa.publicKey, sign: rsa.sign };
+  assert.deepEqual(await holderOf(synchronous).sign(data), rsa.sign(data));
 });
 
 test('an ML-DSA-44 signature is of its message, key and signature of their exact lengths', () => {

@@ -17,9 +17,15 @@ import {
   sctListValue,
   sctSignedData,
   verifySct,
+  verifySctOverTbs,
 } from '#formats/sct';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
-import { buildCertificate, buildCertificateWithScts, buildPrecertificate } from '#formats/x509-build';
+import {
+  buildCertificate,
+  buildCertificateWithScts,
+  buildPrecertificate,
+  promisedDrafts,
+} from '#formats/x509-build';
 import { conformanceMaterial } from './conformance.ts';
 import { leafTemplate, NOW, rootAuthority } from './pki.ts';
 
@@ -43,6 +49,18 @@ test('the body of a precertificate and of its certificate are the same bytes', (
   assert.deepEqual(precertTbs(final), precertTbs(precertificate));
   const plain = unwrap(parseCertificate(buildCertificate(template, root.key)));
   assert.deepEqual(precertTbs(final), plain.tbs);
+  assert.deepEqual(promisedDrafts(template, root.key.publicKey).promisedTbs, plain.tbs);
+});
+
+test('an SCT verifies over the bytes it was made for, by its log alone and of its kind', async () => {
+  const sct = promise();
+  const tbs = precertTbs(precertificate);
+  const issuer = root.certificate.publicKey;
+  assert.equal(await verifySctOverTbs(sct, tbs, issuer, log.publicKey), true);
+  assert.equal(await verifySctOverTbs(sct, precertificate.tbs, issuer, log.publicKey), false);
+  assert.equal(await verifySctOverTbs(sct, tbs, log.publicKey, log.publicKey), false);
+  assert.equal(await verifySctOverTbs(sct, tbs, issuer, generateKey('p256').publicKey), false);
+  assert.equal(await verifySctOverTbs({ ...sct, algorithm: 'rsa' }, tbs, issuer, log.publicKey), false);
 });
 
 for (const extensions of [new Uint8Array(0), Uint8Array.of(0, 0, 5, 1, 2, 3, 4, 5)]) {

@@ -291,6 +291,30 @@ test('chains that do not lead to a root of the log are refused, and nothing of t
   });
 });
 
+test('an issuer that is known vouches for nothing it did not sign, and only as it was known', async () => {
+  await withCt(async ({ ct }) => {
+    await ct.addPreChain([precert(), intermediate.der, root.der]);
+    const foreign = buildPrecertificate(issue({}), generateKey('p256'));
+    const altered = intermediate.der.slice();
+    altered[altered.length - 1] = (altered.at(-1) as number) ^ 1;
+    for (const chain of [
+      [foreign, intermediate.der, root.der],
+      [precert(), altered, root.der],
+      [precert(), root.der],
+    ]) {
+      await assert.rejects(
+        ct.addPreChain(chain),
+        (error) => error instanceof WaybillError && error.reason.code === 'WB-1020',
+      );
+    }
+    assert.equal(ct.log.tree.size, 1);
+    const others = Array.from({ length: 70 }, (_, i) => makeIntermediate({ serial: Uint8Array.of(1, i) }));
+    for (const other of others) await ct.addPreChain([precert(), other.der]);
+    await ct.addPreChain([precert(), intermediate.der, root.der]);
+    assert.equal(ct.log.tree.size, 2 + others.length);
+  });
+});
+
 test('questions outside the tree are refused; roots are listed', async () => {
   await withCt(async ({ url }) => {
     await call(`${url}/add-pre-chain`, chainOf(precert(), intermediate.der));

@@ -7,22 +7,25 @@ import type { Der } from '#base/brand';
 import { equalBytes, toHex } from '#base/bytes';
 import type { PublicKey } from '#base/crypto';
 import { fail, type Reason, WaybillError } from '#base/reason';
-import { isNonEmpty, unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
 import { signDraftBy } from '#formats/draft';
-import { embeddedScts, type Sct, verifySct } from '#formats/sct';
-import { type Certificate, oids, parseCertificate, sanText, verifyCertificateSignature } from '#formats/x509';
+import { embeddedScts, precertTbs, type Sct, sctBytes, verifySctOverTbs } from '#formats/sct';
 import {
-  asPrecertificate,
+  type Certificate,
+  oids,
+  parseCertificate,
+  sanText,
+  verifyCertificateSignatureAsync,
+} from '#formats/x509';
+import {
   type CertificateTemplate,
-  certificateDraft,
   emptyName,
   extensionOf,
   extKeyUsage,
   fulcioExtensionTemplates,
   keyIdentifier,
+  promisedDrafts,
   serialNumber,
-  withScts,
 } from '#formats/x509-build';
 import { keyHolders } from '#platform/key-store';
 import { type Authority, openAuthority } from './authority.ts';
@@ -87,13 +90,14 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
   const { config, authority } = parts;
   const verified = await verifyToken(token, config.issuers, parts.directory, config.clock);
   const principal = principalOf(verified.issuer, config.issuers, verified.claims);
-  const key = provenKey(proof(), principal.challenge);
+  const key = await provenKey(proof(), principal.challenge);
   parts.limiter(`${principal.claims.issuer} ${principal.san.value}`);
   const template = leafTemplate(config, authority, principal, key);
-  const precertificate = await signed(asPrecertificate(template), authority);
-  const sct = await promised(config, authority, precertificate);
-  const der = await signed(withScts(template, [sct]), authority);
-  const certificate = checked(der, template, authority, config.ctKey);
+  const drafts = promisedDrafts(template, authority.signer.publicKey);
+  const precertificate = await signDraftBy(drafts.precertificate, authority.signer);
+  const sct = await promised(config, authority, precertificate, drafts.promisedTbs);
+  const der = await signDraftBy(drafts.certificate([sct]), authority.signer);
+  const certificate = await checked(der, template, authority, { sct, tbs: drafts.promisedTbs });
   config.log.info(
     {
       serial: certificate.serialHex,
@@ -105,10 +109,6 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
     'certificate issued',
   );
   return { certificate, chain: [der, authority.intermediate.der, authority.root.der], sct };
-}
-
-function signed(template: CertificateTemplate, { signer }: Authority): Promise<Der> {
-  return signDraftBy(certificateDraft(template, signer.publicKey), signer);
 }
 
 /** The certificate profile of Sigstore: empty subject, one critical name, code signing, Go's extension order. */
@@ -144,7 +144,13 @@ function leafTemplate(
   };
 }
 
-async function promised(config: CaConfig, authority: Authority, precertificate: Der): Promise<Sct> {
+/** The log's promise for the precertificate; it holds over `tbs`. */
+async function promised(
+  config: CaConfig,
+  authority: Authority,
+  precertificate: Der,
+  tbs: Uint8Array,
+): Promise<Sct> {
   const { intermediate, root } = authority;
   let sct: Sct;
   try {
@@ -160,8 +166,7 @@ async function promised(config: CaConfig, authority: Authority, precertificate: 
     const expected = `a log whose clock is within ${SCT_SKEW_MS} ms`;
     throw fail(R.transparency, { expected, actual: `${skew} ms` });
   }
-  const poisoned = unwrap(parseCertificate(precertificate));
-  if (!verifySct(sct, poisoned, intermediate.publicKey, config.ctKey)) {
+  if (!(await verifySctOverTbs(sct, tbs, intermediate.publicKey, config.ctKey))) {
     throw fail(R.transparency, {
       expected: 'an SCT over the precertificate by the configured log key',
       actual: 'one that does not verify',
@@ -170,13 +175,19 @@ async function promised(config: CaConfig, authority: Authority, precertificate: 
   return sct;
 }
 
-/** Reads our own certificate as a stranger would. Throws WB-1014. */
-function checked(
+/** An SCT that was verified, and the TBSCertificate it was verified over. */
+interface Promised {
+  readonly sct: Sct;
+  readonly tbs: Uint8Array;
+}
+
+/** Reads our own certificate as a stranger would. Rejects with WB-1014. */
+async function checked(
   der: Der,
   template: CertificateTemplate,
   authority: Authority,
-  ctKey: PublicKey,
-): Certificate {
+  { sct, tbs }: Promised,
+): Promise<Certificate> {
   const refuse = (actual: string): WaybillError =>
     fail(R.selfCheck, { expected: 'a certificate as asked for, signed and promised', actual });
   const parsed = parseCertificate(der);
@@ -191,13 +202,17 @@ function checked(
     certificate.extensions.size === template.extensions.length + 1 &&
     certificate.unknownCritical.length === 0;
   if (!asAsked) throw refuse(`another content, serial ${toHex(certificate.serial)}`);
-  if (!verifyCertificateSignature(certificate, authority.intermediate)) throw refuse('a wrong signature');
   const scts = embeddedScts(certificate);
+  // The same promise over the same bytes holds as it did: a verifier cuts them out of the certificate as here.
   const isPromised =
     scts.ok &&
-    isNonEmpty(scts.value) &&
-    scts.value.every((sct) => verifySct(sct, certificate, authority.intermediate.publicKey, ctKey));
+    scts.value.length === 1 &&
+    equalBytes(sctBytes(scts.value[0] as Sct), sctBytes(sct)) &&
+    equalBytes(precertTbs(certificate), tbs);
   if (!isPromised) throw refuse('an SCT that does not verify');
+  if (!(await verifyCertificateSignatureAsync(certificate, authority.intermediate))) {
+    throw refuse('a wrong signature');
+  }
   return certificate;
 }
 

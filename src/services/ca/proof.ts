@@ -1,9 +1,9 @@
 /** The key to be certified: that it is sound, and that the requester holds it. */
 import { toHex, utf8 } from '#base/bytes';
-import { type PublicKey, publicKeyFromSpki, verifySignature } from '#base/crypto';
+import { type PublicKey, verifySignatureAsync } from '#base/crypto';
 import { fail } from '#base/reason';
 import { R as baseReasons } from '#base/reasons';
-import type { Result } from '#base/result';
+import { attempt, type Result } from '#base/result';
 import { pemDecode } from '#formats/pem';
 import { parseSubjectPublicKey } from '#formats/x509';
 import { parseCsr, verifyCsrSignature } from '#formats/x509-build';
@@ -45,12 +45,12 @@ function readable<T>(parsed: Result<T>, spec: typeof R.publicKey | typeof R.csr,
 
 /**
  * The proven key. A signature is over the UTF-8 of `challenge` with the key's default hash; a request proves
- * itself by its own signature, and nothing else in it is looked at. Throws WB-1008 to WB-1011.
+ * itself by its own signature, and nothing else in it is looked at. Rejects with WB-1008 to WB-1011.
  */
-export function provenKey(proof: KeyProof, challenge: string): PublicKey {
+export async function provenKey(proof: KeyProof, challenge: string): Promise<PublicKey> {
   if (proof.kind === 'signature') {
     const key = soundKey(proof.spki);
-    if (!verifySignature(key, utf8(challenge), proof.signature)) {
+    if (!(await verifySignatureAsync(key, utf8(challenge), proof.signature))) {
       const expected = `a signature of the certified key over ${JSON.stringify(challenge)}`;
       throw fail(R.possession, { expected, actual: 'one that does not verify' });
     }
@@ -68,9 +68,13 @@ export function provenKey(proof: KeyProof, challenge: string): PublicKey {
 }
 
 function soundKey(spki: Uint8Array): PublicKey {
-  readable(parseSubjectPublicKey(spki), R.publicKey, 'DER SubjectPublicKeyInfo');
+  const key = readable(parseSubjectPublicKey(spki), R.publicKey, 'DER SubjectPublicKeyInfo');
   // Reading it natively as well finds points off the curve.
-  const key = readable(publicKeyFromSpki(spki), R.publicKey, 'a key on its curve');
+  readable(
+    attempt(() => key.handle),
+    R.publicKey,
+    'a key on its curve',
+  );
   const fault = weaknessOf(key);
   if (fault !== undefined) throw fail(R.weakKey, { expected: R.weakKey.hint, actual: fault });
   return key;

@@ -1,10 +1,15 @@
 /** Which chains the log takes: each certificate signed by the next, the last by a root of this log or one itself. */
-import { equalBytes, toHex } from '#base/bytes';
+import { equalBytes, latin1, toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { type NonEmpty, unwrap } from '#base/result';
-import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
+import {
+  type Certificate,
+  parseCertificate,
+  verifyCertificateSignature,
+  verifyCertificateSignatureAsync,
+} from '#formats/x509';
 import { POISON_OID } from '#formats/x509-build';
 import { R } from './reasons.ts';
 
@@ -17,31 +22,67 @@ export interface CheckedChain {
 /** Extended key usage of a certificate that signs precertificates for its issuer (RFC 6962 §3.1). */
 const PRECERT_SIGNING = '1.3.6.1.4.1.11129.2.4.4';
 
-/**
- * Checks a chain, leaf first; the root may be left out. Validity times are not looked at: a log records, it does
- * not judge. Throws WB-1020, WB-1021 and the certificate reasons.
- */
-export function checkChain(
-  chain: readonly Uint8Array[],
-  roots: readonly Certificate[],
-  isPrecert: boolean,
-): CheckedChain {
-  const parsed = chain.slice(0, limits.chainCertificates).map((der) => unwrap(parseCertificate(der)));
-  const [certificate, ...above] = parsed;
-  if (certificate === undefined || chain.length > limits.chainCertificates) {
-    throw refused(`1 to ${limits.chainCertificates} certificates`, `${chain.length}`);
+/** Issuers kept parsed; a log sees the same few with every chain. */
+const KNOWN_ISSUERS_MAX = 64;
+
+/** Checks chains and remembers of their issuers what no time changes: what they say, and who signed whom. */
+export class ChainChecker {
+  readonly #issuers = new Map<string, Certificate>();
+  /** For a kept issuer those that signed it. */
+  readonly #links = new WeakMap<Certificate, WeakSet<Certificate>>();
+
+  /**
+   * Checks a chain, leaf first; the root may be left out. Validity times are not looked at: a log records, it does
+   * not judge. Rejects with WB-1020, WB-1021 and the certificate reasons.
+   */
+  async check(
+    chain: readonly Uint8Array[],
+    roots: readonly Certificate[],
+    isPrecert: boolean,
+  ): Promise<CheckedChain> {
+    const [leaf, ...rest] = chain.slice(0, limits.chainCertificates);
+    if (leaf === undefined || chain.length > limits.chainCertificates) {
+      throw refused(`1 to ${limits.chainCertificates} certificates`, `${chain.length}`);
+    }
+    const certificate = unwrap(parseCertificate(leaf));
+    const above = rest.map((der) => this.#issuer(der));
+    checkPoison(certificate, isPrecert);
+    const issuers = withRoot(certificate, above, roots);
+    let child = certificate;
+    for (const issuer of issuers) {
+      await this.#checkLink(child, issuer);
+      child = issuer;
+    }
+    if (isPrecert && issuers[0].extKeyUsages.includes(PRECERT_SIGNING)) {
+      throw refused('a precertificate signed by its final issuer', 'a precertificate signing certificate');
+    }
+    return { certificate, issuers };
   }
-  checkPoison(certificate, isPrecert);
-  const issuers = withRoot(certificate, above, roots);
-  let child = certificate;
-  for (const issuer of issuers) {
-    checkLink(child, issuer);
-    child = issuer;
+
+  #issuer(der: Uint8Array): Certificate {
+    const key = latin1(der);
+    const known = this.#issuers.get(key);
+    if (known !== undefined) return known;
+    // A copy: what is kept must not hold the request it came in, nor change with it.
+    const parsed = unwrap(parseCertificate(der.slice()));
+    const [oldest] = this.#issuers.keys();
+    if (this.#issuers.size >= KNOWN_ISSUERS_MAX && oldest !== undefined) this.#issuers.delete(oldest);
+    this.#issuers.set(key, parsed);
+    return parsed;
   }
-  if (isPrecert && issuers[0].extKeyUsages.includes(PRECERT_SIGNING)) {
-    throw refused('a precertificate signed by its final issuer', 'a precertificate signing certificate');
+
+  async #checkLink(child: Certificate, issuer: Certificate): Promise<void> {
+    if (this.#links.get(child)?.has(issuer) === true) return;
+    if (!equalBytes(child.issuer, issuer.subject)) {
+      throw refused(`a certificate of ${child.issuerText}`, issuer.subjectText);
+    }
+    if (!issuer.isCa) throw refused('issuers that are authorities', issuer.subjectText);
+    if (!(await verifyCertificateSignatureAsync(child, issuer))) {
+      throw refused(`a signature by ${issuer.subjectText}`, 'one that does not verify');
+    }
+    // A leaf is seen once.
+    if (child.isCa) this.#links.set(child, (this.#links.get(child) ?? new WeakSet()).add(issuer));
   }
-  return { certificate, issuers };
 }
 
 function checkPoison(certificate: Certificate, isPrecert: boolean): void {
@@ -69,16 +110,6 @@ function withRoot(
   );
   if (root !== undefined) return [...above, root] as unknown as NonEmpty<Certificate>;
   throw refused('a chain to a root of this log', `issuer ${top.issuerText || toHex(sha256(top.issuer))}`);
-}
-
-function checkLink(child: Certificate, issuer: Certificate): void {
-  if (!equalBytes(child.issuer, issuer.subject)) {
-    throw refused(`a certificate of ${child.issuerText}`, issuer.subjectText);
-  }
-  if (!issuer.isCa) throw refused('issuers that are authorities', issuer.subjectText);
-  if (!verifyCertificateSignature(child, issuer)) {
-    throw refused(`a signature by ${issuer.subjectText}`, 'one that does not verify');
-  }
 }
 
 function refused(expected: string, actual: string) {

@@ -1,6 +1,6 @@
 /** A certificate transparency log (RFC 6962) over the log engine. Knows no HTTP. */
 import { concat, equalBytes, toHex, uintBytes } from '#base/bytes';
-import { type PublicKey, sha256 } from '#base/crypto';
+import { holderOf, type KeyHolder, type PublicKey, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
 import { digitallySigned, type Sct } from '#formats/sct';
@@ -8,7 +8,7 @@ import { type Certificate, parseCertificate } from '#formats/x509';
 import type { LogStore } from '#platform/store';
 import { openLogStore } from '#platform/store-embedded';
 import { checkpointSigner, type LogRecord, type LogWriter, openLog } from '#tlog';
-import { checkChain } from './chain.ts';
+import { ChainChecker } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
 import {
   certificateLeaf,
@@ -63,6 +63,9 @@ export class CtLog {
   readonly logId: Uint8Array;
   readonly #config: CtConfig;
   readonly #roots: Certificate[] = [];
+  readonly #chains = new ChainChecker();
+  /** The key, on another thread. */
+  readonly #holder: KeyHolder;
   #sth: SignedTreeHead | undefined;
 
   /** The same log as tiles. */
@@ -72,6 +75,7 @@ export class CtLog {
     this.#config = config;
     this.log = log;
     this.static = new StaticView(store, log);
+    this.#holder = holderOf(config.key);
     this.logId = sha256(config.key.publicKey.spki);
   }
 
@@ -105,7 +109,7 @@ export class CtLog {
   }
 
   async #add(chain: readonly Uint8Array[], isPrecert: boolean): Promise<Sct> {
-    const { certificate, issuers } = checkChain(chain, this.#roots, isPrecert);
+    const { certificate, issuers } = await this.#chains.check(chain, this.#roots, isPrecert);
     const now = this.#config.clock.now();
     const leaf = isPrecert ? precertLeaf(certificate, issuers[0], now) : certificateLeaf(certificate, now);
     await this.static.keepIssuers(issuers);
@@ -116,7 +120,7 @@ export class CtLog {
       timestamp: leafTimestamp(logged.entry),
       extensions: leafExtensions(logged.entry),
       algorithm: 'ecdsa',
-      signature: this.#config.key.sign(logged.entry, 'sha256'),
+      signature: await this.#holder.sign(logged.entry, 'sha256'),
     };
   }
 
