@@ -18,6 +18,7 @@ import {
 } from 'node:crypto';
 import type { Der, Pem } from './brand.ts';
 import { toBase64 } from './bytes.ts';
+import { curveOfSpki } from './curves.ts';
 import { fail, reason } from './reason.ts';
 import { R } from './reasons.ts';
 import { err, ok, type Result } from './result.ts';
@@ -67,10 +68,10 @@ export interface PublicKey {
   readonly handle: KeyObject;
 }
 
-const curves: Record<string, KeyKind> = { prime256v1: 'p256', secp384r1: 'p384', secp521r1: 'p521' };
+const curveNames: Record<string, KeyKind> = { prime256v1: 'p256', secp384r1: 'p384', secp521r1: 'p521' };
 
 function kindOf(handle: KeyObject): KeyKind | undefined {
-  if (handle.asymmetricKeyType === 'ec') return curves[handle.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (handle.asymmetricKeyType === 'ec') return curveNames[handle.asymmetricKeyDetails?.namedCurve ?? ''];
   if (handle.asymmetricKeyType === 'rsa') return 'rsa';
   if (handle.asymmetricKeyType === 'ed25519') return 'ed25519';
   return undefined;
@@ -90,7 +91,12 @@ function wrapPublic(handle: KeyObject, spki: Uint8Array): Result<PublicKey> {
 
 /** Parses DER SubjectPublicKeyInfo. Bytes after the structure are refused. */
 export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
+  // The usual form of an EC key needs no native parser before it verifies something.
+  const curve = curveOfSpki(spki);
+  if (curve !== undefined) return ok(lazyPublicKey(spki as Der, curve, 0));
   try {
+    // OpenSSL reads the first element and says nothing about what follows it.
+    if (spki.length !== elementLength(spki)) throw new Error('bytes after the structure');
     const handle = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
     return wrapPublic(handle, spki);
   } catch {
@@ -101,6 +107,12 @@ export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
       }),
     );
   }
+}
+
+/** Bytes of the DER element that begins here; lengths of up to two bytes, which is more than any key takes. */
+function elementLength([, length = 0, high = 0, low = 0]: Uint8Array): number {
+  if (length < 0x80) return 2 + length;
+  return length === 0x81 ? 3 + high : 4 + high * 256 + low;
 }
 
 /**

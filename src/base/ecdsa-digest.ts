@@ -9,49 +9,25 @@
  * multiplication and the verification are OpenSSL's; only one point addition is done here, on public values.
  * About a tenth of the time of the same check in JavaScript.
  */
-import { createECDH, createPublicKey, verify as nodeVerify } from 'node:crypto';
-import { concat, fromHex, toHex } from './bytes.ts';
-import { ecPoint, type PublicKey, sha256 } from './crypto.ts';
-
-interface Curve {
-  readonly openssl: string;
-  /** SubjectPublicKeyInfo up to and with the 04 of an uncompressed point. */
-  readonly spkiHead: Uint8Array;
-  readonly bytes: number;
-  readonly bits: number;
-  readonly p: bigint;
-  readonly n: bigint;
-}
-
-const curves: Readonly<Record<'p256' | 'p384' | 'p521', Curve>> = {
-  p256: {
-    openssl: 'prime256v1',
-    spkiHead: fromHex('3059301306072a8648ce3d020106082a8648ce3d03010703420004'),
-    bytes: 32,
-    bits: 256,
-    p: 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn,
-    n: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
-  },
-  p384: {
-    openssl: 'secp384r1',
-    spkiHead: fromHex('3076301006072a8648ce3d020106052b8104002203620004'),
-    bytes: 48,
-    bits: 384,
-    p: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
-    n: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
-  },
-  p521: {
-    openssl: 'secp521r1',
-    spkiHead: fromHex('30819b301006072a8648ce3d020106052b810400230381860004'),
-    bytes: 66,
-    bits: 521,
-    p: 2n ** 521n - 1n,
-    n: BigInt(`0x1${'f'.repeat(65)}a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
-  },
-};
+import { createECDH, type ECDH, verify as nodeVerify } from 'node:crypto';
+import type { Der } from './brand.ts';
+import { concat } from './bytes.ts';
+import { ecPoint, lazyPublicKey, type PublicKey, sha256 } from './crypto.ts';
+import {
+  type Curve,
+  type CurveKind,
+  coordinates,
+  curves,
+  inverse,
+  isOnCurve,
+  mod,
+  type Point,
+  toBytes,
+  toNumber,
+} from './curves.ts';
 
 const MESSAGE = new Uint8Array(0);
-const z0 = BigInt(`0x${toHex(sha256(MESSAGE))}`);
+const z0 = toNumber(sha256(MESSAGE));
 
 /**
  * Checks a DER signature over a message of which only the digest is known. A digest longer than the curve's
@@ -60,28 +36,27 @@ const z0 = BigInt(`0x${toHex(sha256(MESSAGE))}`);
 export function verifyEcdsaDigest(key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
   if (key.kind !== 'p256' && key.kind !== 'p384' && key.kind !== 'p521') return false;
   try {
-    return verifyMoved(curves[key.kind], key, digest, signature);
+    return verifyMoved(key.kind, key, digest, signature);
   } catch {
     return false;
   }
 }
 
-function verifyMoved(curve: Curve, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+function verifyMoved(kind: CurveKind, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+  const curve = curves[kind];
   const { n, p } = curve;
   const r = firstInteger(signature);
   if (r === undefined || r === 0n || r >= n) return false;
   const excess = BigInt(Math.max(0, digest.length * 8 - curve.bits));
   const z = toNumber(digest) >> excess;
   const d = mod((z - z0) * inverse(r, n), n);
-  const moved = () => addPoints(p, coordinates(pointOf(curve, key)), multiply(curve, d));
-  const handle = d === 0n ? key.handle : importPoint(curve, moved());
+  const point = coordinates(pointOf(curve, key));
+  // The sum of a point off the curve and one on it may lie on it again: then the key would be the forger's choice.
+  if (!isOnCurve(curve, point)) return false;
+  const moved = () => publicKeyOf(kind, addPoints(p, point, multiply(curve, d)));
+  const { handle } = d === 0n ? key : moved();
   // The signature itself, strict DER and the range of s included, is OpenSSL's to judge.
   return nodeVerify('sha256', MESSAGE, handle, signature);
-}
-
-interface Point {
-  readonly x: bigint;
-  readonly y: bigint;
 }
 
 /** The uncompressed point: the end of the usual SubjectPublicKeyInfo, else (compressed) what OpenSSL makes of it. */
@@ -91,15 +66,12 @@ function pointOf(curve: Curve, key: PublicKey): Uint8Array {
   return isUsual ? key.spki.subarray(spkiHead.length - 1) : ecPoint(key);
 }
 
-/** The coordinates of an uncompressed point. */
-function coordinates(point: Uint8Array): Point {
-  const split = (point.length + 1) / 2;
-  return { x: toNumber(point.subarray(1, split)), y: toNumber(point.subarray(split)) };
-}
+const multipliers = new Map<string, ECDH>();
 
-/** d·G. */
+/** d·G, by an object made once a curve: making one costs as much as the multiplication. */
 function multiply(curve: Curve, d: bigint): Point {
-  const ecdh = createECDH(curve.openssl);
+  const ecdh = multipliers.get(curve.openssl) ?? createECDH(curve.openssl);
+  multipliers.set(curve.openssl, ecdh);
   ecdh.setPrivateKey(toBytes(d, curve.bytes));
   return coordinates(ecdh.getPublicKey());
 }
@@ -115,9 +87,9 @@ function addPoints(p: bigint, a: Point, b: Point): Point {
   return { x, y: mod(slope * (a.x - x) - a.y, p) };
 }
 
-function importPoint(curve: Curve, point: Point) {
-  const key = concat(curve.spkiHead, toBytes(point.x, curve.bytes), toBytes(point.y, curve.bytes));
-  return createPublicKey({ key: Buffer.from(key), format: 'der', type: 'spki' });
+function publicKeyOf(kind: CurveKind, { x, y }: Point): PublicKey {
+  const { spkiHead, bytes } = curves[kind];
+  return lazyPublicKey(concat(spkiHead, toBytes(x, bytes), toBytes(y, bytes)) as Der, kind, 0);
 }
 
 /** The first INTEGER of a DER SEQUENCE; undefined when the bytes are not of that form. */
@@ -130,25 +102,3 @@ function firstInteger(der: Uint8Array): bigint | undefined {
   const bytes = der.subarray(at + 2, at + 2 + length);
   return bytes.length === length && (bytes[0] as number) < 0x80 ? toNumber(bytes) : undefined;
 }
-
-function mod(value: bigint, modulus: bigint): bigint {
-  const rest = value % modulus;
-  return rest < 0n ? rest + modulus : rest;
-}
-
-/** Inverse by the extended Euclidean algorithm. All values here are public: time may depend on them. */
-function inverse(value: bigint, modulus: bigint): bigint {
-  let [a, b] = [mod(value, modulus), modulus];
-  let [x, y] = [1n, 0n];
-  while (a > 1n) {
-    if (b === 0n) throw new Error('no inverse');
-    const quotient = a / b;
-    [a, b] = [b, a % b];
-    [x, y] = [y, x - quotient * y];
-  }
-  return mod(x, modulus);
-}
-
-const toNumber = (bytes: Uint8Array): bigint => BigInt(`0x${toHex(bytes) || '0'}`);
-const toBytes = (value: bigint, length: number): Uint8Array =>
-  fromHex(value.toString(16).padStart(2 * length, '0'));

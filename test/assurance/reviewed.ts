@@ -50,6 +50,10 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/base/crypto.ts verifyMlDsa44: only the right: key.length !== mlDsa44.publicKeyBytes || signature.length !== mlDsa44.signatureBytes',
   ],
   [
+    'the native parser accepts the same keys, and says the same of them',
+    'src/base/crypto.ts publicKeyFromSpki: never: if (curve !== undefined) return ok(lazyPublicKey(spki as Der, curve, 0));',
+  ],
+  [
     'zero has no inverse: the next step throws',
     "src/base/ecdsa-digest.ts addPoints: never: if (a.x === b.x) throw new Error('points with equal x');",
   ],
@@ -72,8 +76,14 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/base/ecdsa-digest.ts firstInteger: only the right: der[0] !== 0x30 || der[at] !== 0x02 || length === undefined || length === 0 || length > 0x7f',
   ],
   [
-    'division by zero throws',
-    "src/base/ecdsa-digest.ts inverse: never: if (b === 0n) throw new Error('no inverse');",
+    'only time: one step after the other arrives at the same inverse',
+    'src/base/curves.ts inverse: always: if (q === 0) { const quotient = a / b; [a, b] = [b, a - quotient * b]; [x, y] = [y, x - quotient * y]; } else { const [bp, bq, br, bs] = [BigInt(p), BigInt(q), ',
+    'src/base/curves.ts leadingSteps: always: if (quotient !== Math.floor((high + q) / (low + s))) break;',
+  ],
+  ['no point of these curves has y = 0: their order is odd', 'src/base/curves.ts isOnCurve: < as <=: y < p'],
+  [
+    'only time: a multiplier made anew gives the same point',
+    'src/base/ecdsa-digest.ts multiply: not called: multipliers.set(curve.openssl, ecdh);',
   ],
   [
     'the slow way to the point gives the same point',
@@ -81,7 +91,7 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
   ],
   [
     'nothing of no bytes is turned into a number: digests and integers are longer',
-    "src/base/ecdsa-digest.ts toNumber: only the left: toHex(bytes) || '0'",
+    "src/base/curves.ts toNumber: only the left: toHex(bytes) || '0'",
   ],
   [
     'a key of another kind has no curve: what follows throws, which is false',

@@ -47,6 +47,7 @@ export const targets: readonly Target[] = [
     tests: ofBase,
   },
   { file: 'src/base/ecdsa-digest.ts', tests: ofBase },
+  { file: 'src/base/curves.ts', tests: ofBase },
 ];
 
 function formats(tests: readonly string[], ...names: readonly string[]): Target[] {

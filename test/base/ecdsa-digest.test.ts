@@ -80,6 +80,21 @@ test('a key given as a compressed point verifies like the same key in full', () 
   assert.equal(verifyEcdsaDigest(compressed, digest, key.sign(utf8('y'))), false);
 });
 
+test('the first byte of a number may be any below the sign bit', () => {
+  const key = generateKey('p256');
+  const digest = hash('sha256', utf8('x'));
+  const firstBytes = new Set<number>();
+  // r is random and 0x7f its first byte once in 256 times: more rounds than any run needs.
+  for (let i = 0; i < 20_000 && !firstBytes.has(0x7f); i++) {
+    const signature = key.sign(utf8('x'));
+    const first = signature[4] as number;
+    if (signature[3] !== 32 || firstBytes.has(first)) continue;
+    firstBytes.add(first);
+    assert.equal(verifyEcdsaDigest(key.publicKey, digest, signature), true);
+  }
+  assert.ok(firstBytes.has(0x7f));
+});
+
 test('malformed signatures and keys of other kinds are refused, not thrown over', () => {
   const key = generateKey('p256');
   const digest = hash('sha256', utf8('x'));
