@@ -73,6 +73,8 @@ export const limits = {
   /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */
   logEntryBytes: 65_535,
   admissionReviewBytes: 8 * MiB,
+  /** A request for a build. */
+  builderRequestBytes: 64 * KiB,
   /** One answer of a program that holds a key, and questions to it at a time. */
   signerLineBytes: 64 * KiB,
   signerInFlight: 256,

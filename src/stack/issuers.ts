@@ -2,13 +2,13 @@
 import { type CiProvider, type IssuerConfig, type IssuerTable, issuerTable } from '#services/ca';
 import type { OidcIssuer } from '#services/oidc';
 
-const AUDIENCE = 'sigstore';
+export const AUDIENCE = 'sigstore';
 
 /**
  * Tokens of our own builder and gate: the subject is the URI of the machine, and each claim is named as the
  * certificate field it becomes.
  */
-const workloadFields = [
+export const workloadFields = [
   'buildSignerUri',
   'buildSignerDigest',
   'runnerEnvironment',

@@ -17,6 +17,7 @@ export { FrontLog, type FrontOptions, openFront } from './cluster/front.ts';
 export { runSequencer, type SequencerOptions, type TermEvent } from './cluster/sequencer.ts';
 export { type FsckInput, type FsckReport, fsck } from './fsck.ts';
 export { type LogWriter, openLog } from './log.ts';
+export { entryOutside, type OutsideTree } from './outside/entry.ts';
 export {
   type Look,
   type LookOptions,

@@ -1,12 +1,11 @@
 /** The HTTP API of the builder. Every path needs the caller token when one is set. */
+import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseJson } from '#formats/json';
 import { bodyBytes, type HttpApp, type HttpRequestIn } from '#platform/http-server';
 import type { Builder } from './builder.ts';
 import { R } from './reasons.ts';
-
-const REQUEST_BYTES_MAX = 64 * 1024;
 
 /** POST /api/v1/builds · GET /api/v1/builds/:id · GET /api/v1/builds/:id/log · GET /api/v1/capabilities */
 export function registerBuilder(app: HttpApp, builder: Builder): void {
@@ -15,9 +14,9 @@ export function registerBuilder(app: HttpApp, builder: Builder): void {
     const actual = request.headers.authorization === undefined ? 'no token' : 'another token';
     throw fail(R.caller, { expected: 'the caller token of this builder', actual });
   };
-  app.post('/api/v1/builds', { bodyLimit: REQUEST_BYTES_MAX }, async (request, reply) => {
+  app.post('/api/v1/builds', { bodyLimit: limits.builderRequestBytes }, async (request, reply) => {
     checked(request);
-    const body = unwrap(parseJson(bodyBytes(request), { maxBytes: REQUEST_BYTES_MAX }));
+    const body = unwrap(parseJson(bodyBytes(request), { maxBytes: limits.builderRequestBytes }));
     const status = await builder.submit(body);
     return reply
       .code(202)

@@ -1,5 +1,7 @@
 /** One station per process. */
+export { type AuditSettings, auditParts } from './audit.ts';
 export { type CaSettings, caParts, type TsaSettings, tsaParts } from './authorities.ts';
+export { type BuilderSettings, builderParts } from './builder.ts';
 export { oidcParts, type RegistrySettings, registryParts, type TufSettings, tufParts } from './content.ts';
 export {
   type Address,
@@ -13,4 +15,5 @@ export {
 export type { SignerSettings } from './held-keys.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
 export type { PublicFile } from './public-file.ts';
+export type { ReadingSettings } from './registry-reading.ts';
 export { networkOf, readTenants } from './tenants.ts';

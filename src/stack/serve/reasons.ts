@@ -53,4 +53,13 @@ export const R = defineReasons({
     hint: 'send the API key, or an identity token of a tenant, as Authorization: Bearer',
     status: 401,
   },
+  notFollowed: {
+    code: 'WB-1218',
+    check: 'station.log',
+    side: 'environment',
+    class: 'unavailable',
+    summary: 'A log that the audit station follows was not read yet, or is not followed any further.',
+    hint: 'see its log lines and /readyz; a log that contradicts its checkpoints is to be looked at by hand: waybill log fsck URL',
+    status: 503,
+  },
 });

@@ -1,0 +1,199 @@
+/** The stations of `waybill serve`: what each takes, and what is made of it. */
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { StationDeps, StationParts } from '#stack';
+import type { CliContext } from './context.ts';
+import { addressOf } from './listen.ts';
+import {
+  addSignerOptions,
+  type Flags,
+  numberOf,
+  optional,
+  plain,
+  type Station,
+  signerFrom,
+  text,
+} from './serve-station-flags.ts';
+import { auditStation, builderStation } from './serve-station-work.ts';
+import { collect } from './sign-options.ts';
+
+export const stations: readonly Station[] = [
+  {
+    name: 'ca',
+    description: "Serves Fulcio's API: identity tokens in, short-lived certificates out.",
+    port: 8081,
+    addOptions: (command) =>
+      addSignerOptions(command, 'intermediate')
+        .option('--issuers <file>', "whose tokens it believes, in the form of Fulcio's configuration")
+        .option('--ct-url <url>', 'certificate log every certificate is entered in first')
+        .option('--ct-key <file>', 'public key of that log, PEM')
+        .option('--organization <name>', 'O of its certificates, when they are made')
+        .option('--issuances-per-minute <number>', 'certificates per identity and minute'),
+    parts: async (flags, deps, context) => {
+      const { caParts } = await import('#stack');
+      const most = plain(flags, 'issuancesPerMinute');
+      return caParts(
+        {
+          ...optional('issuersFile', text(flags, 'issuers', context)),
+          ...optional('ctUrl', plain(flags, 'ctUrl')),
+          ...optional('ctKeyFile', text(flags, 'ctKey', context)),
+          ...optional('organization', plain(flags, 'organization')),
+          ...optional(
+            'issuancesPerMinute',
+            most === undefined ? undefined : numberOf('--issuances-per-minute', most),
+          ),
+          ...optional('signer', signerFrom(flags, 'intermediate', context)),
+        },
+        deps,
+      );
+    },
+  },
+  {
+    name: 'ct',
+    description: 'Serves a certificate log: RFC 6962, and the same as tiles.',
+    port: 8082,
+    addOptions: (command) =>
+      command
+        .option('--name <name>', 'its name in checkpoints, such as ct.example/2026')
+        .option('--root <file>', 'PEM roots whose chains it takes, read again (repeatable)', collect, [])
+        .option('--lock-file <file>', 'checkpoint lock, outside of what is backed up'),
+    parts: async (flags, deps, context) => {
+      const { ctParts } = await import('#stack');
+      const roots = (flags['root'] as readonly string[]).map((path) => resolve(context.cwd, path));
+      return ctParts(
+        {
+          rootFiles: roots,
+          ...optional('name', plain(flags, 'name')),
+          ...optional('lockFile', text(flags, 'lockFile', context)),
+        },
+        deps,
+      );
+    },
+  },
+  {
+    name: 'log',
+    description: "Serves a transparency log with Rekor's API, version 1 or 2.",
+    port: 8083,
+    addOptions: addLogOptions,
+    kind: (flags) => (flags['api'] === 'v2' ? 'log2' : 'log'),
+    parts: logPartsOf,
+  },
+  {
+    name: 'tsa',
+    description: 'Serves a timestamp authority (RFC 3161).',
+    port: 8084,
+    addOptions: (command) =>
+      addSignerOptions(command, 'tsa').option(
+        '--organization <name>',
+        'O of its certificates, when they are made',
+      ),
+    parts: async (flags, deps, context) => {
+      const { tsaParts } = await import('#stack');
+      return tsaParts(
+        {
+          ...optional('organization', plain(flags, 'organization')),
+          ...optional('signer', signerFrom(flags, 'tsa', context)),
+        },
+        deps,
+      );
+    },
+  },
+  {
+    name: 'tuf',
+    description: 'Serves the TUF repository of the other stations, and signs it again in time.',
+    port: 8085,
+    hasPlainKeys: true,
+    addOptions: (command) =>
+      command
+        .option('--stations <file>', 'whose trust is published, read again when it changes')
+        .option('--next-root <file>', 'a root signed elsewhere: published when it is there and follows'),
+    parts: async (flags, deps, context) => {
+      const { tufParts } = await import('#stack');
+      return tufParts(
+        {
+          ...optional('stationsFile', text(flags, 'stations', context)),
+          ...optional('nextRootFile', text(flags, 'nextRoot', context)),
+        },
+        deps,
+      );
+    },
+  },
+  {
+    name: 'registry',
+    description: 'Serves an OCI registry (distribution-spec 1.1).',
+    port: 8086,
+    addOptions: (command) =>
+      command
+        .option('--tokens <file>', 'who may do what in which repository; without it everybody may')
+        .option('--no-delete', 'answer no DELETE')
+        .option('--immutable-tags', 'move no tag'),
+    parts: async (flags, deps, context) => {
+      const { registryParts } = await import('#stack');
+      return registryParts(
+        {
+          ...optional('tokensFile', text(flags, 'tokens', context)),
+          isDeletionOff: flags['delete'] === false,
+          hasImmutableTags: flags['immutableTags'] === true,
+        },
+        deps,
+      );
+    },
+  },
+  {
+    name: 'oidc',
+    description: 'Serves the development issuer: any identity for whoever asks, on this machine only.',
+    port: 8087,
+    hasPlainKeys: true,
+    parts: async (flags, deps, context) => {
+      const { oidcParts } = await import('#stack');
+      context.progress('warning: this issuer gives any identity to whoever asks');
+      return oidcParts({ listen: addressOf(flags.listen) }, deps);
+    },
+  },
+  builderStation,
+  auditStation,
+];
+
+function addLogOptions(command: Command): void {
+  command
+    .addOption(new Option('--api <version>', 'which API').choices(['v1', 'v2']).default('v1'))
+    .option('--hostname <name>', 'host name clients know it by, as in its checkpoints')
+    .option(
+      '--store <url>',
+      'postgres://… (many machines) or s3://BUCKET (one writer); without it the folder',
+    )
+    .option('--objects <url>', 'with postgres://: tiles in s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME')
+    .addOption(
+      new Option('--role <role>', 'with postgres://: what this process does')
+        .choices(['all', 'front', 'sequencer'])
+        .default('all'),
+    )
+    .option(
+      '--inactive <dir>',
+      'v1: data directory of a frozen log this one follows (repeatable)',
+      collect,
+      [],
+    )
+    .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
+    .option('--witness-optional', 'publish after 5 s with what the witnesses gave')
+    .option('--lock-file <file>', 'checkpoint lock, outside of what is backed up');
+}
+
+async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext): Promise<StationParts> {
+  const { logParts } = await import('#stack');
+  return logParts(
+    {
+      api: flags['api'] as 'v1' | 'v2',
+      role: flags['role'] as 'all' | 'front' | 'sequencer',
+      env: context.env,
+      ...optional('hostname', plain(flags, 'hostname')),
+      ...optional('store', plain(flags, 'store')),
+      ...optional('objects', plain(flags, 'objects')),
+      ...optional('witnessPolicyFile', text(flags, 'witnessPolicy', context)),
+      inactiveDirs: (flags['inactive'] as readonly string[]).map((dir) => resolve(context.cwd, dir)),
+      isWitnessOptional: flags['witnessOptional'] === true,
+      ...optional('lockFile', text(flags, 'lockFile', context)),
+    },
+    deps,
+  );
+}
