@@ -1,7 +1,7 @@
 /** An image or a folder by name → what is inside it. */
 import type { Digest } from '#base/brand';
 import { type Reason, reason } from '#base/reason';
-import type { ImageManifest, Platform } from '#formats/oci';
+import type { Descriptor, Platform } from '#formats/oci';
 import { parseReference, repositoryText } from '#formats/reference';
 import type { Sbom } from '#formats/sbom';
 import { type EnginePlaces, openEngineImage, parseEngineName, type Registry, selectImage } from '#oci';
@@ -65,20 +65,15 @@ export async function sbomImage(
   const tag = resolved.reference?.tag;
   const { cache, scope, skipDiffIds } = options;
   const chosen = catalogueOptions(options, options.name ?? subjectName(resolved), 'image');
-  const reader = readerFor(manifest, options, chosen.cataloguers ?? []);
-  try {
-    const { sbom, bytes, entries } = await catalogueImage(resolved.source, manifest, {
-      ...chosen,
-      ...(tag === undefined ? {} : { tag }),
-      ...(scope === undefined ? {} : { scope }),
-      ...(cache === undefined ? {} : { cache }),
-      ...(skipDiffIds === undefined ? {} : { skipDiffIds }),
-      ...(reader === undefined ? {} : { reader }),
-    });
-    return { sbom, resolved, digest: manifest.digest, bytes, entries };
-  } finally {
-    await reader?.close();
-  }
+  const { sbom, bytes, entries } = await catalogueImage(resolved.source, manifest, {
+    ...chosen,
+    ...(tag === undefined ? {} : { tag }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(skipDiffIds === undefined ? {} : { skipDiffIds }),
+    readerFor: (unread) => readerFor(unread, options, chosen.cataloguers ?? []),
+  });
+  return { sbom, resolved, digest: manifest.digest, bytes, entries };
 }
 
 /** An image of an engine has no registry's digest, so it is no reference that could be verified. */
@@ -94,15 +89,16 @@ async function resolveSource(
   return { source, digest: descriptor.digest, descriptor, name: image };
 }
 
+/** Threads for what the cache does not know; none where that is nothing or little. */
 function readerFor(
-  manifest: ImageManifest,
+  unread: readonly Descriptor[],
   options: SbomImageOptions,
   chosen: readonly Cataloguer[],
 ): LayerReader | undefined {
-  const { threads = threadsFor(manifest.layers) } = options;
-  if (threads === 0) return undefined;
+  const { threads = threadsFor(unread) } = options;
+  if (threads === 0 || unread.length === 0) return undefined;
   const names = chosen.map((one) => one.name);
-  return threadedReader(names, Math.min(threads, manifest.layers.length));
+  return threadedReader(names, Math.min(threads, unread.length));
 }
 
 export interface SbomFolder {

@@ -13,7 +13,15 @@ import { assemble, type Stage, stageOf } from './assemble.ts';
 import { cataloguers as allCataloguers } from './cataloguers/index.ts';
 import { distroFiles } from './distro.ts';
 import { type Compression, type LayerInput, statedCompression } from './layer.ts';
-import { type LayerCache, type LayerReader, localReader, matcherOf, readLayers } from './read-layers.ts';
+import {
+  type LayerCache,
+  type LayerReader,
+  localReader,
+  matcherOf,
+  readLayers,
+  readOne,
+  type Sources,
+} from './read-layers.ts';
 import { R } from './reasons.ts';
 import { replayLayer } from './replay.ts';
 import { ImageTree } from './tree.ts';
@@ -50,6 +58,8 @@ export interface CatalogueOptions {
   readonly cache?: LayerCache;
   /** Reads layers, several at a time; default this thread, one after the other. Closed by its owner. */
   readonly reader?: LayerReader;
+  /** Makes the reader for the layers that are not in the cache; closed when all is read. */
+  readonly readerFor?: (unread: readonly Descriptor[]) => LayerReader | undefined;
   readonly onLayer?: (done: number, of: number) => void;
 }
 
@@ -87,13 +97,66 @@ export async function catalogueImage(
 }
 
 export async function catalogueLayers(input: ImageInput, options: CatalogueOptions): Promise<Catalogue> {
-  const { manifest, config } = input;
   const layers = await layersOf(input, options);
   const stated = layers.map(statedCompression);
   const cataloguers = [distroReader, ...(options.cataloguers ?? installed)];
+  const known = await knownOf(layers, options.cache);
+  const own = options.readerFor?.(
+    layers.filter((one) => !known.has(one.diffId)).map((one) => one.descriptor),
+  );
+  const reader = options.reader ?? own ?? localReader(cataloguers, matcherOf(cataloguers));
+  try {
+    const sources = { reader, cache: options.cache, known };
+    const read = await stagesOf({ layers, stated, cataloguers, sources }, options);
+    const { manifest, config } = input;
+    const found = {
+      subject: subjectOf(input, options),
+      layers: manifest.layers.map((layer, i) => ({
+        digest: layer.digest,
+        diffId: config.diffIds[i] as Digest,
+        mediaType: layer.mediaType,
+        size: layer.size,
+      })),
+      tool: options.tool,
+    };
+    const { bytes, entries } = read;
+    return { sbom: assemble(found, read.tree, read.stages, read.unknowns), bytes, entries };
+  } finally {
+    await own?.close();
+  }
+}
+
+async function knownOf(
+  layers: readonly LayerInput[],
+  cache: LayerCache | undefined,
+): Promise<ReadonlySet<Digest>> {
+  if (cache === undefined) return new Set();
+  const ids = layers.map((one) => one.diffId);
+  const found = await Promise.all(ids.map((id) => cache.has(id)));
+  return new Set(ids.filter((_, i) => found[i] === true));
+}
+
+interface Reading {
+  readonly layers: readonly LayerInput[];
+  readonly stated: readonly Compression[];
+  readonly cataloguers: readonly Cataloguer[];
+  readonly sources: Sources;
+}
+
+interface Read {
+  readonly tree: ImageTree;
+  readonly stages: readonly Stage[];
+  readonly unknowns: readonly Unknown[];
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+/** Lays the layers on each other as they are read, and has the cataloguers look at what the scope asks for. */
+async function stagesOf(
+  { layers, stated, cataloguers, sources }: Reading,
+  { isExcluded, scope, onLayer }: CatalogueOptions,
+): Promise<Read> {
   const matcher = matcherOf(cataloguers);
-  const reader = options.reader ?? localReader(cataloguers, matcher);
-  const { isExcluded } = options;
   const replay = { matcher, cataloguers, ...(isExcluded === undefined ? {} : { isExcluded }) };
   const tree = new ImageTree();
   const unknowns: Unknown[] = [];
@@ -101,7 +164,7 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
   let bytes = 0;
   let entries = 0;
   let kept = 0;
-  for await (const { facts, record } of readLayers(layers, reader, options.cache)) {
+  for await (const { facts, record } of readLayers(layers, sources)) {
     const index = stages.length;
     const layer = layers[index] as LayerInput;
     for (const one of record.kept) kept += one.bytes.length;
@@ -110,27 +173,17 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
     requireWithin(kept, limits.capturedBytes, 'bytes of package data');
     let replayed = replayLayer(tree, record, index, replay);
     if (replayed.again !== undefined) {
-      const second = await reader.read(layer, replayed.again);
+      const second = await readOne(layer, sources, replayed.again);
       replayed = replayLayer(tree, second.record, index, replay);
     }
     tree.apply(replayed.changes);
     unknowns.push(...replayed.changes.unknowns, ...disguised(facts.compression, stated[index], layer));
     bytes += facts.bytes;
-    const isWanted = options.scope === 'all-layers' || index === layers.length - 1;
+    const isWanted = scope === 'all-layers' || index === layers.length - 1;
     stages.push(isWanted ? stageOf(tree, cataloguers) : { results: [], unknowns: [] });
-    options.onLayer?.(index + 1, layers.length);
+    onLayer?.(index + 1, layers.length);
   }
-  const found = {
-    subject: subjectOf(input, options),
-    layers: manifest.layers.map((layer, i) => ({
-      digest: layer.digest,
-      diffId: config.diffIds[i] as Digest,
-      mediaType: layer.mediaType,
-      size: layer.size,
-    })),
-    tool: options.tool,
-  };
-  return { sbom: assemble(found, tree, stages, unknowns), bytes, entries };
+  return { tree, stages, unknowns, bytes, entries };
 }
 
 async function layersOf(input: ImageInput, options: CatalogueOptions): Promise<LayerInput[]> {

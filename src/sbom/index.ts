@@ -12,6 +12,7 @@ export { cataloguers } from './cataloguers/index.ts';
 export { catalogueFolder } from './folder.ts';
 export { type LayerFacts, type LayerInput, readLayer } from './layer.ts';
 export { layerCache } from './layer-cache.ts';
+export { groupedList, NameSet, ownedLines } from './owned.ts';
 export type { LayerCache, LayerReader, LayerReading } from './read-layers.ts';
 export { R as sbomReasons } from './reasons.ts';
 export { type Needle, NeedleScan } from './scan-bytes.ts';

@@ -3,40 +3,56 @@
  * The name says diffID, version and cataloguers; a file that is damaged is as good as none.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '#base/brand';
 import { concat, equalBytes, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { digestHex } from '#base/digest';
 import { limits } from '#base/limits';
 import { readFileIfThere } from '#platform/files';
+import type { Again } from './capture.ts';
 import { packReading, unpackReading } from './pack.ts';
 import type { LayerCache, LayerReading } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 2;
+const FORM = 3;
 const SUM_BYTES = 32;
+const LENGTH_BYTES = 4;
+const compressing = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** A cache in `folder`, which is made when there is something to keep. */
 export function layerCache(folder: string, cataloguers: readonly Cataloguer[], version: string): LayerCache {
   const names = cataloguers.map((one) => one.name).join(',');
-  const key = toHex(sha256(utf8(JSON.stringify([FORM, version, names])))).slice(0, 16);
-  const fileOf = (diffId: Digest): string => join(folder, `${digestHex(diffId)}-${key}.layer`);
+  const keyOf = (again: Again | undefined): string => {
+    const asked = again === undefined ? [] : [[...again.files].sort(), [...again.programs].sort()];
+    return toHex(sha256(utf8(JSON.stringify([FORM, version, names, ...asked])))).slice(0, 16);
+  };
+  const fileOf = (diffId: Digest, again?: Again): string =>
+    join(folder, `${digestHex(diffId)}-${keyOf(again)}.layer`);
   return {
-    async get(diffId) {
-      const bytes = await readFileIfThere(fileOf(diffId));
+    has: (diffId) =>
+      access(fileOf(diffId)).then(
+        () => true,
+        () => false,
+      ),
+    async get(diffId, again) {
+      const bytes = await readFileIfThere(fileOf(diffId, again));
       return bytes === undefined ? undefined : readRecord(bytes);
     },
-    async put(diffId, reading) {
-      const body = deflateRawSync(packReading(reading), { level: 1 });
+    async put(diffId, reading, again) {
+      const packed = packReading(reading);
+      const length = new Uint8Array(LENGTH_BYTES);
+      new DataView(length.buffer).setUint32(0, packed.length);
+      const body = concat(length, zstdCompressSync(packed, compressing));
       await mkdir(folder, { recursive: true });
-      const part = `${fileOf(diffId)}.${randomUUID()}.part`;
+      const file = fileOf(diffId, again);
+      const part = `${file}.${randomUUID()}.part`;
       try {
         await writeFile(part, concat(sha256(body), body), { mode: 0o600 });
-        await rename(part, fileOf(diffId));
+        await rename(part, file);
       } catch (error) {
         await rm(part, { force: true });
         throw error;
@@ -47,9 +63,13 @@ export function layerCache(folder: string, cataloguers: readonly Cataloguer[], v
 
 function readRecord(bytes: Uint8Array): LayerReading | undefined {
   const body = bytes.subarray(SUM_BYTES);
-  if (!equalBytes(sha256(body), bytes.subarray(0, SUM_BYTES))) return undefined;
+  if (body.length < LENGTH_BYTES || !equalBytes(sha256(body), bytes.subarray(0, SUM_BYTES))) return undefined;
   try {
-    return unpackReading(inflateRawSync(body, { maxOutputLength: limits.capturedBytes * 2 }));
+    const length = new DataView(body.buffer, body.byteOffset).getUint32(0);
+    if (length > limits.capturedBytes * 2) return undefined;
+    // One piece of the right size: nothing has to be joined.
+    const sizes = { chunkSize: Math.max(64, length + 1), maxOutputLength: length + 1 };
+    return unpackReading(zstdDecompressSync(body.subarray(LENGTH_BYTES), sizes));
   } catch {
     return undefined;
   }

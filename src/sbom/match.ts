@@ -35,10 +35,10 @@ export class PathMatcher<T> {
   }
 }
 
-function add<T>(map: Map<string, Wish<T>[]>, key: string, wish: Wish<T>): void {
+function add<T>(map: Map<string, T[]>, key: string, one: T): void {
   const list = map.get(key);
-  if (list === undefined) map.set(key, [wish]);
-  else list.push(wish);
+  if (list === undefined) map.set(key, [one]);
+  else list.push(one);
 }
 
 const pick = <T>(wishes: Wish<T>[] | undefined, path: string): Wish<T> | undefined =>
@@ -46,6 +46,47 @@ const pick = <T>(wishes: Wish<T>[] | undefined, path: string): Wish<T> | undefin
 
 /** The files of an image that rules name, in order of their paths. */
 export function filesFor(image: ImageFiles, rules: readonly PathRule[]): ImageFile[] {
-  const matcher = new PathMatcher([[true, rules]]);
-  return image.files.filter((file) => matcher.find(file.path) === true);
+  const shelves = shelvesOf(image.files);
+  const found = new Set<number>();
+  for (const { names = [], endings = [], folders = [], path } of rules) {
+    const places = [
+      ...names.map((name) => shelves.names.get(name)),
+      ...endings.map((ending) => shelves.endings.get(ending)),
+      ...folders.map((folder) => shelves.folders.get(folder)),
+    ];
+    for (const place of places) {
+      for (const at of place ?? []) {
+        if (path === undefined || path.test((image.files[at] as ImageFile).path)) found.add(at);
+      }
+    }
+  }
+  return [...found].sort((a, b) => a - b).map((at) => image.files[at] as ImageFile);
 }
+
+/** Numbers of files by what rules ask for. */
+interface Shelves {
+  readonly names: ReadonlyMap<string, readonly number[]>;
+  readonly endings: ReadonlyMap<string, readonly number[]>;
+  readonly folders: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Every cataloguer asks about the same files. */
+const known = new WeakMap<readonly ImageFile[], Shelves>();
+
+function shelvesOf(files: readonly ImageFile[]): Shelves {
+  const before = known.get(files);
+  if (before !== undefined) return before;
+  const [names, endings, folders] = [1, 2, 3].map(() => new Map<string, number[]>()) as [Shelf, Shelf, Shelf];
+  for (const [at, { path }] of files.entries()) {
+    const base = baseOf(path);
+    const dot = base.lastIndexOf('.');
+    add(names, base, at);
+    if (dot >= 0) add(endings, base.slice(dot), at);
+    add(folders, baseOf(parentOf(path)), at);
+  }
+  const shelves = { names, endings, folders };
+  known.set(files, shelves);
+  return shelves;
+}
+
+type Shelf = Map<string, number[]>;

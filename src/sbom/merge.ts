@@ -2,6 +2,8 @@
 import type { Digest } from '#base/brand';
 import { cpeCandidates } from '#formats/cpe';
 import { comparePackages, packageId, type SbomLocation, type SbomPackage } from '#formats/sbom';
+import { NameSet } from './owned.ts';
+import { baseOf } from './paths.ts';
 import type { Cataloguer, FoundPackage, ImageFiles } from './types.ts';
 
 export interface CataloguerResult {
@@ -57,9 +59,12 @@ function findOwners(drafts: ReadonlyMap<string, Draft>, image: ImageFiles): Map<
   for (const { cataloguer, locations } of drafts.values()) {
     if (cataloguer.isSystem !== true) for (const { path } of locations) wanted.set(fileOf(path), undefined);
   }
+  // A path leads to a wanted one by links: of folders, which keep its name, or by one of its own name.
+  const names = new NameSet();
+  for (const path of [...wanted.keys(), ...image.links]) names.add(baseOf(path));
   for (const [id, { found, cataloguer }] of drafts) {
     if (cataloguer.isSystem !== true) continue;
-    for (const path of found.owns ?? []) {
+    for (const path of found.owns?.named(names) ?? []) {
       const real = wanted.has(path) ? path : image.real(path);
       if (wanted.has(real) && wanted.get(real) === undefined) wanted.set(real, id);
     }

@@ -19,10 +19,12 @@ export interface LayerReader {
   close(): Promise<void>;
 }
 
-/** Where records of layers are kept between runs. */
+/** Where records of layers are kept between runs. `again`: the record of a second reading. */
 export interface LayerCache {
-  get(diffId: Digest): Promise<LayerReading | undefined>;
-  put(diffId: Digest, reading: LayerReading): Promise<void>;
+  /** Whether there is probably a record; to read it may show that there is none. */
+  has(diffId: Digest): Promise<boolean>;
+  get(diffId: Digest, again?: Again): Promise<LayerReading | undefined>;
+  put(diffId: Digest, reading: LayerReading, again?: Again): Promise<void>;
 }
 
 /** What cataloguers want, once for all layers. */
@@ -64,17 +66,24 @@ export function localReader(
 const WAITING_BYTES = 64 * 1024 * 1024;
 const WAITING_FOR_EACH = 8;
 
+export interface Sources {
+  readonly reader: LayerReader;
+  readonly cache?: LayerCache | undefined;
+  /** Layers of which the cache has records. */
+  readonly known?: ReadonlySet<Digest>;
+}
+
 /**
  * Hands readings out in order. A reader of several layers at a time reads on while the lowest is still under way;
- * one of a single layer does not. After a failure the others are waited for, so that nothing runs on behind the
- * caller's back.
+ * one of a single layer does so only behind layers that need not be read. After a failure the others are waited for,
+ * so that nothing runs on behind the caller's back.
  */
 export async function* readLayers(
   layers: readonly LayerInput[],
-  reader: LayerReader,
-  cache?: LayerCache,
+  sources: Sources,
 ): AsyncGenerator<LayerReading> {
-  const most = reader.width === 1 ? 1 : reader.width * WAITING_FOR_EACH;
+  const { reader, known = new Set() } = sources;
+  const most = reader.width === 1 && known.size === 0 ? 1 : reader.width * WAITING_FOR_EACH;
   const pending: Promise<LayerReading>[] = [];
   let next = 0;
   let running = 0;
@@ -82,17 +91,19 @@ export async function* readLayers(
   let isOver = false;
   const begin = (): void => {
     const isFree = (): boolean =>
-      running < reader.width &&
-      pending.length < most &&
-      (waitingBytes < WAITING_BYTES || pending.length === 0);
+      pending.length < most && (waitingBytes < WAITING_BYTES || pending.length === 0);
     while (!isOver && next < layers.length && isFree()) {
-      running++;
-      const reading = cached(layers[next++] as LayerInput, reader, cache);
+      const layer = layers[next] as LayerInput;
+      const width = known.has(layer.diffId) ? 0 : 1;
+      if (running + width > reader.width) break;
+      next++;
+      running += width;
+      const reading = readOne(layer, sources);
       pending.push(reading);
       // A failure is seen when its turn comes; until then it is not unhandled.
       reading.then(
         (one) => {
-          running--;
+          running -= width;
           waitingBytes += heldBytes(one);
           begin();
         },
@@ -118,14 +129,16 @@ export async function* readLayers(
 const heldBytes = ({ record }: LayerReading): number =>
   record.kept.reduce((sum, { bytes }) => sum + bytes.length, record.events.length);
 
-async function cached(
+/** From the cache, or read and kept there. */
+export async function readOne(
   layer: LayerInput,
-  reader: LayerReader,
-  cache: LayerCache | undefined,
+  { reader, cache }: Sources,
+  again?: Again,
 ): Promise<LayerReading> {
-  const known = await cache?.get(layer.diffId);
+  const known = await cache?.get(layer.diffId, again);
   if (known !== undefined) return known;
-  const reading = await reader.read(layer);
-  await cache?.put(layer.diffId, reading);
+  const reading = await reader.read(layer, again);
+  // What was not compared with its diffID may not stand for it later.
+  if (layer.skipDiffId !== true) await cache?.put(layer.diffId, reading, again);
   return reading;
 }

@@ -27,6 +27,10 @@ export class ImageTree implements ImageFiles {
     return this.#sorted;
   }
 
+  get links(): Iterable<string> {
+    return this.#links.keys();
+  }
+
   find(path: string): ImageFile | undefined {
     const real = resolvePath(cleanPath(path), (at) => this.#links.get(at));
     return real === undefined ? undefined : this.#files.get(real);

@@ -1,5 +1,6 @@
 /** What cataloguers see and return. They are pure and synchronous: captured files in, packages out. */
 import type { Distro, Unknown } from '#formats/sbom';
+import type { OwnedPaths } from './owned.ts';
 
 export interface ImageFile {
   /** Real path inside the image, without a leading slash. */
@@ -16,6 +17,8 @@ export interface ImageFile {
 export interface ImageFiles {
   /** Sorted by path. */
   readonly files: readonly ImageFile[];
+  /** Paths of symbolic links. */
+  readonly links: Iterable<string>;
   /** Looks a path up, following symbolic links inside the image. */
   find(path: string): ImageFile | undefined;
   /** The path with symbolic links in it followed, as far as they are known. */
@@ -42,8 +45,8 @@ export interface FoundPackage {
   readonly hashes?: readonly string[];
   /** Packages of the same cataloguer this one needs, as indexes into its list. */
   readonly needs?: readonly number[];
-  /** Paths the package brought, for operating system packages. */
-  readonly owns?: readonly string[];
+  /** What the package brought, for operating system packages. */
+  readonly owns?: OwnedPaths;
 }
 
 export interface CatalogueContext {

@@ -30,6 +30,7 @@ function catalogueFile(name: string, path: string, input: Uint8Array): string {
   }
   const image = {
     files: [file],
+    links: [],
     find: (at: string) => (at === path ? file : undefined),
     real: (at: string) => at,
   };

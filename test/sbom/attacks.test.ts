@@ -287,7 +287,7 @@ test('SCN-23: twice the text takes no more than about twice the time, whatever i
     for (const unit of units) {
       const bytes = new TextEncoder().encode(unit.repeat(Math.ceil(size / unit.length)));
       const file = { path, layer: 0, bytes, findings: new Map([[one.name, bytes]]) };
-      const imageFiles = { files: [file], find: () => file, real: (at: string) => at };
+      const imageFiles = { files: [file], links: [], find: () => file, real: (at: string) => at };
       const started = performance.now();
       try {
         one.extractor?.extract(bytes, base);

@@ -1,6 +1,6 @@
 /** Ways to read the same image: on threads, from a cache, from a folder, all layers, parts left out. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -82,23 +82,39 @@ test('a refusal on a thread comes back with its code, and the thread can go on',
   }
 });
 
-test('a layer that was read before is not opened again', async () => {
+test('a layer that was read before is not opened again, and the SBOM is the same', async () => {
   const made = await image(...layers);
-  const cache = layerCache(join(folder, 'cache'), selectCataloguers([], 'image'), '1');
-  assert.deepEqual(await names(made, { cache }), squashed);
-  const opened: string[] = [];
-  const openLayer = (layer: { readonly digest: string }): never => {
-    opened.push(layer.digest);
-    throw new Error('opened');
-  };
-  // The old Go program asks for a second look, which no record of the first holds.
-  const plain = await image(layers[1] as readonly Entry[]);
-  await names(plain, { cache });
-  assert.deepEqual(await names({ ...plain, input: { ...plain.input, openLayer } }, { cache }), [
-    'g:x@1',
-    'b@2.0.0',
-  ]);
-  assert.deepEqual(opened, []);
+  const chosen = selectCataloguers([], 'image');
+  const cold = await catalogueLayers(made.input, { ...options, scope: 'all-layers' });
+  // The old Go program asks for a second look, which is kept as well.
+  for (const shared of [0, 1, 2]) {
+    const cache = layerCache(join(folder, `cache-${shared}`), chosen, '1');
+    if (shared === 1) await names(await image(layers[0] as readonly Entry[]), { cache });
+    if (shared === 2) await names(made, { cache });
+    const opened: string[] = [];
+    const openLayer: typeof made.input.openLayer = (layer) => {
+      opened.push(layer.digest);
+      return made.input.openLayer(layer);
+    };
+    const asked: string[] = [];
+    const readerFor = (unread: readonly { readonly digest: string }[]): undefined => {
+      asked.push(...unread.map((one) => one.digest));
+    };
+    const more = { cache, readerFor, scope: 'all-layers' as const };
+    const again = await catalogueLayers({ ...made.input, openLayer }, { ...options, ...more });
+    assert.deepEqual(again, cold);
+    const unread = made.manifest.layers.slice(shared).map((one) => one.digest);
+    assert.deepEqual(asked, unread);
+    assert.deepEqual([...new Set(opened)], unread);
+  }
+});
+
+test('a layer whose inside was not compared with its diffID is not kept for it', async () => {
+  const made = await image([npm('a', 'a')]);
+  const place = join(folder, 'unchecked');
+  const cache = layerCache(place, selectCataloguers([], 'image'), '1');
+  assert.deepEqual(await names(made, { cache, skipDiffIds: true }), ['a@1.0.0']);
+  assert.equal(existsSync(place), false);
 });
 
 test('a damaged record and one of another version are as good as none', async () => {

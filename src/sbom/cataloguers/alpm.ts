@@ -3,6 +3,7 @@
 import type { Unknown } from '#formats/sbom';
 import { type Distro, distroText } from '#formats/sbom';
 import { filesFor } from '../match.ts';
+import { ownedPaths } from '../owned.ts';
 import { joinPath, parentOf } from '../paths.ts';
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
 import { packageIn, textOf } from './common.ts';
@@ -88,7 +89,7 @@ function alpmPackage(
       homepage: first('URL'),
       architecture: first('ARCH'),
       source: { name: base ?? name, version },
-      owns: owned.filter((path) => !path.endsWith('/')),
+      owns: ownedPaths(owned.filter((path) => !path.endsWith('/'))),
     },
   );
 }

@@ -1,6 +1,7 @@
 /** Packages of Alpine and its family: `lib/apk/db/installed`, stanzas of one-letter fields. */
 import { buildPurl } from '#formats/purl';
 import { type Distro, distroText, type Unknown } from '#formats/sbom';
+import { ownedPaths } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 
 const databasePath = /(?:^|\/)lib\/apk\/db\/installed$/;
@@ -91,7 +92,7 @@ function readPackage(
     homepage: fields.get('U'),
     architecture,
     source: { name: origin, version },
-    owns: files,
+    owns: ownedPaths(files),
   };
 }
 

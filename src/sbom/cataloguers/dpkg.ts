@@ -5,6 +5,7 @@
 import { buildPurl } from '#formats/purl';
 import { type Distro, distroText, type Unknown } from '#formats/sbom';
 
+import { groupedList, type OwnedPaths, ownedLines } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
 import { condensedCopyright, copyrightLicenses } from './copyright.ts';
 import { parseStanzas, type Stanza } from './stanzas.ts';
@@ -26,7 +27,10 @@ export const dpkg: Cataloguer = {
     { names: ['copyright'], path: copyrightPath },
     { folders: ['status.d'], path: statusFolder },
   ],
-  condense: (bytes, base) => (base === 'copyright' ? condensedCopyright(bytes) : undefined),
+  condense: (bytes, base) => {
+    if (base === 'copyright') return condensedCopyright(bytes);
+    return base.endsWith('.list') ? groupedList(bytes) : undefined;
+  },
   catalogue(image, { distro }) {
     const packages: FoundPackage[] = [];
     const unknowns: Unknown[] = [];
@@ -74,6 +78,7 @@ function readPackage(
   const architecture = stanza.get('architecture');
   const source = readSource(stanza.get('source'));
   const homepage = stanza.get('homepage');
+  const owns = ownedFiles(image, file.path, name, architecture);
   return {
     type: 'deb',
     name,
@@ -87,7 +92,7 @@ function readPackage(
     homepage,
     architecture,
     source: source ?? { name, version },
-    owns: ownedFiles(image, file.path, name, architecture),
+    ...(owns === undefined ? {} : { owns }),
   };
 }
 
@@ -120,25 +125,15 @@ function debPurl(
   return built.ok ? built.value : undefined;
 }
 
-function ownedFiles(image: ImageFiles, status: string, name: string, architecture = ''): string[] {
+function ownedFiles(
+  image: ImageFiles,
+  status: string,
+  name: string,
+  architecture = '',
+): OwnedPaths | undefined {
   const info = status.replace(/status(?:\.d\/[^/]+)?$/, 'info');
   const list = image.find(`${info}/${name}.list`) ?? image.find(`${info}/${name}:${architecture}.list`);
-  if (list === undefined) return [];
-  return listedFiles(new TextDecoder().decode(list.bytes));
-}
-
-/** The paths of a list, without the folders, which come right before what is in them. */
-function listedFiles(text: string): string[] {
-  const found: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf('\n', at);
-    const next = end < 0 ? text.length : end + 1;
-    const line = text.slice(at, end < 0 ? text.length : end);
-    const isFolder = text.startsWith(line, next) && text.charAt(next + line.length) === '/';
-    if (line.startsWith('/') && line !== '/.' && !isFolder) found.push(line.slice(1));
-    at = next;
-  }
-  return found;
+  return list === undefined ? undefined : ownedLines(list.bytes);
 }
 
 /** Names of `a (>= 1) | b [arch], c:any`: every alternative, without constraints. */

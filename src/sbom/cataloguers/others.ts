@@ -1,5 +1,6 @@
 /** Installed packages of smaller ecosystems, each by the one file its manager writes. */
 import { own } from '#formats/json';
+import { ownedPaths } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 import { jsonObject, packageIn, readEach, stringIn, textOf } from './common.ts';
 
@@ -153,9 +154,10 @@ export const portage: Cataloguer = {
       const match = /^(.+)-(\d[^-]*(?:-r\d+)?)$/.exec(full);
       if (match === null) throw new Error(`a folder ${JSON.stringify(full)} without a version`);
       const [, name = '', version = ''] = match;
-      const owns = textOf(file)
+      const owned = textOf(file)
         .split('\n')
         .flatMap((line) => /^(?:obj|sym) \/(\S.*?)(?: [0-9a-f]{32} \d+| -> .*)$/.exec(line)?.[1] ?? []);
+      const owns = ownedPaths(owned);
       return [packageIn(file, { type: 'ebuild', namespace: category, name, version }, { owns })];
     }),
 };

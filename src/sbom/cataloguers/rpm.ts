@@ -2,6 +2,7 @@
 import { utf8 } from '#base/bytes';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import { type Distro, distroText } from '#formats/sbom';
+import { ownedPaths } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 import { type Linked, packageIn, readEach, textsIn } from './common.ts';
 import { rpmBlobs } from './rpm-db.ts';
@@ -93,7 +94,7 @@ function rpmPackage(file: ImageFile, one: RpmPackage & JsonObject, distro: Distr
     homepage: one.url,
     architecture: one.arch,
     ...(source === undefined ? {} : { source }),
-    owns: one.files,
+    owns: ownedPaths(one.files),
   };
   if (distro === undefined) {
     const { path, layer } = file;

@@ -1,0 +1,109 @@
+/**
+ * The files a package brought, asked for by name: packages of an image list tens of thousands, and only those matter
+ * where something else was found.
+ */
+import { concat, utf8 } from '#base/bytes';
+import { baseOf } from './paths.ts';
+
+export interface OwnedPaths {
+  /** At least those whose last part is one of `names`; relative to the root. */
+  named(names: NameSet): Iterable<string>;
+}
+
+const SLASH = 0x2f;
+const LINE = 0x0a;
+/** FNV-1a, and as many of its bits as the table has places. */
+const SEED = 0x811c9dc5;
+const PRIME = 0x01000193;
+const PLACES = 1 << 16;
+
+/** Last parts of paths. What a path with an unusual end (`a/`, `a/..`) names is not told by it: such are in it. */
+export class NameSet {
+  readonly #names = new Set(['', '.', '..']);
+  readonly #places = new Uint8Array(PLACES);
+
+  add(name: string): void {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
+    let hash = SEED;
+    for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), PRIME);
+    this.#places[hash & (PLACES - 1)] = 1;
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** Whether these bytes may be one of them; true too for all that is not ASCII, and for very short ones. */
+  mayHave(text: Uint8Array, start: number, end: number): boolean {
+    let hash = SEED;
+    let bits = 0;
+    for (let at = start; at < end; at++) {
+      const byte = text[at] as number;
+      bits |= byte;
+      hash = Math.imul(hash ^ byte, PRIME);
+    }
+    return bits > 0x7f || end - start <= 2 || this.#places[hash & (PLACES - 1)] === 1;
+  }
+}
+
+export const ownedPaths = (paths: readonly string[]): OwnedPaths => ({
+  named: (names) => paths.filter((path) => names.has(baseOf(path))),
+});
+
+/** First line of a list that is grouped by folders; a list of dpkg begins with a slash. */
+const GROUPED = utf8('grouped\n');
+const decoder = new TextDecoder();
+
+/** Of a list of dpkg: an absolute path a line. Or of the same list, grouped. */
+export function ownedLines(list: Uint8Array): OwnedPaths {
+  const isGrouped = GROUPED.every((byte, at) => list[at] === byte);
+  if (isGrouped) return { named: (names) => groupedNamed(list, names) };
+  return ownedPaths(listedPaths(list));
+}
+
+/** The paths of a list, without the folders, which come right before what is in them. */
+function listedPaths(list: Uint8Array): string[] {
+  const lines = decoder.decode(list).split('\n');
+  const isFolder = (line: string, at: number): boolean => lines[at + 1]?.startsWith(`${line}/`) === true;
+  return lines
+    .filter((line, at) => line.startsWith('/') && line !== '/.' && !isFolder(line, at))
+    .map((line) => line.slice(1));
+}
+
+/**
+ * The list without its folders, and each of the others once: `/usr/bin`, then the names in it, one a line. A third of
+ * the bytes, and what is asked for is found by looking at names only.
+ */
+export function groupedList(list: Uint8Array): Uint8Array {
+  let last: string | undefined;
+  let text = '';
+  for (const path of listedPaths(list)) {
+    const base = baseOf(path);
+    const folder = path.slice(0, path.length - base.length);
+    if (folder !== last) text += `/${folder}\n`;
+    last = folder;
+    text += `${base}\n`;
+  }
+  return concat(GROUPED, utf8(text));
+}
+
+/** Looks at bytes: only the few names that may be meant become strings. */
+function groupedNamed(list: Uint8Array, names: NameSet): string[] {
+  const found: string[] = [];
+  let folderStart = 0;
+  let folderEnd = 0;
+  for (let start = GROUPED.length; start < list.length; ) {
+    let end = start;
+    while (end < list.length && list[end] !== LINE) end++;
+    if (list[start] === SLASH) {
+      folderStart = start + 1;
+      folderEnd = end;
+    } else if (names.mayHave(list, start, end)) {
+      const name = decoder.decode(list.subarray(start, end));
+      if (names.has(name)) found.push(decoder.decode(list.subarray(folderStart, folderEnd)) + name);
+    }
+    start = end + 1;
+  }
+  return found;
+}
