@@ -53,6 +53,8 @@ const issuersYaml = (issuer: string): string =>
 export async function startConstellation(
   more: (name: string) => Partial<StationSettings> = () => ({}),
   signers: { readonly ca?: SignerSettings; readonly tsa?: SignerSettings } = {},
+  /** What the authority's table of issuers has beside the development issuer. */
+  moreIssuers = '',
 ): Promise<Constellation> {
   const dir = await temporaryFolder();
   const stations = new Map<string, RunningStation>();
@@ -72,7 +74,7 @@ export async function startConstellation(
   await initStation('ca', settings('ca'), (deps) => caParts({ organization: 'acme', ...caKeys }, deps));
   const oidc = await up('oidc', (deps) => oidcParts({ listen }, deps));
   const ct = await up('ct', (deps) => ctParts({ name: ctName, rootFiles: [file('ca', 'root.pem')] }, deps));
-  await writeFile(join(dir, 'issuers.yaml'), issuersYaml(oidc));
+  await writeFile(join(dir, 'issuers.yaml'), issuersYaml(oidc) + moreIssuers);
   const ca = await up('ca', (deps) =>
     caParts(
       { issuersFile: join(dir, 'issuers.yaml'), ctUrl: ct, ctKeyFile: file('ct', 'ctfe.pub'), ...caKeys },

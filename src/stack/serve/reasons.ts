@@ -54,7 +54,7 @@ export const R = defineReasons({
     status: 401,
   },
   notFollowed: {
-    code: 'WB-1218',
+    code: 'WB-1223',
     check: 'station.log',
     side: 'environment',
     class: 'unavailable',
