@@ -6,6 +6,7 @@ import type { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { R } from './reasons.ts';
+import { putParts } from './store-s3-parts.ts';
 
 export interface BucketOptions {
   /** Absolute address; absent: Amazon's, by region. */
@@ -34,6 +35,10 @@ export interface Bucket {
   get(key: string): Promise<BucketObject | undefined>;
   put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<boolean>;
   delete(key: string): Promise<void>;
+  /** Bytes `start` to `end` inclusive as they come; undefined without the object. */
+  read(key: string, start: number, end: number): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** An object from a file of `size` bytes, in parts when it is large; the whole of it or nothing. */
+  putFile(key: string, path: string, size: number): Promise<void>;
   /** Keys that begin with `prefix`, in order. */
   list(prefix: string): Promise<readonly string[]>;
   close(): void;
@@ -78,6 +83,19 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
     },
     delete: async (key) => {
       await client.send(new sdk.DeleteObjectCommand({ Bucket, Key: prefix + key })).catch(rethrow);
+    },
+    read: async (key, start, end) => {
+      try {
+        const range = { Range: `bytes=${start}-${end}` };
+        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: prefix + key, ...range }));
+        return Body as unknown as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw objectError(error);
+      }
+    },
+    putFile: async (key, path, size) => {
+      await putParts(sdk, client, { Bucket, Key: prefix + key }, { path, size }).catch(rethrow);
     },
     list: async (start) => {
       const keys: string[] = [];

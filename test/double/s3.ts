@@ -63,6 +63,36 @@ export async function startS3(...buckets: readonly string[]): Promise<S3Double> 
     objects.set(path, body);
     return 200;
   };
+  const parts = new Map<string, Map<number, Buffer>>();
+  const multipart = (
+    { method, path, query, body }: { method: string; path: string; query: URLSearchParams; body: Buffer },
+    response: ServerResponse,
+  ): void => {
+    const id = query.get('uploadId') ?? `upload-${parts.size}`;
+    const held = parts.get(id) ?? new Map<number, Buffer>();
+    parts.set(id, held);
+    const answer = (name: string, content: string): void => {
+      response.writeHead(200, { 'content-type': 'application/xml' });
+      response.end(`<?xml version="1.0"?><${name}>${content}</${name}>`);
+    };
+    if (query.has('uploads')) {
+      answer('InitiateMultipartUploadResult', `<UploadId>${id}</UploadId>`);
+      return;
+    }
+    if (method === 'PUT') {
+      held.set(Number(query.get('partNumber')), body);
+      response.writeHead(200, { etag: tagOf(body) }).end();
+      return;
+    }
+    if (method === 'DELETE') {
+      parts.delete(id);
+      response.writeHead(204).end();
+      return;
+    }
+    const whole = Buffer.concat([...held].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
+    objects.set(path, whole);
+    answer('CompleteMultipartUploadResult', `<ETag>${tagOf(whole)}</ETag>`);
+  };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://s3');
     const path = decodeURIComponent(url.pathname.slice(1));
@@ -74,7 +104,9 @@ export async function startS3(...buckets: readonly string[]): Promise<S3Double> 
     if (fault?.after === false) return error(response, 500, 'InternalError');
     const bucket = path.split('/')[0] ?? '';
     if (!buckets.includes(bucket)) return error(response, 404, 'NoSuchBucket');
-    if (method === 'PUT') {
+    if (url.searchParams.has('uploads') || url.searchParams.has('uploadId')) {
+      multipart({ method, path, query: url.searchParams, body }, response);
+    } else if (method === 'PUT') {
       const status = put(request, path, body);
       if (fault !== undefined) return error(response, 500, 'InternalError');
       if (status !== 200) return error(response, status, status === 412 ? 'PreconditionFailed' : 'NoSuchKey');
@@ -88,7 +120,10 @@ export async function startS3(...buckets: readonly string[]): Promise<S3Double> 
     } else {
       const stored = objects.get(path);
       if (stored === undefined) return error(response, 404, 'NoSuchKey');
-      response.writeHead(200, { etag: tagOf(stored), 'content-length': stored.length }).end(stored);
+      const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+      const bytes = start === undefined ? stored : stored.subarray(Number(start), Number(end) + 1);
+      const status = start === undefined ? 200 : 206;
+      response.writeHead(status, { etag: tagOf(stored), 'content-length': bytes.length }).end(bytes);
     }
   };
   const server = createServer((request, response) => {

@@ -54,7 +54,7 @@ test('what a tag, an index or a subject leads to stays, with everything attached
   const { index, images } = await putMultiArch(to, 'many', 'v2');
   const child = await attach(to, descriptorOf(images[1] as ImageManifest), 'about a child');
   clock.advance(100 * DAY);
-  assert.deepEqual(registry.collect(DAY), { manifests: [], blobs: 0 });
+  assert.deepEqual(await registry.collect(DAY), { manifests: [], blobs: 0 });
   for (const { digest } of [image, signature, aboutSignature, legacy, index, ...images, child]) {
     assert.ok(await to.manifest(digest));
   }
@@ -69,10 +69,10 @@ test('what nothing leads to goes, with its attachments and the blobs only it had
   clock.advance(10 * DAY);
   const next = await putImage(to, 'next', { tag: 'moving' });
   const expected = [old, signature, legacy].map(({ digest }) => digest).sort();
-  const trial = registry.collect(DAY, true);
+  const trial = await registry.collect(DAY, true);
   assert.deepEqual(digestsOf(trial), expected);
   assert.ok(await to.manifest(old.digest), 'a trial removes nothing');
-  const done = registry.collect(DAY);
+  const done = await registry.collect(DAY);
   assert.deepEqual(done, trial);
   assert.equal(done.blobs, 5, 'config and layer of the image, a layer of each signature, their empty config');
   // A client keeps what it has read by digest: another one asks again.
@@ -82,7 +82,7 @@ test('what nothing leads to goes, with its attachments and the blobs only it had
   }
   for (const { digest } of [shared, next]) assert.ok(await stranger.manifest(digest));
   assert.deepEqual([...(await to.tags())].sort(), ['moving', 'v1']);
-  assert.deepEqual(registry.collect(DAY), { manifests: [], blobs: 0 });
+  assert.deepEqual(await registry.collect(DAY), { manifests: [], blobs: 0 });
 });
 
 test('a push under way is left alone: blobs first, the manifest by digest, its tag last', async () => {
@@ -91,9 +91,9 @@ test('a push under way is left alone: blobs first, the manifest by digest, its t
   await putBytes(to, utf8('a layer'), mediaType.ociLayer);
   const untagged = await putImage(to, 'by digest');
   clock.advance(DAY / 2);
-  assert.deepEqual(registry.collect(DAY), { manifests: [], blobs: 0 });
+  assert.deepEqual(await registry.collect(DAY), { manifests: [], blobs: 0 });
   clock.advance(DAY);
-  assert.deepEqual(digestsOf(registry.collect(DAY)), [untagged.digest]);
+  assert.deepEqual(digestsOf(await registry.collect(DAY)), [untagged.digest]);
 });
 
 test('repositories do not keep each other: an image is judged where it lies', async () => {
@@ -102,7 +102,9 @@ test('repositories do not keep each other: an image is judged where it lies', as
   const image = await putImage(to, 'the same', { tag: 'v1' });
   await putImage(other, 'the same');
   clock.advance(2 * DAY);
-  assert.deepEqual(registry.collect(DAY).manifests, [{ repository: 'team/other', digest: image.digest }]);
+  assert.deepEqual((await registry.collect(DAY)).manifests, [
+    { repository: 'team/other', digest: image.digest },
+  ]);
   assert.ok(await to.manifest(image.digest));
 });
 
@@ -116,6 +118,6 @@ test('a registry of an earlier version is continued, and what it holds counts as
   db.exec('ALTER TABLE manifests DROP COLUMN pushed_at; ALTER TABLE blobs DROP COLUMN linked_at');
   db.close();
   const { registry, to } = await open('earlier');
-  assert.deepEqual(digestsOf(registry.collect(DAY)), [untagged.digest]);
+  assert.deepEqual(digestsOf(await registry.collect(DAY)), [untagged.digest]);
   assert.ok(await to.manifest(tagged.digest));
 });

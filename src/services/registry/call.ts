@@ -15,8 +15,11 @@ export interface Call {
   /** What follows the repository: a digest, tag, session id; '' when nothing does. */
   readonly rest: string;
   readonly query: URLSearchParams;
-  /** Throws unless the caller may do this in `repository` (default: the one of the path). */
-  readonly require: (action: Action, repository?: string) => void;
+  /**
+   * Throws unless the caller may do this in the repository of the path. When it resolves, the store shows everything
+   * acknowledged before: strangers make no machine ask the bucket.
+   */
+  readonly require: (action: Action) => Promise<void>;
   /** The same as a question. */
   readonly allows: (action: Action, repository: string) => boolean;
 }

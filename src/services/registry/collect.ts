@@ -3,7 +3,8 @@
  * is kept. Tags of attachments (`sha256-…`) hold nothing by themselves; they stay and go with what they are about.
  */
 import type { Digest } from '#base/brand';
-import { type Database, transaction } from '#platform/sqlite';
+import type { Database } from '#platform/sqlite';
+import type { Change } from './changes.ts';
 
 export interface Collected {
   readonly manifests: readonly { readonly repository: string; readonly digest: Digest }[];
@@ -11,13 +12,23 @@ export interface Collected {
   readonly blobs: number;
 }
 
-/** `sha256-` and 64 digits, with or without a suffix. */
-const ATTACHMENT_TAG = `(tag GLOB 'sha256-[0-9a-f]*' AND length(tag) >= 71)`;
+/** Longer digests are cut here in tags of referrers (distribution-spec "Referrers Tag Schema"). */
+const HEX_IN_TAG = 64;
+
+/**
+ * Whether a tag is one of an attachment: an algorithm, at least 64 digits of a digest, and for signatures a suffix. Its
+ * content is an index that grows or a signature; it names nothing by itself.
+ */
+export const isAttachmentTag = (tag: string): boolean =>
+  /^[a-z0-9]+(?:[+._-][a-z0-9]+)*-[0-9a-f]{64,121}(?:\.[A-Za-z0-9_-]+)?$/.test(tag);
+
+/** What a tag about the digest `d` begins with. */
+const TAG_OF = (d: string): string => `replace(substr(${d}, 1, instr(${d}, ':') + ${HEX_IN_TAG}), ':', '-')`;
 
 /** Everything reachable from a name, a recent push, an index that is kept, or something it is attached to. */
 const KEPT = `
   WITH RECURSIVE kept (repo, digest) AS (
-    SELECT repo, digest FROM tags WHERE NOT ${ATTACHMENT_TAG}
+    SELECT repo, digest FROM tags WHERE NOT is_attachment_tag(tag)
     UNION SELECT repo, digest FROM manifests WHERE pushed_at >= ?
     UNION SELECT m.repo, m.digest FROM kept k
       JOIN parts p ON p.repo = k.repo AND p.manifest = k.digest
@@ -28,42 +39,37 @@ const KEPT = `
       JOIN manifests m ON m.repo = k.repo AND m.digest = k.digest
       JOIN manifests s ON s.repo = m.repo AND s.digest = m.subject
     UNION SELECT t.repo, t.digest FROM kept k
-      JOIN tags t ON t.repo = k.repo
-        AND t.tag >= replace(k.digest, ':', '-') AND t.tag < replace(k.digest, ':', '-') || '/'
+      JOIN tags t ON t.repo = k.repo AND is_attachment_tag(t.tag)
+        AND t.tag >= ${TAG_OF('k.digest')} AND t.tag < ${TAG_OF('k.digest')} || 'g'
   )`;
 
-/** Removes a manifest with every tag that names it, inside the caller's transaction; false when it is not there. */
-export function removeManifest(db: Database, repo: string, digest: Digest): boolean {
-  db.prepare('DELETE FROM tags WHERE repo = ? AND digest = ?').run(repo, digest);
-  db.prepare('DELETE FROM parts WHERE repo = ? AND manifest = ?').run(repo, digest);
-  return db.prepare('DELETE FROM manifests WHERE repo = ? AND digest = ?').run(repo, digest).changes > 0;
-}
-
-/** Removes, or with `isTrial` only finds, what was pushed before `olderThan` (milliseconds) and is not kept. */
-export function collect(db: Database, olderThan: number, isTrial: boolean): Collected {
-  return transaction(db, () => {
-    const manifests = db
-      .prepare(
-        `${KEPT} SELECT repo, digest FROM manifests
-         WHERE (repo, digest) NOT IN (SELECT repo, digest FROM kept) ORDER BY repo, digest`,
-      )
-      .all(olderThan)
-      .map((row) => ({ repository: String(row['repo']), digest: row['digest'] as Digest }));
-    const gone = new Set(manifests.map(({ repository, digest }) => `${repository}@${digest}`));
-    const isUsed = (repo: string, digest: string): boolean =>
-      db
-        .prepare('SELECT manifest FROM parts WHERE repo = ? AND part = ?')
-        .all(repo, digest)
-        .some((row) => !gone.has(`${repo}@${String(row['manifest'])}`));
-    const blobs = db
-      .prepare('SELECT repo, digest FROM blobs WHERE linked_at < ?')
-      .all(olderThan)
-      .filter((row) => !isUsed(String(row['repo']), String(row['digest'])));
-    if (!isTrial) {
-      for (const { repository, digest } of manifests) removeManifest(db, repository, digest);
-      const unlink = db.prepare('DELETE FROM blobs WHERE repo = ? AND digest = ?');
-      for (const row of blobs) unlink.run(String(row['repo']), String(row['digest']));
-    }
-    return { manifests, blobs: blobs.length };
-  });
+/** Finds what was pushed before `olderThan` (milliseconds) and is not kept, and what removing it changes. */
+export function collect(
+  db: Database,
+  olderThan: number,
+): { readonly found: Collected; readonly changes: readonly Change[] } {
+  db.function('is_attachment_tag', { deterministic: true }, (tag) => Number(isAttachmentTag(String(tag))));
+  const manifests = db
+    .prepare(
+      `${KEPT} SELECT repo, digest FROM manifests
+       WHERE (repo, digest) NOT IN (SELECT repo, digest FROM kept) ORDER BY repo, digest`,
+    )
+    .all(olderThan)
+    .map((row) => ({ repository: String(row['repo']), digest: row['digest'] as Digest }));
+  const gone = new Set(manifests.map(({ repository, digest }) => `${repository}@${digest}`));
+  const isUsed = (repo: string, digest: string): boolean =>
+    db
+      .prepare('SELECT manifest FROM parts WHERE repo = ? AND part = ?')
+      .all(repo, digest)
+      .some((row) => !gone.has(`${repo}@${String(row['manifest'])}`));
+  const blobs = db
+    .prepare('SELECT repo, digest FROM blobs WHERE linked_at < ?')
+    .all(olderThan)
+    .map((row) => ({ repo: String(row['repo']), digest: row['digest'] as Digest }))
+    .filter(({ repo, digest }) => !isUsed(repo, digest));
+  const changes: Change[] = [
+    ...manifests.map(({ repository, digest }) => ({ kind: 'unmanifest' as const, repo: repository, digest })),
+    ...blobs.map((blob) => ({ kind: 'unlink' as const, ...blob })),
+  ];
+  return { found: { manifests, blobs: blobs.length }, changes };
 }

@@ -1,5 +1,6 @@
 /** Settings of the registry, all with their units. */
 import type { Secret } from '#base/secret';
+import type { BucketOptions } from '#platform/store-s3-bucket';
 
 export type Action = 'pull' | 'push' | 'delete';
 
@@ -16,6 +17,11 @@ export interface TokenGrant {
 export interface RegistryConfig {
   /** Directory of blobs, uploads and the database. */
   readonly dataDir: string;
+  /**
+   * Keeps blobs, manifests and tags in a bucket, for any number of machines; the directory then holds unfinished
+   * uploads and a copy of the names, which is made again when it is lost.
+   */
+  readonly bucket?: BucketOptions;
   /** What requests without a token may do. Default: everything when there are no tokens, else nothing. */
   readonly anonymous?: readonly Action[];
   readonly tokens?: readonly TokenGrant[];
@@ -30,6 +36,8 @@ export interface RegistryConfig {
    * Default: never, because Pods run images by digest.
    */
   readonly untaggedKeptMs?: number;
+  /** How often the registry collects and sweeps by itself, in milliseconds. Default one hour. */
+  readonly tidyEveryMs?: number;
   /** How long one request may take to arrive, in milliseconds. Default one hour. */
   readonly requestTimeoutMs?: number;
 }
@@ -39,5 +47,5 @@ export const REQUEST_TIMEOUT_MS_DEFAULT = 3_600_000;
 export const PAGE_ENTRIES_MAX = 1000;
 /** Unfinished uploads and unlinked blobs younger than this are left alone, in milliseconds. */
 export const GRACE_MS = 24 * 3_600_000;
-/** How often the registry tidies up by itself, in milliseconds. */
+/** Default of `tidyEveryMs`. */
 export const TIDY_INTERVAL_MS = 3_600_000;

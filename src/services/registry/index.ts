@@ -21,6 +21,7 @@ import {
 } from './config.ts';
 import { type OnManifest, RegistryCore } from './registry.ts';
 import { registryRoutes } from './routes.ts';
+import { openRegistryStore } from './store.ts';
 
 export type { Collected } from './collect.ts';
 export type { Action, RegistryConfig, TokenGrant } from './config.ts';
@@ -41,7 +42,7 @@ export interface RegistryService {
    * Removes manifests nothing leads to, pushed more than `keptMs` ago, with what is attached to them, and links of
    * blobs no manifest names; `isTrial` only finds them. Files go with the next sweep.
    */
-  collect(keptMs: number, isTrial?: boolean): Collected;
+  collect(keptMs: number, isTrial?: boolean): Promise<Collected>;
   /** A stored blob in memory, for stations beside the registry. The caller has bounded its size. */
   blob(content: { readonly digest: Digest; readonly size: number }): Promise<Uint8Array>;
   /** Every manifest there is, for stations beside the registry; one that comes meanwhile may be left out. */
@@ -61,29 +62,39 @@ export async function registerRegistry(
   deps: RegistryDeps = {},
 ): Promise<RegistryService> {
   const clock = deps.clock ?? systemClock;
-  const core = new RegistryCore(config, deps.random ?? systemRandom, clock, deps.onManifest);
+  const random = deps.random ?? systemRandom;
+  const store = await openRegistryStore(config, clock, random);
+  const core = new RegistryCore(config, store, random, deps.onManifest);
   // A layer on a slow line takes longer than any other request; idle connections still end early.
   app.server.requestTimeout = config.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
   await app.register((scope, _options, done) => {
     registryRoutes(scope, core, access(config));
     done();
   });
-  const collect = (keptMs: number, isTrial = false): Collected =>
+  const collect = (keptMs: number, isTrial = false): Promise<Collected> =>
     core.store.collect(clock.now() - keptMs, isTrial);
   const sweep = (): Promise<{ readonly removed: number }> => core.store.sweep(clock.now() - GRACE_MS);
+  const tidy = async (): Promise<void> => {
+    if (config.untaggedKeptMs !== undefined) {
+      const { manifests, blobs } = await collect(config.untaggedKeptMs);
+      if (manifests.length + blobs > 0) app.log.info({ manifests: manifests.length, blobs }, 'collected');
+    }
+    const { removed } = await sweep();
+    if (removed > 0) app.log.info({ removed }, 'swept');
+  };
   const tidying = setInterval(() => {
-    if (config.untaggedKeptMs !== undefined) collect(config.untaggedKeptMs);
-    sweep().catch((error: unknown) =>
+    tidy().catch((error: unknown) =>
       app.log.error({ error: String(error) }, 'the registry could not tidy up'),
     );
-  }, TIDY_INTERVAL_MS);
+  }, config.tidyEveryMs ?? TIDY_INTERVAL_MS);
   tidying.unref();
   return {
     sweep,
     collect,
     blob: async ({ digest, size }) => {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of await core.store.readBlob(digest, 0, size - 1)) chunks.push(chunk);
+      for await (const chunk of await core.store.readBlob(digest, { start: 0, end: size - 1, size }))
+        chunks.push(chunk);
       return concat(...chunks);
     },
     manifests: () => allManifests(core),

@@ -182,4 +182,14 @@ export const R = defineReasons({
     exit: 1,
     status: 507,
   },
+  journal: {
+    code: 'WB-1101',
+    check: 'registry.journal',
+    side: 'environment',
+    summary:
+      'The bucket does not hold what this registry wrote and read there before, or is of another registry.',
+    hint: 'give each registry a bucket or prefix and a data directory of its own; never restore one without the other',
+    exit: 1,
+    status: 503,
+  },
 });

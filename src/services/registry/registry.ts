@@ -1,6 +1,5 @@
 /** What the registry does, without HTTP: checks in, content out. */
 import type { Digest } from '#base/brand';
-import type { Clock } from '#base/clock';
 import { digestAlgorithm, digestOf } from '#base/digest';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
@@ -15,10 +14,11 @@ import {
   parseManifest,
 } from '#formats/oci';
 import { isRepositoryName, isTagName } from '#formats/reference';
+import { isAttachmentTag } from './collect.ts';
 import type { RegistryConfig } from './config.ts';
 import { PAGE_ENTRIES_MAX } from './config.ts';
 import { R } from './reasons.ts';
-import { RegistryStore, type StoredManifest } from './store.ts';
+import type { RegistryStore, StoredManifest } from './store.ts';
 import { Uploads } from './uploads.ts';
 
 /** Called after a manifest is durable. It must not throw; what it returns is not waited for. */
@@ -43,19 +43,21 @@ export interface ListPage<T> {
 const isForeign = (d: Descriptor): boolean =>
   d.mediaType === mediaType.dockerForeignLayer || d.mediaType.includes('.layer.nondistributable.');
 
-/** Tags of attachments are indexes that grow: immutability would forbid signing. */
-const isAttachmentTag = (tag: string): boolean => /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.[a-z]+)?$/.test(tag);
-
 export class RegistryCore {
   readonly store: RegistryStore;
   readonly uploads: Uploads;
   readonly #config: RegistryConfig;
   readonly #onManifest: OnManifest;
 
-  constructor(config: RegistryConfig, random: Random, clock: Clock, onManifest: OnManifest = () => {}) {
+  constructor(
+    config: RegistryConfig,
+    store: RegistryStore,
+    random: Random,
+    onManifest: OnManifest = () => {},
+  ) {
     this.#config = config;
     this.#onManifest = onManifest;
-    this.store = new RegistryStore(config.dataDir, clock);
+    this.store = store;
     this.uploads = new Uploads(this.store, random, config.blobBytesMax ?? limits.layerBytes);
   }
 
@@ -75,20 +77,22 @@ export class RegistryCore {
   }
 
   /** Checks a manifest against its name, its announced type and the repository, and stores it. */
-  putManifest(
+  async putManifest(
     repo: string,
     name: ManifestName,
     bytes: Uint8Array,
     contentType: string | undefined,
     conditions: Conditions,
-  ): Manifest {
+  ): Promise<Manifest> {
     const manifest = checkedManifest(bytes, name, contentType);
     const parts = partsOf(manifest);
-    for (const part of parts) this.#requirePart(repo, part);
     const tag = 'tag' in name ? name.tag : undefined;
-    this.store.putManifest(repo, manifest, [...new Set(parts.map((part) => part.digest))], {
+    await this.store.putManifest(repo, manifest, [...new Set(parts.map((part) => part.digest))], {
       ...(tag === undefined ? {} : { tag }),
-      mayMove: (held) => this.#mayMove(tag ?? '', held, manifest.digest, conditions),
+      check: (held) => {
+        for (const part of parts) this.#requirePart(repo, part);
+        if (tag !== undefined) this.#mayMove(tag, held, manifest.digest, conditions);
+      },
     });
     this.#onManifest(repo, manifest.digest, manifest);
     return manifest;
@@ -126,18 +130,18 @@ export class RegistryCore {
     }
   }
 
-  deleteManifest(repo: string, name: ManifestName): void {
+  async deleteManifest(repo: string, name: ManifestName): Promise<void> {
     this.#requireDeletion();
     const isGone =
       'digest' in name ? this.store.deleteManifest(repo, name.digest) : this.store.deleteTag(repo, name.tag);
-    if (isGone) return;
+    if (await isGone) return;
     this.requireRepository(repo);
     throw fail(R.noManifest, { expected: 'something to delete', actual: 'no such manifest or tag' });
   }
 
-  deleteBlob(repo: string, digest: Digest): void {
+  async deleteBlob(repo: string, digest: Digest): Promise<void> {
     this.#requireDeletion();
-    if (this.store.deleteBlob(repo, digest)) return;
+    if (await this.store.deleteBlob(repo, digest)) return;
     throw fail(R.noBlob, { expected: `blob ${digest} in ${repo}`, actual: 'none' });
   }
 

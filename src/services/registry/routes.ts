@@ -2,6 +2,8 @@
  * The wire: paths, headers, bodies and status codes of the OCI distribution specification v1.1. Paths are
  * taken from the raw URL and decoded once, here; the router's own decoding is not used.
  */
+import { Readable } from 'node:stream';
+import { parseDigest } from '#base/digest';
 import { limits } from '#base/limits';
 import { fail, type Reason, reasonText, WaybillError } from '#base/reason';
 import { mediaType } from '#formats/oci';
@@ -49,7 +51,7 @@ function dispatch(
   const allows = (action: Action, repo: string): boolean => access.allows(authorization, action, repo);
   if (path === '/v2/_catalog' && method === 'GET') {
     access.requireLogin(authorization);
-    return Promise.resolve(catalog(core, reply, query, (repo) => allows('pull', repo)));
+    return core.store.fresh().then(() => catalog(core, reply, query, (repo) => allows('pull', repo)));
   }
   const match = RESOURCE.exec(path);
   if (match === null)
@@ -58,8 +60,29 @@ function dispatch(
   const repo = checkRepository(name);
   const route = routes.find((one) => one.resource === resource && one.methods.includes(method));
   if (route === undefined) throw fail(R.unsupported, { expected: 'a method of this path', actual: method });
-  const require: Call['require'] = (action, target = repo) => access.require(authorization, action, target);
+  const require: Call['require'] = async (action) => {
+    access.require(authorization, action, repo);
+    if (!isHeld(core, { method, resource, repo, rest })) await core.store.fresh();
+  };
   return route.handle({ request, reply, method, repo, rest, query, require, allows });
+}
+
+/** What has a digest stays what it is: when it is known here, nobody needs to be asked. */
+function isHeld(
+  core: RegistryCore,
+  asked: {
+    readonly method: string;
+    readonly resource: unknown;
+    readonly repo: string;
+    readonly rest: string;
+  },
+): boolean {
+  // HEAD is how a client learns that it need not push: that must be true everywhere.
+  if (asked.method !== 'GET') return false;
+  const digest = parseDigest(asked.rest);
+  if (!digest.ok) return false;
+  if (asked.resource === 'blobs') return core.store.blobSize(asked.repo, digest.value) !== undefined;
+  return asked.resource === 'manifests' && core.store.hasManifest(asked.repo, digest.value);
 }
 
 function parseUrl(raw: string): { path: string; query: URLSearchParams } {
@@ -83,7 +106,7 @@ const contentRoutes = (core: RegistryCore): readonly Route[] => [
 ];
 
 async function getManifest(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('pull');
+  await call.require('pull');
   const found = core.manifest(call.repo, manifestName(call.rest));
   const etag = `"${found.digest}"`;
   void call.reply.header('docker-content-digest', found.digest).header('etag', etag);
@@ -93,11 +116,11 @@ async function getManifest(core: RegistryCore, call: Call): Promise<unknown> {
 }
 
 async function putManifest(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   const name = manifestName(call.rest);
   const bytes = await wholeBody(call.request, limits.manifestBytes);
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'content-type': type } = call.request.headers;
-  const manifest = core.putManifest(call.repo, name, bytes, type, {
+  const manifest = await core.putManifest(call.repo, name, bytes, type, {
     ...(ifMatch === undefined ? {} : { ifMatch }),
     ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }),
   });
@@ -111,13 +134,13 @@ async function putManifest(core: RegistryCore, call: Call): Promise<unknown> {
 }
 
 async function deleteManifest(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('delete');
-  core.deleteManifest(call.repo, manifestName(call.rest));
+  await call.require('delete');
+  await core.deleteManifest(call.repo, manifestName(call.rest));
   return call.reply.code(202).send();
 }
 
 async function getBlob(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('pull');
+  await call.require('pull');
   const digest = pathDigest(call.rest);
   const size = core.blobSize(call.repo, digest);
   const { start, end, isPart } = parseRange(call.request.headers.range, size);
@@ -131,12 +154,13 @@ async function getBlob(core: RegistryCore, call: Call): Promise<unknown> {
   if (isPart) void call.reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
   if (call.method === 'HEAD') return call.reply.send();
   if (size === 0) return call.reply.send('');
-  return call.reply.send(await core.store.readBlob(digest, start, end));
+  const bytes = await core.store.readBlob(digest, { start, end, size });
+  return call.reply.send(bytes instanceof Readable ? bytes : Readable.from(bytes, { objectMode: false }));
 }
 
 async function deleteBlob(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('delete');
-  core.deleteBlob(call.repo, pathDigest(call.rest));
+  await call.require('delete');
+  await core.deleteBlob(call.repo, pathDigest(call.rest));
   return call.reply.code(202).send();
 }
 
@@ -146,7 +170,7 @@ const listRoutes = (core: RegistryCore): readonly Route[] => [
 ];
 
 async function listTags(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('pull');
+  await call.require('pull');
   if (call.rest !== 'list') throw fail(R.name, { expected: 'tags/list', actual: `tags/${call.rest}` });
   const count = pageSize(call.query);
   const { items, next } = core.tags(call.repo, call.query.get('last') ?? '', count);
@@ -155,7 +179,7 @@ async function listTags(core: RegistryCore, call: Call): Promise<unknown> {
 }
 
 async function listReferrers(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('pull');
+  await call.require('pull');
   const subject = pathDigest(call.rest);
   const artifactType = call.query.get('artifactType') ?? undefined;
   const { index, next } = core.referrers(call.repo, subject, call.query.get('last') ?? '', artifactType);

@@ -1,59 +1,27 @@
 /**
- * What the registry keeps: blobs as files named by their digest, shared by all repositories; everything else
- * in one SQLite database. A blob is visible in a repository only through its link there.
- *
- * Order, so that a crash leaves no name without its bytes: file synced → renamed → folder synced → link
- * committed. Renaming, linking and removing are one synchronous step each, so the sweep never sees half.
+ * What the registry keeps: bytes of blobs in a `BlobStore`, shared by all repositories; everything else in tables of
+ * one SQLite database, whose writes a `Ledger` puts in order. A blob is visible in a repository only through its link
+ * there.
  */
-import {
-  closeSync,
-  createReadStream,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Digest } from '#base/brand';
-import { toHex } from '#base/bytes';
 import type { Clock } from '#base/clock';
-import { hasher } from '#base/crypto';
-import { digestAlgorithm, digestHex, digestOf, parseDigest } from '#base/digest';
+import { digestAlgorithm, digestOf } from '#base/digest';
+import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import { artifactTypeOf, type Manifest } from '#formats/oci';
-import { type Database, openDatabase, transaction } from '#platform/sqlite';
-import { type Collected, collect, removeManifest } from './collect.ts';
+import { type Database, openDatabase } from '#platform/sqlite';
+import { type Bucket, openBucket, requireConditionalWrites } from '#platform/store-s3-bucket';
+import { type BlobStore, type ByteRange, FileBlobs, filesBelow, removeIfOld } from './blobs.ts';
+import { BucketBlobs } from './bucket-blobs.ts';
+import { type Change, prepareTables } from './changes.ts';
+import { type Collected, collect } from './collect.ts';
+import type { RegistryConfig } from './config.ts';
+import { openJournal } from './journal.ts';
+import { type Ledger, ownLedger } from './ledger.ts';
 import { R } from './reasons.ts';
-
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS blobs (
-    repo TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
-    linked_at INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (repo, digest)) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS blobs_by_digest ON blobs (digest);
-  CREATE TABLE IF NOT EXISTS manifests (
-    repo TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL, bytes BLOB NOT NULL,
-    subject TEXT, artifact_type TEXT,
-    pushed_at INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (repo, digest)) STRICT;
-  CREATE INDEX IF NOT EXISTS manifests_by_subject ON manifests (repo, subject, digest)
-    WHERE subject IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS parts (
-    repo TEXT NOT NULL, manifest TEXT NOT NULL, part TEXT NOT NULL,
-    PRIMARY KEY (repo, part, manifest)) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS tags (
-    repo TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
-    PRIMARY KEY (repo, tag)) STRICT, WITHOUT ROWID;
-`;
-
-/** Columns that registries of an earlier version have not; what is in those counts as pushed long ago. */
-const ADDED = [
-  ['blobs', 'linked_at'],
-  ['manifests', 'pushed_at'],
-] as const;
+import { fetchSnapshot, SNAPSHOT_ENTRIES, writeSnapshot } from './snapshots.ts';
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -69,43 +37,96 @@ interface ManifestRow {
 
 export interface PutManifestOptions {
   readonly tag?: string;
-  /** Asked inside the transaction with what the tag holds now; throws to refuse. */
-  readonly mayMove?: (held: Digest | undefined) => void;
+  /** Asked at the moment of the write, with what the tag holds then; throws to refuse. */
+  readonly check: (held: Digest | undefined) => void;
+}
+
+/** Where a store keeps its names and bytes. */
+interface Places {
+  readonly dataDir: string;
+  readonly db: Database;
+  readonly ledger: Ledger;
+  readonly blobs: BlobStore;
+  /** Throws inside a decision unless the bytes of a blob that is to be linked are there. */
+  readonly requireContent: (digest: Digest) => void;
+}
+
+/** Opens the folder, or the folder and the bucket. Throws WB-214, WB-1101. */
+export async function openRegistryStore(
+  { dataDir, bucket }: Pick<RegistryConfig, 'dataDir' | 'bucket'>,
+  clock: Clock,
+  random: Random,
+): Promise<RegistryStore> {
+  mkdirSync(join(dataDir, 'uploads'), { recursive: true });
+  const places =
+    bucket === undefined
+      ? ownPlaces(dataDir)
+      : await bucketPlaces(dataDir, await openBucket(bucket), clock, random);
+  return new RegistryStore(places, clock);
+}
+
+function ownPlaces(dataDir: string): Places {
+  const db = openDatabase(join(dataDir, 'registry.sqlite'));
+  prepareTables(db);
+  const blobs = new FileBlobs(dataDir, db);
+  return { dataDir, db, ledger: ownLedger(db), blobs, requireContent: () => {} };
+}
+
+async function bucketPlaces(dataDir: string, bucket: Bucket, clock: Clock, random: Random): Promise<Places> {
+  await requireConditionalWrites(bucket);
+  // What a machine has of the tables can be made again at any time; durable is what is in the bucket.
+  const file = join(dataDir, 'names.sqlite');
+  if (!existsSync(file)) await fetchSnapshot(bucket, file);
+  const db = openDatabase(file, { mode: 'fast' });
+  try {
+    prepareTables(db);
+    let isCopying = false;
+    const onWritten = (position: number): void => {
+      if (position % SNAPSHOT_ENTRIES !== 0 || isCopying) return;
+      isCopying = true;
+      // The next one is made in any case: entries are what counts.
+      void writeSnapshot(bucket, db, position, file)
+        .catch(() => {})
+        .finally(() => {
+          isCopying = false;
+        });
+    };
+    const ledger = await openJournal({ bucket, db, random, onWritten });
+    const blobs = new BucketBlobs({ bucket, db, ledger, clock, random });
+    return { dataDir, db, ledger, blobs, requireContent: (digest) => blobs.requireContent(digest) };
+  } catch (error) {
+    db.close();
+    bucket.close();
+    throw error;
+  }
 }
 
 export class RegistryStore {
+  readonly #places: Places;
   readonly #db: Database;
-  readonly #dataDir: string;
-  /** Digest → modification time of the file when its content was last seen to match. */
-  readonly #intact = new Map<Digest, number>();
-
+  readonly #ledger: Ledger;
   readonly #clock: Clock;
 
-  constructor(dataDir: string, clock: Clock) {
-    this.#dataDir = dataDir;
+  constructor(places: Places, clock: Clock) {
+    this.#places = places;
+    this.#db = places.db;
+    this.#ledger = places.ledger;
     this.#clock = clock;
-    mkdirSync(join(dataDir, 'uploads'), { recursive: true });
-    mkdirSync(join(dataDir, 'blobs'), { recursive: true });
-    this.#db = openDatabase(join(dataDir, 'registry.sqlite'));
-    this.#db.exec(SCHEMA);
-    for (const [table, column] of ADDED) {
-      const columns = this.#db.prepare(`PRAGMA table_info(${table})`).all();
-      if (columns.some((one) => one['name'] === column)) continue;
-      this.#db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0`);
-    }
   }
 
   close(): void {
+    this.#ledger.close();
+    this.#places.blobs.close();
     this.#db.close();
   }
 
-  get uploadsDir(): string {
-    return join(this.#dataDir, 'uploads');
+  /** Resolves when reads show at least everything acknowledged anywhere before the call. */
+  fresh(): Promise<void> {
+    return this.#ledger.fresh();
   }
 
-  #blobPath(digest: Digest): string {
-    const hex = digestHex(digest);
-    return join(this.#dataDir, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex);
+  get uploadsDir(): string {
+    return join(this.#places.dataDir, 'uploads');
   }
 
   // Blobs
@@ -116,49 +137,54 @@ export class RegistryStore {
   }
 
   /** Makes a blob of another repository visible here; false when it is not there. */
-  mountBlob(from: string, repo: string, digest: Digest): boolean {
-    const copied = this.#db
-      .prepare(
-        'INSERT OR REPLACE INTO blobs SELECT ?, digest, size, ? FROM blobs WHERE repo = ? AND digest = ?',
-      )
-      .run(repo, this.#clock.now(), from, digest);
-    return copied.changes > 0 || this.blobSize(repo, digest) !== undefined;
+  async mountBlob(from: string, repo: string, digest: Digest): Promise<boolean> {
+    let isThere = false;
+    await this.#ledger.commit(() => {
+      const size = this.blobSize(from, digest);
+      isThere = size !== undefined || this.blobSize(repo, digest) !== undefined;
+      return size === undefined ? [] : [{ kind: 'link', repo, digest, size, at: this.#clock.now() }];
+    });
+    return isThere;
   }
 
   /** Takes a finished, synced upload file over. The digest was computed over exactly these bytes. */
-  commitBlob(file: string, repo: string, digest: Digest, size: number): void {
-    const path = this.#blobPath(digest);
-    const folder = dirname(path);
-    const isNew = mkdirSync(folder, { recursive: true }) !== undefined;
-    transaction(this.#db, () => {
-      renameSync(file, path);
-      syncFolders(isNew ? [folder, dirname(folder), dirname(dirname(folder))] : [folder]);
-      this.#db
-        .prepare('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)')
-        .run(repo, digest, size, this.#clock.now());
+  async commitBlob(file: string, repo: string, digest: Digest, size: number): Promise<void> {
+    await this.#places.blobs.take({ file, digest, size }, (place) =>
+      this.#ledger.commit(() => {
+        if (place === undefined) this.#places.requireContent(digest);
+        const at = this.#clock.now();
+        return [{ kind: 'link', repo, digest, size, at, ...(place === undefined ? {} : { place }) }];
+      }),
+    );
+  }
+
+  /** The blob's bytes; what rotted never arrives whole. */
+  readBlob(digest: Digest, range: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    return this.#places.blobs.read(digest, range);
+  }
+
+  /** Removes the link; the bytes go with a later sweep. Refuses while a manifest names it (WB-1096). */
+  deleteBlob(repo: string, digest: Digest): Promise<boolean> {
+    return this.#removed(() => {
+      const user = this.#db
+        .prepare('SELECT manifest FROM parts WHERE repo = ? AND part = ?')
+        .get(repo, digest);
+      if (user !== undefined) {
+        throw fail(R.inUse, { expected: `${digest} to be unused`, actual: `named by ${user['manifest']}` });
+      }
+      return this.blobSize(repo, digest) === undefined ? [] : [{ kind: 'unlink', repo, digest }];
     });
-    this.#intact.set(digest, statSync(path).mtimeMs);
   }
 
-  /** The blob's bytes from `start` to `end` inclusive. What rotted is refused before a byte leaves. */
-  async readBlob(digest: Digest, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
-    const path = this.#blobPath(digest);
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: -1 }));
-    if (this.#intact.get(digest) !== mtimeMs || mtimeMs < 0) {
-      const actual = mtimeMs < 0 ? 'no file' : await fileDigest(path, digest);
-      if (actual !== digest) throw fail(R.rotten, { expected: digest, actual });
-      this.#intact.set(digest, mtimeMs);
-    }
-    return createReadStream(path, { start, end: Math.max(end, start) });
-  }
-
-  /** Removes the link; the file goes with the next sweep. Refuses while a manifest names it (WB-1096). */
-  deleteBlob(repo: string, digest: Digest): boolean {
-    const user = this.#db.prepare('SELECT manifest FROM parts WHERE repo = ? AND part = ?').get(repo, digest);
-    if (user !== undefined) {
-      throw fail(R.inUse, { expected: `${digest} to be unused`, actual: `named by ${user['manifest']}` });
-    }
-    return this.#db.prepare('DELETE FROM blobs WHERE repo = ? AND digest = ?').run(repo, digest).changes > 0;
+  /** Commits, and says whether anything changed. */
+  async #removed(decide: () => readonly Change[]): Promise<boolean> {
+    let isChanged = false;
+    await this.#ledger.commit(() => {
+      const changes = decide();
+      isChanged = changes.length > 0;
+      return changes;
+    });
+    return isChanged;
   }
 
   // Manifests and tags
@@ -195,42 +221,36 @@ export class RegistryStore {
     return row?.['digest'] as Digest | undefined;
   }
 
-  /** Stores a checked manifest, its parts and its tag in one transaction; durable when it returns. */
-  putManifest(
+  /** Stores a checked manifest, its parts and its tag in one step; durable when it resolves. */
+  async putManifest(
     repo: string,
     manifest: Manifest,
     parts: readonly Digest[],
-    options: PutManifestOptions = {},
-  ): void {
-    transaction(this.#db, () => {
-      if (options.tag !== undefined) options.mayMove?.(this.tagged(repo, options.tag));
-      this.#db
-        .prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?)')
-        .run(
-          repo,
-          manifest.digest,
-          manifest.mediaType,
-          manifest.bytes,
-          manifest.subject?.digest ?? null,
-          artifactTypeOf(manifest) ?? null,
-          this.#clock.now(),
-        );
-      const link = this.#db.prepare('INSERT OR IGNORE INTO parts VALUES (?, ?, ?)');
-      for (const part of parts) link.run(repo, manifest.digest, part);
-      if (options.tag === undefined) return;
-      this.#db
-        .prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?)')
-        .run(repo, options.tag, manifest.digest);
+    options: PutManifestOptions,
+  ): Promise<void> {
+    const { digest, mediaType, bytes, subject } = manifest;
+    const artifactType = artifactTypeOf(manifest);
+    const { tag } = options;
+    await this.#ledger.commit(() => {
+      options.check(tag === undefined ? undefined : this.tagged(repo, tag));
+      const own: Change = {
+        ...{ kind: 'manifest', repo, digest, mediaType, bytes, at: this.#clock.now(), parts },
+        ...(subject === undefined ? {} : { subject: subject.digest }),
+        ...(artifactType === undefined ? {} : { artifactType }),
+      };
+      return tag === undefined ? [own] : [own, { kind: 'tag', repo, tag, digest }];
     });
   }
 
-  deleteTag(repo: string, tag: string): boolean {
-    return this.#db.prepare('DELETE FROM tags WHERE repo = ? AND tag = ?').run(repo, tag).changes > 0;
+  deleteTag(repo: string, tag: string): Promise<boolean> {
+    return this.#removed(() => (this.tagged(repo, tag) === undefined ? [] : [{ kind: 'untag', repo, tag }]));
   }
 
   /** Removes a manifest and every tag that names it. */
-  deleteManifest(repo: string, digest: Digest): boolean {
-    return transaction(this.#db, () => removeManifest(this.#db, repo, digest));
+  deleteManifest(repo: string, digest: Digest): Promise<boolean> {
+    return this.#removed(() =>
+      this.hasManifest(repo, digest) ? [{ kind: 'unmanifest', repo, digest }] : [],
+    );
   }
 
   // Lists, each sorted and after `last`
@@ -275,37 +295,27 @@ export class RegistryStore {
   // Housekeeping
 
   /** Removes manifests nothing leads to, and links of blobs without a manifest, pushed before `olderThan`. */
-  collect(olderThan: number, isTrial = false): Collected {
-    return collect(this.#db, olderThan, isTrial);
+  async collect(olderThan: number, isTrial = false): Promise<Collected> {
+    await this.fresh();
+    let { found } = collect(this.#db, olderThan);
+    if (isTrial) return found;
+    await this.#ledger.commit(() => {
+      const now = collect(this.#db, olderThan);
+      found = now.found;
+      return now.changes;
+    });
+    return found;
   }
 
   /**
-   * Removes blob files no repository links, and upload files, last changed before `olderThan` (milliseconds
-   * since the epoch). A push that runs meanwhile is safe: its file is younger, or linked in the same step.
+   * Removes bytes no repository links, and upload files, last changed before `olderThan` (milliseconds since the
+   * epoch). A push that runs meanwhile is safe.
    */
   async sweep(olderThan: number): Promise<{ readonly removed: number }> {
-    let removed = 0;
-    for (const path of [
-      ...(await filesBelow(join(this.#dataDir, 'blobs'))),
-      ...(await filesBelow(this.uploadsDir)),
-    ]) {
-      if (this.#removeIfUnused(path, olderThan)) removed++;
-    }
+    await this.fresh();
+    let removed = await this.#places.blobs.sweep(olderThan);
+    for (const path of await filesBelow(this.uploadsDir)) if (removeIfOld(path, olderThan)) removed++;
     return { removed };
-  }
-
-  #removeIfUnused(path: string, olderThan: number): boolean {
-    return transaction(this.#db, () => {
-      const info = statSync(path, { throwIfNoEntry: false });
-      if (info === undefined || info.mtimeMs >= olderThan) return false;
-      const digest = parseDigest(path.split('/').slice(-3).toSpliced(1, 1).join(':'));
-      const isLinked =
-        digest.ok && this.#db.prepare('SELECT 1 FROM blobs WHERE digest = ? LIMIT 1').get(digest.value);
-      if (isLinked) return false;
-      rmSync(path);
-      if (digest.ok) this.#intact.delete(digest.value);
-      return true;
-    });
   }
 }
 
@@ -313,25 +323,4 @@ function intactManifest(row: ManifestRow): StoredManifest {
   const actual = digestOf(row.bytes, digestAlgorithm(row.digest));
   if (actual !== row.digest) throw fail(R.rotten, { expected: row.digest, actual });
   return { digest: row.digest, mediaType: row.media_type, bytes: row.bytes };
-}
-
-/** The digest of a file with the algorithm of `like`. */
-export async function fileDigest(path: string, like: Digest): Promise<string> {
-  const algorithm = digestAlgorithm(like);
-  const state = hasher(algorithm);
-  for await (const chunk of createReadStream(path)) state.update(chunk as Uint8Array);
-  return `${algorithm}:${toHex(state.finish())}`;
-}
-
-function syncFolders(folders: readonly string[]): void {
-  for (const folder of folders) {
-    const handle = openSync(folder, 'r');
-    fsyncSync(handle);
-    closeSync(handle);
-  }
-}
-
-async function filesBelow(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }

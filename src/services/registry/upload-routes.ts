@@ -15,10 +15,10 @@ export const uploadRoutes = (core: RegistryCore): readonly Route[] => [
 ];
 
 async function start(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   if (call.rest !== '') throw fail(R.unsupported, { expected: 'PATCH or PUT', actual: 'POST to a session' });
   const { mount, from, digest } = Object.fromEntries(call.query);
-  if (mount !== undefined && from !== undefined && mounted(core, call, mount, from)) {
+  if (mount !== undefined && from !== undefined && (await mounted(core, call, mount, from))) {
     return created(call, pathDigest(mount));
   }
   const id = await core.uploads.start(call.repo);
@@ -30,32 +30,32 @@ async function start(core: RegistryCore, call: Call): Promise<unknown> {
 }
 
 /** Without the right to read the source the answer is the same as for a blob that is not there. */
-function mounted(core: RegistryCore, call: Call, mount: string, from: string): boolean {
+async function mounted(core: RegistryCore, call: Call, mount: string, from: string): Promise<boolean> {
   const digest = pathDigest(mount);
   const source = checkRepository(from);
-  return call.allows('pull', source) && core.store.mountBlob(source, call.repo, digest);
+  return call.allows('pull', source) && (await core.store.mountBlob(source, call.repo, digest));
 }
 
 async function append(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   return accepted(call, call.rest, await core.uploads.append(call.repo, call.rest, chunkOf(call)));
 }
 
 async function finish(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   const digest = pathDigest(call.query.get('digest') ?? '');
   await core.uploads.finish(call.repo, call.rest, digest, chunkOf(call));
   return created(call, digest);
 }
 
 async function status(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   const offset = await core.uploads.offset(call.repo, call.rest);
   return sessionHeaders(call, call.rest, offset).code(204).send();
 }
 
 async function cancel(core: RegistryCore, call: Call): Promise<unknown> {
-  call.require('push');
+  await call.require('push');
   await core.uploads.cancel(call.repo, call.rest);
   return call.reply.code(204).send();
 }

@@ -10,8 +10,9 @@ import { type Hasher, hasher } from '#base/crypto';
 import { digestAlgorithm } from '#base/digest';
 import type { Random } from '#base/random';
 import { fail, WaybillError } from '#base/reason';
+import { fileDigest } from './blobs.ts';
 import { R } from './reasons.ts';
-import { fileDigest, type RegistryStore } from './store.ts';
+import type { RegistryStore } from './store.ts';
 
 /** Bytes as they arrive, with where the client says they go. */
 export interface Chunk {
@@ -77,7 +78,7 @@ export class Uploads {
         throw fail(R.digest, { expected: digest, actual });
       }
       await sync(file);
-      this.#store.commitBlob(file, repo, digest, size);
+      await this.#store.commitBlob(file, repo, digest, size);
       return size;
     });
   }

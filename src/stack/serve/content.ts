@@ -13,6 +13,7 @@ import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
 import type { Address, StationDeps, StationParts } from './frame.ts';
 import { readMembers } from './members.ts';
 import { R } from './reasons.ts';
+import { bucketOf } from './store-url.ts';
 import { requireKnown, yamlReader } from './yaml.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -85,17 +86,28 @@ export interface RegistrySettings {
   readonly tokensFile?: string;
   readonly isDeletionOff?: boolean;
   readonly hasImmutableTags?: boolean;
+  /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: everything in a bucket, for many machines. */
+  readonly store?: string;
+  /** Where the keys of the bucket are. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that what nothing leads to is kept. Absent: for ever. */
+  readonly untaggedKeptMs?: number;
+  /** Milliseconds between two collections. */
+  readonly collectEveryMs?: number;
 }
 
 export async function registryParts(settings: RegistrySettings, deps: StationDeps): Promise<StationParts> {
   const { clock, random, dataDir } = deps;
-  const { tokensFile, isDeletionOff, hasImmutableTags } = settings;
+  const { tokensFile, isDeletionOff, hasImmutableTags, store, untaggedKeptMs, collectEveryMs } = settings;
   const grants = tokensFile === undefined ? {} : await readGrants(tokensFile);
   const config: RegistryConfig = {
     dataDir: join(dataDir, 'images'),
     ...grants,
     deletion: isDeletionOff !== true,
     immutableTags: hasImmutableTags === true,
+    ...(store === undefined ? {} : { bucket: bucketOf(store, settings.env ?? {}) }),
+    ...(untaggedKeptMs === undefined ? {} : { untaggedKeptMs }),
+    ...(collectEveryMs === undefined ? {} : { tidyEveryMs: collectEveryMs }),
   };
   let close = (): void => {};
   return {

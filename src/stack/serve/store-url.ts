@@ -43,7 +43,8 @@ export function logPlace(
   throw fail(R.settings, { expected: '--store postgres://… or s3://…', actual: store.split(':')[0] ?? '' });
 }
 
-function bucketOf(text: string, env: PlaceSettings['env']): BucketOptions {
+/** Keys are taken from the environment. Throws WB-1212. */
+export function bucketOf(text: string, env: PlaceSettings['env']): BucketOptions {
   const url = URL.parse(text);
   if (url === null || url.protocol !== 's3:' || url.hostname === '') {
     throw fail(R.settings, {
