@@ -58,9 +58,11 @@ export interface BuilderSettings
 export async function builderParts(settings: BuilderSettings, deps: StationDeps): Promise<StationParts> {
   const { keys, clock, createdAt, isInit, log } = deps;
   const at = { origin: settings.issuerUrl ?? '' };
+  const checked = isInit ? undefined : await requireSettings(settings);
   const key = await keys.openKey('issuer', 'rsa');
   const issuer = workloadIssuer(key, () => at.origin, deps);
-  const builder = isInit ? undefined : await openBuilder(settings, issuer, deps);
+  const builder =
+    checked === undefined ? undefined : await openBuilder({ ...settings, ...checked }, issuer, deps);
   const { issuerUrl } = settings;
   return {
     bodyBytesMax: limits.builderRequestBytes,
@@ -98,29 +100,20 @@ interface OpenedBuilder {
 }
 
 async function openBuilder(
-  settings: BuilderSettings,
+  settings: BuilderSettings & CheckedSettings,
   issuer: WorkloadIssuer,
   deps: StationDeps,
 ): Promise<OpenedBuilder> {
   const { clock, random, log, dataDir } = deps;
-  const { trust, images, workDir, callerTokenFile } = settings;
-  const baseUri = requireBase(settings);
-  if (trust === undefined) {
-    const expected = '--tuf-mirror URL and --tuf-root FILE, or --trusted-root and --signing-config';
-    throw fail(R.settings, { expected, actual: 'neither' });
-  }
-  const callerToken = await requireCallers(settings, callerTokenFile);
+  const { trust, images, workDir, listen: _listen, ...rest } = settings;
   const folder = workDir ?? (await mkdtemp(join(tmpdir(), 'waybill-builder-')));
   const removed = async (): Promise<void> => {
     if (workDir === undefined) await rm(folder, { recursive: true, force: true });
   };
-  const { images: _images, trust: _trust, listen: _listen, ...rest } = settings;
   try {
     const service = await createBuilder(
       {
         ...rest,
-        ...(callerToken === undefined ? {} : { callerToken }),
-        baseUri,
         workDir: folder,
         dataDir: join(dataDir, 'work'),
         secretFiles: [join(dataDir, 'keys', 'issuer.key')],
@@ -143,6 +136,23 @@ async function openBuilder(
   }
 }
 
+interface CheckedSettings {
+  readonly baseUri: string;
+  readonly trust: TrustSource;
+  readonly callerToken?: Secret;
+}
+
+async function requireSettings(settings: BuilderSettings): Promise<CheckedSettings> {
+  const baseUri = requireBase(settings);
+  const { trust } = settings;
+  if (trust === undefined) {
+    const expected = '--tuf-mirror URL and --tuf-root FILE, or --trusted-root and --signing-config';
+    throw fail(R.settings, { expected, actual: 'neither' });
+  }
+  const callerToken = await requireCallers(settings);
+  return { baseUri, trust, ...(callerToken === undefined ? {} : { callerToken }) };
+}
+
 function requireBase({ baseUri }: BuilderSettings): string {
   const url = URL.parse(baseUri ?? '');
   if (baseUri !== undefined && url?.protocol === 'https:' && url.pathname === '/' && !baseUri.endsWith('/')) {
@@ -153,10 +163,11 @@ function requireBase({ baseUri }: BuilderSettings): string {
 }
 
 /** Whoever may post a build has code run here, and signed with this builder's name. */
-async function requireCallers(
-  { listen, hasTenants }: BuilderSettings,
-  file: string | undefined,
-): Promise<Secret | undefined> {
+async function requireCallers({
+  listen,
+  hasTenants,
+  callerTokenFile: file,
+}: BuilderSettings): Promise<Secret | undefined> {
   if (file !== undefined) return new Secret(utf8Text(await readFileLimited(file, limits.tokenBytes)).trim());
   if (hasTenants || isLoopback(listen.host)) return undefined;
   const expected = '--caller-token-file or --tenants for a builder that others reach';
