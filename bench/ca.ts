@@ -6,14 +6,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { utf8 } from '#base/bytes';
-import { generateKey, publicKeyPem } from '#base/crypto';
+import { type CertificateAsk, certificateAsks, checkCertificate } from './lib/authority-load.ts';
 import { startServer } from './lib/log-load.ts';
-import { againstFloor, type Post } from './lib/post-load.ts';
+import { inRounds, rateRatio } from './lib/post-load.ts';
 import { report } from './lib/report.ts';
 
 const ROUNDS = 5;
-const REQUESTS = 128;
+const REQUESTS = 640;
 const CLIENTS = 64;
 const GATE = 0.4;
 
@@ -24,38 +23,21 @@ const [stack, floor] = await Promise.all([
   startServer(program, ['ca-floor']),
 ]);
 const { oidc, ca } = JSON.parse(stack.url) as { readonly oidc: string; readonly ca: string };
-
-async function token(email: string): Promise<string> {
-  const asked = await fetch(`${oidc}/token`, { method: 'POST', body: JSON.stringify({ email }) });
-  return ((await asked.json()) as { readonly id_token: string }).id_token;
-}
-
-/** A key and a proof of its own for each; the person is one of a few. */
-const bearers = await Promise.all(Array.from({ length: 8 }, (_, i) => token(`p${i}@example.com`)));
-function request(i: number): Post {
-  const key = generateKey('p256');
-  const proof = Buffer.from(key.sign(utf8(`p${i % 8}@example.com`))).toString('base64');
-  const publicKey = { algorithm: 'ECDSA', content: publicKeyPem(key.publicKey) };
-  const body = { publicKeyRequest: { publicKey, proofOfPossession: proof } };
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${bearers[i % 8]}` };
-  return { body: Buffer.from(JSON.stringify(body)), headers };
-}
-const posts = Array.from({ length: REQUESTS }, (_, i) => request(i));
-
-const url = `${ca}/api/v2/signingCert`;
-const {
-  rate,
-  floor: floorRate,
-  p99,
-  ofFloor,
-} = await againstFloor(url, floor.url, posts, {
-  rounds: ROUNDS,
-  clients: CLIENTS,
-  warmUp: 50,
-});
+const asks = await certificateAsks(oidc, REQUESTS);
+const measured = await inRounds(
+  { waybill: `${ca}/api/v2/signingCert`, floor: floor.url },
+  asks.map(({ post }) => post),
+  { rounds: ROUNDS, clients: CLIENTS, warmUp: 200 },
+  (target, index, answer) => {
+    if (target === 'waybill') checkCertificate(answer, asks[index] as CertificateAsk);
+  },
+);
+const { perSecond, p50, p99 } = measured.waybill;
+const ofFloor = rateRatio(measured.waybill, measured.floor);
 console.log(
-  `${rate.toFixed(0)} certificates/s with ${CLIENTS} clients, p99 ${p99.toFixed(0)} ms (aim 50, bound 120); ` +
-    `floor ${floorRate.toFixed(0)}/s; ${stack.peakMiB().toFixed(0)} MiB`,
+  `${perSecond.toFixed(0)} certificates/s with ${CLIENTS} clients, p50 ${p50.toFixed(0)} ms, ` +
+    `p99 ${p99.toFixed(0)} ms (aim 50, bound 120); ` +
+    `floor ${measured.floor.perSecond.toFixed(0)}/s; ${stack.peakMiB().toFixed(0)} MiB`,
 );
 await Promise.all([stack.stop(), floor.stop()]);
 rmSync(folder, { recursive: true, force: true });

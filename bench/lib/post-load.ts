@@ -8,12 +8,6 @@ export interface Post {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Sends all with `clients` at a time. Throws for any answer with another status. */
-async function postAll(url: string, posts: readonly Post[], clients: number, status = 200): Promise<Load> {
-  const timed = await closedLoop(posts, clients, (post, agent) => send(url, post, agent, status));
-  return { ...timed, sample: [] };
-}
-
 export interface Rounds {
   readonly rounds: number;
   readonly clients: number;
@@ -21,40 +15,78 @@ export interface Rounds {
   readonly warmUp: number;
 }
 
-/** The same requests to ours and to its floor, by turns: rates and the 99th percentile of ours as medians. */
-export async function againstFloor(
-  ours: string,
-  floor: string,
-  posts: readonly Post[],
-  { rounds, clients, warmUp }: Rounds,
-): Promise<{
-  readonly rate: number;
-  readonly floor: number;
+/** Medians over the rounds. */
+export interface Measured {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
   readonly p99: number;
-  readonly ofFloor: number;
-}> {
-  for (const target of [ours, floor]) await postAll(target, posts.slice(0, warmUp), clients);
-  const [rates, floors, late]: [number[], number[], number[]] = [[], [], []];
-  for (let round = 0; round < rounds; round++) {
-    const load = await postAll(ours, posts, clients);
-    rates.push(load.perSecond);
-    late.push(at(load, 0.99));
-    floors.push((await postAll(floor, posts, clients)).perSecond);
-  }
-  // Round by round, before any list is sorted for its median.
-  const ofFloor = median(rates.map((rate, i) => rate / (floors[i] as number)));
-  return { rate: median(rates), floor: median(floors), p99: median(late), ofFloor };
+  /** Requests a second of each round. */
+  readonly rates: readonly number[];
 }
 
-function send(url: string, { body, headers }: Post, agent: Agent, status: number): Promise<void> {
+/** Of so many answers one is looked into. */
+const SAMPLE = 50;
+
+/**
+ * The same requests to each target by turns. `look` throws for an answer that is not what was asked for; it sees some
+ * answers of each round, after its clock has stopped. Throws for any answer but status 200.
+ */
+export async function inRounds<K extends string>(
+  targets: Readonly<Record<K, string>>,
+  posts: readonly Post[],
+  { rounds, clients, warmUp }: Rounds,
+  look: (target: K, index: number, answer: Buffer) => void = () => {},
+): Promise<Record<K, Measured>> {
+  const names = Object.keys(targets) as K[];
+  const loads = Object.fromEntries(names.map((name) => [name, [] as Timed[]])) as Record<K, Timed[]>;
+  for (const name of names) await postAll(targets[name], posts.slice(0, warmUp), clients);
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const { load, answers } = await postAll(targets[name], posts, clients);
+      for (const [index, answer] of answers) look(name, index, answer);
+      loads[name].push(load);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, measured(loads[name])])) as Record<K, Measured>;
+}
+
+type Timed = Omit<Load, 'sample'>;
+
+function measured(loads: readonly Timed[]): Measured {
+  const rates = loads.map(({ perSecond }) => perSecond);
+  const late = (share: number): number => median(loads.map((load) => at({ ...load, sample: [] }, share)));
+  return { perSecond: median(rates), p50: late(0.5), p99: late(0.99), rates };
+}
+
+/** The median of the rounds' own ratios: what the machine did in one round it did to both. */
+export const rateRatio = (some: Measured, other: Measured): number =>
+  median(some.rates.map((rate, i) => rate / (other.rates[i] as number)));
+
+/** Sends all with `clients` at a time. */
+async function postAll(
+  url: string,
+  posts: readonly Post[],
+  clients: number,
+): Promise<{ readonly load: Timed; readonly answers: ReadonlyMap<number, Buffer> }> {
+  const answers = new Map<number, Buffer>();
+  const load = await closedLoop(posts, clients, async (post, agent, index) => {
+    const answer = await send(url, post, agent);
+    if (index % SAMPLE === 0) answers.set(index, answer);
+  });
+  return { load, answers };
+}
+
+function send(url: string, { body, headers }: Post, agent: Agent): Promise<Buffer> {
   const all = { ...headers, 'content-length': body.length };
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', agent, headers: all }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('end', () => {
-        if (answer.statusCode === status) return resolve();
-        reject(new Error(`status ${answer.statusCode}: ${Buffer.concat(chunks).toString().slice(0, 300)}`));
+        const whole = Buffer.concat(chunks);
+        if (answer.statusCode === 200) return resolve(whole);
+        reject(new Error(`status ${answer.statusCode}: ${whole.toString().slice(0, 300)}`));
       });
       answer.on('error', reject);
     });

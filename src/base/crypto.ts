@@ -265,12 +265,17 @@ export interface KeyHolder {
   sign(data: Uint8Array, algorithm?: HashName): Promise<Uint8Array>;
 }
 
-/** A key at hand, as a holder. It signs on another thread where the signer can. */
+/** Kinds whose signature takes less than the way to another thread and back. */
+const quickKinds: ReadonlySet<KeyKind> = new Set(['p256', 'ed25519']);
+
+/** A key at hand, as a holder. It signs on another thread where that is worth the way and the signer can. */
 export function holderOf(signer: Signer): KeyHolder {
-  return {
-    publicKey: signer.publicKey,
-    sign: async (data, algorithm) => signer.signAsync?.(data, algorithm) ?? signer.sign(data, algorithm),
-  };
+  const { publicKey } = signer;
+  if (quickKinds.has(publicKey.kind) || signer.signAsync === undefined) {
+    return { publicKey, sign: async (data, algorithm) => signer.sign(data, algorithm) };
+  }
+  const { signAsync } = signer;
+  return { publicKey, sign: (data, algorithm) => signAsync(data, algorithm) };
 }
 
 export interface PrivateKey extends Signer {

@@ -43,6 +43,8 @@ function blank(length: number): Uint8Array {
 }
 
 function unsigned(value: number | bigint): Uint8Array {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 0x100)
+    return Uint8Array.of(value);
   let rest = BigInt(value);
   if (rest < 0n) throw new RangeError('der.int takes non-negative values');
   const bytes: number[] = [];
@@ -106,10 +108,7 @@ export const der = {
   seq: (...parts: readonly Uint8Array[]): Uint8Array => element(0x30, parts),
   /** SET OF: elements are put in DER order (X.690 §11.6). */
   set: (...parts: readonly Uint8Array[]): Uint8Array =>
-    element(
-      0x31,
-      parts.toSorted((a, b) => Buffer.compare(a, b)),
-    ),
+    element(0x31, parts.length < 2 ? parts : parts.toSorted((a, b) => Buffer.compare(a, b))),
   /** A non-negative INTEGER: a number, or its magnitude as big-endian bytes. */
   int: (value: number | bigint | Uint8Array): Uint8Array =>
     element(0x02, [integerBody(value instanceof Uint8Array ? value : unsigned(value))]),

@@ -32,8 +32,14 @@ export interface TimeStampAsk {
 }
 
 /** Hash identifiers in imprints carry NULL, as most clients write and compare them. */
+const imprintAlgorithms: Readonly<Record<HashName, Uint8Array>> = {
+  sha256: der.seq(der.oid(hashOids.sha256), der.nul()),
+  sha384: der.seq(der.oid(hashOids.sha384), der.nul()),
+  sha512: der.seq(der.oid(hashOids.sha512), der.nul()),
+};
+
 const imprintDer = (hashName: HashName, value: Uint8Array): Uint8Array =>
-  der.seq(der.seq(der.oid(hashOids[hashName]), der.nul()), der.octets(value));
+  der.seq(imprintAlgorithms[hashName], der.octets(value));
 
 export function buildTimeStampRequest(ask: TimeStampAsk): Der {
   return der.seq(
@@ -61,10 +67,13 @@ export interface TimeStampGrant {
   readonly certificates: readonly Certificate[];
 }
 
+const VERSION_1 = der.int(1);
+
 /** A granted response with its token, before the signature by `key`. */
 export function timeStampDraft(grant: TimeStampGrant, key: PublicKey): Draft {
+  const fixed = fixedParts(grant.signerCertificate, key.kind);
   const info = der.seq(
-    der.int(1),
+    VERSION_1,
     der.oid(grant.policy),
     imprintDer(grant.hashName, grant.hash),
     der.int(grant.serial),
@@ -72,15 +81,17 @@ export function timeStampDraft(grant: TimeStampGrant, key: PublicKey): Draft {
     der.seq(der.int(grant.accuracySeconds)),
     ...(grant.nonce === undefined ? [] : [der.rawInt(grant.nonce)]),
   );
-  const hashName = defaultHash(key.kind);
-  const attributes = signedAttributes(info, grant, hashName);
+  const attributes = der.set(
+    fixed.contentType,
+    attribute(cmsOids.signingTime, der.utcOrGeneralTime(grant.genTime)),
+    attribute(cmsOids.messageDigest, der.octets(hash(fixed.hashName, info))),
+    fixed.signingCertificate,
+  );
   return {
     toBeSigned: attributes,
-    hash: hashName,
-    assemble: (signature) => {
-      const signer = signerInfo(grant.signerCertificate, key.kind, attributes, signature);
-      return response(info, grant.certificates, hashName, signer);
-    },
+    hash: fixed.hashName,
+    assemble: (signature) =>
+      response(fixed, info, grant.certificates, signerInfo(fixed, attributes, signature)),
   };
 }
 
@@ -89,54 +100,73 @@ export function buildTimeStampResponse(grant: TimeStampGrant, signer: Signer): D
   return signDraft(timeStampDraft(grant, signer.publicKey), signer);
 }
 
+/** What every token of one signer repeats. */
+interface FixedParts {
+  readonly kind: KeyKind;
+  readonly hashName: HashName;
+  readonly hashAlgorithm: Uint8Array;
+  readonly signatureAlgorithm: Uint8Array;
+  /** Signed attributes. */
+  readonly contentType: Uint8Array;
+  readonly signingCertificate: Uint8Array;
+  readonly issuerAndSerial: Uint8Array;
+}
+
+const fixedOf = new WeakMap<Certificate, FixedParts>();
+
+function fixedParts(certificate: Certificate, kind: KeyKind): FixedParts {
+  const known = fixedOf.get(certificate);
+  if (known?.kind === kind) return known;
+  const hashName = defaultHash(kind);
+  const serial = der.rawInt(certificate.serial);
+  // SHA-256 is ESSCertIDv2's default and therefore not written (RFC 5035 §4).
+  const certificateId = der.seq(
+    der.octets(sha256(certificate.der)),
+    der.seq(der.seq(der.explicit(4, certificate.issuer)), serial),
+  );
+  const made: FixedParts = {
+    kind,
+    hashName,
+    hashAlgorithm: hashAlgorithmDer(hashName),
+    signatureAlgorithm: signatureAlgorithmDer(signatureAlgorithmFor(kind, hashName)),
+    contentType: attribute(cmsOids.contentType, der.oid(cmsOids.tstInfo)),
+    signingCertificate: attribute(cmsOids.signingCertificateV2, der.seq(der.seq(certificateId))),
+    issuerAndSerial: der.seq(certificate.issuer, serial),
+  };
+  fixedOf.set(certificate, made);
+  return made;
+}
+
+const attribute = (oid: string, value: Uint8Array): Uint8Array => der.seq(der.oid(oid), der.set(value));
+
+const VERSION_3 = der.int(3);
+const GRANTED = der.seq(der.int(0));
+
 function response(
+  fixed: FixedParts,
   info: Uint8Array,
   certificates: readonly Certificate[],
-  hashName: HashName,
   signer: Uint8Array,
 ): Der {
   const signedData = der.seq(
-    der.int(3),
-    der.set(hashAlgorithmDer(hashName)),
+    VERSION_3,
+    der.set(fixed.hashAlgorithm),
     der.seq(der.oid(cmsOids.tstInfo), der.explicit(0, der.octets(info))),
     ...(certificates.length === 0
       ? []
       : [der.implicit(0, der.set(...certificates.map((certificate) => certificate.der)))]),
     der.set(signer),
   );
-  const token = der.seq(der.oid(cmsOids.signedData), der.explicit(0, signedData));
-  return der.seq(der.seq(der.int(0)), token) as Der;
+  return der.seq(GRANTED, der.seq(der.oid(cmsOids.signedData), der.explicit(0, signedData))) as Der;
 }
 
-function signedAttributes(info: Uint8Array, grant: TimeStampGrant, hashName: HashName): Uint8Array {
-  const certificate = grant.signerCertificate;
-  const attribute = (oid: string, value: Uint8Array): Uint8Array => der.seq(der.oid(oid), der.set(value));
-  // SHA-256 is ESSCertIDv2's default and therefore not written (RFC 5035 §4).
-  const certificateId = der.seq(
-    der.octets(sha256(certificate.der)),
-    der.seq(der.seq(der.explicit(4, certificate.issuer)), der.rawInt(certificate.serial)),
-  );
-  return der.set(
-    attribute(cmsOids.contentType, der.oid(cmsOids.tstInfo)),
-    attribute(cmsOids.signingTime, der.utcOrGeneralTime(grant.genTime)),
-    attribute(cmsOids.messageDigest, der.octets(hash(hashName, info))),
-    attribute(cmsOids.signingCertificateV2, der.seq(der.seq(certificateId))),
-  );
-}
-
-function signerInfo(
-  certificate: Certificate,
-  kind: KeyKind,
-  attributes: Uint8Array,
-  signature: Uint8Array,
-): Uint8Array {
-  const hashName = defaultHash(kind);
+function signerInfo(fixed: FixedParts, attributes: Uint8Array, signature: Uint8Array): Uint8Array {
   return der.seq(
-    der.int(1),
-    der.seq(certificate.issuer, der.rawInt(certificate.serial)),
-    hashAlgorithmDer(hashName),
+    VERSION_1,
+    fixed.issuerAndSerial,
+    fixed.hashAlgorithm,
     der.implicit(0, attributes),
-    signatureAlgorithmDer(signatureAlgorithmFor(kind, hashName)),
+    fixed.signatureAlgorithm,
     der.octets(signature),
   );
 }

@@ -31,7 +31,7 @@ export interface RealServices {
   close(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const address = probe.address();
@@ -40,7 +40,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-class Processes {
+export class Processes {
   readonly #folder: string;
   readonly #running: { readonly child: ChildProcess; readonly ended: Promise<unknown> }[] = [];
 
