@@ -65,14 +65,16 @@ export const limits = {
   tufRootRotations: 256,
   /** Delegated roles asked for one target, whatever the metadata delegates to. */
   tufDelegations: 32,
-  tsaRequestBytes: 1 * MiB,
+  tsaRequestBytes: 64 * KiB,
   tsaNonceBytes: 64,
   caRequestBytes: 64 * KiB,
-  /** Body of a log entry request. */
-  logRequestBytes: 4 * MiB,
+  /** Body of a request to a log that holds hashes or certificates. */
+  logRequestBytes: 1 * MiB,
+  /** The same for API v1, to which attestations go whole: SBOMs among them. */
+  logEnvelopeBytes: 4 * MiB,
   /** A leaf in a tlog-tiles entry bundle carries a 16-bit length. */
   logEntryBytes: 65_535,
-  admissionReviewBytes: 8 * MiB,
+  admissionReviewBytes: 10 * MiB,
   /** A request for a build. */
   builderRequestBytes: 64 * KiB,
   /** One answer of a program that holds a key, and questions to it at a time. */

@@ -268,7 +268,7 @@ export type RekorRequestV1 =
 /** Parses the body of `POST /api/v1/log/entries`. Fails with WB-172, WB-174 or a JSON reason. */
 export function parseRekorV1Request(input: Uint8Array | string): Result<RekorRequestV1> {
   return attempt(() => {
-    const value = unwrap(parseJson(input, { maxBytes: limits.logRequestBytes }));
+    const value = unwrap(parseJson(input, { maxBytes: limits.logEnvelopeBytes }));
     const json = reader(value, 'request', { as: R.rekorRequest });
     const kind = json.string('kind');
     const version = json.string('apiVersion');

@@ -4,6 +4,7 @@
  */
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
+import { boundYoungGeneration } from './memory.ts';
 import { R } from './reasons.ts';
 import { secure, type TlsPair } from './server-tls.ts';
 import type { Logger } from './telemetry.ts';
@@ -22,6 +23,8 @@ export interface HttpServerOptions {
   readonly tls?: TlsPair;
   /** Where one client must not take longer than the defaults. */
   readonly times?: Partial<HttpTimes>;
+  /** Connections at a time; default 4,096. */
+  readonly connectionsMax?: number;
   /** Turns a refusal into the body this API's clients expect; default `{code, message}`. */
   readonly errorBody?: (why: Reason, status: number) => unknown;
 }
@@ -40,19 +43,22 @@ export interface HttpTimes {
   readonly look: number;
 }
 
-const timesDefault: HttpTimes = {
-  headers: 10_000,
-  request: 30_000,
-  silence: 60_000,
-  keepAlive: 65_000,
-  look: 1_000,
-};
-const HEADER_BYTES_MAX = 16 * 1024;
-/** Of one server; what comes beyond is closed at once. */
-const CONNECTIONS_MAX = 4096;
+/** What every server holds its clients to. */
+export const httpDefaults = {
+  times: {
+    headers: 10_000,
+    request: 30_000,
+    silence: 60_000,
+    keepAlive: 65_000,
+    look: 1_000,
+  },
+  headerBytes: 16 * 1024,
+  /** Of one server; what comes beyond is closed at once. */
+  connections: 4096,
+} as const;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const times = { ...timesDefault, ...options.times };
+  const times = { ...httpDefaults.times, ...options.times };
   const base = {
     bodyLimit: options.bodyBytesMax,
     requestTimeout: times.request,
@@ -64,17 +70,20 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   } as const;
   // One strict reading of a request: a second one by a proxy in front would be another request.
   const http = {
-    maxHeaderSize: HEADER_BYTES_MAX,
+    maxHeaderSize: httpDefaults.headerBytes,
     connectionsCheckingInterval: times.look,
     insecureHTTPParser: false,
     requireHostHeader: true,
   } as const;
   const { tls } = options;
   const app = (
-    tls === undefined ? fastify({ ...base, http }) : fastify({ ...base, https: { ...http, ...secure(tls) } })
+    tls === undefined
+      ? fastify({ ...base, http })
+      : // Who never begins to speak TLS is no request yet: the time for headers counts from here.
+        fastify({ ...base, https: { ...http, ...secure(tls), handshakeTimeout: times.headers } })
   ) as FastifyInstance;
   app.server.headersTimeout = times.headers;
-  app.server.maxConnections = CONNECTIONS_MAX;
+  app.server.maxConnections = options.connectionsMax ?? httpDefaults.connections;
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     done();
@@ -156,6 +165,7 @@ export function bodyBytes(request: FastifyRequest): Uint8Array {
 
 /** Listens; port 0 picks a free one. Returns the origin, for example `http://127.0.0.1:4000`. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  boundYoungGeneration();
   try {
     await app.listen({ host, port });
   } catch (error) {

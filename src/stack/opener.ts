@@ -129,7 +129,8 @@ export class Opener {
     });
     this.#closers.push(() => service.close());
     const register = (app: HttpApp, log: Logger): void => registerLog(app, service, log);
-    const origin = await this.serve(name, limits.logRequestBytes, register, generation);
+    const bytesMax = api === 'v1' ? limits.logEnvelopeBytes : limits.logRequestBytes;
+    const origin = await this.serve(name, bytesMax, register, generation);
     this.audited.push(service);
     return { number: generation.number, origin, service };
   }

@@ -375,10 +375,10 @@ function ed25519Request() {
 test('requests beyond the size limit are refused as such', async () => {
   await withLog('v1', async (log) => {
     const envelope = (length: number) => JSON.stringify({ kind: 'x'.repeat(length - 11) });
-    assert.equal(envelope(limits.logRequestBytes).length, limits.logRequestBytes);
-    const most = await call(entriesOf(log), envelope(limits.logRequestBytes));
+    assert.equal(envelope(limits.logEnvelopeBytes).length, limits.logEnvelopeBytes);
+    const most = await call(entriesOf(log), envelope(limits.logEnvelopeBytes));
     assert.equal(most.status, 400);
-    const more = await call(entriesOf(log), envelope(limits.logRequestBytes + 1));
+    const more = await call(entriesOf(log), envelope(limits.logEnvelopeBytes + 1));
     assert.deepEqual([more.status, more.json.code], [413, 413]);
   });
 });

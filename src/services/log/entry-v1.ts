@@ -26,7 +26,7 @@ import {
 
 /** Accepts hashedrekord 0.0.1, rekord 0.0.1, dsse 0.0.1 and intoto 0.0.2. Throws WB-1030…1032 and format reasons. */
 export function acceptV1(request: Uint8Array | string): AcceptedEntry {
-  const value = unwrap(parseJson(request, { maxBytes: limits.logRequestBytes }));
+  const value = unwrap(parseJson(request, { maxBytes: limits.logEnvelopeBytes }));
   if (isKind(value, 'intoto', '0.0.2')) return acceptIntoto(value);
   refuseAddresses(value);
   if (isKind(value, 'rekord', '0.0.1')) return acceptRekord(value);
@@ -83,7 +83,7 @@ function acceptRekord(value: JsonValue): AcceptedEntry {
 }
 
 function acceptDsse(request: RekorRequestV1 & { kind: 'dsse' }): AcceptedEntry {
-  const envelope = unwrap(parseEnvelope(request.envelope, limits.logRequestBytes));
+  const envelope = unwrap(parseEnvelope(request.envelope, limits.logEnvelopeBytes));
   const signatures = pairSignatures(envelope, request.verifiers.map(readPemVerifier));
   const body = dsseV1Body({
     // Over the text as it came: clients cannot reproduce it, which is why verifiers compare payloadHash.

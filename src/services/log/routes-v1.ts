@@ -21,7 +21,7 @@ const json = 'application/json';
 const entriesPath = '/api/v1/log/entries';
 
 export function routesV1(app: HttpApp, service: LogService): void {
-  const options = { bodyLimit: limits.logRequestBytes };
+  const options = { bodyLimit: limits.logEnvelopeBytes };
   app.post(entriesPath, options, (request, reply) => create(service, bodyBytes(request), reply));
   app.get<{ Querystring: { logIndex?: string } }>(entriesPath, async (request, reply) => {
     const index = readNumber(request.query.logIndex, 'logIndex');
@@ -107,7 +107,7 @@ function leafOfId(service: LogService, id: string): Uint8Array {
 }
 
 function readBody(body: Uint8Array): JsonReader {
-  const value = unwrap(parseJson(body, { maxBytes: limits.logRequestBytes }));
+  const value = unwrap(parseJson(body, { maxBytes: limits.logEnvelopeBytes }));
   // Go clients write a list they do not use as null, which the protobuf rules read as absent.
   return protoReader(value, 'request', { as: R.query });
 }

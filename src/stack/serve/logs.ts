@@ -104,7 +104,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   const { service } = opened;
   const pem = publicKeyPem(service.publicKey);
   return {
-    bodyBytesMax: limits.logRequestBytes,
+    bodyBytesMax: api === 'v1' ? limits.logEnvelopeBytes : limits.logRequestBytes,
     register: (app, logger) => {
       if (settings.role !== 'sequencer') return registerLog(app, service, logger);
       app.get('/healthz', async () => ({ status: 'ok' }));
