@@ -196,6 +196,7 @@ const encodePath = (path: string): string => path.split('/').map(encode).join('/
 
 /** Everything but letters, digits, `.-_~` and the colon is percent-encoded. */
 function encode(text: string): string {
+  if (/^[\w.~:-]*$/.test(text)) return text;
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%3A', ':');

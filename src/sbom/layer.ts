@@ -34,7 +34,8 @@ const layerTypes: ReadonlyMap<string, Compression> = new Map([
 
 /** Below this much output the expansion ratio is not judged: small files of zeros compress without end. */
 const RATIO_FREE_BYTES = 64 * 1024 * 1024;
-const CHUNK_BYTES = 64 * 1024;
+/** Each piece wakes two threads, in both directions. */
+const PIECE_BYTES = 256 * 1024;
 
 export interface LayerInput {
   readonly index: number;
@@ -132,7 +133,8 @@ async function drive(
   if (compression === 'none') await each(rest(), take);
   else {
     const inflater = inflating === 'here' ? createInflater(compression) : undefined;
-    const pieces = compression === 'zstd' ? cutFrames(rest()) : rest();
+    const whole = inflater === undefined ? gathered(rest()) : rest();
+    const pieces = compression === 'zstd' ? cutFrames(whole) : whole;
     if (inflater === undefined) await stream(compression, pieces, take);
     else await inflateHere(inflater, pieces, take);
   }
@@ -148,7 +150,26 @@ async function each(chunks: AsyncIterable<Uint8Array>, take: Take): Promise<void
 async function stream(kind: 'gzip' | 'zstd', pieces: AsyncIterable<Uint8Array>, take: Take): Promise<void> {
   const open = kind === 'gzip' ? createGunzip : createZstdDecompress;
   const sink = (chunks: AsyncIterable<Uint8Array>): Promise<void> => each(chunks, take);
-  await pipeline(Readable.from(pieces), open({ chunkSize: CHUNK_BYTES }), sink);
+  await pipeline(Readable.from(pieces), open({ chunkSize: PIECE_BYTES }), sink);
+}
+
+/** The same bytes in fewer pieces, of their own memory: a source may fill its own again, a stream reads on. */
+async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let buffer = new Uint8Array(PIECE_BYTES);
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + PIECE_BYTES - filled);
+      buffer.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < PIECE_BYTES) continue;
+      yield buffer;
+      buffer = new Uint8Array(PIECE_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
 }
 
 async function inflateHere(inflater: Inflater, pieces: AsyncIterable<Uint8Array>, take: Take): Promise<void> {

@@ -5,10 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { digestOf } from '#base/digest';
 import { WaybillError } from '#base/reason';
 import { describe } from '#formats/oci';
+import { createInflater, smallInflater } from '#platform/inflate';
 import { catalogueLayers, type LayerInput, readLayer, selectCataloguers, threadedReader } from '#sbom';
 import { chunks, image, options, tar } from './fixture.ts';
 
@@ -118,4 +119,74 @@ test('threads read layers from their files, and check what lies there', async ()
   } finally {
     await reader.close();
   }
+});
+
+/** What runs in `body` meets a Node whose streams keep their state in another form than is known. */
+async function withoutInsides(body: () => Promise<void> | void): Promise<void> {
+  Object.defineProperty(Uint32Array, Symbol.hasInstance, { value: () => false, configurable: true });
+  try {
+    await body();
+  } finally {
+    Reflect.deleteProperty(Uint32Array, Symbol.hasInstance);
+  }
+}
+
+/** A source that fills the same memory again for each piece, as the threads' does. */
+async function* refilled(stored: Uint8Array, step: number): AsyncGenerator<Uint8Array> {
+  const memory = new Uint8Array(step);
+  for (let at = 0; at < stored.length; at += step) {
+    const part = stored.subarray(at, at + step);
+    memory.set(part);
+    yield memory.subarray(0, part.length);
+    memory.fill(0xee);
+  }
+}
+
+test('a Node without those insides reads the same, by its streams', async () => {
+  const many = createHash('shake256', { outputLength: 2_000_000 }).update('many').digest();
+  const archive = await tar([
+    { path: 'a', text: many },
+    { path: 'b', text: 'b' },
+  ]);
+  for (const kind of ['gzip', 'zstd'] as const) {
+    const stored = kind === 'gzip' ? gzipSync(archive) : zstdCompressSync(archive);
+    const descriptor = describe(stored, `${OCI}+${kind}`);
+    const read = async (step: number): Promise<unknown> => {
+      const seen: string[] = [];
+      const layer = {
+        index: 0,
+        descriptor,
+        diffId: digestOf(archive),
+        open: () => refilled(stored, step),
+      };
+      const facts = await readLayer(layer, ({ name }) => void seen.push(name), 'here');
+      return [facts, seen];
+    };
+    const expected = await read(65_536);
+    await withoutInsides(async () => {
+      assert.equal(createInflater(kind), undefined);
+      for (const step of [1_000, 65_536, 300_000]) assert.deepEqual(await read(step), expected);
+    });
+  }
+});
+
+test('small pieces inflate alike with and without those insides, broken ones are refused alike', async () => {
+  const small = Buffer.from('a piece of an archive');
+  const large = Buffer.alloc(300_000, 'large');
+  const broken = Buffer.from('no deflate');
+  const outcomes = (): string[] => {
+    const inflate = smallInflater(400_000);
+    return [deflateRawSync(small), deflateRawSync(large), broken, deflateRawSync(small)].map((piece) => {
+      try {
+        return createHash('sha256').update(inflate(piece)).digest('hex');
+      } catch (error) {
+        return String((error as NodeJS.ErrnoException).code);
+      }
+    });
+  };
+  const expected = outcomes();
+  assert.match(expected[2] ?? '', /^Z_/);
+  assert.equal(expected[0], expected[3]);
+  await withoutInsides(() => assert.deepEqual(outcomes(), expected));
+  assert.throws(() => smallInflater(1_000)(deflateRawSync(large)), RangeError);
 });
