@@ -1,5 +1,5 @@
 /** The one writer of a log: takes entries in, commits them in batches, answers. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#base/limits';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
@@ -40,9 +40,15 @@ export function checkEntrySize(entry: Uint8Array, extra: Uint8Array, personality
   throw fail(R.entrySize, { expected, actual: `${length} and ${extra.length} bytes` });
 }
 
+/** How long a batch waits for more at most, in looks of so many milliseconds. */
+const LOOKS_MAX = 20;
+const LOOK_MS = 1;
+
 export class LogWriter extends Log {
   readonly #options: LogOptions;
   readonly #pool: Pool;
+  /** The last batch held several entries. */
+  #isBusy = false;
   #writer: Promise<void> | undefined;
   #stopped: Reason | undefined;
   #closing = false;
@@ -94,14 +100,27 @@ export class LogWriter extends Log {
   async #write(): Promise<void> {
     try {
       while (this.#stopped === undefined && !this.state.isFrozen) {
-        // One turn of the event loop lets the requests that arrived together share the batch.
-        await nextTurn();
+        await this.#gather();
         const waiters = this.#pool.take(BATCH_ENTRIES_MAX);
         if (waiters.length === 0) return;
+        this.#isBusy = waiters.length > 1;
         await this.#commitBatch(waiters);
       }
     } finally {
       this.#writer = undefined;
+    }
+  }
+
+  /**
+   * One turn of the event loop lets the requests that arrived together share the batch. Where several come at a time,
+   * those on their way share it too: as long as more arrive, since a batch costs the same syncs whatever it holds.
+   */
+  async #gather(): Promise<void> {
+    await nextTurn();
+    if (!this.#isBusy && this.#pool.size < 2) return;
+    for (let look = 0, seen = 0; look < LOOKS_MAX && this.#pool.size > seen; look++) {
+      seen = this.#pool.size;
+      await sleep(LOOK_MS);
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FixedClock } from '#base/clock';
 import { sha256 } from '#base/crypto';
 import { limits } from '#base/limits';
@@ -42,6 +43,27 @@ test('entries submitted together share one batch and one checkpoint', async () =
     Array.from({ length: 200 }, (_, i) => i),
   );
   await checkLog(log);
+});
+
+test('entries that keep coming share the batch of those they follow; one alone waits for nobody', async () => {
+  const log = await open(memoryLogStore());
+  for (let i = 0; i < 3; i++) {
+    let isAnswered = false;
+    const answer = log.append(entry(i)).then(() => {
+      isAnswered = true;
+    });
+    for (let turn = 0; turn < 10 && !isAnswered; turn++) await nextTurn();
+    assert.equal(isAnswered, true);
+    await answer;
+  }
+  const coming = [log.append(entry(3)), log.append(entry(4))];
+  for (let i = 5; i < 15; i++) {
+    await nextTurn();
+    coming.push(log.append(entry(i)));
+  }
+  const sizes = (await Promise.all(coming)).map(({ logged }) => logged.proof.size);
+  assert.deepEqual(new Set(sizes), new Set([15]));
+  await log.close();
 });
 
 test('proofs of every entry and between sizes equal the naive twin across tile borders', async () => {
