@@ -33,7 +33,7 @@ export async function passwordToSet(context: CliContext): Promise<Secret> {
 }
 
 /** Reads a line without showing it. */
-async function ask(prompt: string): Promise<Secret> {
+export async function ask(prompt: string): Promise<Secret> {
   process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });

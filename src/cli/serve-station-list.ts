@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { StationDeps, StationParts } from '#stack';
 import type { CliContext } from './context.ts';
 import { addressOf } from './listen.ts';
+import { registryStation } from './serve-registry.ts';
 import {
   addSignerOptions,
   type Flags,
@@ -118,27 +119,7 @@ export const stations: readonly Station[] = [
       );
     },
   },
-  {
-    name: 'registry',
-    description: 'Serves an OCI registry (distribution-spec 1.1).',
-    port: 8086,
-    addOptions: (command) =>
-      command
-        .option('--tokens <file>', 'who may do what in which repository; without it everybody may')
-        .option('--no-delete', 'answer no DELETE')
-        .option('--immutable-tags', 'move no tag'),
-    parts: async (flags, deps, context) => {
-      const { registryParts } = await import('#stack');
-      return registryParts(
-        {
-          ...optional('tokensFile', text(flags, 'tokens', context)),
-          isDeletionOff: flags['delete'] === false,
-          hasImmutableTags: flags['immutableTags'] === true,
-        },
-        deps,
-      );
-    },
-  },
+  registryStation,
   {
     name: 'oidc',
     description: 'Serves the development issuer: any identity for whoever asks, on this machine only.',

@@ -4,6 +4,7 @@ import { rfc3339 } from '#base/clock';
 import { fail } from '#base/reason';
 import type { Rotatable, RotationStep } from '#stack';
 import type { CliContext } from './context.ts';
+import { parseDuration } from './duration.ts';
 import { R } from './reasons.ts';
 
 interface Flags {
@@ -14,14 +15,12 @@ interface Flags {
   readonly now?: boolean;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DAY_MS = 86_400_000;
 
 function duration(text: string): number {
-  const [, amount, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (text === '0') return 0;
-  if (amount === undefined || unit === undefined) throw new InvalidArgumentError('expected 30m, 24h or 7d');
-  return Number(amount) * (UNITS[unit] as number);
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('expected 30m, 24h or 7d');
+  return ms;
 }
 
 function time(text: string): number {

@@ -127,6 +127,12 @@ export const verbs: readonly Verb[] = [
     'run a private stack: CA, logs, timestamps, TUF, registry',
     () => import('./commands/stack.ts'),
   ),
+  verb(
+    'Services',
+    'registry',
+    'log in to registries, and tidy one of ours up',
+    () => import('./commands/registry.ts'),
+  ),
   verb('Services', 'serve', 'run one station as a server', () => import('./commands/serve.ts')),
   verb(
     'Services',

@@ -15,6 +15,7 @@ import { R } from './reasons.ts';
 
 /** What a request is about, so that the token asked for covers it. */
 export interface Scope {
+  /** '' for none. */
   readonly repository: string;
   readonly actions: 'pull' | 'pull,push' | 'delete';
   /** Also read from this repository (cross-repository mount). */
@@ -80,7 +81,9 @@ function basicHeader(credential: Credential | undefined): Secret | undefined {
   return new Secret(`Basic ${toBase64(utf8(`${credential.username}:${credential.password.reveal()}`))}`);
 }
 
+/** '' for a login alone. */
 function scopeText(scope: Scope): string {
+  if (scope.repository === '') return '';
   const own = `repository:${scope.repository}:${scope.actions}`;
   return scope.mountFrom === undefined ? own : `${own} repository:${scope.mountFrom}:pull`;
 }
@@ -105,7 +108,7 @@ async function fetchToken(
   );
   if (response.status === 401 || response.status === 403) {
     throw fail(R.auth, {
-      expected: `a token for ${scopeText(scope)} from ${safeUrl(realm.href)}`,
+      expected: `a token for ${scopeText(scope) || registry} from ${safeUrl(realm.href)}`,
       actual: `status ${response.status}${credential === undefined ? ' without credentials' : ''}`,
     });
   }
@@ -138,7 +141,7 @@ function tokenRequest(
       grant_type: 'refresh_token',
       refresh_token: credential.token.reveal(),
       client_id: 'waybill',
-      scope,
+      ...(scope === '' ? {} : { scope }),
       ...(service === undefined ? {} : { service }),
     });
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -146,7 +149,7 @@ function tokenRequest(
   }
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
-  for (const one of scope.split(' ')) url.searchParams.append('scope', one);
+  for (const one of scope.split(' ')) if (one !== '') url.searchParams.append('scope', one);
   const basic = basicHeader(credential);
   const headers = basic === undefined ? {} : { authorization: basic.reveal() };
   return { url: url.href, headers, maxBytes: 65_536 };

@@ -168,14 +168,14 @@ async function askHelper(
   registry: string,
   runHelper: RunHelper,
 ): Promise<FoundCredential | undefined> {
-  if (!HELPER_NAME.test(name)) {
+  if (!isHelperName(name)) {
     throw fail(R.credentials, {
       expected: 'a credential helper name of letters, digits, ".", "_", "-"',
       actual: JSON.stringify(name),
     });
   }
   const command = `docker-credential-${name}`;
-  const server = registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
+  const server = helperServer(registry);
   const answer = await runHelper(command, server);
   if (answer.code !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
@@ -195,6 +195,12 @@ async function askHelper(
       : { kind: 'basic', username, password };
   return { credential, origin: command };
 }
+
+/** What helpers and docker's file call a registry. */
+export const helperServer = (registry: string): string =>
+  registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;
+
+export const isHelperName = (name: string): boolean => HELPER_NAME.test(name);
 
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value);

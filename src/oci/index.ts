@@ -23,6 +23,7 @@ export {
 export { isLoopback } from './hosts.ts';
 export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';
 export type { FilePlace } from './layout-files.ts';
+export { checkLogin, forgetLogin, type Kept, keepLogin, type Login } from './login.ts';
 export * from './open.ts';
 export * from './platform.ts';
 export { R as ociReasons } from './reasons.ts';

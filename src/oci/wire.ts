@@ -67,6 +67,7 @@ export class Wire {
   readonly #options: RegistryOptions;
   readonly #auth: HostAuth;
   #origin: Promise<string> | undefined;
+  #hasLearned = false;
   /** Settled when the first answer is there, or when the token it asked for is. */
   #acquainted: Promise<void> | undefined;
 
@@ -78,6 +79,11 @@ export class Wire {
       credentials: options.credentials ?? anonymous,
       authHosts: options.authHosts ?? [],
     });
+  }
+
+  /** Whether the registry ever asked for credentials. */
+  get hasLearned(): boolean {
+    return this.#hasLearned;
   }
 
   sleep(ms: number): Promise<unknown> {
@@ -159,6 +165,7 @@ export class Wire {
       if (response.status === 401 && !learned) {
         await discard(response);
         learned = true;
+        this.#hasLearned = true;
         if (await this.#auth.learn(response.headers.get('www-authenticate'), request.scope)) {
           acquainted();
           continue;

@@ -435,7 +435,11 @@ test('tokens give their rights in their repositories and no others', async () =>
       call(method, path, body, token === undefined ? {} : { authorization: `Bearer ${token}` }, origin);
     const anonymous = await as(undefined, 'GET', '/v2/');
     assert.deepEqual([anonymous.status, anonymous.code], [401, 'UNAUTHORIZED']);
-    assert.equal(anonymous.headers.get('www-authenticate'), 'Basic realm="waybill"');
+    const service = new URL(origin).host;
+    assert.equal(
+      anonymous.headers.get('www-authenticate'),
+      `Bearer realm="${origin}/v2/token",service="${service}"`,
+    );
     assert.equal((await as('nobody', 'GET', '/v2/')).status, 401);
     assert.equal((await as('reader', 'GET', '/v2/')).status, 200);
     const basic = { authorization: `Basic ${Buffer.from('any:writer').toString('base64')}` };

@@ -1,55 +1,154 @@
-/** Who may do what: static tokens with rights per repository. */
-import { equalBytes, utf8 } from '#base/bytes';
+/**
+ * Who may do what: static tokens and people with passwords, each with rights per repository, and the short tokens both
+ * get for logging in (tokens.ts).
+ */
+import { equalBytes, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
-import type { Action, RegistryConfig, TokenGrant } from './config.ts';
+import { Secret } from '#base/secret';
+import type { Action, RegistryConfig, TokenGrant, UserGrant } from './config.ts';
+import { matchesPassword } from './password.ts';
 import { R } from './reasons.ts';
+import type { LoginTokens } from './tokens.ts';
+
+/** Rights in one repository, as a login asks for and gets them. */
+export interface Scope {
+  readonly repository: string;
+  readonly actions: readonly string[];
+}
+
+/** Whoever sent a request. */
+export interface Caller {
+  /** `token:ci`, `user:alice`, or `anonymous`. */
+  readonly subject: string;
+  allows(action: Action, repository: string): boolean;
+  /** Throws WB-1093 or WB-1094 unless the caller may do it. */
+  require(action: Action, repository: string): void;
+  /** Throws WB-1093 for strangers, unless those may do something. */
+  requireLogin(): void;
+}
 
 export interface Access {
-  /** Throws WB-1093 or WB-1094 unless the caller may do it. */
-  require(authorization: string | undefined, action: Action, repository: string): void;
-  /** The same as a question. */
-  allows(authorization: string | undefined, action: Action, repository: string): boolean;
-  /** Any valid token, or anonymous access at all: for `/v2/`. */
-  requireLogin(authorization: string | undefined): void;
+  /** Whether anything at all is reserved: without it nobody is asked to log in. */
+  readonly isClosed: boolean;
+  /** Throws WB-1093 for credentials that are none of this registry. */
+  authenticate(authorization: string | undefined): Promise<Caller>;
 }
 
-export function access(config: Pick<RegistryConfig, 'anonymous' | 'tokens'>): Access {
-  const tokens = config.tokens ?? [];
-  const anonymous = config.anonymous ?? (tokens.length === 0 ? ['pull', 'push', 'delete'] : []);
-  const grantOf = (authorization: string | undefined): TokenGrant | undefined => {
-    if (authorization === undefined) return undefined;
-    const presented = tokenOf(authorization);
-    const grant = tokens.find((one) => presented !== undefined && same(one.token.reveal(), presented));
-    if (grant !== undefined || tokens.length === 0) return grant;
-    throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'another credential' });
+type Grant = (TokenGrant | UserGrant) & { readonly subject: string };
+
+/** Logins by password that are remembered, by hash. */
+const REMEMBERED_MAX = 1000;
+/** Passwords that are looked at together: each takes 32 MiB. */
+const LOOKS_MAX = 2;
+
+export function access(
+  config: Pick<RegistryConfig, 'anonymous' | 'tokens' | 'users'>,
+  logins: LoginTokens,
+): Access {
+  const tokens = (config.tokens ?? []).map((one) => ({ ...one, subject: `token:${one.name}` }));
+  const users = (config.users ?? []).map((one) => ({ ...one, subject: `user:${one.name}` }));
+  const isClosed = tokens.length + users.length > 0;
+  const anonymous = config.anonymous ?? (isClosed ? [] : ['pull', 'push', 'delete']);
+  const passwords = rememberedPasswords();
+  const byToken = (text: string): Grant | undefined => tokens.find((one) => same(one.token.reveal(), text));
+
+  const identify = async (authorization: string): Promise<Caller | undefined> => {
+    const { scheme, value } = schemeOf(authorization);
+    if (scheme === 'bearer') {
+      const grant = byToken(value);
+      if (grant !== undefined) return callerOf(grant);
+      const login = await logins.verify(value);
+      if (login === undefined) return undefined;
+      const known = [...tokens, ...users].find((one) => one.subject === login.subject);
+      if (known === undefined && login.subject !== ANONYMOUS) return undefined;
+      return callerOf(known, login.scopes);
+    }
+    const { username, password } = basicOf(scheme === 'basic' ? value : '');
+    if (password === '') return undefined;
+    const user = users.find((one) => one.name === username);
+    const isUser = user !== undefined && (await passwords.matches(user.passwordHash, new Secret(password)));
+    const grant = isUser ? user : byToken(password);
+    return grant === undefined ? undefined : callerOf(grant);
   };
-  const allows: Access['allows'] = (authorization, action, repository) => {
-    const grant = grantOf(authorization);
-    if (anonymous.includes(action)) return true;
-    return grant?.actions.includes(action) === true && grant.repositories.some((p) => covers(p, repository));
+
+  /** With `scopes`, no more than was asked for at the login. */
+  const callerOf = (grant: Grant | undefined, scopes?: readonly Scope[]): Caller => {
+    const mayAtAll = (action: Action, repository: string): boolean =>
+      anonymous.includes(action) ||
+      (grant?.actions.includes(action) === true && grant.repositories.some((p) => covers(p, repository)));
+    const isAsked = (action: Action, repository: string): boolean =>
+      scopes === undefined ||
+      anonymous.includes(action) ||
+      scopes.some((one) => one.repository === repository && one.actions.includes(action));
+    return {
+      subject: grant?.subject ?? ANONYMOUS,
+      allows: (action, repository) => mayAtAll(action, repository) && isAsked(action, repository),
+      require: (action, repository) => {
+        const expected = `the right to ${action} ${repository}`;
+        if (!mayAtAll(action, repository)) {
+          if (grant !== undefined) throw fail(R.denied, { expected, actual: `${grant.subject} without it` });
+          throw fail(R.unauthorized, { expected, actual: 'no credentials' });
+        }
+        // Asked for again with this scope, it is given.
+        if (!isAsked(action, repository)) {
+          throw fail(R.unauthorized, { expected, actual: 'a login for something else' });
+        }
+      },
+      requireLogin: () => {
+        if (grant !== undefined || anonymous.length > 0) return;
+        throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'no credentials' });
+      },
+    };
   };
+
   return {
-    allows,
-    require(authorization, action, repository) {
-      if (allows(authorization, action, repository)) return;
-      const expected = `the right to ${action} ${repository}`;
-      if (authorization === undefined) throw fail(R.unauthorized, { expected, actual: 'no credentials' });
-      throw fail(R.denied, { expected, actual: 'a token without it' });
-    },
-    requireLogin(authorization) {
-      if (grantOf(authorization) !== undefined || anonymous.length > 0) return;
-      throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'no credentials' });
+    isClosed,
+    authenticate: async (authorization) => {
+      if (authorization === undefined || !isClosed) return callerOf(undefined);
+      const caller = await identify(authorization);
+      if (caller !== undefined) return caller;
+      throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'another credential' });
     },
   };
 }
 
-function tokenOf(authorization: string): string | undefined {
+const ANONYMOUS = 'anonymous';
+
+/** A right password is asked for with every request of some clients: it is looked at once. */
+function rememberedPasswords(): { matches(hash: string, password: Secret): Promise<boolean> } {
+  const right = new Set<string>();
+  let looking = 0;
+  return {
+    matches: async (hash, password) => {
+      const key = toHex(sha256(utf8(`${hash} ${password.reveal()}`)));
+      if (right.has(key)) return true;
+      if (looking >= LOOKS_MAX) {
+        throw fail(R.busy, { expected: 'few logins at a time', actual: `${looking} are looked at` });
+      }
+      looking++;
+      try {
+        if (!(await matchesPassword(hash, password))) return false;
+      } finally {
+        looking--;
+      }
+      const [oldest] = right;
+      if (right.size >= REMEMBERED_MAX && oldest !== undefined) right.delete(oldest);
+      right.add(key);
+      return true;
+    },
+  };
+}
+
+function schemeOf(authorization: string): { readonly scheme: string; readonly value: string } {
   const [scheme = '', value = ''] = authorization.split(' ', 2);
-  if (/^bearer$/i.test(scheme)) return value;
-  if (!/^basic$/i.test(scheme)) return undefined;
+  return { scheme: scheme.toLowerCase(), value };
+}
+
+function basicOf(value: string): { readonly username: string; readonly password: string } {
   const text = Buffer.from(value, 'base64').toString('utf8');
-  return text.slice(text.indexOf(':') + 1);
+  const at = text.indexOf(':');
+  return { username: text.slice(0, Math.max(at, 0)), password: text.slice(at + 1) };
 }
 
 /** Compares hashes, so the time it takes tells nothing usable about the token. */

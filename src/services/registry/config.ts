@@ -4,14 +4,24 @@ import type { BucketOptions } from '#platform/store-s3-bucket';
 
 export type Action = 'pull' | 'push' | 'delete';
 
-/** A static token: sent as a bearer token, or as the password of any user name. */
-export interface TokenGrant {
-  /** For the log. */
-  readonly name: string;
-  readonly token: Secret;
+interface Rights {
   readonly actions: readonly Action[];
   /** `*`, a repository, or a prefix written as `team/*`. */
   readonly repositories: readonly string[];
+}
+
+/** A person who logs in with name and password. */
+export interface UserGrant extends Rights {
+  readonly name: string;
+  /** As `hashPassword` makes it. */
+  readonly passwordHash: string;
+}
+
+/** A static token: sent as a bearer token, or as the password of any user name. */
+export interface TokenGrant extends Rights {
+  /** For the log. */
+  readonly name: string;
+  readonly token: Secret;
 }
 
 export interface RegistryConfig {
@@ -22,9 +32,15 @@ export interface RegistryConfig {
    * uploads and a copy of the names, which is made again when it is lost.
    */
   readonly bucket?: BucketOptions;
-  /** What requests without a token may do. Default: everything when there are no tokens, else nothing. */
+  /** What requests without credentials may do. Default: everything without tokens and users, else nothing. */
   readonly anonymous?: readonly Action[];
   readonly tokens?: readonly TokenGrant[];
+  readonly users?: readonly UserGrant[];
+  /**
+   * Where clients reach it, such as `https://registry.example`: named as the place to log in. Default: what the request
+   * says it was sent to.
+   */
+  readonly publicUrl?: string;
   /** Whether DELETE is answered. Default true. */
   readonly deletion?: boolean;
   /** Refuses to move a tag; tags of signatures and referrers (`sha256-…`) stay movable. Default false. */
@@ -43,6 +59,8 @@ export interface RegistryConfig {
 }
 
 export const REQUEST_TIMEOUT_MS_DEFAULT = 3_600_000;
+/** How long a login's token holds, in seconds: an upload is judged when it begins. */
+export const LOGIN_SECONDS = 300;
 /** Entries of one page of tags, repositories or referrers. */
 export const PAGE_ENTRIES_MAX = 1000;
 /** Unfinished uploads and unlinked blobs younger than this are left alone, in milliseconds. */

@@ -22,9 +22,11 @@ import {
 import { type OnManifest, RegistryCore } from './registry.ts';
 import { registryRoutes } from './routes.ts';
 import { openRegistryStore } from './store.ts';
+import { loginKey, loginTokens } from './tokens.ts';
 
 export type { Collected } from './collect.ts';
-export type { Action, RegistryConfig, TokenGrant } from './config.ts';
+export type { Action, RegistryConfig, TokenGrant, UserGrant } from './config.ts';
+export { hashPassword, isPasswordHash } from './password.ts';
 export { R as registryReasons } from './reasons.ts';
 export type { OnManifest } from './registry.ts';
 
@@ -65,10 +67,13 @@ export async function registerRegistry(
   const random = deps.random ?? systemRandom;
   const store = await openRegistryStore(config, clock, random);
   const core = new RegistryCore(config, store, random, deps.onManifest);
+  const logins = loginTokens(await loginKey(random, store.bucket), clock);
+  const { publicUrl } = config;
+  const door = { core, logins, access: access(config, logins), ...(publicUrl ? { publicUrl } : {}) };
   // A layer on a slow line takes longer than any other request; idle connections still end early.
   app.server.requestTimeout = config.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
   await app.register((scope, _options, done) => {
-    registryRoutes(scope, core, access(config));
+    registryRoutes(scope, door);
     done();
   });
   const collect = (keptMs: number, isTrial = false): Promise<Collected> =>
@@ -113,6 +118,26 @@ export async function registerRegistry(
       core.store.close();
     },
   };
+}
+
+/**
+ * Collects and sweeps a registry that is not served from this folder meanwhile. Undefined `keptMs`: only what no
+ * repository links any more. A trial changes nothing. Errors as `registerRegistry`.
+ */
+export async function collectGarbage(
+  config: Pick<RegistryConfig, 'dataDir' | 'bucket'>,
+  { keptMs, isTrial }: { readonly keptMs?: number; readonly isTrial: boolean },
+  { clock = systemClock, random = systemRandom }: RegistryDeps = {},
+): Promise<Collected & { readonly removed: number }> {
+  const store = await openRegistryStore(config, clock, random);
+  try {
+    const nothing: Collected = { manifests: [], blobs: 0 };
+    const found = keptMs === undefined ? nothing : await store.collect(clock.now() - keptMs, isTrial);
+    const removed = isTrial ? 0 : (await store.sweep(clock.now() - GRACE_MS)).removed;
+    return { ...found, removed };
+  } finally {
+    store.close();
+  }
 }
 
 const TAGS_MAX = 10_000;

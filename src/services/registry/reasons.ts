@@ -192,4 +192,14 @@ export const R = defineReasons({
     exit: 1,
     status: 503,
   },
+  busy: {
+    code: 'WB-1102',
+    check: 'registry.logins',
+    side: 'environment',
+    class: 'limit',
+    summary: 'Too many logins by password are being looked at.',
+    hint: 'try again; machines should use tokens',
+    exit: 20,
+    status: 429,
+  },
 });

@@ -3,55 +3,67 @@
  * taken from the raw URL and decoded once, here; the router's own decoding is not used.
  */
 import { Readable } from 'node:stream';
+import { utf8Text } from '#base/bytes';
 import { parseDigest } from '#base/digest';
 import { limits } from '#base/limits';
 import { fail, type Reason, reasonText, WaybillError } from '#base/reason';
 import { mediaType } from '#formats/oci';
+import { isRepositoryName } from '#formats/reference';
 import type { HttpApp, HttpReply, HttpRequestIn } from '#platform/http-server';
 import type { Access } from './access.ts';
 import { type Call, pathDigest, type Route } from './call.ts';
-import { type Action, PAGE_ENTRIES_MAX } from './config.ts';
+import { PAGE_ENTRIES_MAX } from './config.ts';
 import { R } from './reasons.ts';
 import { checkRepository, checkTag, type ManifestName, type RegistryCore } from './registry.ts';
+import { formAuthorization, type LoginTokens, login, parseScopes } from './tokens.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 const RESOURCE = /^\/v2\/(.+?)\/(manifests|blobs\/uploads|blobs|tags|referrers)(?:\/([^/]*))?$/;
 
-export function registryRoutes(app: HttpApp, core: RegistryCore, access: Access): void {
+export interface RegistryDoor {
+  readonly core: RegistryCore;
+  readonly access: Access;
+  readonly logins: LoginTokens;
+  readonly publicUrl?: string;
+}
+
+export function registryRoutes(app: HttpApp, door: RegistryDoor): void {
+  const { core } = door;
   const routes = [...contentRoutes(core), ...listRoutes(core), ...uploadRoutes(core)];
   // Bodies are streams: nothing is parsed or kept before a handler asks for it.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, door));
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/v2/*',
     exposeHeadRoute: false,
-    handler: (request, reply) => dispatch(routes, request, reply, core, access),
+    handler: (request, reply) => dispatch(routes, request, reply, door),
   });
 }
 
-function dispatch(
+async function dispatch(
   routes: readonly Route[],
   request: HttpRequestIn,
   reply: HttpReply,
-  core: RegistryCore,
-  access: Access,
+  door: RegistryDoor,
 ): Promise<unknown> {
+  const { core, access } = door;
   void reply
     .header('docker-distribution-api-version', 'registry/2.0')
     .header('x-content-type-options', 'nosniff');
   const { path, query } = parseUrl(request.raw.url ?? '');
-  const { authorization } = request.headers;
   const method = request.method;
+  if (path === TOKEN_PATH) return giveToken(request, reply, query, door);
+  const caller = await access.authenticate(request.headers.authorization);
   if (path === '/v2/' && (method === 'GET' || method === 'HEAD')) {
-    access.requireLogin(authorization);
-    return Promise.resolve(reply.type('application/json').send('{}'));
+    caller.requireLogin();
+    return reply.type('application/json').send('{}');
   }
-  const allows = (action: Action, repo: string): boolean => access.allows(authorization, action, repo);
   if (path === '/v2/_catalog' && method === 'GET') {
-    access.requireLogin(authorization);
-    return core.store.fresh().then(() => catalog(core, reply, query, (repo) => allows('pull', repo)));
+    caller.requireLogin();
+    await core.store.fresh();
+    return catalog(core, reply, query, (repo) => caller.allows('pull', repo));
   }
   const match = RESOURCE.exec(path);
   if (match === null)
@@ -61,11 +73,49 @@ function dispatch(
   const route = routes.find((one) => one.resource === resource && one.methods.includes(method));
   if (route === undefined) throw fail(R.unsupported, { expected: 'a method of this path', actual: method });
   const require: Call['require'] = async (action) => {
-    access.require(authorization, action, repo);
+    caller.require(action, repo);
     if (!isHeld(core, { method, resource, repo, rest })) await core.store.fresh();
   };
-  return route.handle({ request, reply, method, repo, rest, query, require, allows });
+  return route.handle({ request, reply, method, repo, rest, query, require, allows: caller.allows });
 }
+
+const TOKEN_PATH = '/v2/token';
+const FORM_BYTES_MAX = 64 * 1024;
+
+/** GET with Basic, or POST with a form: what docker, podman, crane and our own client send to log in. */
+async function giveToken(
+  request: HttpRequestIn,
+  reply: HttpReply,
+  query: URLSearchParams,
+  { access, logins }: RegistryDoor,
+): Promise<unknown> {
+  const { method } = request;
+  if (method !== 'GET' && method !== 'POST') {
+    throw fail(R.unsupported, { expected: 'GET or POST', actual: method });
+  }
+  const form =
+    method === 'GET' ? query : new URLSearchParams(utf8Text(await wholeBody(request, FORM_BYTES_MAX)));
+  const authorization = method === 'GET' ? request.headers.authorization : formAuthorization(form);
+  const answer = await login({ authorization, scopes: parseScopes(form.getAll('scope')) }, access, logins);
+  return reply.type('application/json').header('cache-control', 'no-store').send(JSON.stringify(answer));
+}
+
+/** Where to log in, and for what (RFC 6750 §3, with the parameters of the token specification). */
+function challengeOf(request: HttpRequestIn, publicUrl: string | undefined): string {
+  const host = HOST.test(request.headers.host ?? '') ? request.headers.host : undefined;
+  const at = publicUrl ?? `${request.protocol}://${host ?? 'localhost'}`;
+  const parameters = [`realm="${at}${TOKEN_PATH}"`, `service="${new URL(at).host}"`];
+  const [, repo, resource] = RESOURCE.exec((request.raw.url ?? '').split('?')[0] ?? '') ?? [];
+  if (repo !== undefined && resource !== undefined && isRepositoryName(repo)) {
+    const { method } = request;
+    const isRead = method === 'GET' || method === 'HEAD';
+    const read = isRead ? 'pull' : 'pull,push';
+    parameters.push(`scope="repository:${repo}:${method === 'DELETE' ? 'delete' : read}"`);
+  }
+  return `Bearer ${parameters.join(',')}`;
+}
+
+const HOST = /^[A-Za-z0-9.[\]:-]{1,255}$/;
 
 /** What has a digest stays what it is: when it is known here, nobody needs to be asked. */
 function isHeld(
@@ -269,20 +319,31 @@ const ociCode: Readonly<Record<string, string>> = {
   [R.unauthorized.code]: 'UNAUTHORIZED',
   [R.denied.code]: 'DENIED',
   [R.unsupported.code]: 'UNSUPPORTED',
+  [R.busy.code]: 'TOOMANYREQUESTS',
   [R.inUse.code]: 'BLOB_IN_USE',
   [R.page.code]: 'PAGINATION_NUMBER_INVALID',
   [R.range.code]: 'RANGE_INVALID',
 };
 
-function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply): HttpReply {
-  if (error instanceof WaybillError) return sendReason(reply, error.reason);
+function answerError(
+  error: unknown,
+  request: HttpRequestIn,
+  reply: HttpReply,
+  { publicUrl }: RegistryDoor,
+): HttpReply {
+  if (error instanceof WaybillError) {
+    const why = error.reason;
+    if (why.code === R.unauthorized.code) {
+      void reply.header('www-authenticate', challengeOf(request, publicUrl));
+    }
+    return sendReason(reply, why);
+  }
   // A client that went away in the middle of a body is no defect of ours; the rest is the server's to log.
   if (request.raw.destroyed && !request.raw.complete) return reply.code(400).send();
   throw error;
 }
 
 function sendReason(reply: HttpReply, why: Reason): HttpReply {
-  if (why.code === R.unauthorized.code) void reply.header('www-authenticate', 'Basic realm="waybill"');
   const { code, expected, actual, hint } = why;
   const error = {
     code: ociCode[code] ?? 'UNKNOWN',

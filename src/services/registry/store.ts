@@ -47,6 +47,7 @@ interface Places {
   readonly db: Database;
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
+  readonly bucket?: Bucket;
   /** Throws inside a decision unless the bytes of a blob that is to be linked are there. */
   readonly requireContent: (digest: Digest) => void;
 }
@@ -93,7 +94,7 @@ async function bucketPlaces(dataDir: string, bucket: Bucket, clock: Clock, rando
     };
     const ledger = await openJournal({ bucket, db, random, onWritten });
     const blobs = new BucketBlobs({ bucket, db, ledger, clock, random });
-    return { dataDir, db, ledger, blobs, requireContent: (digest) => blobs.requireContent(digest) };
+    return { dataDir, db, ledger, blobs, bucket, requireContent: (digest) => blobs.requireContent(digest) };
   } catch (error) {
     db.close();
     bucket.close();
@@ -118,6 +119,11 @@ export class RegistryStore {
     this.#ledger.close();
     this.#places.blobs.close();
     this.#db.close();
+  }
+
+  /** What the machines of a registry share, where there are several. */
+  get bucket(): Bucket | undefined {
+    return this.#places.bucket;
   }
 
   /** Resolves when reads show at least everything acknowledged anywhere before the call. */

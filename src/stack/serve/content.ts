@@ -5,10 +5,16 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import { Secret } from '#base/secret';
-import { parseJson, reader } from '#formats/json';
+import { type JsonReader, parseJson, reader } from '#formats/json';
 import { readFileIfThere, readFileLimited } from '#platform/files';
 import { createOidc, isLoopback, registerOidc } from '#services/oidc';
-import { type RegistryConfig, registerRegistry, type TokenGrant } from '#services/registry';
+import {
+  isPasswordHash,
+  type RegistryConfig,
+  registerRegistry,
+  type TokenGrant,
+  type UserGrant,
+} from '#services/registry';
 import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
 import type { Address, StationDeps, StationParts } from './frame.ts';
 import { readMembers } from './members.ts';
@@ -84,6 +90,8 @@ const rootVersion = (root: Uint8Array): number =>
 export interface RegistrySettings {
   /** Grants by token (docs/operate.md). Absent: everybody may do everything. */
   readonly tokensFile?: string;
+  /** Where clients reach it, when a proxy stands before it. */
+  readonly publicUrl?: string;
   readonly isDeletionOff?: boolean;
   readonly hasImmutableTags?: boolean;
   /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: everything in a bucket, for many machines. */
@@ -99,10 +107,12 @@ export interface RegistrySettings {
 export async function registryParts(settings: RegistrySettings, deps: StationDeps): Promise<StationParts> {
   const { clock, random, dataDir } = deps;
   const { tokensFile, isDeletionOff, hasImmutableTags, store, untaggedKeptMs, collectEveryMs } = settings;
+  const { publicUrl } = settings;
   const grants = tokensFile === undefined ? {} : await readGrants(tokensFile);
   const config: RegistryConfig = {
     dataDir: join(dataDir, 'images'),
     ...grants,
+    ...(publicUrl === undefined ? {} : { publicUrl }),
     deletion: isDeletionOff !== true,
     immutableTags: hasImmutableTags === true,
     ...(store === undefined ? {} : { bucket: bucketOf(store, settings.env ?? {}) }),
@@ -132,29 +142,34 @@ export async function registryParts(settings: RegistrySettings, deps: StationDep
 const actions = ['pull', 'push', 'delete'] as const;
 
 /** Throws WB-1212. The file holds tokens: it must be closed to others, as keys are. */
-async function readGrants(path: string): Promise<Pick<RegistryConfig, 'tokens' | 'anonymous'>> {
+async function readGrants(path: string): Promise<Pick<RegistryConfig, 'tokens' | 'users' | 'anonymous'>> {
   const json = yamlReader(utf8Text(await readFileLimited(path, FILE_BYTES_MAX)), path);
-  requireKnown(json, ['tokens', 'anonymous']);
+  requireKnown(json, ['tokens', 'users', 'anonymous']);
   const actionsIn = (list: readonly string[], wrong: (actual: string) => Error): (typeof actions)[number][] =>
     list.map((text) => {
       const action = actions.find((one) => one === text);
       if (action === undefined) throw wrong(text);
       return action;
     });
-  const tokens = json.children('tokens').map((one): TokenGrant => {
-    requireKnown(one, ['name', 'token', 'actions', 'repositories']);
-    return {
-      name: one.text('name'),
-      token: new Secret(one.text('token')),
-      actions: actionsIn(one.strings('actions'), (actual) =>
-        one.wrong('actions', actions.join(', '), actual),
-      ),
-      repositories: one.strings('repositories'),
-    };
+  const rightsOf = (one: JsonReader) => ({
+    name: one.text('name'),
+    actions: actionsIn(one.strings('actions'), (actual) => one.wrong('actions', actions.join(', '), actual)),
+    repositories: one.strings('repositories'),
   });
+  const tokens = !json.has('tokens') && json.has('users') ? [] : json.children('tokens');
+  const users = json.has('users') ? json.children('users') : [];
   const open = json.has('anonymous') ? json.strings('anonymous') : [];
   return {
-    tokens,
+    tokens: tokens.map((one): TokenGrant => {
+      requireKnown(one, ['name', 'token', 'actions', 'repositories']);
+      return { ...rightsOf(one), token: new Secret(one.text('token')) };
+    }),
+    users: users.map((one): UserGrant => {
+      requireKnown(one, ['name', 'password-hash', 'actions', 'repositories']);
+      const passwordHash = one.text('password-hash');
+      if (isPasswordHash(passwordHash)) return { ...rightsOf(one), passwordHash };
+      throw one.wrong('password-hash', 'what `waybill registry hash-password` prints', 'something else');
+    }),
     anonymous: actionsIn(open, (actual) => json.wrong('anonymous', actions.join(', '), actual)),
   };
 }

@@ -15,5 +15,6 @@ export {
 export type { SignerSettings } from './held-keys.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
 export type { PublicFile } from './public-file.ts';
+export { type CollectSettings, collectRegistry } from './registry-collect.ts';
 export type { ReadingSettings } from './registry-reading.ts';
 export { networkOf, readTenants } from './tenants.ts';
