@@ -34,16 +34,9 @@ export class NameSet {
     return this.#names.has(name);
   }
 
-  /** Whether these bytes may be one of them; true too for all that is not ASCII, and for very short ones. */
-  mayHave(text: Uint8Array, start: number, end: number): boolean {
-    let hash = SEED;
-    let bits = 0;
-    for (let at = start; at < end; at++) {
-      const byte = text[at] as number;
-      bits |= byte;
-      hash = Math.imul(hash ^ byte, PRIME);
-    }
-    return bits > 0x7f || end - start <= 2 || this.#places[hash & (PLACES - 1)] === 1;
+  /** Whether a name with this hash may be one of them. */
+  mayHave(hash: number): boolean {
+    return this.#places[hash & (PLACES - 1)] === 1;
   }
 }
 
@@ -88,22 +81,31 @@ export function groupedList(list: Uint8Array): Uint8Array {
   return concat(GROUPED, utf8(text));
 }
 
-/** Looks at bytes: only the few names that may be meant become strings. */
+/** Looks at bytes: only the few names that may be meant become strings, those that are not ASCII, and short ones. */
 function groupedNamed(list: Uint8Array, names: NameSet): string[] {
   const found: string[] = [];
   let folderStart = 0;
   let folderEnd = 0;
-  for (let start = GROUPED.length; start < list.length; ) {
-    let end = start;
-    while (end < list.length && list[end] !== LINE) end++;
+  let start = GROUPED.length;
+  let hash = SEED;
+  let bits = 0;
+  for (let at = start; at < list.length; at++) {
+    const byte = list[at] as number;
+    if (byte !== LINE) {
+      hash = Math.imul(hash ^ byte, PRIME);
+      bits |= byte;
+      continue;
+    }
     if (list[start] === SLASH) {
       folderStart = start + 1;
-      folderEnd = end;
-    } else if (names.mayHave(list, start, end)) {
-      const name = decoder.decode(list.subarray(start, end));
+      folderEnd = at;
+    } else if (bits > 0x7f || at - start <= 2 || names.mayHave(hash)) {
+      const name = decoder.decode(list.subarray(start, at));
       if (names.has(name)) found.push(decoder.decode(list.subarray(folderStart, folderEnd)) + name);
     }
-    start = end + 1;
+    start = at + 1;
+    hash = SEED;
+    bits = 0;
   }
   return found;
 }

@@ -29,7 +29,9 @@ export function packReading({ facts, record }: LayerReading): Uint8Array {
 }
 
 /** Only for bytes `packReading` made: the form is not checked. */
-export function unpackReading(bytes: Uint8Array): LayerReading {
+export function unpackReading(packed: Uint8Array): LayerReading {
+  // Parts of a Buffer are slower to make, and there are thousands.
+  const bytes = new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
   const head = JSON.parse(utf8Text(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))) as Head;
   let at = LENGTH_BYTES + length;

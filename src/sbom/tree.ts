@@ -110,7 +110,7 @@ export class LayerChanges {
    * are symbolic links lead where they point, inside the image.
    */
   take(entry: LayerEvent): string | undefined {
-    const named = cleanPath(entry.name);
+    const named = entry.name;
     if (named === '') return undefined;
     const parent = parentOf(named);
     const folder = this.#realFolder(parent);

@@ -30,13 +30,25 @@ const copyrights: readonly string[] = [
   '\u00ff\u0000',
 ];
 
+/** What else is said of each package. */
+const more: readonly string[] = [
+  'Depends: p1 (>= 1) | p2,\n p3\nProvides: old-name (= 1)\nConffiles:\n /etc/a 0\n',
+  'description: first line\n second\n .\n third\nPre-Depends: old-name\nArchitecture: amd64\n',
+  'Source: s (2)\nHomepage: https://example.com/\u00e9\nMaintainer: A <a@example.com>\nTag: x\n',
+  'Description:\n only later\nDepends:\n p0\n',
+];
+
 test('an SBOM of condensed files is the SBOM of the files', async () => {
   const status = copyrights
-    .map((_, i) => `Package: p${i}\nStatus: install ok installed\nVersion: 1\n`)
+    .map((_, i) => `Package: p${i}\nStatus: install ok installed\nVersion: 1\n${more[i] ?? ''}`)
     .join('\n');
   const entries: Entry[] = [
     { path: 'etc/os-release', text: 'ID=debian\nVERSION_ID=12\n' },
-    { path: 'var/lib/dpkg/status', text: status },
+    { path: 'var/lib/dpkg/status', text: `${status}\nTag: of no package\n` },
+    {
+      path: 'var/lib/dpkg/info/p0.list',
+      text: '/.\n/srv\n/srv/0\n/srv/0/package.json\n/srv/node_modules/m0/package.json\n/srv/1\n',
+    },
     ...copyrights.map((text, i): Entry => ({ path: `usr/share/doc/p${i}/copyright`, text })),
     ...manifests.flatMap((text, i): Entry[] => [
       { path: `srv/${i}/package.json`, text },
@@ -49,6 +61,7 @@ test('an SBOM of condensed files is the SBOM of the files', async () => {
   const whole = chosen.map(({ condense, ...one }) => (condense === undefined ? assert.fail(one.name) : one));
   const expected = await catalogueLayers(input, { ...options, cataloguers: whole });
   assert.deepEqual(sbom, expected.sbom);
+  assert.ok(sbom.packages.some(({ name, ownedBy }) => name === 'plain' && ownedBy !== undefined));
   assert.ok(sbom.packages.length >= 12 && sbom.unknowns.length > 5, `${sbom.packages.length}`);
   assert.deepEqual(sbom.packages.find(({ name }) => name === 'p1')?.licenses, ['Apache-2.0', 'X.', 'a', 'b']);
 });

@@ -2,6 +2,7 @@
  * Packages of Debian and its family: `var/lib/dpkg/status`, and the `status.d` folder of images made without
  * dpkg. Licences come from machine-readable copyright files, owned files from `info/*.list`.
  */
+import { utf8 } from '#base/bytes';
 import { buildPurl } from '#formats/purl';
 import { type Distro, distroText, type Unknown } from '#formats/sbom';
 
@@ -29,6 +30,7 @@ export const dpkg: Cataloguer = {
   ],
   condense: (bytes, base) => {
     if (base === 'copyright') return condensedCopyright(bytes);
+    if (base === 'status') return condensedStatus(bytes);
     return base.endsWith('.list') ? groupedList(bytes) : undefined;
   },
   catalogue(image, { distro }) {
@@ -60,6 +62,26 @@ export const dpkg: Cataloguer = {
     };
   },
 };
+
+/** Of each stanza, what `readPackage` and the needs are made of. */
+const fieldsRead = new Set(
+  'package status version architecture source homepage maintainer provides depends pre-depends'.split(' '),
+);
+
+/** Half of a status file is about what nobody asks for here. Undefined for one with problems: they name lines. */
+function condensedStatus(bytes: Uint8Array): Uint8Array | undefined {
+  const { stanzas, problems } = parseStanzas(new TextDecoder().decode(bytes));
+  if (problems.length > 0) return undefined;
+  const lines = stanzas.map((stanza) => {
+    const fields = [...stanza].filter(([key]) => fieldsRead.has(key));
+    const description = stanza.get('description')?.split('\n')[0];
+    if (description !== undefined) fields.push(['description', description]);
+    // What says nothing of all that is still a stanza.
+    if (fields.length === 0) fields.push(['package', '']);
+    return fields.map(([key, value]) => `${key}: ${value.replaceAll('\n', '\n ')}\n`).join('');
+  });
+  return utf8(lines.join('\n'));
+}
 
 /** A package, a reason why the stanza cannot be one, or undefined for one that is not installed. */
 function readPackage(
