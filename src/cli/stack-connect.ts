@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import type { ConnectableClient, WebhookAddress } from '#stack';
+import type { ConnectableClient, DocumentClient, WebhookAddress } from '#stack';
 import type { CliContext } from './context.ts';
 import { readInput } from './input.ts';
 import { R } from './reasons.ts';
@@ -25,9 +25,14 @@ export function registerConnect(stack: Command, context: CliContext): void {
   for (const client of clients) {
     connect
       .command(client)
-      .description(`print the setting of ${client}, for eval, and what to say then`)
+      .description(
+        isDocument(client)
+          ? `print the document ${client} reads; what to do with it on standard error`
+          : `print the setting of ${client}, for eval, and what to say then`,
+      )
       .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
-      .action((flags: { readonly stack?: string }) => connectClient(client, flags.stack, context));
+      .option('--identity <email>', 'who signs', 'you@example.com')
+      .action((flags: ClientFlags) => connectClient(client, flags, context));
   }
   connect
     .command('kubernetes')
@@ -54,18 +59,45 @@ const clients = [
   'rekor-cli',
   'crane',
   'skopeo',
+  'kyverno',
+  'policy-controller',
+  'podman',
+  'gh',
+  'flux',
 ] as const satisfies readonly ConnectableClient[];
+/** As `documentClients` of the stack. */
+const documents = [
+  'kyverno',
+  'policy-controller',
+  'podman',
+  'gh',
+  'flux',
+] as const satisfies readonly DocumentClient[];
+const isDocument = (client: string): client is DocumentClient => documents.some((one) => one === client);
+
+interface ClientFlags {
+  readonly stack?: string;
+  readonly identity: string;
+}
 
 async function connectClient(
   client: ConnectableClient,
-  folder: string | undefined,
+  flags: ClientFlags,
   context: CliContext,
 ): Promise<void> {
-  const { connectionOf, connectionText, requireState } = await import('#stack');
-  const dataDir = stackDir(folder, context);
-  const connection = connectionOf(client, dataDir, await requireState(dataDir));
-  context.result('waybill.dev/stack-connect/v1', { ok: true, ...connection }, () =>
-    connectionText(connection),
+  const { connectionOf, connectionText, documentOf, requireState } = await import('#stack');
+  const dataDir = stackDir(flags.stack, context);
+  const state = await requireState(dataDir);
+  const connection = connectionOf(client, dataDir, state, flags.identity);
+  if (!isDocument(client)) {
+    const value = { ok: true, ...connection };
+    context.result('waybill.dev/stack-connect/v1', value, () => connectionText(connection));
+    return;
+  }
+  const document = await documentOf(client, dataDir, state, { identity: flags.identity });
+  context.progress(connectionText(connection));
+  context.result('waybill.dev/stack-connect/v1', { ok: true, ...connection, document }, () =>
+    document.trimEnd(),
   );
 }
 

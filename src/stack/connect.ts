@@ -13,6 +13,11 @@ export const connectableClients = [
   'rekor-cli',
   'crane',
   'skopeo',
+  'kyverno',
+  'policy-controller',
+  'podman',
+  'gh',
+  'flux',
 ] as const;
 export type ConnectableClient = (typeof connectableClients)[number];
 
@@ -31,12 +36,19 @@ interface Place {
   readonly file: (name: string) => string;
   readonly origins: StackState['origins'];
   readonly registry: string;
+  readonly email: string;
   readonly identity: string;
+  /** Words of a shell that give a token of the development issuer. */
+  readonly token: string;
 }
 
 /** For `client`; nothing in it is secret. */
-export function connectionOf(client: ConnectableClient, dataDir: string, state: StackState): Connection {
-  const { origins } = state;
+export function connectionOf(
+  client: ConnectableClient,
+  dataDir: string,
+  { origins }: Pick<StackState, 'origins'>,
+  email = PLACEHOLDER,
+): Connection {
   const all = environmentOf(dataDir, origins);
   const tls = Object.fromEntries(
     Object.entries(all).filter(([name]) => authorityVariables.some((one) => one === name)),
@@ -45,7 +57,9 @@ export function connectionOf(client: ConnectableClient, dataDir: string, state: 
     file: (name) => quoted(join(resolve(dataDir), name)),
     origins,
     registry: new URL(origins.registry).host,
-    identity: `--certificate-identity you@example.com --certificate-oidc-issuer ${origins.oidc}`,
+    email: quoted(email),
+    identity: `--certificate-identity ${quoted(email)} --certificate-oidc-issuer ${origins.oidc}`,
+    token: `"$(waybill stack token --email ${quoted(email)})"`,
   };
   const { variables = {}, ...rest } = ways[client](place);
   const old = client === 'cosign-2' ? oldEnvironmentOf(dataDir) : {};
@@ -56,49 +70,55 @@ type Way = (
   place: Place,
 ) => Omit<Connection, 'client' | 'variables'> & { readonly variables?: Connection['variables'] };
 
-const TOKEN = '"$(waybill stack token --email you@example.com)"';
+/** Clients that look for signatures under tags and want the log's promise. */
+const SEES_TAGS = 'sign for it with --format both --log-version 1';
+
+const NAME = 'waybill-stack';
+
+/** Whoever signs, where nobody was named. */
+const PLACEHOLDER = 'you@example.com';
 
 const ways: Readonly<Record<ConnectableClient, Way>> = {
-  cosign: ({ file, origins, registry, identity }) => ({
+  cosign: ({ file, origins, registry, identity, token }) => ({
     about: 'sign, attest and verify images and files (cosign 3)',
     commands: [
       `cosign initialize --mirror ${origins.tuf} --root ${file(stackTrustFiles.tufRoot)}`,
-      `cosign sign --yes --identity-token ${TOKEN} ${registry}/IMAGE@DIGEST`,
+      `cosign sign --yes --identity-token ${token} ${registry}/IMAGE@DIGEST`,
       `cosign verify ${identity} ${registry}/IMAGE@DIGEST`,
-      `cosign sign-blob FILE --yes --identity-token ${TOKEN} --bundle FILE.sigstore.json`,
+      `cosign sign-blob FILE --yes --identity-token ${token} --bundle FILE.sigstore.json`,
       `cosign verify-blob FILE --bundle FILE.sigstore.json ${identity}`,
     ],
   }),
-  'cosign-2': ({ origins, registry, identity }) => ({
+  'cosign-2': ({ origins, registry, identity, token }) => ({
     about: 'the same with cosign 2 and its layout; cosign 3 verifies no bundles while these are set',
     commands: [
-      `cosign sign --yes --fulcio-url ${origins.ca} --rekor-url ${origins.log} --identity-token ${TOKEN} ${registry}/IMAGE@DIGEST`,
+      `cosign sign --yes --fulcio-url ${origins.ca} --rekor-url ${origins.log} --identity-token ${token} ${registry}/IMAGE@DIGEST`,
       `cosign verify --rekor-url ${origins.log} ${identity} ${registry}/IMAGE@DIGEST`,
     ],
   }),
-  'sigstore-go': ({ file, origins }) => ({
+  'sigstore-go': ({ file, origins, email }) => ({
     about: 'verify bundles; the library reads the same root',
     commands: [
       `sigstore-go --trustedrootJSONpath ${file(stackTrustFiles.trustedRoot)} --expectedIssuer ${origins.oidc} ` +
-        '--expectedSAN you@example.com --artifact FILE FILE.sigstore.json',
+        `--expectedSAN ${email} --artifact FILE FILE.sigstore.json`,
     ],
   }),
-  'sigstore-js': ({ file, origins }) => ({
+  'sigstore-js': ({ file, origins, email }) => ({
     about: 'sign and verify bundles; the library takes tufMirrorURL and tufRootPath',
     commands: [
       `sigstore attest STATEMENT --fulcio-url ${origins.ca} --rekor-url ${origins.log} --oidc-issuer ${origins.oidc} ` +
         `--tsa-server-url ${origins.tsa} --output-file STATEMENT.sigstore.json`,
       `sigstore verify STATEMENT.sigstore.json --tuf-mirror-url ${origins.tuf} ` +
         `--tuf-root-path ${file(stackTrustFiles.tufRoot)} --tuf-cache-path CACHE ` +
-        `--certificate-identity-email you@example.com --certificate-issuer ${origins.oidc}`,
+        `--certificate-identity-email ${email} --certificate-issuer ${origins.oidc}`,
     ],
   }),
-  'sigstore-python': ({ file, origins }) => ({
+  'sigstore-python': ({ file, origins, email, token }) => ({
     about: 'sign and verify files',
     commands: [
-      `sigstore --trust-config ${file(stackTrustFiles.trustConfig)} sign --identity-token ${TOKEN} FILE`,
+      `sigstore --trust-config ${file(stackTrustFiles.trustConfig)} sign --identity-token ${token} FILE`,
       `sigstore --trust-config ${file(stackTrustFiles.trustConfig)} verify identity FILE ` +
-        `--cert-identity you@example.com --cert-oidc-issuer ${origins.oidc}`,
+        `--cert-identity ${email} --cert-oidc-issuer ${origins.oidc}`,
     ],
   }),
   'rekor-cli': ({ file, origins }) => ({
@@ -124,6 +144,33 @@ const ways: Readonly<Record<ConnectableClient, Way>> = {
       `skopeo copy --dest-tls-verify=false docker://SRC docker://${registry}/IMAGE:TAG`,
       `skopeo inspect --tls-verify=false docker://${registry}/IMAGE:TAG`,
     ],
+  }),
+  kyverno: () => ({
+    about: `a ClusterPolicy that demands a signature of this stack; ${SEES_TAGS}`,
+    commands: ['waybill stack connect kyverno | kubectl apply -f -'],
+  }),
+  'policy-controller': () => ({
+    about: `a TrustRoot that follows this stack, and a ClusterImagePolicy; ${SEES_TAGS}`,
+    commands: ['waybill stack connect policy-controller | kubectl apply -f -'],
+  }),
+  podman: ({ registry }) => ({
+    about: `policy.json of podman, skopeo and CRI-O; ${SEES_TAGS}`,
+    commands: [
+      'waybill stack connect podman > /etc/containers/policy.json',
+      `printf 'docker: {"%s": {use-sigstore-attachments: true}}\\n' ${registry} > /etc/containers/registries.d/${NAME}.yaml`,
+    ],
+  }),
+  gh: ({ origins, email }) => ({
+    about: 'the trusted root as JSON lines, for attestations with a bundle',
+    commands: [
+      'waybill stack connect gh > trusted_root.jsonl',
+      `gh attestation verify FILE --bundle FILE.sigstore.json --custom-trusted-root trusted_root.jsonl ` +
+        `--cert-identity ${email} --cert-oidc-issuer ${origins.oidc} --owner OWNER`,
+    ],
+  }),
+  flux: () => ({
+    about: `a Secret with the trusted root, and an OCIRepository that verifies by it; ${SEES_TAGS}`,
+    commands: ['waybill stack connect flux | kubectl apply -f -'],
   }),
 };
 

@@ -10,6 +10,7 @@ export {
   connectionOf,
   connectionText,
 } from './connect.ts';
+export { type DocumentClient, documentClients, documentOf } from './connect-documents.ts';
 export { type DoctorDeps, examineStack, type StackFinding } from './doctor.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
 export {

@@ -89,6 +89,19 @@ test('its policy takes an image that we signed with a certificate, by that perso
   );
 });
 
+test('the policy that `stack connect podman` prints does the same', async () => {
+  const printed = await passes(waybill('stack', 'connect', 'podman', '--identity', ada));
+  await writeFile(at('printed.json'), printed.stdout);
+  const run = (image: string): Promise<Ran> =>
+    runProgram(
+      binary,
+      [at('printed.json'), at('registries.d'), `docker://${image}`, `oci:${at('printed')}:1`],
+      env,
+    );
+  await passes(run(byName));
+  await refused(run(unsigned), /A signature was required, but no/);
+});
+
 test('we verify what it signs, with its key and no other', async () => {
   await writeFile(at('passphrase'), 'secret');
   const target = `${registryHost}/acme/by-podman:1`;
