@@ -2,6 +2,7 @@
  * Files with a durability promise: a write returns only after the bytes and the name are on disk, and a
  * crash leaves the old file or the new one, never a part.
  */
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -18,8 +19,6 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
-
-let counter = 0;
 
 /**
  * Writes a file atomically and durably. `mode` defaults to 0644; keys use 0600. A link stays a link: the file it
@@ -89,7 +88,7 @@ async function replaceFile(
 ): Promise<void> {
   const folder = dirname(path);
   const made = await makeMissing(folder, 0o777);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${counter++}.tmp`);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     const handle = await files.open(temporary, 'wx', options.mode ?? 0o644);
     try {
@@ -151,17 +150,32 @@ function parentsOf(folder: string, made: string): string[] {
   return parents;
 }
 
-/** Makes a folder and its parents; a crash after the return leaves them there. */
+/**
+ * Makes a folder and its parents; a crash after the return leaves them there. Also a folder that is there may have
+ * been made by a process that ended before it was synchronised: the way to it is synchronised, as far as it is in
+ * this file system and this user may read it.
+ */
 export function makeFolderDurable(folder: string): void {
-  const made = mkdirSync(folder, { recursive: true });
-  if (made === undefined) return;
-  for (const parent of parentsOf(folder, made)) {
-    const handle = openSync(parent, 'r');
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
+  mkdirSync(folder, { recursive: true });
+  const { dev } = statSync(folder);
+  for (let at = dirname(resolve(folder)); statSync(at).dev === dev && syncIfReadable(at); at = dirname(at)) {
+    if (dirname(at) === at) return;
+  }
+}
+
+function syncIfReadable(folder: string): boolean {
+  let handle: number;
+  try {
+    handle = openSync(folder, 'r');
+  } catch (error) {
+    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+  try {
+    fsyncSync(handle);
+    return true;
+  } finally {
+    closeSync(handle);
   }
 }
 

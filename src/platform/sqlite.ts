@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fail } from '#base/reason';
+import { R } from './reasons.ts';
 
 export type { DatabaseSync as Database, StatementSync as SqlStatement } from 'node:sqlite';
 
@@ -11,7 +13,22 @@ export interface SqliteOptions {
   readonly readOnly?: boolean;
 }
 
+/** WB-209 for a database at `path` that the disk does not give; every other error as it is. */
+export function asDatabaseError(path: string, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return error;
+  return fail(R.file, { expected: `access to ${path}`, actual: (error as Error).message }, error);
+}
+
+/** Throws WB-209. */
 export function openDatabase(path: string, options: SqliteOptions = {}): DatabaseSync {
+  try {
+    return openedDatabase(path, options);
+  } catch (error) {
+    throw asDatabaseError(path, error);
+  }
+}
+
+function openedDatabase(path: string, options: SqliteOptions): DatabaseSync {
   if (path !== ':memory:' && options.readOnly !== true) mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
   if (options.readOnly !== true) {

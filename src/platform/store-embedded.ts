@@ -11,12 +11,12 @@
  * notice the loss.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
-import { makeFolderDurable, readFileIfThere, writeFileDurable } from './files.ts';
+import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
 import { R } from './reasons.ts';
-import { type Database, openDatabase, transaction } from './sqlite.ts';
+import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
 
@@ -32,20 +32,37 @@ export function openLogStore(directory: string | undefined, lockFile?: string): 
   return embeddedLogStore(lockFile === undefined ? { directory } : { directory, lockFile });
 }
 
+/** Throws WB-209 for a disk that does not give the files, WB-215 for data of a newer version. */
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
+  try {
+    return openedStore(options);
+  } catch (error) {
+    throw asDatabaseError(options.directory, error);
+  }
+}
+
+function openedStore(options: EmbeddedStoreOptions): LogStore {
   const { directory } = options;
   makeFolderDurable(directory);
   // Asked first: nothing else is opened, or made, beside data of another version.
   const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
   requireFormat(staging, directory);
-  const lockDb = openDatabase(options.lockFile ?? join(directory, 'lock.db'), { mode: 'durable' });
+  const lockFile = options.lockFile ?? join(directory, 'lock.db');
+  // A lock whose folder is gone after a power failure is a log that never opens again.
+  makeFolderDurable(dirname(lockFile));
+  const lockDb = openDatabase(lockFile, { mode: 'durable' });
   const index = openDatabase(join(directory, 'index.db'), { mode: 'fast' });
   const checkpointFile = join(directory, 'checkpoint');
+  const durable = durableFolders(directory);
   return {
     lock: embeddedLock(lockDb),
     ...stagingPart(staging),
     ...indexPart(index),
-    writeTile: (path, bytes) => writeFileDurable(join(directory, path), bytes),
+    writeTile: async (path, bytes) => {
+      const file = join(directory, path);
+      await durable(dirname(file));
+      await writeFileDurable(file, bytes);
+    },
     readTile: (path) => readFileIfThere(join(directory, path)),
     publish: async (previous, next) =>
       // The lock's database keeps other processes out between the look and the write. Nothing here may wait: a
@@ -86,9 +103,32 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** As `writeFileDurable`, in one go. */
+/**
+ * Makes the folders of tiles, each durably before anything in it counts. A folder that is there is no proof: the
+ * process that made it may have been ended before it was synchronised.
+ */
+function durableFolders(directory: string): (folder: string) => Promise<void> {
+  const known = new Map<string, Promise<void>>();
+  const make = async (folder: string): Promise<void> => {
+    const parent = dirname(folder);
+    if (parent !== directory) await ensure(parent);
+    await makeFolders(folder);
+    await syncFolder(parent);
+  };
+  const ensure = (folder: string): Promise<void> => {
+    const under = known.get(folder) ?? make(folder);
+    known.set(folder, under);
+    return under.catch((error: unknown) => {
+      known.delete(folder);
+      throw error;
+    });
+  };
+  return ensure;
+}
+
+/** As `writeFileDurable`, in one go; one name for what is not finished, so that ended processes leave one file. */
 function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   writeFileSync(temporary, text, { flush: true });
   renameSync(temporary, path);
   const folder = openSync(dirname(path), 'r');

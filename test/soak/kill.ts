@@ -1,183 +1,207 @@
 /**
- * The kill loop: a real log server under load is ended with SIGKILL at random points, again and again. A monitor
- * that knows only the public key and what was acknowledged rebuilds the tree after every life.
+ * The kill loop (L1): a process with an embedded log and eight writers is ended with SIGKILL at a random moment, of
+ * its recovery or of its work, again and again. A ledger outside holds everything it acknowledged against what the
+ * next life shows.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fromBase64, toBase64, toHex, utf8 } from '#base/bytes';
-import { generateKey, sha256 } from '#base/crypto';
-import { unwrap } from '#base/result';
-import { leafHash, verifyInclusion } from '#formats/merkle';
-import { httpTransport } from '#platform/http-client';
-import { checkpointVerifier, httpTiles, lookAt, type MonitorState } from '#tlog';
+import { generateKey } from '#base/crypto';
+import { embeddedLogStore } from '#platform/store-embedded';
+import { checkpointVerifier, fsckStored } from '#tlog';
+import { Ledger } from './ledger.ts';
+import type { LifeOrder, LifeWord } from './life.ts';
+import { bundled, type Program } from './program.ts';
 import { chance } from './random.ts';
 
+const ORIGIN = 'log.example';
 const WRITERS = 8;
-/** The longest life of a server after it began to answer, in milliseconds. */
-const LIFE_MS_MAX = 50;
+/** The longest life after the log is open, and after its process began to open it, in milliseconds. */
+const WORK_MS_MAX = 50;
+const OPENING_MS_MAX = 25;
+/** The share of kills that are aimed at the recovery. */
+const OPENING_SHARE = 1 / 3;
+/** Older entries, and older checkpoints, the log proves anew in every life. */
+const AGAIN = 4;
+/** A process that neither speaks nor ends is a finding. */
+const SILENCE_MS_MAX = 30_000;
 
 export interface KillReport {
   readonly kills: number;
+  /** Kills that hit the process before the log was open. */
+  readonly whileOpening: number;
   readonly acknowledged: number;
   /** Entries that are in the log though their answer did not arrive. */
   readonly unanswered: number;
+  readonly checkpoints: number;
+  /** Proofs of old entries, and of consistency with old checkpoints, that the log gave on demand. */
+  readonly proofs: number;
+  /** Unfinished files that ended writers left behind. */
+  readonly leftovers: number;
 }
 
-interface Acknowledged {
-  readonly index: number;
-  readonly leaf: string;
-  readonly checkpoint: string;
+export interface KillOptions {
+  readonly count: number;
+  readonly seed: number;
+  /** Logs that live and die side by side. */
+  readonly lanes: number;
+  told(text: string): void;
 }
 
-const logKey = generateKey('ed25519');
-const signer = generateKey('p256');
-const verifier = checkpointVerifier({ origin: 'log.example', publicKey: logKey.publicKey });
-
-/** Runs `count` lives and checks after each; throws on the first thing that is wrong. */
-export async function killLoop(
-  count: number,
-  seed: number,
-  told: (text: string) => void,
-): Promise<KillReport> {
+/** Throws on the first thing that is wrong. */
+export async function killLoop(options: KillOptions): Promise<KillReport> {
   const folder = mkdtempSync(join(tmpdir(), 'waybill-kill-'));
-  const keyFile = join(folder, 'log.key');
-  writeFileSync(keyFile, logKey.exportPem(), { mode: 0o600 });
-  const random = chance(seed);
-  const history = new History();
   try {
-    for (let kill = 1; kill <= count; kill++) {
-      const server = await start(join(folder, 'data'), keyFile);
-      try {
-        // What the life before left is proven by the one after it, while that takes entries already.
-        const writing = write(server, `${kill}`, history);
-        await history.look(server.url);
-        await sleep(random() * LIFE_MS_MAX);
-        server.child.kill('SIGKILL');
-        await writing;
-      } finally {
-        server.child.kill('SIGKILL');
-        await server.ended;
-      }
-      if (kill % 100 === 0) told(`${kill} kills, ${history.acknowledged} entries acknowledged`);
-    }
-    const last = await start(join(folder, 'data'), keyFile);
-    try {
-      await history.look(last.url);
-    } finally {
-      last.child.kill('SIGKILL');
-      await last.ended;
-    }
-    return { kills: count, acknowledged: history.acknowledged, unanswered: history.unanswered };
+    const program = await bundled('log-writers', join(folder, 'program'));
+    const progress = { kills: 0 };
+    const lanes = Array.from({ length: options.lanes }, (_, lane) => {
+      return new Lane(join(folder, `lane-${lane}`), program, chance(options.seed + lane * 7919));
+    });
+    await Promise.all(lanes.map((lane) => lane.run(options, progress)));
+    return lanes.map((lane) => lane.report()).reduce(added);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Server {
-  readonly url: string;
-  readonly child: ChildProcess;
-  readonly ended: Promise<unknown>;
+function added(one: KillReport, other: KillReport): KillReport {
+  const names = Object.keys(one) as (keyof KillReport)[];
+  return Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as unknown as KillReport;
 }
 
-async function start(dataDir: string, keyFile: string): Promise<Server> {
-  const program = join(import.meta.dirname, 'log-child.ts');
-  const args = ['--disable-warning=ExperimentalWarning', program, dataDir, keyFile];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  const line = new Promise<string>((resolve) =>
-    createInterface({ input: child.stdout }).once('line', resolve),
-  );
-  const origin = await Promise.race([line, ended.then(() => undefined)]);
-  assert.ok(origin !== undefined, 'the log did not open again');
-  return { url: `${origin}/api/v2`, child, ended };
-}
+/** One log, and everything known of it. */
+class Lane {
+  readonly #directory: string;
+  readonly #keyFile: string;
+  readonly #lockFile: string;
+  readonly #program: Program;
+  readonly #random: () => number;
+  readonly #verifier;
+  readonly #ledger: Ledger;
+  #kills = 0;
+  #whileOpening = 0;
+  #life = 0;
 
-/** Writers that go on until the server is gone. */
-async function write(server: Server, life: string, history: History): Promise<void> {
-  const writer = async (who: number): Promise<void> => {
-    for (let i = 0; ; i++) {
-      const answer = await submit(server.url, `${life}-${who}-${i}`).catch(() => undefined);
-      if (answer === undefined) return;
-      history.take(answer);
+  constructor(folder: string, program: Program, random: () => number) {
+    mkdirSync(folder, { recursive: true });
+    const key = generateKey('ed25519');
+    this.#directory = join(folder, 'data');
+    // Apart from the data, as in a stack.
+    this.#lockFile = join(folder, 'lock', 'lock.db');
+    this.#keyFile = join(folder, 'log.key');
+    writeFileSync(this.#keyFile, key.exportPem(), { mode: 0o600 });
+    this.#program = program;
+    this.#random = random;
+    this.#verifier = checkpointVerifier({ origin: ORIGIN, publicKey: key.publicKey });
+    this.#ledger = new Ledger(this.#verifier);
+  }
+
+  async run({ count, told }: KillOptions, progress: { kills: number }): Promise<void> {
+    while (progress.kills < count) {
+      progress.kills++;
+      await this.#live(false);
+      if (progress.kills % 500 === 0) told(`${progress.kills} kills`);
     }
-  };
-  await Promise.all(Array.from({ length: WRITERS }, (_, who) => writer(who)));
-}
-
-async function submit(url: string, name: string): Promise<Acknowledged> {
-  const digest = toBase64(sha256(utf8(name)));
-  const publicKey = { rawBytes: toBase64(signer.publicKey.spki) };
-  const verifierJson = { publicKey, keyDetails: 'PKIX_ECDSA_P256_SHA_256' };
-  const signature = { content: toBase64(signer.sign(utf8(name))), verifier: verifierJson };
-  const response = await fetch(`${url}/log/entries`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ hashedRekordRequestV002: { digest, signature } }),
-  });
-  const text = await response.text();
-  assert.equal(response.status, 201, text);
-  return checked(JSON.parse(text) as EntryJson);
-}
-
-interface EntryJson {
-  readonly logIndex: string;
-  readonly canonicalizedBody: string;
-  readonly inclusionProof: {
-    readonly hashes: readonly string[];
-    readonly checkpoint: { readonly envelope: string };
-  };
-}
-
-/** An answer counts only when a stranger could verify it. */
-function checked(entry: EntryJson): Acknowledged {
-  const { hashes, checkpoint } = entry.inclusionProof;
-  const { size, root } = unwrap(verifier.open(checkpoint.envelope));
-  const leaf = leafHash(fromBase64(entry.canonicalizedBody));
-  const index = Number(entry.logIndex);
-  unwrap(verifyInclusion({ index, size, leaf, hashes: hashes.map(fromBase64), root }));
-  return { index, leaf: toHex(leaf), checkpoint: checkpoint.envelope };
-}
-
-class History {
-  #state: MonitorState | undefined;
-  #entries = 0;
-  readonly #leaves: string[] = [];
-  #unchecked: Acknowledged[] = [];
-  acknowledged = 0;
-
-  get unanswered(): number {
-    return this.#entries - this.acknowledged;
+    await this.#live(true);
+    assert.ok(this.#ledger.isSettled, 'something that was acknowledged or signed was never shown');
+    await this.#fsck();
   }
 
-  take(answer: Acknowledged): void {
-    this.#unchecked.push(answer);
+  report(): KillReport {
+    const { acknowledged, unanswered, checkpoints, chained, again } = this.#ledger;
+    const files = readdirSync(this.#directory, { recursive: true, encoding: 'utf8' });
+    const leftovers = files.filter((name) => name.endsWith('.tmp')).length;
+    const [kills, whileOpening, proofs] = [this.#kills, this.#whileOpening, chained + again];
+    return { kills, whileOpening, acknowledged, unanswered, checkpoints, proofs, leftovers };
   }
 
-  /** Rebuilds what is new, and holds everything acknowledged before this moment against it. */
-  async look(url: string): Promise<void> {
-    const answers = this.#unchecked;
-    this.#unchecked = [];
-    const look = await lookAt({
-      source: httpTiles(url, httpTransport()),
-      verifier,
-      known: answers.map((answer) => answer.checkpoint),
-      ...(this.#state === undefined ? {} : { state: this.#state }),
-      onEntry: (index, entry) => {
-        this.#leaves[index] = toHex(leafHash(entry));
-        this.#entries++;
-      },
+  /** One process. Its last life ends by itself when it has shown everything. */
+  async #live(isLast: boolean): Promise<void> {
+    const order = this.#order(isLast);
+    this.#ledger.begin();
+    const atOpening = this.#random() < OPENING_SHARE;
+    const delay = this.#random() * (atOpening ? OPENING_MS_MAX : WORK_MS_MAX);
+    const { args, env } = this.#program;
+    const child = spawn(process.execPath, [...args, JSON.stringify(order)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...env },
     });
-    assert.deepEqual(look.problems, []);
-    for (const { index, leaf } of answers) {
-      assert.equal(this.#leaves[index], leaf, `entry ${index} was acknowledged and is another now`);
-      this.acknowledged++;
+    const silence = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS_MAX);
+    const heard = { ready: false, shown: false, aimed: false };
+    try {
+      await hear(child, (word) => {
+        this.#ledger.hear(word);
+        heard.ready ||= word.ready !== undefined;
+        heard.shown ||= word.shown === true;
+        const isTime = atOpening ? word.opening === true : word.ready !== undefined;
+        if (isLast || heard.aimed || !isTime) return;
+        heard.aimed = true;
+        setTimeout(() => child.kill('SIGKILL'), delay);
+      });
+    } finally {
+      clearTimeout(silence);
+      child.kill('SIGKILL');
     }
-    assert.equal(new Set(this.#leaves).size, this.#leaves.length, 'an entry stands twice');
-    this.#state = look.state;
+    if (isLast) assert.ok(heard.shown && child.exitCode === 0, 'the log did not open and show everything');
+    else {
+      assert.ok(heard.aimed && child.signalCode === 'SIGKILL', `the log did not open: ${child.exitCode}`);
+      this.#kills++;
+      if (!heard.ready) this.#whileOpening++;
+    }
   }
+
+  #order(isLast: boolean): LifeOrder {
+    const { edge, heads } = this.#ledger;
+    const below = (n: number): number => Math.floor(this.#random() * n);
+    const some = edge.size === 0 ? [] : Array.from({ length: AGAIN }, () => below(edge.size));
+    const chain = heads.length === 0 ? [] : Array.from({ length: AGAIN }, () => heads[below(heads.length)]);
+    return {
+      directory: this.#directory,
+      lockFile: this.#lockFile,
+      keyFile: this.#keyFile,
+      origin: ORIGIN,
+      life: ++this.#life,
+      writers: WRITERS,
+      seen: edge.size,
+      again: some,
+      chain: chain.flatMap((head) => (head === undefined ? [] : [head.size])),
+      isLast,
+    };
+  }
+
+  /** At the end everything is read once more, from the files. */
+  async #fsck(): Promise<void> {
+    const store = embeddedLogStore({ directory: this.#directory, lockFile: this.#lockFile });
+    try {
+      const report = await fsckStored({ store, verifier: this.#verifier });
+      assert.deepEqual(report.problems, []);
+      assert.equal(report.size, this.#ledger.edge.size);
+    } finally {
+      await store.close();
+    }
+  }
+}
+
+/** Every whole line of a process, until it has ended: a line that the kill cut was not said. */
+async function hear(child: ChildProcess, take: (word: LifeWord) => void): Promise<void> {
+  assert.ok(child.stdout !== null);
+  const done = Promise.withResolvers<void>();
+  let failure: unknown;
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    try {
+      if (failure === undefined) for (const line of lines) take(JSON.parse(line) as LifeWord);
+    } catch (error) {
+      failure = error;
+      child.kill('SIGKILL');
+    }
+  });
+  child.once('close', () => done.resolve());
+  child.once('error', done.reject);
+  await done.promise;
+  if (failure !== undefined) throw failure;
 }

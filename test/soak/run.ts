@@ -1,61 +1,40 @@
-/**
- * `npm run soak -- kill|twin|model|rotate [--count N] [--seed N]`: what is too long for `npm test`. Ends with
- * `N passed, N failed`.
- */
-import { rotatable } from '#stack';
-import { explore, initial } from '../tlog/model.ts';
-import { killLoop } from './kill.ts';
-import { rotateAgain } from './rotate.ts';
-import { twins } from './twin.ts';
+/** `npm run soak -- NAME [--count N] [--seed N]`: what is too long for `npm test`. Ends with `N passed, N failed`. */
+import { type Options, SoakSkipped, soaks } from './soaks.ts';
 
-const [what = '', ...words] = process.argv.slice(2);
-const option = (name: string, otherwise: number): number => {
+const [what = '--help', ...words] = process.argv.slice(2);
+
+const option: Options['number'] = (name, otherwise) => {
   const at = words.indexOf(`--${name}`);
   const value = at < 0 ? otherwise : Number(words[at + 1]);
   if (Number.isSafeInteger(value) && value > 0) return value;
   console.error(`--${name} takes a positive number`);
   process.exit(3);
 };
-const seed = option('seed', Math.trunc(Date.now() / 1000));
-const say = (text: string): void => console.log(text);
 
-const soaks: Readonly<Record<string, () => Promise<number>>> = {
-  kill: async () => {
-    const { kills, acknowledged, unanswered } = await killLoop(option('count', 200), seed, say);
-    say(
-      `${kills} kills: ${acknowledged} entries acknowledged, none lost; ${unanswered} logged without an answer`,
-    );
-    return kills;
-  },
-  twin: async () => {
-    const count = option('count', 100_000);
-    await twins(count, seed);
-    return count;
-  },
-  model: async () => {
-    const { states, broken } = explore(initial(2, option('count', 2)));
-    if (broken !== undefined) throw new Error(`${broken.what}: ${broken.history.join(', ')}`);
-    say(`${states} states`);
-    return 1;
-  },
-  rotate: async () => {
-    const rounds = option('count', 5);
-    const signatures = await rotateAgain(rounds);
-    say(`${rounds * rotatable.length} rotations under load: ${signatures} signatures, none failed`);
-    return rounds;
-  },
-};
+function help(): string {
+  const lines = Object.entries(soaks).map(([name, { options, summary }]) => {
+    return `  ${name}${options === '' ? '' : ` ${options}`}\n      ${summary}`;
+  });
+  return ['npm run soak -- NAME [--seed N] …', ...lines].join('\n');
+}
 
 const soak = soaks[what];
 if (soak === undefined) {
-  console.error(`soak kill, twin, model or rotate, not ${JSON.stringify(what)}`);
-  process.exit(3);
+  const isHelp = ['--help', '-h', 'help'].includes(what);
+  console[isHelp ? 'log' : 'error'](isHelp ? help() : `no soak ${JSON.stringify(what)}\n${help()}`);
+  process.exit(isHelp ? 0 : 3);
 }
+const seed = option('seed', Math.trunc(Date.now() / 1000));
+const say = (text: string): void => console.log(text);
 say(`${what}, seed ${seed}`);
+const began = performance.now();
 try {
-  console.log(`${await soak()} passed, 0 failed`);
+  const passed = await soak.run({ number: option, seed, say });
+  say(`${Math.round((performance.now() - began) / 1000)} s`);
+  console.log(`${passed} passed, 0 failed`);
 } catch (error) {
-  console.error(error);
-  console.log('0 passed, 1 failed');
+  if (error instanceof SoakSkipped) say(`not run: ${error.message}`);
+  else console.error(error);
+  console.log(error instanceof SoakSkipped ? '0 passed, 0 failed' : '0 passed, 1 failed');
   process.exitCode = 1;
 }

@@ -1,0 +1,110 @@
+/** Every soak: its options, what it says about itself, and how it counts. Modules are read when one runs. */
+import { availableParallelism } from 'node:os';
+
+export interface Options {
+  /** A positive number given as `--name N`. */
+  number(name: string, otherwise: number): number;
+  readonly seed: number;
+  say(text: string): void;
+}
+
+/** This machine lacks what the soak needs. */
+export class SoakSkipped extends Error {}
+
+export interface Soak {
+  readonly options: string;
+  readonly summary: string;
+  /** How much passed; throws on the first thing that is wrong. */
+  run(options: Options): Promise<number>;
+}
+
+const lanes = Math.min(2, availableParallelism());
+
+export const soaks: Readonly<Record<string, Soak>> = {
+  kill: {
+    options: '[--count 200]',
+    summary: 'SIGKILL of a log process at a random moment; all that was acknowledged is found after it',
+    run: async ({ number, seed, say }) => {
+      const { killLoop } = await import('./kill.ts');
+      const found = await killLoop({ count: number('count', 200), seed, lanes, told: say });
+      const { kills, whileOpening, acknowledged, unanswered, checkpoints, proofs, leftovers } = found;
+      say(`${kills} kills, ${whileOpening} of them while the log was being opened`);
+      say(`${acknowledged} entries acknowledged, none lost; ${unanswered} logged without an answer`);
+      say(
+        `${checkpoints} checkpoints seen, all of one chain; ${proofs} proofs on demand; ${leftovers} leftovers`,
+      );
+      return kills;
+    },
+  },
+  'kill-server': {
+    options: '[--count 50]',
+    summary: 'the same for a whole log server over HTTP, judged by the monitor',
+    run: async ({ number, seed, say }) => {
+      const { killServer } = await import('./kill-server.ts');
+      const { kills, acknowledged, unanswered } = await killServer(number('count', 50), seed, say);
+      say(`${kills} kills: ${acknowledged} entries acknowledged, none lost; ${unanswered} without an answer`);
+      return kills;
+    },
+  },
+  syscalls: {
+    options: '',
+    summary: 'strace fails, or ends the process at, each writing system call of an append and of a recovery',
+    run: async ({ say }) => {
+      const { canTrace, FAULTS, sweep, tell } = await import('./syscalls.ts');
+      if (!canTrace()) throw new SoakSkipped('strace cannot trace here');
+      const faults = Object.keys(FAULTS) as (keyof typeof FAULTS)[];
+      const report = await sweep({ faults, lanes, told: say });
+      tell(report, say);
+      return report.runs;
+    },
+  },
+  'power-loss': {
+    options: '[--count 20] [--sets 1]',
+    summary: 'every disk a power failure may leave of N recorded runs, each started and proven',
+    run: async ({ number, seed, say }) => {
+      const { canTrace } = await import('./syscalls.ts');
+      const { EVERY_SET_OF, powerLoss } = await import('./power-loss.ts');
+      if (!canTrace()) throw new SoakSkipped('strace cannot trace here');
+      const sets = number('sets', 1);
+      const found = await powerLoss({ count: number('count', 20), seed, sets, told: say });
+      const { traces, calls, moments, exhausted, images, acknowledged } = found;
+      say(`${traces} traces, ${calls} calls on the disk, ${acknowledged} entries acknowledged, none lost`);
+      say(`${moments} moments: every set of pieces at ${exhausted} (up to ${EVERY_SET_OF} under way),`);
+      say(`  none, all and ${sets} by chance at the others; ${images} different disks`);
+      return images;
+    },
+  },
+  twin: {
+    options: '[--count 100000]',
+    summary: 'a naive log beside the real one over a random history',
+    run: async ({ number, seed }) => {
+      const { twins } = await import('./twin.ts');
+      const count = number('count', 100_000);
+      await twins(count, seed);
+      return count;
+    },
+  },
+  model: {
+    options: '[--count 2]',
+    summary: 'every state of the commit protocol with two writers and N crashes',
+    run: async ({ number, say }) => {
+      const { explore, initial } = await import('../tlog/model.ts');
+      const { states, broken } = explore(initial(2, number('count', 2)));
+      if (broken !== undefined) throw new Error(`${broken.what}: ${broken.history.join(', ')}`);
+      say(`${states} states`);
+      return 1;
+    },
+  },
+  rotate: {
+    options: '[--count 5]',
+    summary: 'every key of a stack rotated N times while somebody signs without a pause',
+    run: async ({ number, say }) => {
+      const { rotatable } = await import('#stack');
+      const { rotateAgain } = await import('./rotate.ts');
+      const rounds = number('count', 5);
+      const signatures = await rotateAgain(rounds);
+      say(`${rounds * rotatable.length} rotations under load: ${signatures} signatures, none failed`);
+      return rounds;
+    },
+  },
+};
