@@ -9,10 +9,17 @@
  * multiplication and the verification are OpenSSL's; only one point addition is done here, on public values.
  * About a tenth of the time of the same check in JavaScript.
  */
-import { createECDH, type ECDH, verify as nodeVerify } from 'node:crypto';
+import { createECDH, type ECDH } from 'node:crypto';
 import type { Der } from './brand.ts';
 import { concat } from './bytes.ts';
-import { ecPoint, lazyPublicKey, type PublicKey, sha256 } from './crypto.ts';
+import {
+  ecPoint,
+  lazyPublicKey,
+  type PublicKey,
+  sha256,
+  verifySignature,
+  verifySignatureAsync,
+} from './crypto.ts';
 import {
   type Curve,
   type CurveKind,
@@ -34,29 +41,48 @@ const z0 = toNumber(sha256(MESSAGE));
  * order is cut (FIPS 186-5 §6.4.2). Malformed signatures and keys of other kinds are false.
  */
 export function verifyEcdsaDigest(key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
-  if (key.kind !== 'p256' && key.kind !== 'p384' && key.kind !== 'p521') return false;
+  const moved = movedKey(key, digest, signature);
+  // The signature itself, strict DER and the range of s included, is OpenSSL's to judge.
+  return moved !== undefined && verifySignature(moved, MESSAGE, signature, 'sha256');
+}
+
+/** `verifyEcdsaDigest` with half of its work on another thread. Never rejects. */
+export async function verifyEcdsaDigestAsync(
+  key: PublicKey,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const moved = movedKey(key, digest, signature);
+  return moved !== undefined && verifySignatureAsync(moved, MESSAGE, signature, 'sha256');
+}
+
+/** The key Q' under which the signature must be valid for the fixed message; undefined where none can be. */
+function movedKey(key: PublicKey, digest: Uint8Array, signature: Uint8Array): PublicKey | undefined {
+  if (key.kind !== 'p256' && key.kind !== 'p384' && key.kind !== 'p521') return undefined;
   try {
-    return verifyMoved(key.kind, key, digest, signature);
+    return move(key.kind, key, digest, signature);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function verifyMoved(kind: CurveKind, key: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+function move(
+  kind: CurveKind,
+  key: PublicKey,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): PublicKey | undefined {
   const curve = curves[kind];
   const { n, p } = curve;
   const r = firstInteger(signature);
-  if (r === undefined || r === 0n || r >= n) return false;
+  if (r === undefined || r === 0n || r >= n) return undefined;
   const excess = BigInt(Math.max(0, digest.length * 8 - curve.bits));
   const z = toNumber(digest) >> excess;
   const d = mod((z - z0) * inverse(r, n), n);
   const point = coordinates(pointOf(curve, key));
   // The sum of a point off the curve and one on it may lie on it again: then the key would be the forger's choice.
-  if (!isOnCurve(curve, point)) return false;
-  const moved = () => publicKeyOf(kind, addPoints(p, point, multiply(curve, d)));
-  const { handle } = d === 0n ? key : moved();
-  // The signature itself, strict DER and the range of s included, is OpenSSL's to judge.
-  return nodeVerify('sha256', MESSAGE, handle, signature);
+  if (!isOnCurve(curve, point)) return undefined;
+  return d === 0n ? key : publicKeyOf(kind, addPoints(p, point, multiply(curve, d)));
 }
 
 /** The uncompressed point: the end of the usual SubjectPublicKeyInfo, else (compressed) what OpenSSL makes of it. */

@@ -74,8 +74,8 @@ export interface LeafRange {
   readonly to: number;
 }
 
-/** Largest power of two strictly below `size` (size ≥ 2). */
-function splitPoint(size: number): number {
+/** Largest power of two strictly below `size` (size ≥ 2): the leaves of the left part of a tree. */
+export function splitPoint(size: number): number {
   let k = 1;
   while (k * 2 < size) k *= 2;
   return k;

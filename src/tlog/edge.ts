@@ -2,17 +2,21 @@
  * The right edge of the tree: for each tile level the tile that is still growing, with its interior hashes.
  * That is all a log needs to append, whatever its size.
  */
-import { concat } from '#base/bytes';
 import { foldNodes, HASH_BYTES, type NodeId, nodeHash, rangeNodes, rootHash } from '#formats/merkle';
 import { placeOf, TILE_HEIGHT, TILE_WIDTH } from '#formats/tiles';
 
-/** The hashes of one tile and every complete node above them. */
-export class TileNodes {
-  /** rows[h][i] is the node of 2^h hashes; rows[8] has the tile's own root once it is full. */
-  readonly #rows: Uint8Array[][];
+/** Where the nodes `height` levels above the hashes begin, of a full binary tree of 256 leaves kept row by row. */
+const rowStart = Array.from({ length: TILE_HEIGHT + 1 }, (_, height) => 2 * TILE_WIDTH - 2 ** (9 - height));
+const NODES = 2 * TILE_WIDTH - 1;
 
-  constructor(rows?: Uint8Array[][]) {
-    this.#rows = rows ?? Array.from({ length: TILE_HEIGHT + 1 }, () => []);
+/** The hashes of one tile and every complete node above them, in one piece of memory: logs keep hundreds. */
+export class TileNodes {
+  readonly #bytes: Uint8Array;
+  #width: number;
+
+  constructor(bytes: Uint8Array = new Uint8Array(NODES * HASH_BYTES), width = 0) {
+    this.#bytes = bytes;
+    this.#width = width;
   }
 
   static fromBytes(bytes: Uint8Array): TileNodes {
@@ -22,33 +26,40 @@ export class TileNodes {
   }
 
   get width(): number {
-    return this.#row(0).length;
+    return this.#width;
   }
 
   push(hash: Uint8Array): void {
-    this.#row(0).push(hash);
-    for (let height = 0; height < TILE_HEIGHT && this.#row(height).length % 2 === 0; height++) {
-      const [left, right] = this.#row(height).slice(-2) as [Uint8Array, Uint8Array];
-      this.#row(height + 1).push(nodeHash(left, right));
+    this.#set(0, this.#width, hash);
+    this.#width++;
+    for (let height = 0, count = this.#width; count % 2 === 0 && height < TILE_HEIGHT; height++) {
+      const node = nodeHash(this.#get(height, count - 2), this.#get(height, count - 1));
+      count /= 2;
+      this.#set(height + 1, count - 1, node);
     }
   }
 
   /** The node `height` levels above the tile's hashes; undefined when the tile does not hold it. */
   node(height: number, at: number): Uint8Array | undefined {
-    return this.#rows[height]?.[at];
+    return height <= TILE_HEIGHT && at < this.#width >> height ? this.#get(height, at) : undefined;
   }
 
   /** The first `width` hashes, as a tile file holds them. */
   bytes(width = this.width): Uint8Array {
-    return concat(...this.#row(0).slice(0, width));
+    return this.#bytes.slice(0, Math.min(width, this.#width) * HASH_BYTES);
   }
 
   clone(): TileNodes {
-    return new TileNodes(this.#rows.map((row) => row.slice()));
+    return new TileNodes(this.#bytes.slice(), this.#width);
   }
 
-  #row(height: number): Uint8Array[] {
-    return this.#rows[height] as Uint8Array[];
+  #get(height: number, at: number): Uint8Array {
+    const from = ((rowStart[height] as number) + at) * HASH_BYTES;
+    return this.#bytes.subarray(from, from + HASH_BYTES);
+  }
+
+  #set(height: number, at: number, hash: Uint8Array): void {
+    this.#bytes.set(hash, ((rowStart[height] as number) + at) * HASH_BYTES);
   }
 }
 

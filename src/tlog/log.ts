@@ -4,6 +4,7 @@ import { limits } from '#base/limits';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
+import { appendedProofs } from './appended.ts';
 import { EXTRA_BYTES_MAX } from './batch.ts';
 import { commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
 import { openState } from './open.ts';
@@ -19,6 +20,7 @@ import {
   type PendingEntry,
   type Personality,
   POOL_ENTRIES_MAX,
+  type Proof,
   plainPersonality,
   type TreeState,
 } from './types.ts';
@@ -28,7 +30,11 @@ export async function openLog(options: LogOptions): Promise<LogWriter> {
   const personality = options.personality ?? plainPersonality;
   const state = await openState(options, personality);
   const log = new LogWriter(options, personality, state);
-  await log.publishAgain();
+  try {
+    await log.publishAgain();
+  } catch (error) {
+    throw error instanceof StopLog ? error.answer : error;
+  }
   return log;
 }
 
@@ -132,7 +138,7 @@ export class LogWriter extends Log {
       for (const tile of next.completed) this.tiles.remember(tile);
       const published = await this.#publish(state);
       this.state = published;
-      const answers = await this.#answers(before.size, published, next);
+      const answers = await this.#answers(published, next);
       for (const [i, waiter] of waiters.entries()) this.#pool.resolve(waiter, answers[i] as LoggedEntry);
     } catch (error) {
       this.#failBatch(waiters, error);
@@ -170,14 +176,12 @@ export class LogWriter extends Log {
     this.#pool.rejectAll(fail(R.stopped, detail, error));
   }
 
-  async #answers(from: number, state: TreeState, next: NextTree): Promise<LoggedEntry[]> {
-    const answers: LoggedEntry[] = [];
-    for (const [i, record] of next.records.entries()) {
-      const leaf = next.leafHashes[i] as Uint8Array;
-      const proof = await this.tiles.inclusion(state, from + i, leaf);
-      answers.push({ ...record, index: from + i, leafHash: leaf, proof });
-    }
-    return answers;
+  async #answers(state: TreeState, { records, leafHashes }: NextTree): Promise<LoggedEntry[]> {
+    const proofs = await appendedProofs(this.tiles, state, leafHashes);
+    return records.map((record, i) => {
+      const proof = proofs[i] as Proof;
+      return { ...record, index: proof.index, leafHash: leafHashes[i] as Uint8Array, proof };
+    });
   }
 
   #stop(why: Reason): void {

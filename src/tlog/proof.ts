@@ -94,6 +94,12 @@ export class TileReader {
     return { index, size, root, hashes, checkpoint: state.checkpoint };
   }
 
+  /** The hash of each range. */
+  async rangeHashes(state: TreeState, ranges: readonly LeafRange[]): Promise<Uint8Array[]> {
+    const get = await this.getter(state, ranges);
+    return ranges.map((range) => foldNodes(rangeNodes(range).map(get)));
+  }
+
   #selfCheck(checked: Result<void>): void {
     if (checked.ok) return;
     throw fail(R.corrupt, { expected: 'tiles that lead to the root', actual: checked.error.actual });
@@ -103,8 +109,8 @@ export class TileReader {
   async rootAt(state: TreeState, size: number): Promise<Uint8Array> {
     if (size === state.size) return state.root;
     if (size === 0) return emptyRoot();
-    const range = { from: 0, to: size };
-    return foldNodes(rangeNodes(range).map(await this.getter(state, [range])));
+    const [root] = await this.rangeHashes(state, [{ from: 0, to: size }]);
+    return root as Uint8Array;
   }
 
   /** Proof that the tree of size `second` only appends to that of size `first`. Both ≤ the size of `state`. */

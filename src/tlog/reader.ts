@@ -12,7 +12,7 @@ import { R } from './reasons.ts';
 import type { AppendResult, LoggedEntry, LogRecord, Personality, TreeState, TreeView } from './types.ts';
 
 /** Bytes of record tiles kept decoded. */
-const RECORD_CACHE_BYTES_MAX = 32 * 1024 * 1024;
+const RECORD_CACHE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A log: appends, reads and proofs. One process sequences; any number read and take entries for it. */
 export abstract class Log {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import { utf8 } from '#base/bytes';
 import { generateKey, type HashName, hash, type KeyKind, publicKeyFromSpki } from '#base/crypto';
-import { verifyEcdsaDigest } from '#base/ecdsa-digest';
+import { verifyEcdsaDigest, verifyEcdsaDigestAsync } from '#base/ecdsa-digest';
 import { unwrap } from '#base/result';
 
 const cases: readonly (readonly [KeyKind, HashName])[] = [
@@ -95,7 +95,7 @@ test('the first byte of a number may be any below the sign bit', () => {
   assert.ok(firstBytes.has(0x7f));
 });
 
-test('malformed signatures and keys of other kinds are refused, not thrown over', () => {
+test('malformed signatures and keys of other kinds are refused, not thrown over', async () => {
   const key = generateKey('p256');
   const digest = hash('sha256', utf8('x'));
   const good = key.sign(utf8('x'));
@@ -103,7 +103,18 @@ test('malformed signatures and keys of other kinds are refused, not thrown over'
   const bad = [new Uint8Array(0), good.subarray(1), good.subarray(0, -1), Buffer.concat([good, good]), zero];
   for (const signature of bad) {
     assert.equal(verifyEcdsaDigest(key.publicKey, digest, signature), false);
+    assert.equal(await verifyEcdsaDigestAsync(key.publicKey, digest, signature), false);
   }
   const ed = generateKey('ed25519');
   assert.equal(verifyEcdsaDigest(ed.publicKey, digest, ed.sign(digest)), false);
+  assert.equal(await verifyEcdsaDigestAsync(ed.publicKey, digest, ed.sign(digest)), false);
+});
+
+test('the check beside the event loop says the same', async () => {
+  const [key, other] = [generateKey('p256'), generateKey('p256')];
+  const [digest, another] = [hash('sha256', utf8('x')), hash('sha256', utf8('y'))];
+  const signature = key.sign(utf8('x'));
+  assert.equal(await verifyEcdsaDigestAsync(key.publicKey, digest, signature), true);
+  assert.equal(await verifyEcdsaDigestAsync(key.publicKey, another, signature), false);
+  assert.equal(await verifyEcdsaDigestAsync(other.publicKey, digest, signature), false);
 });

@@ -17,7 +17,12 @@ import {
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { payloadKeys } from './search-keys.ts';
-import { messageSignatureHash, readVerifier, requireDigestSignature, type Verifier } from './verifier.ts';
+import {
+  messageSignatureHash,
+  readVerifier,
+  requireDigestSignatureAsync,
+  type Verifier,
+} from './verifier.ts';
 
 /** Rekor v2's list (rekor-tiles, pkg/algorithmregistry). Pure Ed25519 cannot be checked from a digest. */
 const accepted: ReadonlySet<string> = new Set([
@@ -30,8 +35,8 @@ const accepted: ReadonlySet<string> = new Set([
   'PKIX_ED25519_PH',
 ]);
 
-/** Throws WB-1030…1032 and format reasons. */
-export function acceptV2(request: Uint8Array): AcceptedEntry {
+/** Rejects with WB-1030…1032 and format reasons. */
+export async function acceptV2(request: Uint8Array): Promise<AcceptedEntry> {
   const parsed = unwrap(parseRekorV2Request(request));
   return parsed.kind === 'dsse' ? acceptDsse(parsed) : acceptHashedRekord(parsed);
 }
@@ -52,7 +57,9 @@ function read(verifier: VerifierV2): ReadVerifier {
   throw fail(R.verifier, { expected: `a key that fits ${verifier.keyDetails}`, actual });
 }
 
-function acceptHashedRekord(request: RekorRequestV2 & { kind: 'hashedrekord' }): AcceptedEntry {
+async function acceptHashedRekord(
+  request: RekorRequestV2 & { kind: 'hashedrekord' },
+): Promise<AcceptedEntry> {
   const { digest, signature } = request;
   const { key, details } = read(request.verifier);
   const length = { sha256: 32, sha384: 48, sha512: 64 }[details.hash];
@@ -62,7 +69,7 @@ function acceptHashedRekord(request: RekorRequestV2 & { kind: 'hashedrekord' }):
       actual: `${digest.length} bytes`,
     });
   }
-  requireDigestSignature(key, details.hash, digest, signature);
+  await requireDigestSignatureAsync(key, details.hash, digest, signature);
   const body = hashedRekordV2Body({
     hash: { algorithm: details.hash, value: digest },
     signature,

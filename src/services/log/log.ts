@@ -13,10 +13,12 @@ import { checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
-import { bodyKeys, encodeExtra, type SearchKey } from './search-keys.ts';
+import { bodyKeys, bodyKeysV2, encodeExtra, type SearchKey } from './search-keys.ts';
 import { openSearchStore } from './store.ts';
 
 const KEYS_PER_TURN = 256;
+/** The one kind of leaf a v2 log holds: its body need not be parsed for it. */
+const leafOfV2 = { kind: 'hashedrekord', version: '0.0.2' } as const;
 
 /** Opens the log in `dataDir`, finishing what a crash interrupted. Errors: WB-1036 and those of `openLog`. */
 export async function createLog(config: LogConfig): Promise<LogService> {
@@ -65,7 +67,7 @@ async function openShard(
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
-  const search = new SearchIndex(log, openSearchStore(searchFile), bodyKeys);
+  const search = new SearchIndex(log, openSearchStore(searchFile), api === 'v2' ? bodyKeysV2 : bodyKeys);
   return new LogService({ treeId, log, search, firstIndex, inactive }, config);
 }
 
@@ -251,7 +253,7 @@ export class LogService implements LogReader {
       logId: this.logId,
       canonicalizedBody: logged.entry,
       inclusionProof,
-      ...readKindVersion(logged.entry),
+      ...(this.api === 'v2' ? leafOfV2 : readKindVersion(logged.entry)),
     };
     // Version 2 gives no time of its own: timestamp authorities do.
     if (this.api === 'v2') return { ...common, integratedTime: 0 };

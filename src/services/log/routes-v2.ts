@@ -22,7 +22,7 @@ export function routesV2(app: HttpApp, service: LogService): void {
 }
 
 async function create(service: LogService, body: Uint8Array, reply: HttpReply): Promise<HttpReply> {
-  const { entry, duplicate } = await service.submit(acceptV2(body));
+  const { entry, duplicate } = await service.submit(await acceptV2(body));
   if (duplicate) {
     const index = String(entry.logIndex);
     const message = `an equivalent entry already exists in the transparency log with index ${index}`;

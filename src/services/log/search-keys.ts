@@ -9,6 +9,7 @@ import { attempt } from '#base/result';
 import { type Envelope, INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
 import { parseStatement, type Statement } from '#formats/intoto';
 import { isJsonObject, type JsonValue } from '#formats/json';
+import { pemEncode } from '#formats/pem';
 import { parseRekorV1Body, parseRekorV2Body, type RekorBodyV1, readKindVersion } from '#formats/rekor';
 import { pemHash, pemOf, readPemVerifier, readVerifier, type Verifier } from './verifier.ts';
 
@@ -81,9 +82,12 @@ export function bodyKeysV2(body: Uint8Array): SearchKey[] {
   const parsed = parseRekorV2Body('hashedrekord', '0.0.2', body);
   if (!parsed.ok) return [];
   const { hash, verifier } = parsed.value;
-  const read = attempt(() => readVerifier(verifier.kind === 'x509Certificate', verifier.rawBytes));
+  const digest = digestKey(hash.algorithm, hash.value);
+  // A key was read when the entry was accepted; nothing but its bytes is searched for.
+  if (verifier.kind === 'publicKey') return [digest, keyHashKey(pemEncode('PUBLIC KEY', verifier.rawBytes))];
+  const read = attempt(() => readVerifier(true, verifier.rawBytes));
   const keys = read.ok ? verifierKeys(read.value, pemOf(read.value)) : [];
-  return [digestKey(hash.algorithm, hash.value), ...keys];
+  return [digest, ...keys];
 }
 
 /**
