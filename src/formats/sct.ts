@@ -195,16 +195,18 @@ export function verifySct(sct: Sct, certificate: Certificate, issuerKey: PublicK
   return verifySignature(key, data, sct.signature, 'sha256');
 }
 
-/** The same for a TBSCertificate as `precertTbs` cuts it, on another thread. */
+/**
+ * The same for a TBSCertificate as `precertTbs` cuts it and SHA-256 of the issuer's SubjectPublicKeyInfo, on another
+ * thread.
+ */
 export async function verifySctOverTbs(
   sct: Sct,
   tbs: Uint8Array,
-  issuerKey: PublicKey,
+  issuerKeyHash: Uint8Array,
   key: PublicKey,
 ): Promise<boolean> {
   if (familyOf(key.kind) !== sct.algorithm) return false;
-  const data = sctSignedData(sct, sha256(issuerKey.spki), tbs);
-  return verifySignatureAsync(key, data, sct.signature, 'sha256');
+  return verifySignatureAsync(key, sctSignedData(sct, issuerKeyHash, tbs), sct.signature, 'sha256');
 }
 
 /** The answer of `add-chain` and `add-pre-chain` (RFC 6962 §4.1). */

@@ -5,7 +5,8 @@
  */
 import type { Der } from '#base/brand';
 import { equalBytes, toHex } from '#base/bytes';
-import type { PublicKey } from '#base/crypto';
+import { type PublicKey, sha256 } from '#base/crypto';
+import { drawnAhead } from '#base/random';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { signDraftBy } from '#formats/draft';
@@ -19,6 +20,7 @@ import {
 } from '#formats/x509';
 import {
   type CertificateTemplate,
+  type ExtensionTemplate,
   emptyName,
   extensionOf,
   extKeyUsage,
@@ -68,13 +70,20 @@ export async function createCa(config: CaConfig): Promise<Ca> {
     now: config.clock.now(),
   });
   const directory = keyDirectory(config.transport, config.clock);
-  const limiter = rateLimiter(config);
+  const parts: Parts = {
+    config,
+    authority,
+    directory,
+    limiter: rateLimiter(config),
+    serial: drawnAhead(config.random, SERIAL_BYTES),
+    profile: profileOf(authority),
+  };
   return {
     root: authority.root,
     intermediate: authority.intermediate,
     issuers: config.issuers,
     trustBundle: () => [[authority.intermediate, authority.root]],
-    issue: (token, proof) => issue({ config, authority, directory, limiter }, token, proof),
+    issue: (token, proof) => issue(parts, token, proof),
     close: async () => {},
   };
 }
@@ -84,6 +93,28 @@ interface Parts {
   readonly authority: Authority;
   readonly directory: KeyDirectory;
   readonly limiter: (identity: string) => void;
+  /** Random bytes of a serial number. */
+  readonly serial: () => Uint8Array;
+  readonly profile: Profile;
+}
+
+const SERIAL_BYTES = 20;
+
+/** What is the same in every certificate of an authority. */
+interface Profile {
+  /** SHA-256 of the issuer's key, as SCTs name it. */
+  readonly issuerKeyHash: Uint8Array;
+  readonly usages: readonly ExtensionTemplate[];
+  readonly authorityKeyId: ExtensionTemplate;
+}
+
+function profileOf({ intermediate }: Authority): Profile {
+  const keyId = intermediate.subjectKeyId ?? keyIdentifier(intermediate.publicKey);
+  return {
+    issuerKeyHash: sha256(intermediate.publicKey.spki),
+    usages: [extensionOf.keyUsage('digitalSignature'), extensionOf.extKeyUsage([extKeyUsage.codeSigning])],
+    authorityKeyId: extensionOf.authorityKeyId(keyId),
+  };
 }
 
 async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promise<Issued> {
@@ -92,10 +123,10 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
   const principal = principalOf(verified.issuer, config.issuers, verified.claims);
   const key = await provenKey(proof(), principal.challenge);
   parts.limiter(`${principal.claims.issuer} ${principal.san.value}`);
-  const template = leafTemplate(config, authority, principal, key);
+  const template = leafTemplate(parts, principal, key);
   const drafts = promisedDrafts(template, authority.signer.publicKey);
   const precertificate = await signDraftBy(drafts.precertificate, authority.signer);
-  const sct = await promised(config, authority, precertificate, drafts.promisedTbs);
+  const sct = await promised(parts, precertificate, drafts.promisedTbs);
   const der = await signDraftBy(drafts.certificate([sct]), authority.signer);
   const certificate = await checked(der, template, authority, { sct, tbs: drafts.promisedTbs });
   config.log.info(
@@ -113,8 +144,7 @@ async function issue(parts: Parts, token: Secret, proof: () => KeyProof): Promis
 
 /** The certificate profile of Sigstore: empty subject, one critical name, code signing, Go's extension order. */
 function leafTemplate(
-  config: CaConfig,
-  authority: Authority,
+  { config, authority, serial, profile }: Parts,
   principal: Principal,
   publicKey: PublicKey,
 ): CertificateTemplate {
@@ -129,15 +159,14 @@ function leafTemplate(
   return {
     subject: emptyName,
     issuer: intermediate.subject,
-    serial: serialNumber(config.random.bytes(20)),
+    serial: serialNumber(serial()),
     notBefore,
     notAfter,
     publicKey,
     extensions: [
-      extensionOf.keyUsage('digitalSignature'),
-      extensionOf.extKeyUsage([extKeyUsage.codeSigning]),
+      ...profile.usages,
       extensionOf.subjectKeyId(publicKey),
-      extensionOf.authorityKeyId(intermediate.subjectKeyId ?? keyIdentifier(intermediate.publicKey)),
+      profile.authorityKeyId,
       extensionOf.subjectAltName([principal.san], true),
       ...fulcioExtensionTemplates(principal.claims),
     ],
@@ -146,8 +175,7 @@ function leafTemplate(
 
 /** The log's promise for the precertificate; it holds over `tbs`. */
 async function promised(
-  config: CaConfig,
-  authority: Authority,
+  { config, authority, profile }: Parts,
   precertificate: Der,
   tbs: Uint8Array,
 ): Promise<Sct> {
@@ -166,7 +194,7 @@ async function promised(
     const expected = `a log whose clock is within ${SCT_SKEW_MS} ms`;
     throw fail(R.transparency, { expected, actual: `${skew} ms` });
   }
-  if (!(await verifySctOverTbs(sct, tbs, intermediate.publicKey, config.ctKey))) {
+  if (!(await verifySctOverTbs(sct, tbs, profile.issuerKeyHash, config.ctKey))) {
     throw fail(R.transparency, {
       expected: 'an SCT over the precertificate by the configured log key',
       actual: 'one that does not verify',

@@ -2,6 +2,7 @@
  * Wire: Fulcio's HTTP API (fulcio.proto), v2 and the old v1. Refusals are gRPC-gateway JSON with Fulcio's own
  * messages in front, and our reason behind them and in `details`.
  */
+import type { Der } from '#base/brand';
 import { limits } from '#base/limits';
 import { fail, type Reason, reasonText } from '#base/reason';
 import { Secret } from '#base/secret';
@@ -107,7 +108,19 @@ const spkiOf = (content: Uint8Array): Uint8Array =>
   content[0] === SEQUENCE ? content : spkiFromPem(decoder.decode(content));
 const SEQUENCE = 0x30;
 
-const pemChain = (issued: Issued): string[] => issued.chain.map((der) => pemEncode('CERTIFICATE', der));
+/** PEM of the authorities' own certificates, which stand in every answer. */
+const issuerPems = new WeakMap<Der, string>();
+
+function issuerPem(der: Der): string {
+  const pem = issuerPems.get(der) ?? pemEncode('CERTIFICATE', der);
+  issuerPems.set(der, pem);
+  return pem;
+}
+
+const pemChain = ({ chain: [leaf, ...issuers] }: Issued): string[] => [
+  pemEncode('CERTIFICATE', leaf),
+  ...issuers.map(issuerPem),
+];
 
 function issuerJson(issuer: IssuerConfig): object {
   return {

@@ -35,7 +35,8 @@ const DATA = /^tile\/data\//;
 export class StaticView {
   readonly #store: LogStore;
   readonly #log: Log;
-  /** Fingerprints of issuers that are kept already. */
+  /** Issuers that are kept already: the log's own objects, and fingerprints. */
+  readonly #known = new WeakSet<Certificate>();
   readonly #kept = new Set<string>();
 
   constructor(store: LogStore, log: Log) {
@@ -45,11 +46,12 @@ export class StaticView {
 
   /** Makes the issuers of an entry durable: before the entry is, so that no data tile names one that is not there. */
   async keepIssuers(issuers: readonly Certificate[]): Promise<void> {
-    for (const { der } of issuers) {
-      const name = toHex(sha256(der));
-      if (this.#kept.has(name)) continue;
-      await this.#store.writeTile(issuerPath(name), der);
+    for (const issuer of issuers) {
+      if (this.#known.has(issuer)) continue;
+      const name = toHex(sha256(issuer.der));
+      if (!this.#kept.has(name)) await this.#store.writeTile(issuerPath(name), issuer.der);
       this.#kept.add(name);
+      this.#known.add(issuer);
     }
   }
 

@@ -1,5 +1,6 @@
 /** The timestamp authority: a hash in, a signed statement of the time out (RFC 3161). No state is kept. */
 import type { Der } from '#base/brand';
+import { drawnAhead } from '#base/random';
 import { fail } from '#base/reason';
 import { isNonEmpty } from '#base/result';
 import { signDraftBy } from '#formats/draft';
@@ -34,18 +35,26 @@ export interface Tsa {
 /** Opens the authority; makes its keys at the first start. Throws WB-1051, WB-219. */
 export async function createTsa(config: TsaConfig): Promise<Tsa> {
   const authority = await openTsaAuthority(config);
+  const parts: Parts = { config, authority, serial: drawnAhead(config.random, SERIAL_BYTES) };
   return {
     chain: [authority.leaf, authority.root],
-    answer: (request) => answer(config, authority, request),
+    answer: (request) => answer(parts, request),
     close: async () => {},
   };
+}
+
+interface Parts {
+  readonly config: TsaConfig;
+  readonly authority: TsaAuthority;
+  /** Random bytes of a serial number. */
+  readonly serial: () => Uint8Array;
 }
 
 function refused(failure: number, text: string): TsaAnswer {
   return { der: buildTimeStampFailure(failure, text), refusal: text };
 }
 
-async function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Array): Promise<TsaAnswer> {
+async function answer(parts: Parts, bytes: Uint8Array): Promise<TsaAnswer> {
   const parsed = parseTimeStampRequest(bytes);
   if (!parsed.ok) return refused(pkiFailure.badDataFormat, `${parsed.error.code} ${parsed.error.actual}`);
   const request = parsed.value;
@@ -58,12 +67,11 @@ async function answer(config: TsaConfig, authority: TsaAuthority, bytes: Uint8Ar
   if (isNonEmpty(request.extensions)) {
     return refused(pkiFailure.unacceptedExtension, `extension ${request.extensions[0]} is not understood`);
   }
-  return granted(config, authority, request, request.hashName);
+  return granted(parts, request, request.hashName);
 }
 
 async function granted(
-  config: TsaConfig,
-  { leaf, signer }: TsaAuthority,
+  { config, authority: { leaf, signer }, serial }: Parts,
   request: TimeStampRequest,
   hashName: NonNullable<TimeStampRequest['hashName']>,
 ): Promise<TsaAnswer> {
@@ -77,7 +85,7 @@ async function granted(
     hash: request.hash,
     policy: POLICY_OID,
     // 126 random bits: unique without a counter that a crash could set back.
-    serial: serialOf(config),
+    serial: positive(serial()),
     // Taken before the signature, however long a holder takes for it: what was asked about existed by then.
     genTime,
     accuracySeconds: ACCURACY_SECONDS,
@@ -89,8 +97,9 @@ async function granted(
   return { der, refusal: undefined };
 }
 
-function serialOf(config: TsaConfig): Uint8Array {
-  const serial = config.random.bytes(16).slice();
+const SERIAL_BYTES = 16;
+
+function positive(serial: Uint8Array): Uint8Array {
   serial[0] = ((serial[0] as number) & 0x7f) | 0x40;
   return serial;
 }
