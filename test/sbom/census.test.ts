@@ -516,6 +516,15 @@ test('archives inside each other are read to the limit, one deeper is named', as
   const deeper = await catalogue([file('srv/a.jar', nest(limits.archiveDepth + 1))]);
   assert.deepEqual(deeper.packages, []);
   assert.match(deeper.unknowns.find((one) => one.wantedBy === 'java')?.reason ?? '', /more than 8 deep/);
+  // What lies above it stays.
+  const outer = zip({
+    ...maven('g', 'outer', '1'),
+    'x.jar': nest(limits.archiveDepth),
+    'y.jar': zip(maven('g', 'y', '1')),
+  });
+  const above = await catalogue([file('srv/a.jar', outer)]);
+  assert.deepEqual(above.packages.map((one) => one.name).sort(), ['g:outer', 'g:y']);
+  assert.equal(above.unknowns.filter((one) => one.wantedBy === 'java').length, 1);
 });
 
 test('an archive that says less than it holds is named, not unpacked without end', async () => {
