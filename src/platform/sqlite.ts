@@ -11,6 +11,8 @@ export interface SqliteOptions {
   /** `durable`: a commit is on disk when it returns. `fast`: a crash may lose the last commits. */
   readonly mode?: 'durable' | 'fast';
   readonly readOnly?: boolean;
+  /** Of the tables in it, kept as `user_version`; default 1. What an older version left there is 0. */
+  readonly format?: number;
 }
 
 /** WB-209 for a database at `path` that the disk does not give; every other error as it is. */
@@ -19,7 +21,7 @@ export function asDatabaseError(path: string, error: unknown): unknown {
   return fail(R.file, { expected: `access to ${path}`, actual: (error as Error).message }, error);
 }
 
-/** Throws WB-209. */
+/** Throws WB-209, and WB-215 for a database of a newer version, which stays as it is. */
 export function openDatabase(path: string, options: SqliteOptions = {}): DatabaseSync {
   try {
     return openedDatabase(path, options);
@@ -31,12 +33,27 @@ export function openDatabase(path: string, options: SqliteOptions = {}): Databas
 function openedDatabase(path: string, options: SqliteOptions): DatabaseSync {
   if (path !== ':memory:' && options.readOnly !== true) mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
-  if (options.readOnly !== true) {
-    database.exec('PRAGMA journal_mode = WAL');
-    database.exec(`PRAGMA synchronous = ${options.mode === 'fast' ? 'NORMAL' : 'FULL'}`);
+  try {
+    prepare(database, path, options);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
+}
+
+function prepare(database: DatabaseSync, path: string, { mode, readOnly, format = 1 }: SqliteOptions): void {
   database.exec('PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;');
-  return database;
+  // Asked before anything is written: not even the journal of a newer version's database is touched.
+  const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (found > format) {
+    const expected = `data of format ${format} or older in ${path}`;
+    throw fail(R.format, { expected, actual: `format ${found}` });
+  }
+  if (readOnly === true) return;
+  database.exec('PRAGMA journal_mode = WAL');
+  database.exec(`PRAGMA synchronous = ${mode === 'fast' ? 'NORMAL' : 'FULL'}`);
+  if (found < format && path !== ':memory:') database.exec(`PRAGMA user_version = ${format}`);
 }
 
 /** Runs `body` in one transaction; a throw rolls it back. */

@@ -13,9 +13,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
-import { fail } from '#base/reason';
 import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
-import { R } from './reasons.ts';
 import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
@@ -46,7 +44,6 @@ function openedStore(options: EmbeddedStoreOptions): LogStore {
   makeFolderDurable(directory);
   // Asked first: nothing else is opened, or made, beside data of another version.
   const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
-  requireFormat(staging, directory);
   const lockFile = options.lockFile ?? join(directory, 'lock.db');
   // A lock whose folder is gone after a power failure is a log that never opens again.
   makeFolderDurable(dirname(lockFile));
@@ -77,21 +74,6 @@ function openedStore(options: EmbeddedStoreOptions): LogStore {
       for (const database of [lockDb, staging, index]) database.close();
     },
   };
-}
-
-/** Written into the staging database; 0 is what the first version left there. */
-const FORMAT = 1;
-
-function requireFormat(database: Database, directory: string): void {
-  const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (found > FORMAT) {
-    database.close();
-    throw fail(R.format, {
-      expected: `data of format ${FORMAT} or older in ${directory}`,
-      actual: `format ${found}`,
-    });
-  }
-  if (found < FORMAT) database.exec(`PRAGMA user_version = ${FORMAT}`);
 }
 
 function readText(path: string): string | undefined {

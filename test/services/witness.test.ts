@@ -154,6 +154,45 @@ test('a witness remembers over a restart what it saw', async () => {
   assert.equal((await post(second.url, await body(4, 6))).status, 200);
 });
 
+test('the time of cosignatures never goes back, over a restart either', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-witness-'));
+  closers.unshift(() => rmSync(folder, { recursive: true, force: true }));
+  const stateFile = join(folder, 'seen.db');
+  const { body } = await history(6);
+  const at = (ms: number): { readonly clock: FixedClock; readonly witness: Witness } => {
+    const clock = new FixedClock(ms);
+    const logs = [{ origin: ORIGIN, key: logVerifier }];
+    return {
+      clock,
+      witness: new Witness({ name: 'w.example/t', key: witnessKey, clock, log: quiet, logs, stateFile }),
+    };
+  };
+  const ask = async (witness: Witness, from: number, to: number): Promise<number> => {
+    const answer = witness.addCheckpoint(new TextEncoder().encode(await body(from, to)));
+    assert.equal(answer.kind, 'cosigned');
+    const lines = answer.kind === 'cosigned' ? answer.lines : '';
+    const { signatures } = unwrap(parseNote(`x\n\n${lines}`));
+    return cosignatureTime(signatures[0]!.signature) * 1000;
+  };
+  const isClock = (error: unknown): boolean =>
+    error instanceof WaybillError && error.reason.code === 'WB-1196';
+  const first = at(START_MS);
+  assert.equal(await ask(first.witness, 0, 3), START_MS);
+  first.clock.advance(-1000);
+  assert.equal(await ask(first.witness, 3, 4), START_MS, 'a second back: the time stands still');
+  first.clock.advance(-5000);
+  await assert.rejects(ask(first.witness, 4, 5), isClock);
+  first.witness.close();
+  assert.throws(() => at(START_MS - 3_600_000), isClock, 'nor does it start an hour earlier');
+  const second = at(START_MS + 1000);
+  assert.equal(
+    await ask(second.witness, 4, 5),
+    START_MS + 1000,
+    'the refused checkpoint was not counted as seen',
+  );
+  second.witness.close();
+});
+
 const policyOf = (lines: readonly string[], quorum: string) =>
   unwrap(parseWitnessPolicy([...lines, `quorum ${quorum}`].join('\n')));
 

@@ -53,4 +53,14 @@ export const R = defineReasons({
     hint: 'send the consistency proof from the old size; if it is right, the log has forked',
     status: 422,
   },
+  clock: {
+    code: 'WB-1196',
+    check: 'witness.clock',
+    side: 'environment',
+    class: 'time',
+    summary: 'The clock of a witness is behind a time it has cosigned at; it cosigns nothing.',
+    hint: 'set the clock by NTP; a machine that really was ahead must wait until its newest time has passed',
+    exit: 3,
+    status: 503,
+  },
 });

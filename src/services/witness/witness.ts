@@ -3,6 +3,7 @@
  * remembers it before it answers. Knows no HTTP.
  */
 import { equalBytes } from '#base/bytes';
+import { rfc3339 } from '#base/clock';
 import { fail, reason, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
 import { cosign, formatVerifierKey, parseAddCheckpoint } from '#formats/cosignature';
@@ -17,11 +18,14 @@ export type AddCheckpointAnswer =
   | { readonly kind: 'cosigned'; readonly lines: string }
   | { readonly kind: 'conflict'; readonly size: number };
 
+/** How far the clock may step back before nothing is cosigned, in milliseconds: as logs allow it. */
+const STEP_BACK_MS_MAX = 2000;
+
 export class Witness {
   readonly #config: WitnessConfig;
   readonly #store: WitnessStore;
 
-  /** Throws WB-1190. */
+  /** Throws WB-1190, and WB-1196 when the clock is behind the newest cosignature. */
   constructor(config: WitnessConfig) {
     const { kind } = config.key.publicKey;
     if (kind !== 'ed25519') throw fail(R.config, { expected: 'an Ed25519 key', actual: kind });
@@ -37,6 +41,12 @@ export class Witness {
     }
     this.#config = config;
     this.#store = openWitnessStore(config.stateFile);
+    try {
+      this.#seconds();
+    } catch (error) {
+      this.#store.close();
+      throw error;
+    }
   }
 
   /** `name+hint+key`: what policies name it by. */
@@ -44,7 +54,7 @@ export class Witness {
     return formatVerifierKey(this.#config.name, this.#config.key.publicKey, 'witness');
   }
 
-  /** Errors: WB-115 malformed, WB-1191 unknown log, WB-1192 not its signature, WB-1193, WB-1195 no extension. */
+  /** Errors: WB-115 malformed, WB-1191 unknown log, WB-1192 not its signature, WB-1193, WB-1195, WB-1196. */
   addCheckpoint(body: Uint8Array): AddCheckpointAnswer {
     const { oldSize, proof, note } = unwrap(parseAddCheckpoint(body));
     const { checkpoint, text } = this.#open(note);
@@ -63,11 +73,21 @@ export class Witness {
     }
     requireExtension(oldSize, seen.root, checkpoint, proof);
     // Another request may have moved it meanwhile: what was checked is what the store compares.
-    if (!this.#store.advance(origin, oldSize, { size, root })) {
+    const seconds = this.#seconds();
+    if (!this.#store.advance(origin, oldSize, { size, root }, seconds)) {
       return { kind: 'conflict', size: this.#store.seen(origin)?.size ?? 0 };
     }
-    const { name, key, clock } = this.#config;
-    return { kind: 'cosigned', lines: cosign(name, key, text, Math.floor(clock.now() / 1000)) };
+    const { name, key } = this.#config;
+    return { kind: 'cosigned', lines: cosign(name, key, text, seconds) };
+  }
+
+  /** The time of the next cosignature: never before that of an earlier one, over restarts too. */
+  #seconds(): number {
+    const now = this.#config.clock.now();
+    const newest = this.#store.newestTime();
+    if (now >= newest * 1000 - STEP_BACK_MS_MAX) return Math.max(newest, Math.floor(now / 1000));
+    const expected = `a time not before ${rfc3339(newest * 1000)}, that of the newest cosignature`;
+    throw fail(R.clock, { expected, actual: rfc3339(now) });
   }
 
   #open(note: string): { readonly checkpoint: Checkpoint; readonly text: string } {
