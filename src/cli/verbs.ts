@@ -36,6 +36,7 @@ export const verbs: readonly Verb[] = [
     'push a layout directory with everything attached',
     () => import('./commands/load.ts'),
   ),
+  verb('Images', 'clean', 'remove what is attached to an image', () => import('./commands/clean.ts')),
   verb(
     'Images',
     'migrate',

@@ -81,7 +81,9 @@ export async function targetsOf(
   if (!recursive) return { reference, targets: [resolved.descriptor] };
   const manifest = await resolved.repository.manifest(resolved.descriptor.digest);
   const below = manifest.kind === 'index' ? imagesOf(manifest) : [];
-  return { reference, targets: [...below, resolved.descriptor] };
+  // An index may name one image for several platforms: it is signed once.
+  const once = new Map([...below, resolved.descriptor].map((target) => [target.digest, target]));
+  return { reference, targets: [...once.values()] };
 }
 
 /** A reference in a registry; a layout directory has no place for referrers others would find. */

@@ -20,19 +20,21 @@ const suffixOf: Partial<Record<CleanKind, LegacySuffix>> = {
 
 /**
  * `bundle` removes only Sigstore bundles, `referrer` every referrer, `all` everything in both layouts. A
- * registry without deletion is WB-514.
+ * registry without deletion is WB-514. A trial removes nothing and tells what would go.
  */
 export async function cleanAttachments(
   repository: Repository,
   subject: Digest,
   kind: CleanKind,
+  isTrial = false,
 ): Promise<Cleaned> {
   const removed: string[] = [];
   const only = suffixOf[kind];
   const suffixes = kind === 'all' ? legacySuffixes : only === undefined ? [] : [only];
   for (const suffix of possibleSuffixes(subject, suffixes)) {
     const tag = legacyTag(subject, suffix);
-    if (await repository.deleteTag(tag)) removed.push(tag);
+    const isThere = isTrial ? (await repository.tagged(tag)) !== undefined : await repository.deleteTag(tag);
+    if (isThere) removed.push(tag);
   }
   if (kind !== 'all' && kind !== 'bundle' && kind !== 'referrer') return { removed };
   for (const entry of await repository.referrers(subject)) {
@@ -40,6 +42,10 @@ export async function cleanAttachments(
     const isAbout = manifest.subject?.digest === subject;
     const isBundle = manifest.artifactType?.startsWith(BUNDLE_MEDIA_TYPE_PREFIX) === true;
     if (!isAbout || (kind === 'bundle' && !isBundle)) continue;
+    if (isTrial) {
+      removed.push(entry.digest);
+      continue;
+    }
     if (await repository.deleteManifest(entry.digest)) removed.push(entry.digest);
     await forgetReferrer(repository, subject, entry.digest);
   }

@@ -113,6 +113,30 @@ test('credentials come from flags or the environment, go to that registry, and t
   }
 });
 
+test('clean removes what is attached and never the image, lists first, and needs a word', async () => {
+  assert.equal((await waybill(['copy', '--quiet', ref('app:v1'), ref('cleaned:v1')])).code, 0);
+  const target = ref('cleaned:v1');
+  const count = async (): Promise<readonly number[]> => {
+    const found = await listAttachments(repositoryAt(registry.host, 'cleaned'), image.digest);
+    return [found.bundles.length, found.legacySignatures.length];
+  };
+  const unsaid = await waybill(['clean', target]);
+  assert.equal(unsaid.code, 3);
+  assert.match(unsaid.stderr, /expected:\s+--yes/);
+  const listed = await waybill(['clean', '--dry-run', target]);
+  assert.deepEqual([listed.code, await count()], [0, [1, 1]]);
+  assert.equal(listed.stdout.match(/would remove/g)?.length, 2);
+  const bundles = JSON.parse(
+    (await waybill(['clean', '--json', '--yes', '--type', 'bundle', target])).stdout,
+  );
+  assert.deepEqual([bundles.schema, bundles.removed.length], ['waybill.dev/clean/v1', 1]);
+  assert.deepEqual(await count(), [0, 1]);
+  assert.equal((await waybill(['clean', '--yes', target])).code, 0);
+  assert.deepEqual(await count(), [0, 0]);
+  assert.match((await waybill(['clean', '--yes', target])).stdout, /nothing is attached/);
+  assert.equal((await waybill(['digest', target])).stdout, `${image.digest}\n`);
+});
+
 test('help names every option', async () => {
   const help = await waybill(['copy', '--help']);
   assert.equal(help.code, 0);

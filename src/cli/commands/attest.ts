@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
+import type { AttestedImage } from '#flows/attest-image';
 import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { withRegistryOptions } from '../registry-options.ts';
@@ -23,8 +24,8 @@ interface Flags extends SignFlags {
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('attest')
-    .description('Signs a statement about an image and attaches it.')
-    .argument('<image>', 'registry/repository@sha256:…; a tag is resolved first and shown')
+    .description('Signs a statement about each image and attaches it; one certificate serves all.')
+    .argument('<image...>', 'registry/repository@sha256:…; a tag is resolved first and shown')
     .requiredOption('--predicate <file>', 'the predicate; - reads standard input')
     .option(
       '--type <type>',
@@ -32,22 +33,26 @@ export function register(program: Command, context: CliContext): void {
       'custom',
     );
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
-  command.action(async (image: string, flags: Flags) => {
-    const place = bundlePlace(flags, 1);
+  command.action(async (images: string[], flags: Flags) => {
+    const place = bundlePlace(flags, images.length);
     const { predicateFrom } = await import('#flows/predicate');
     const { attestImage } = await import('#flows/attest-image');
     const bytes = await readInput(flags.predicate, limits.sbomBytes);
     // Before anything is signed or asked for: a document that does not fit costs no certificate.
     const predicate = unwrap(predicateFrom(flags.type, bytes, context.clock.now()));
-    const tools = await signingTools(flags, context, image);
-    context.progress(`attesting ${predicate.type} on ${image} by ${tools.by}`);
-    const attested = await attestImage(image, predicate, flags.format, tools, {
-      upload: flags.upload ?? true,
-    });
-    const { bundle } = attested.result;
-    if (place !== undefined && (await placeBundle(place, bundle, context))) return;
-    context.result('waybill.dev/attest/v1', attestedJson(attested, place === '-'), () =>
-      renderAttested(attested),
+    const tools = await signingTools(flags, context, ...images);
+    const attested: AttestedImage[] = [];
+    for (const image of images) {
+      context.progress(`attesting ${predicate.type} on ${image} by ${tools.by}`);
+      const options = { upload: flags.upload ?? true };
+      attested.push(await attestImage(image, predicate, flags.format, tools, options));
+    }
+    const bundle = attested[0]?.result.bundle;
+    if (place !== undefined && bundle !== undefined && (await placeBundle(place, bundle, context))) return;
+    context.result(
+      'waybill.dev/attest/v1',
+      { images: attested.map((one) => attestedJson(one, place === '-')) },
+      () => attested.map(renderAttested).join('\n'),
     );
   });
 }

@@ -173,7 +173,7 @@ export function addAttest(cosign: Command, context: CliContext): void {
           const load = () => import('../commands/attest.ts');
           const run = await runNative(load, ['attest', ...words, '--', image], context);
           if (!reportSigned(run, context)) return;
-          const made = (run.value as Signed).signature?.bundle;
+          const made = (run.value as { readonly images: readonly Signed[] }).images[0]?.signature?.bundle;
           if (made !== undefined) await writeAttestation(bundleText(made), flags, context);
         }
       });
