@@ -74,6 +74,33 @@ export const soaks: Readonly<Record<string, Soak>> = {
       return images;
     },
   },
+  unlogged: {
+    options: '[--count 50]',
+    summary:
+      'an authority ended at each of its steps, then N times by chance; every certificate that left is logged',
+    run: async ({ number, seed, say }) => {
+      const { unlogged } = await import('./certificates.ts');
+      const { steps, kills, released, unreleased } = await unlogged({
+        ...{ count: number('count', 50), seed, told: say },
+      });
+      say(`${steps} steps and ${kills} random kills: ${released} certificates left, each found in the log`);
+      say(`${unreleased} precertificates were logged whose certificate never left`);
+      return steps + kills;
+    },
+  },
+  rebuild: {
+    options: '[--count 3000]',
+    summary: 'a log of N entries made again from its folder and key alone, and from its tiles alone',
+    run: async ({ number, seed, say }) => {
+      const { rebuild } = await import('./rebuild.ts');
+      const found = await rebuild({ entries: number('count', 3000), seed });
+      say(
+        `${found.entries} entries in ${found.files} files, ${found.checkpoints} checkpoints signed on the way`,
+      );
+      say(`rebuilt ${found.ways.join('; ')}: the same root, all checkpoints of one chain, and it goes on`);
+      return found.ways.length;
+    },
+  },
   twin: {
     options: '[--count 100000]',
     summary: 'a naive log beside the real one over a random history',
