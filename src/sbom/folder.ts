@@ -124,9 +124,11 @@ class Walk {
 
   #failed(path: string, error: unknown): undefined {
     if (path === '')
-      throw fail(R.folder, { expected: `a folder ${this.#root}`, actual: String(error) }, error);
-    const reason = error instanceof Error ? error.message.replace(this.#root, '') : String(error);
+      throw fail(R.folder, { expected: `a folder ${this.#root}`, actual: messageOf(error) }, error);
+    const reason = messageOf(error).replace(this.#root, '');
     this.unknowns.push({ path, wantedBy: 'folder', reason });
     return undefined;
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

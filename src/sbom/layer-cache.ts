@@ -3,15 +3,16 @@
  * The name says diffID, version and cataloguers; a file that is damaged is as good as none.
  */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '#base/brand';
 import { concat, equalBytes, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { digestHex } from '#base/digest';
 import { limits } from '#base/limits';
-import { readFileIfThere } from '#platform/files';
+import { WaybillError } from '#base/reason';
+import { asFileError, makeFolders, readFileLimitedIfThere } from '#platform/files';
 import type { Again } from './capture.ts';
 import { packReading, unpackReading } from './pack.ts';
 import type { LayerCache, LayerReading } from './read-layers.ts';
@@ -21,10 +22,20 @@ import type { Cataloguer } from './types.ts';
 const FORM = 3;
 const SUM_BYTES = 32;
 const LENGTH_BYTES = 4;
+const PACKED_BYTES_MAX = limits.capturedBytes * 2;
+const RECORD_BYTES_MAX = PACKED_BYTES_MAX + 1024 * 1024;
 const compressing = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** A cache in `folder`, which is made when there is something to keep. */
-export function layerCache(folder: string, cataloguers: readonly Cataloguer[], version: string): LayerCache {
+/**
+ * A cache in `folder`, which is made when there is something to keep. Where it cannot be used, layers are read as
+ * without one, and `onFailure` gets the reason, once.
+ */
+export function layerCache(
+  folder: string,
+  cataloguers: readonly Cataloguer[],
+  version: string,
+  onFailure: (why: string) => void = () => undefined,
+): LayerCache {
   const names = cataloguers.map((one) => one.name).join(',');
   const keyOf = (again: Again | undefined): string => {
     const asked = again === undefined ? [] : [[...again.files].sort(), [...again.programs].sort()];
@@ -32,33 +43,45 @@ export function layerCache(folder: string, cataloguers: readonly Cataloguer[], v
   };
   const fileOf = (diffId: Digest, again?: Again): string =>
     join(folder, `${digestHex(diffId)}-${keyOf(again)}.layer`);
+  let isTold = false;
+  const failed = (error: unknown): undefined => {
+    const known = error instanceof WaybillError ? error : asFileError(error);
+    if (!isTold) onFailure(known?.reason.actual ?? (error instanceof Error ? error.message : String(error)));
+    isTold = true;
+  };
   return {
-    has: (diffId) =>
-      access(fileOf(diffId)).then(
-        () => true,
-        () => false,
-      ),
+    has: (diffId) => isFile(fileOf(diffId)),
     async get(diffId, again) {
-      const bytes = await readFileIfThere(fileOf(diffId, again));
+      const file = fileOf(diffId, again);
+      // A pipe would be waited for.
+      if (!(await isFile(file))) return undefined;
+      const bytes = await readFileLimitedIfThere(file, RECORD_BYTES_MAX).catch(failed);
       return bytes === undefined ? undefined : readRecord(bytes);
     },
-    async put(diffId, reading, again) {
-      const packed = packReading(reading);
-      const length = new Uint8Array(LENGTH_BYTES);
-      new DataView(length.buffer).setUint32(0, packed.length);
-      const body = concat(length, zstdCompressSync(packed, compressing));
-      await mkdir(folder, { recursive: true });
-      const file = fileOf(diffId, again);
-      const part = `${file}.${randomUUID()}.part`;
-      try {
-        await writeFile(part, concat(sha256(body), body), { mode: 0o600 });
-        await rename(part, file);
-      } catch (error) {
-        await rm(part, { force: true });
-        throw error;
-      }
-    },
+    put: (diffId, reading, again) => write(fileOf(diffId, again), reading).catch(failed),
   };
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+async function write(file: string, reading: LayerReading): Promise<void> {
+  const packed = packReading(reading);
+  const length = new Uint8Array(LENGTH_BYTES);
+  new DataView(length.buffer).setUint32(0, packed.length);
+  const body = concat(length, zstdCompressSync(packed, compressing));
+  await makeFolders(dirname(file));
+  const part = `${file}.${randomUUID()}.part`;
+  try {
+    await writeFile(part, concat(sha256(body), body), { mode: 0o600 });
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
 }
 
 function readRecord(bytes: Uint8Array): LayerReading | undefined {
@@ -66,7 +89,7 @@ function readRecord(bytes: Uint8Array): LayerReading | undefined {
   if (body.length < LENGTH_BYTES || !equalBytes(sha256(body), bytes.subarray(0, SUM_BYTES))) return undefined;
   try {
     const length = new DataView(body.buffer, body.byteOffset).getUint32(0);
-    if (length > limits.capturedBytes * 2) return undefined;
+    if (length > PACKED_BYTES_MAX) return undefined;
     // One piece of the right size: nothing has to be joined.
     const sizes = { chunkSize: Math.max(64, length + 1), maxOutputLength: length + 1 };
     return unpackReading(zstdDecompressSync(body.subarray(LENGTH_BYTES), sizes));

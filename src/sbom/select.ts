@@ -2,6 +2,7 @@
 import { fail } from '#base/reason';
 import { type Scope, scopes } from './catalogue.ts';
 import { cataloguers } from './cataloguers/index.ts';
+import { parentOf } from './paths.ts';
 import { R } from './reasons.ts';
 import type { Cataloguer } from './types.ts';
 
@@ -36,6 +37,12 @@ export function selectCataloguers(words: readonly string[], kind: SourceKind): r
     if (word.startsWith('+')) for (const one of named(word.slice(1))) chosen.add(one);
     if (word.startsWith('-')) for (const one of named(word.slice(1))) chosen.delete(one);
   }
+  if (chosen.size === 0) {
+    throw fail(R.cataloguer, {
+      expected: 'at least one cataloguer left',
+      actual: JSON.stringify(words.join(',')),
+    });
+  }
   return cataloguers.filter((one) => chosen.has(one));
 }
 
@@ -50,8 +57,9 @@ function named(word: string): readonly Cataloguer[] {
 }
 
 /**
- * Patterns of paths: `*` within a name, `**` over folders, `?` one character. As for Syft they start with `./`,
- * `/` or `**\/`, so that nobody means a path of his own machine. WB-851 for others.
+ * Patterns of paths: `*` within a name, `**` over folders, `?` one character. A folder that one fits is left out with
+ * all in it. As for Syft they start with `./`, `/` or `**\/`, so that nobody means a path of his own machine. WB-851 for
+ * others.
  */
 export function excluder(patterns: readonly string[]): ((path: string) => boolean) | undefined {
   if (patterns.length === 0) return undefined;
@@ -63,10 +71,21 @@ export function excluder(patterns: readonly string[]): ((path: string) => boolea
         actual: JSON.stringify(pattern),
       });
     }
-    return new RegExp(`^${globSource(rest)}$`);
+    return new RegExp(`^${globSource(rest.replace(/\/+$/, ''))}$`);
   });
-  return (path) => rules.some((rule) => rule.test(path));
+  const folders = new Map<string, boolean>([['', false]]);
+  const isOut = (path: string): boolean => rules.some((rule) => rule.test(path)) || isIn(parentOf(path));
+  const isIn = (folder: string): boolean => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    const found = isOut(folder);
+    if (folders.size < FOLDERS_KEPT) folders.set(folder, found);
+    return found;
+  };
+  return isOut;
 }
+
+const FOLDERS_KEPT = 50_000;
 
 function globSource(pattern: string): string {
   return pattern.replace(/\*\*\/|\/\*\*$|\*\*|\*|\?|[.+^${}()|[\]\\]/g, (part) => {

@@ -129,6 +129,29 @@ test('a damaged record and one of another version are as good as none', async ()
   assert.equal(readdirSync(place).length, 2);
 });
 
+test('a cache that cannot be used is told once, and the layers are read', async () => {
+  const made = await image([npm('a', 'a')], [npm('b', 'b')]);
+  const all = selectCataloguers([], 'image');
+  const outcome = async (place: string): Promise<string[]> => {
+    const told: string[] = [];
+    const cache = layerCache(place, all, '1', (why) => void told.push(why));
+    assert.deepEqual(await names(made, { cache }), ['a@1.0.0', 'b@1.0.0']);
+    return told;
+  };
+  const file = join(folder, 'a-file');
+  writeFileSync(file, '');
+  assert.match((await outcome(join(file, 'cache'))).join('|'), /^a file is in the way/);
+  assert.match((await outcome('/proc/no-such-folder/cache')).join('|'), /^no such file or folder/);
+  const place = join(folder, 'odd');
+  assert.deepEqual(await outcome(place), []);
+  const records = readdirSync(place);
+  // Folders where records should be: none is read, none can be written.
+  for (const one of records) rmSync(join(place, one));
+  for (const one of records) mkdirSync(join(place, one));
+  assert.equal((await outcome(place)).length, 1);
+  assert.deepEqual(readdirSync(place).sort(), records.sort());
+});
+
 test('all layers: what a later layer removed or replaced is listed too, with its layer', async () => {
   const made = await image(...layers);
   const found = await names(made, { scope: 'all-layers' });
@@ -144,7 +167,12 @@ test('paths that are left out are not catalogued', async () => {
   assert.deepEqual(await without(), ['app@1.0.0', 'x@1.0.0', 'y@1.0.0']);
   assert.deepEqual(await without('./srv/app/test/**'), ['app@1.0.0', 'y@1.0.0']);
   assert.deepEqual(await without('**/x/package.json', '/opt/**'), ['app@1.0.0']);
+  // A folder stands for all in it, in an image as in a folder of this machine.
+  for (const pattern of ['/srv', './srv/', '**/srv', './s?v', './srv/app'])
+    assert.deepEqual(await without(pattern), ['y@1.0.0'], pattern);
+  assert.deepEqual(await without('./sr', './srv/ap', '/app'), ['app@1.0.0', 'x@1.0.0', 'y@1.0.0']);
   assert.throws(() => excluder(['opt/**']), /WB-851/);
+  assert.throws(() => excluder(['./']), /WB-851/);
 });
 
 test('words choose cataloguers', () => {
@@ -160,6 +188,8 @@ test('words choose cataloguers', () => {
   );
   for (const [call, code] of [
     [() => chosen('rpms'), 'WB-850'],
+    [() => chosen('-all'), 'WB-850'],
+    [() => chosen('npm', '-npm'), 'WB-850'],
     [() => parseScope('squash'), 'WB-855'],
     [() => parseThreads('many'), 'WB-856'],
   ] as const) {

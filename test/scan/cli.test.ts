@@ -76,6 +76,12 @@ test('sbom writes the same bytes every time, to a file and to standard output', 
   assert.equal(json.metadata.timestamp, '2023-11-14T22:13:20Z');
   assert.equal(json.metadata.component.name, 'image');
   assert.ok(!second.out.includes(folder), 'the document must not name a folder of this machine');
+  const twice = join(folder, 'twice');
+  for (const other of [twice, join(folder, 'x', '..', 'twice')]) {
+    const ran = waybill('sbom', `oci:${layout}`, '-o', `purls=${twice}`, '-o', `table=${other}`);
+    assert.equal(ran.code, 3);
+    assert.match(ran.err, /WB-1305[\s\S]*a file of its own/);
+  }
 });
 
 test('sbom writes several forms in one run and says what it did with --json', () => {

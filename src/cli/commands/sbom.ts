@@ -110,6 +110,8 @@ async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImage
   const { platform, name, layerCache: folder, selectCataloguers: cataloguers } = flags;
   const version = packageVersion();
   const chosen = selectCataloguers(cataloguers, 'image');
+  const unused = (why: string): void =>
+    context.stderr(`warning: the layer cache in ${folder} cannot be used: ${why}`);
   return {
     version,
     engines: enginePlaces(context.env),
@@ -118,7 +120,7 @@ async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImage
     cataloguers,
     ...(platform === undefined ? {} : { platform: unwrap(parsePlatform(platform)) }),
     ...(name === undefined ? {} : { name }),
-    ...(folder === undefined ? {} : { cache: layerCache(folder, chosen, version) }),
+    ...(folder === undefined ? {} : { cache: layerCache(folder, chosen, version, unused) }),
     skipDiffIds: flags.skipDiffId === true,
     ...(flags.threads === undefined ? {} : { threads: parseThreads(flags.threads) }),
     onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
