@@ -2,15 +2,15 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Secret } from '#base/secret';
-import type { MirrorMap } from '#facts';
 import { parseReference } from '#formats/reference';
-import type { Credential, CredentialSource, Registry } from '#oci';
+import type { Credential, CredentialSource, PlaceRule, Registry } from '#oci';
 import type { CliContext } from './context.ts';
 
 export interface RegistryFlags {
   /** Of the trust options, where a verb has them. */
   readonly stack?: string;
   readonly allowHttpRegistry?: boolean;
+  readonly registriesConf?: string;
   readonly registryUsername?: string;
   readonly registryPassword?: string;
   readonly registryToken?: string;
@@ -21,6 +21,10 @@ export function withRegistryOptions(command: Command): Command {
   const list = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
   return command
     .option('--allow-http-registry', 'use plain http where a registry does not answer https')
+    .option(
+      '--registries-conf <file>',
+      'mirrors and places of registries, as podman has them (also CONTAINERS_REGISTRIES_CONF)',
+    )
     .option('--registry-username <name>', "user name for the image's registry (copy: the target's)")
     .option('--registry-password <password>', 'password; better: docker login, or WAYBILL_REGISTRY_PASSWORD')
     .option('--registry-token <token>', 'bearer token; better: WAYBILL_REGISTRY_TOKEN')
@@ -33,8 +37,8 @@ export async function registryFrom(
   context: CliContext,
   images: readonly string[],
 ): Promise<Registry> {
-  const { keychain } = await import('#oci');
-  const mirror = await simulatedMirror(flags, context);
+  const { keychain, placementOf, Registry } = await import('#oci');
+  const places = [...(await simulatedPlaces(flags, context)), ...(await configuredPlaces(flags, context))];
   const files = keychain({ env: context.env });
   const given = givenCredential(flags, context.env);
   const hosts = new Set(
@@ -42,7 +46,7 @@ export async function registryFrom(
       const parsed = parseReference(text);
       if (!parsed.ok) return '';
       const { registry, repository } = parsed.value;
-      return mirror === undefined ? registry : (mirror(`${registry}/${repository}`).split('/')[0] ?? '');
+      return placementOf(places, `${registry}/${repository}`).origin.name.split('/')[0] ?? '';
     }),
   );
   const credentials: CredentialSource = {
@@ -51,28 +55,35 @@ export async function registryFrom(
         ? Promise.resolve({ credential: given, origin: 'the command line' })
         : files.find(registry, repository),
   };
-  const { clientOf } = await import('./mirrored-registry.ts');
-  const options = {
+  return new Registry({
     transport: context.transport,
     credentials,
     random: context.random,
     allowHttp: flags.allowHttpRegistry === true,
     authHosts: flags.registryAuthHost ?? [],
-  };
-  return clientOf(options, mirror);
+    places,
+  });
+}
+
+/** `--registries-conf`, or what containers/image calls the same; no file is read that was not named. */
+async function configuredPlaces(flags: RegistryFlags, context: CliContext): Promise<readonly PlaceRule[]> {
+  const file = flags.registriesConf ?? context.env['CONTAINERS_REGISTRIES_CONF'];
+  if (file === undefined || file === '') return [];
+  const { readRegistriesConf } = await import('#oci');
+  return readRegistriesConf(resolve(context.cwd, file));
 }
 
 /** A stack that simulates keeps other registries' images in its own; any other stack changes no name. */
-async function simulatedMirror(flags: RegistryFlags, context: CliContext): Promise<MirrorMap | undefined> {
+async function simulatedPlaces(flags: RegistryFlags, context: CliContext): Promise<readonly PlaceRule[]> {
   const folder = flags.stack ?? context.env['WAYBILL_STACK'];
-  if (folder === undefined) return undefined;
+  if (folder === undefined) return [];
   const { stackSimulation } = await import('#trust');
   const simulation = await stackSimulation(resolve(context.cwd, folder));
-  if (simulation === undefined) return undefined;
-  const { mirrorMap } = await import('#facts');
+  if (simulation === undefined) return [];
+  const { mirrorPlaces } = await import('#facts');
   const places = simulation.mirrors.map(({ from, to }) => `${from} is ${to}`).join(', ');
   context.progress(`SIMULATED ${simulation.provider.toUpperCase()} (${folder}): ${places}`);
-  return mirrorMap(simulation.mirrors);
+  return mirrorPlaces(simulation.mirrors);
 }
 
 function givenCredential(flags: RegistryFlags, env: CliContext['env']): Credential | undefined {

@@ -3,6 +3,7 @@
  * the Pod keeps it; only the bytes come from the mirror, and they are checked by digest.
  */
 import { fail } from '#base/reason';
+import { type PlaceRule, placementOf } from '#oci';
 import { R } from './reasons.ts';
 
 export interface MirrorRule {
@@ -17,28 +18,24 @@ export type MirrorMap = (repository: string) => string;
 /** A repository name, or one with `/*` behind it. */
 const sideForm = /^[^*?\s/]+(?:\/[^*?\s/]+)*(?:\/\*)?$/;
 
+/** The rules as a client of registries takes them. Throws WB-802. */
+export function mirrorPlaces(rules: readonly MirrorRule[]): readonly PlaceRule[] {
+  return rules.map(({ from, to }) => {
+    const isPrefix = from.endsWith('/*');
+    const isUsable = isPrefix === to.endsWith('/*') && [from, to].every((side) => sideForm.test(side));
+    if (!isUsable) {
+      throw fail(R.mirror, { expected: 'FROM/*=TO/* or FROM=TO', actual: `${from}=${to}` });
+    }
+    const [prefix, location] = isPrefix ? [from.slice(0, -2), to.slice(0, -2)] : [from, to];
+    const reach = isPrefix ? 'below' : 'exact';
+    return { prefix, reach, location, insecure: false, blocked: false, mirrors: [] };
+  });
+}
+
 /** Throws WB-802. */
 export function mirrorMap(rules: readonly MirrorRule[]): MirrorMap {
-  for (const rule of rules) {
-    const isPrefix = rule.from.endsWith('/*');
-    const isUsable =
-      isPrefix === rule.to.endsWith('/*') && [rule.from, rule.to].every((side) => sideForm.test(side));
-    if (!isUsable) {
-      throw fail(R.mirror, { expected: 'FROM/*=TO/* or FROM=TO', actual: `${rule.from}=${rule.to}` });
-    }
-  }
-  const ordered = [...rules].sort((a, b) => b.from.length - a.from.length);
-  return (repository) => {
-    for (const { from, to } of ordered) {
-      if (!from.endsWith('/*')) {
-        if (repository === from) return to;
-        continue;
-      }
-      const prefix = from.slice(0, -1);
-      if (repository.startsWith(prefix)) return `${to.slice(0, -1)}${repository.slice(prefix.length)}`;
-    }
-    return repository;
-  };
+  const places = mirrorPlaces(rules);
+  return (repository) => placementOf(places, repository).origin.name;
 }
 
 /** `FROM=TO`. Throws WB-802. */

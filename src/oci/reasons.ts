@@ -176,4 +176,19 @@ export const R = defineReasons({
     exit: 20,
     status: 502,
   },
+  registriesConf: {
+    code: 'WB-521',
+    check: 'registry.conf',
+    side: 'usage',
+    summary: 'A registries.conf cannot be used.',
+    hint: 'containers-registries.conf(5), version 2: [[registry]] with prefix, location, insecure, blocked, mirror',
+  },
+  blocked: {
+    code: 'WB-522',
+    check: 'registry.blocked',
+    side: 'usage',
+    class: 'forbidden',
+    summary: 'The registries.conf that was given blocks this repository.',
+    hint: 'use another image, or ask whoever wrote the file',
+  },
 });

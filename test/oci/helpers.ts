@@ -13,15 +13,15 @@ import {
   mediaType,
   type Platform,
 } from '#formats/oci';
-import { type ImageSink, Registry, type RegistryOptions, type Repository } from '#oci';
+import { type ClientOptions, type ImageSink, Registry, type Repository } from '#oci';
 import { httpTransport } from '#platform/http-client';
 
 /** A client whose retries and settling take no time. */
-export function quickRegistry(options: Partial<RegistryOptions> = {}): Registry {
+export function quickRegistry(options: Partial<ClientOptions> = {}): Registry {
   return new Registry({ transport: httpTransport(), sleep: () => Promise.resolve(), ...options });
 }
 
-export const repositoryAt = (host: string, repository = 'team/app', options: Partial<RegistryOptions> = {}) =>
+export const repositoryAt = (host: string, repository = 'team/app', options: Partial<ClientOptions> = {}) =>
   quickRegistry(options).repository({ registry: host, repository });
 
 export async function* once(...parts: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
