@@ -9,7 +9,10 @@ export const registryStation: Station = {
   port: 8086,
   addOptions: (command) =>
     withStoreOption(command)
-      .option('--tokens <file>', 'who may do what in which repository; without it everybody may')
+      .option(
+        '--tokens <file>',
+        'who may do what in which repository; without it whoever may write may do all',
+      )
       .option('--public-url <url>', 'where clients reach it, when a proxy stands before it')
       .option('--no-delete', 'answer no DELETE')
       .option('--immutable-tags', 'move no tag')

@@ -17,6 +17,7 @@ interface StationFlags {
   readonly tlsKey?: string;
   readonly trustedRoot?: string;
   readonly tenants?: string;
+  readonly publicWrites?: boolean;
   readonly sigstoreMetrics?: boolean;
   readonly passphraseFile?: string;
   readonly caFile?: string;

@@ -37,6 +37,7 @@ function addStationOptions(command: Command, port: number): void {
       'trusted_root.json as it is published: start only with a key that is in it',
     )
     .option('--tenants <file>', 'who may write, and how much; read again when it changes')
+    .option('--public-writes', 'beyond this machine, take writes from whoever reaches it, without --tenants')
     .option('--sigstore-metrics', "show metrics under the names of Sigstore's servers as well")
     .option('--passphrase-file <file>', 'its keys are encrypted under the first line of this file')
     .option('--init', 'make keys and public files and end')
@@ -99,6 +100,7 @@ async function settingsFrom(kind: string, flags: Flags, context: CliContext): Pr
     listen: addressOf(flags.listen),
     logLevel: flags.logLevel,
     sigstoreMetrics: flags.sigstoreMetrics === true,
+    hasPublicWrites: flags.publicWrites === true,
     clock,
     random,
     transport,

@@ -31,6 +31,8 @@ export interface ChainFacts {
   /** Signer (intermediate or timestamp leaf) first, root last. */
   readonly chain: NonEmpty<Certificate>;
   readonly validFor: Window;
+  /** Where this one is or was; absent: where the current one is. */
+  readonly baseUrl?: string;
 }
 
 /** Everything that was ever current, oldest first; the current one is told apart by `origins` or as the last switched. */
@@ -82,7 +84,8 @@ const sigstore = (usage: string, uri: string, isActive: boolean) => ({
 
 /** The files clients without trusted_root.json read, one a generation; the newest has the plain name. */
 function singleTargets({ origins, ca, log, ct, tsa }: StackFacts): TufTarget[] {
-  const of = <T extends { readonly validFor: Window }>(
+  // Each at the address of its own generation: who reads a key of an earlier log is led to that log.
+  const of = <T extends { readonly validFor: Window; readonly baseUrl?: string }>(
     list: readonly T[],
     {
       base,
@@ -95,7 +98,7 @@ function singleTargets({ origins, ca, log, ct, tsa }: StackFacts): TufTarget[] {
     list.map((one, index) => ({
       name: index === list.length - 1 ? `${base}${extension}` : `${base}-${index + 1}${extension}`,
       bytes: utf8(text(one)),
-      custom: sigstore(usage, uri ?? '', one.validFor.end === undefined),
+      custom: sigstore(usage, one.baseUrl ?? uri ?? '', one.validFor.end === undefined),
     }));
   const key = ({ publicKey }: LogFacts): string => publicKeyPem(publicKey);
   const fulcio = { extension: '.crt.pem', usage: 'Fulcio', uri: origins.ca };
@@ -117,11 +120,11 @@ function trustedRootOf(facts: StackFacts): TrustedRootInput {
   const { origins, organization } = facts;
   const authority = (
     uri: string | undefined,
-    { chain, validFor }: ChainFacts,
+    { chain, validFor, baseUrl }: ChainFacts,
     role: string,
   ): CaAuthority => ({
     subject: { organization, commonName: `${organization} ${role}` },
-    uri: uri ?? '',
+    uri: baseUrl ?? uri ?? '',
     chain,
     validFor,
   });

@@ -7,9 +7,11 @@ import { WaybillError } from '#base/reason';
 import { Secret } from '#base/secret';
 import { systemClock } from '#platform/system';
 import {
+  ctParts,
   initStation,
   logParts,
   openStation,
+  registryParts,
   type StationDeps,
   type StationParts,
   type StationSettings,
@@ -23,6 +25,14 @@ after(() => rm(dir, { recursive: true, force: true }));
 const tsa = (deps: StationDeps): Promise<StationParts> => tsaParts({}, deps);
 const log = (deps: StationDeps): Promise<StationParts> =>
   logParts({ api: 'v2', hostname: 'log.example', role: 'all', env: {} }, deps);
+
+/** Of an authority of the tests. */
+async function rootPem(): Promise<string> {
+  const settings = stationSettings(dir, 'roots');
+  await initStation('tsa', settings, tsa);
+  const chain = await readFile(join(settings.dataDir, 'public', 'chain.pem'), 'utf8');
+  return chain.slice(chain.lastIndexOf('-----BEGIN'));
+}
 
 let count = 0;
 /** A station that has run once. */
@@ -45,6 +55,28 @@ test('a second start is the same station with the same key', async () => {
   const before = await readFile(join(settings.dataDir, 'public', 'chain.pem'), 'utf8');
   await (await openStation('tsa', settings, tsa)).close();
   assert.equal(await readFile(join(settings.dataDir, 'public', 'chain.pem'), 'utf8'), before);
+});
+
+test('beyond this machine, writes by whoever comes are taken only where that is said: WB-1212', async () => {
+  const beyond = { listen: { host: '0.0.0.0', port: 0 } };
+  const registry = (deps: StationDeps): Promise<StationParts> => registryParts({}, deps);
+  const withRoots = (deps: StationDeps) =>
+    ctParts({ name: 'ct.example', rootFiles: [join(dir, 'roots.pem')] }, deps);
+  await writeFile(join(dir, 'roots.pem'), await rootPem());
+  for (const [kind, make] of Object.entries({ tsa, log2: log, ct: withRoots, registry })) {
+    const settings = stationSettings(dir, `open-${kind}`, beyond);
+    await refuses(openStation(kind, settings, make), 'WB-1212', /--tenants FILE .* or --public-writes/);
+    await (await openStation(kind, { ...settings, hasPublicWrites: true }, make)).close();
+  }
+  const tenantsFile = join(dir, 'writers.yaml');
+  await writeFile(tenantsFile, 'tenants: []\n');
+  await (await openStation('tsa', stationSettings(dir, 'open-tsa', { ...beyond, tenantsFile }), tsa)).close();
+  const tokensFile = join(dir, 'tokens.yaml');
+  await writeFile(tokensFile, 'tokens: []\n', { mode: 0o600 });
+  const kept = (deps: StationDeps): Promise<StationParts> => registryParts({ tokensFile }, deps);
+  await (await openStation('registry', stationSettings(dir, 'open-registry', beyond), kept)).close();
+  // Keys may be made anywhere: nothing is served.
+  await initStation('tsa', stationSettings(dir, 'init-tsa', beyond), tsa);
 });
 
 test('two processes cannot use one data directory: WB-210', async () => {

@@ -116,6 +116,7 @@ export async function tsaParts(
   const [leaf, root] = tsa.chain;
   return {
     bodyBytesMax: limits.tsaRequestBytes,
+    isOpenToWrites: true,
     register: (app, logger) => registerTsa(app, { tsa, log: logger }),
     about: { station: 'tsa', createdAt: leaf.notBefore, chain: chainPem(tsa.chain) },
     files: { 'chain.pem': chainPem(tsa.chain) },

@@ -88,7 +88,7 @@ const rootVersion = (root: Uint8Array): number =>
     .integer('version');
 
 export interface RegistrySettings {
-  /** Grants by token (docs/operate.md). Absent: everybody may do everything. */
+  /** Grants by token (docs/operate.md). Absent: everybody who may write at all may do everything. */
   readonly tokensFile?: string;
   /** Where clients reach it, when a proxy stands before it. */
   readonly publicUrl?: string;
@@ -122,6 +122,7 @@ export async function registryParts(settings: RegistrySettings, deps: StationDep
   let close = (): void => {};
   return {
     bodyBytesMax: limits.manifestBytes,
+    isOpenToWrites: tokensFile === undefined,
     register: async (app) => {
       const service = await registerRegistry(app, config, { clock, random });
       close = () => service.close();

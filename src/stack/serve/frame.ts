@@ -28,6 +28,7 @@ import { fileKeyStore, type KeyStore } from '#platform/key-store';
 import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
+import { isLoopback } from '#services/oidc';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
 import type { StationMetrics } from './metrics.ts';
@@ -50,8 +51,10 @@ export interface StationSettings {
   readonly tls?: TlsFiles;
   /** `trusted_root.json` as it is published: the station's key must be in it. */
   readonly trustedRootFile?: string;
-  /** Who may write, and how much. Absent: anybody, without a quota. */
+  /** Who may write, and how much. Absent: anybody on this machine, without a quota. */
   readonly tenantsFile?: string;
+  /** Anybody may write who reaches it, beyond this machine too. */
+  readonly hasPublicWrites?: boolean;
   /** Also show metrics under the names Sigstore's servers give them. */
   readonly sigstoreMetrics?: boolean;
   readonly passphrase?: Secret;
@@ -82,6 +85,8 @@ export interface StationDeps extends Pick<StationSettings, 'clock' | 'random' | 
 /** What a station brings. */
 export interface StationParts {
   readonly bodyBytesMax: number;
+  /** What is written is nobody's in particular: without tenants, whoever reaches it may. */
+  readonly isOpenToWrites?: boolean;
   register(app: HttpApp, log: Logger): void | Promise<void>;
   /** What others need to know of it. */
   readonly about: PublicFile;
@@ -174,12 +179,25 @@ async function prepare(
     ...{ dataDir, keys: store, keysOf, clock, random, transport, log, createdAt, isInit },
   });
   closers.push(() => parts.close());
+  requireWriters(settings, parts, isInit);
   await requirePublished(settings, parts);
   const keys = Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));
   await writeRecord(dataDir, { station, createdAt, keys: { ...record?.keys, ...keys } });
   const files = { 'station.json': publicFileText(parts.about), ...parts.files };
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(dataDir, PUBLIC, name), text);
   return { parts, watch, log };
+}
+
+/** Beyond this machine, whom writes are taken from is said (reference: anonymous only with public writes). */
+function requireWriters(
+  { listen: { host }, tenantsFile, hasPublicWrites }: StationSettings,
+  { isOpenToWrites }: StationParts,
+  isInit: boolean,
+): void {
+  if (isOpenToWrites !== true || isInit || isLoopback(host)) return;
+  if (tenantsFile !== undefined || hasPublicWrites === true) return;
+  const expected = '--tenants FILE (a registry: or --tokens FILE), or --public-writes, beyond this machine';
+  throw fail(R.settings, { expected, actual: `writes by whoever reaches ${host}` });
 }
 
 async function requirePublished(

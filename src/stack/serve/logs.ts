@@ -61,6 +61,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
   const pem = publicKeyPem(ct.publicKey);
   return {
     bodyBytesMax: limits.logRequestBytes,
+    isOpenToWrites: true,
     register: (app, logger) => registerCt(app, ct, logger),
     about: { station: 'ct', createdAt: deps.createdAt, key: pem, logId: toBase64(ct.logId) },
     files: { 'ctfe.pub': pem },
@@ -105,6 +106,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   const pem = publicKeyPem(service.publicKey);
   return {
     bodyBytesMax: api === 'v1' ? limits.logEnvelopeBytes : limits.logRequestBytes,
+    isOpenToWrites: settings.role !== 'sequencer',
     register: (app, logger) => {
       if (settings.role !== 'sequencer') return registerLog(app, service, logger);
       app.get('/healthz', async () => ({ status: 'ok' }));

@@ -80,11 +80,11 @@ function logFacts({ url, about, validFor }: Member): LogFacts {
   return { baseUrl: url, publicKey: unwrap(publicKeyFromPem(key)), logId: fromBase64(logId), validFor };
 }
 
-function chainFacts({ about, validFor }: Member): ChainFacts {
+function chainFacts({ url, about, validFor }: Member): ChainFacts {
   const blocks = about.chain === undefined ? [] : unwrap(pemDecode(about.chain, 'CERTIFICATE'));
   const chain: readonly Certificate[] = blocks.map(({ der }) => readCertificate(der));
   if (!isNonEmpty(chain)) throw incomplete(about, 'chain');
-  return { chain: chain as NonEmpty<Certificate>, validFor };
+  return { baseUrl: url, chain: chain as NonEmpty<Certificate>, validFor };
 }
 
 const incomplete = ({ station }: PublicFile, expected: string): Error =>
