@@ -32,23 +32,32 @@ export function openLogStore(directory: string | undefined, lockFile?: string): 
 
 /** Throws WB-209 for a disk that does not give the files, WB-215 for data of a newer version. */
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
+  const opened: Database[] = [];
   try {
-    return openedStore(options);
+    return openedStore(options, (path, mode) => {
+      const database = openDatabase(path, { mode });
+      opened.push(database);
+      return database;
+    });
   } catch (error) {
+    // What was opened before the refusal leaves nothing beside the data.
+    for (const database of opened) database.close();
     throw asDatabaseError(options.directory, error);
   }
 }
 
-function openedStore(options: EmbeddedStoreOptions): LogStore {
+type Opening = (path: string, mode: 'durable' | 'fast') => Database;
+
+function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore {
   const { directory } = options;
   makeFolderDurable(directory);
   // Asked first: nothing else is opened, or made, beside data of another version.
-  const staging = openDatabase(join(directory, 'staging.db'), { mode: 'durable' });
+  const staging = openOne(join(directory, 'staging.db'), 'durable');
   const lockFile = options.lockFile ?? join(directory, 'lock.db');
   // A lock whose folder is gone after a power failure is a log that never opens again.
   makeFolderDurable(dirname(lockFile));
-  const lockDb = openDatabase(lockFile, { mode: 'durable' });
-  const index = openDatabase(join(directory, 'index.db'), { mode: 'fast' });
+  const lockDb = openOne(lockFile, 'durable');
+  const index = openOne(join(directory, 'index.db'), 'fast');
   const checkpointFile = join(directory, 'checkpoint');
   const durable = durableFolders(directory);
   return {

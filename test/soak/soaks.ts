@@ -101,6 +101,17 @@ export const soaks: Readonly<Record<string, Soak>> = {
       return found.ways.length;
     },
   },
+  upgrade: {
+    options: '',
+    summary: 'data directories that earlier versions left in the middle of a commit; newer ones are refused',
+    run: async ({ say }) => {
+      const { upgrade } = await import('./upgrade.ts');
+      const { read, entries, refused } = await upgrade();
+      say(`read and finished ${read.join(', ')} of ${entries} entries each; a newer format was refused of`);
+      say(`${refused.join(', ')}, every byte left as it was`);
+      return read.length + refused.length;
+    },
+  },
   twin: {
     options: '[--count 100000]',
     summary: 'a naive log beside the real one over a random history',
