@@ -1,5 +1,6 @@
 /** A folder of this machine → packages, by the same capture as a layer. Links are recorded, never followed. */
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
@@ -12,7 +13,7 @@ import { matcherOf } from './read-layers.ts';
 import { R } from './reasons.ts';
 import { RecordWriter } from './record.ts';
 import { type Replayed, replayLayer } from './replay.ts';
-import type { OnEntry, TarEntry } from './tar.ts';
+import type { BodySink, OnEntry, TarEntry } from './tar.ts';
 import type { EntryKind } from './tar-header.ts';
 import { ImageTree } from './tree.ts';
 
@@ -89,7 +90,9 @@ class Walk {
         : info.isFile()
           ? 'file'
           : 'special';
-    const linkName = kind === 'symlink' ? await readlink(full) : '';
+    const linkName =
+      kind === 'symlink' ? await readlink(full).catch((error: unknown) => this.#failed(path, error)) : '';
+    if (linkName === undefined) return;
     const entry = { kind, name: path, linkName, mode: info.mode & 0o777, size: info.size, isSparse: false };
     if (kind === 'directory') {
       this.#onEntry(entry);
@@ -99,27 +102,32 @@ class Walk {
   }
 
   async #file(full: string, entry: TarEntry): Promise<void> {
-    const handle = await open(full).catch((error: unknown) => this.#failed(entry.name, error));
+    // What became a link or a pipe meanwhile is neither followed nor waited for.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const handle = await open(full, flags).catch((error: unknown) => this.#failed(entry.name, error));
     if (handle === undefined) return;
     try {
       const sink = this.#onEntry(entry);
-      if (sink === undefined) return;
-      // A file may grow or shrink while it is read; the sink gets as many bytes as were promised or none count.
-      let left = entry.size;
-      while (left > 0 && sink.isIdle?.() !== true) {
-        const { bytesRead } = await handle.read(this.#chunk, 0, Math.min(CHUNK_BYTES, left));
-        if (bytesRead === 0) {
-          this.unknowns.push({ path: entry.name, wantedBy: 'folder', reason: 'changed while it was read' });
-          return;
-        }
-        left -= bytesRead;
-        this.bytes += bytesRead;
-        sink.write(this.#chunk.slice(0, bytesRead));
-      }
-      sink.end();
+      if (sink !== undefined && (await this.#feed(sink, handle, entry))) sink.end();
     } finally {
       await handle.close();
     }
+  }
+
+  /** A file may grow or shrink while it is read; the sink gets as many bytes as were promised or none count. */
+  async #feed(sink: BodySink, handle: FileHandle, { name, size }: TarEntry): Promise<boolean> {
+    let left = size;
+    while (left > 0 && sink.isIdle?.() !== true) {
+      const read = await handle
+        .read(this.#chunk, 0, Math.min(CHUNK_BYTES, left))
+        .catch((error: unknown) => this.#failed(name, error));
+      if (read?.bytesRead === 0) this.#failed(name, 'changed while it was read');
+      if (read === undefined || read.bytesRead === 0) return false;
+      left -= read.bytesRead;
+      this.bytes += read.bytesRead;
+      sink.write(this.#chunk.slice(0, read.bytesRead));
+    }
+    return true;
   }
 
   #failed(path: string, error: unknown): undefined {
