@@ -96,7 +96,11 @@ const circleClaim = (name: string): string => `{{ index . "oidc.circleci.com/${n
 const circleDefinition = `{{ .api_url }}/projects/${circleClaim('project-id')}/pipeline-definitions/${circleClaim('pipeline-definition-id')}`;
 
 const circleci: CiProvider = {
-  defaults: new Map([['api_url', 'https://circleci.com/api/v2']]),
+  defaults: new Map([
+    ['api_url', 'https://circleci.com/api/v2'],
+    // With the slash the public instance has; its links have two.
+    ['platform_url', 'https://app.circleci.com/'],
+  ]),
   san: circleDefinition,
   extensions: [
     ['buildSignerUri', circleDefinition],
@@ -108,7 +112,10 @@ const circleci: CiProvider = {
     ['sourceRepositoryUri', circleClaim('vcs-origin')],
     ['sourceRepositoryRef', circleClaim('vcs-ref')],
     ['buildConfigUri', `{{ .api_url }}/pipeline/${circleClaim('pipeline-id')}/config`],
-    ['runInvocationUri', `{{ .api_url }}/workflow/${circleClaim('workflow-id')}/job`],
+    [
+      'runInvocationUri',
+      `{{ .platform_url }}/workflow/${circleClaim('workflow-id')}/job/${circleClaim('job-id')}`,
+    ],
   ],
 };
 

@@ -57,7 +57,10 @@ const MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
  * HTTP parser first, which costs a short command more than all it does.
  */
 export function httpTransport(options: TransportOptions = {}): Transport {
-  const agent: Agent = { name: options.userAgent ?? 'waybill', tls: tlsAgents(options.caFile ?? []) };
+  const agent: Agent = {
+    name: options.userAgent ?? 'waybill',
+    tls: tlsAgents(options.caFile ?? [], options.caPem),
+  };
   return {
     request: (request) => requestOnce(request, agent),
     stream: (request) => openStream(request, agent, new AbortController()),
@@ -71,6 +74,8 @@ export interface TransportOptions {
    * the first https request, so what is added before counts.
    */
   readonly caFile?: string | readonly string[];
+  /** The same as text. */
+  readonly caPem?: string;
 }
 
 interface Agent {
@@ -80,19 +85,19 @@ interface Agent {
 }
 
 /** Throws WB-217 for a file without certificates: going on without it would fail later and less clearly. */
-function tlsAgents(caFile: string | readonly string[]): () => HttpsAgent | undefined {
+function tlsAgents(caFile: string | readonly string[], caPem?: string): () => HttpsAgent | undefined {
   let made: HttpsAgent | undefined;
   return () => {
-    if (caFile.length === 0) return undefined;
-    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile);
+    if (caFile.length === 0 && caPem === undefined) return undefined;
+    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile, caPem);
     return made;
   };
 }
 
-function agentWith(caFiles: readonly string[]): HttpsAgent {
+function agentWith(caFiles: readonly string[], caPem: string | undefined): HttpsAgent {
   const { getCACertificates } = process.getBuiltinModule('node:tls');
   const { Agent: TlsAgent } = process.getBuiltinModule('node:https');
-  const own = caFiles.flatMap(certificatesIn);
+  const own = [...caFiles.flatMap(certificatesIn), ...(caPem === undefined ? [] : [caPem])];
   return new TlsAgent({ ca: [...getCACertificates('default'), ...own], keepAlive: true });
 }
 

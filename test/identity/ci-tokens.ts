@@ -173,7 +173,7 @@ export const circleci: CiToken = {
     sourceRepositoryUri: 'github.com/acme/app',
     sourceRepositoryRef: 'refs/heads/main',
     buildConfigUri: 'https://circleci.com/api/v2/pipeline/9a01/config',
-    runInvocationUri: 'https://circleci.com/api/v2/workflow/5c03/job',
+    runInvocationUri: 'https://app.circleci.com//workflow/5c03/job/4d04',
   },
 };
 

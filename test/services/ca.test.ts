@@ -36,7 +36,7 @@ test('a certificate follows the Sigstore profile in every field', async () => {
   assert.equal(leaf.notBefore, NOW);
   assert.equal(leaf.notAfter, NOW + 600_000);
   assert.equal(leaf.serial.length, 20);
-  assert.deepEqual(leaf.fulcio, { issuer: ISSUER });
+  assert.deepEqual(leaf.fulcio, { issuer: ISSUER, tokenSubject: 'user-1' });
   assert.equal(toHex(leaf.publicKey.spki), toHex(key.publicKey.spki));
   assert.deepEqual(
     [...leaf.extensions].map(([oid, { critical }]) => (critical ? `${oid} critical` : oid)),
@@ -48,6 +48,7 @@ test('a certificate follows the Sigstore profile in every field', async () => {
       '2.5.29.17 critical',
       '1.3.6.1.4.1.57264.1.1',
       '1.3.6.1.4.1.57264.1.8',
+      '1.3.6.1.4.1.57264.1.24',
       '1.3.6.1.4.1.11129.2.4.2',
     ],
   );

@@ -34,6 +34,7 @@ import { type Authority, openAuthority } from './authority.ts';
 import { type CaConfig, type IssuerTable, MINUTE_MS } from './config.ts';
 import { type KeyDirectory, keyDirectory } from './discovery.ts';
 import { type KeyProof, provenKey } from './proof.ts';
+import { issuerReach } from './reach.ts';
 import { R } from './reasons.ts';
 import { type Principal, principalOf } from './subject.ts';
 import { verifyToken } from './token.ts';
@@ -69,7 +70,7 @@ export async function createCa(config: CaConfig): Promise<Ca> {
     organization: config.organization ?? 'waybill',
     now: config.clock.now(),
   });
-  const directory = keyDirectory(config.transport, config.clock);
+  const directory = keyDirectory(issuerReach(config.transport), config.clock);
   const parts: Parts = {
     config,
     authority,

@@ -9,7 +9,8 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { type JsonReader, parseJson, reader } from '#formats/json';
 import { type HttpResponse, safeUrl, type Transport } from '#platform/http-client';
-import { MINUTE_MS } from './config.ts';
+import { type IssuerConfig, MINUTE_MS } from './config.ts';
+import type { Reach } from './reach.ts';
 import { R } from './reasons.ts';
 
 export interface IssuerKeys {
@@ -29,16 +30,18 @@ const TIMEOUT_MS = 10_000;
 
 export interface KeyDirectory {
   /** Keys of an issuer. `unknownKey`: the caller saw a key id that the given set lacks. Throws WB-1012. */
-  keysOf(issuer: string, isMeta: boolean, unknownKey?: IssuerKeys): Promise<IssuerKeys>;
+  keysOf(issuer: IssuerConfig, isMeta: boolean, unknownKey?: IssuerKeys): Promise<IssuerKeys>;
 }
 
-export function keyDirectory(transport: Transport, clock: Clock): KeyDirectory {
+/** `reach` gives the transport to an issuer's host. */
+export function keyDirectory(reach: Reach, clock: Clock): KeyDirectory {
   const cached = new Map<string, IssuerKeys>();
   const pending = new Map<string, Promise<IssuerKeys>>();
 
-  const refresh = async (issuer: string, isMeta: boolean): Promise<IssuerKeys> => {
+  const refresh = async (config: IssuerConfig, isMeta: boolean): Promise<IssuerKeys> => {
+    const { issuerUrl: issuer } = config;
     try {
-      const resolve = createLocalJWKSet(await fetchKeys(transport, issuer, isMeta));
+      const resolve = createLocalJWKSet(await fetchKeys(reach(config), issuer, isMeta));
       const entry = { resolve, fetchedAt: clock.now() };
       cached.delete(issuer);
       cached.set(issuer, entry);
@@ -55,12 +58,13 @@ export function keyDirectory(transport: Transport, clock: Clock): KeyDirectory {
   };
 
   return {
-    keysOf: async (issuer, isMeta, unknownKey) => {
+    keysOf: async (config, isMeta, unknownKey) => {
+      const { issuerUrl: issuer } = config;
       const entry = cached.get(issuer);
       const age = entry === undefined ? Number.POSITIVE_INFINITY : clock.now() - entry.fetchedAt;
       const isEnough = unknownKey === undefined ? age < FRESH_MS : entry !== unknownKey || age < COOLDOWN_MS;
       if (entry !== undefined && isEnough) return entry;
-      const running = pending.get(issuer) ?? refresh(issuer, isMeta);
+      const running = pending.get(issuer) ?? refresh(config, isMeta);
       pending.set(issuer, running);
       return running;
     },

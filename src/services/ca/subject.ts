@@ -19,6 +19,13 @@ export interface Principal {
 
 /** Throws WB-1006 or WB-1007. */
 export function principalOf(issuer: IssuerConfig, table: IssuerTable, token: JsonObject): Principal {
+  const principal = nameOf(issuer, table, token);
+  // The subject as it stands, whatever the name was made of; a token may have none where nothing else asks for it.
+  if ((own(token, 'sub') ?? '') === '') return principal;
+  return { ...principal, claims: { ...principal.claims, tokenSubject: claimText(token, 'sub') } };
+}
+
+function nameOf(issuer: IssuerConfig, table: IssuerTable, token: JsonObject): Principal {
   const iss = claimText(token, 'iss');
   const challenge = claimText(token, issuer.challengeClaim ?? (issuer.type === 'email' ? 'email' : 'sub'));
   switch (issuer.type) {
@@ -177,7 +184,7 @@ function ciPrincipal(
     if (typeof value !== 'string') throw refuse(`claim ${name} as text`, value);
     return checkedText(name, value);
   };
-  const claims: Record<string, string> = { issuer: iss, tokenSubject: claimText(token, 'sub') };
+  const claims: Record<string, string> = { issuer: iss };
   for (const [claim, rule] of provider.extensions)
     claims[claim] = checkedText(claim, applyRule(rule, claimValue));
   // A name with a gap in it could be somebody else's: there every claim must be.

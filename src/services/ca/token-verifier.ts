@@ -21,7 +21,7 @@ export function tokenVerifier(
   const table = issuerTable(
     issuers.map((issuerUrl) => ({ issuerUrl, clientId: audience, type: 'email' as const })),
   );
-  const directory = keyDirectory(transport, clock);
+  const directory = keyDirectory(() => transport, clock);
   return async (token) => {
     const { issuer, claims } = await verifyToken(token, table, directory, clock);
     return { issuer: issuer.issuerUrl, claims };

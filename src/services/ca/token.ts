@@ -40,7 +40,7 @@ export async function verifyToken(
   if (found === undefined) {
     throw fail(R.issuer, { expected: 'an issuer of this authority', actual: JSON.stringify(iss) });
   }
-  const keys = await directory.keysOf(iss, found.isMeta);
+  const keys = await directory.keysOf(found.config, found.isMeta);
   const nowS = Math.floor(clock.now() / 1000);
   // Leeway moves both ends; the end is checked again without it below.
   const check = (set: IssuerKeys): Promise<unknown> =>
@@ -57,7 +57,7 @@ export async function verifyToken(
       await check(keys);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      await check(await directory.keysOf(iss, found.isMeta, keys));
+      await check(await directory.keysOf(found.config, found.isMeta, keys));
     }
   } catch (error) {
     throw judged(error, found.config);
