@@ -14,7 +14,7 @@ import { generateKey, sha256 } from '#base/crypto';
 import { unwrap } from '#base/result';
 import { leafHash, verifyInclusion } from '#formats/merkle';
 import { httpTransport } from '#platform/http-client';
-import { checkpointVerifier, httpTiles, lookAt, type MonitorState } from '#tlog';
+import { type CheckpointVerifier, checkpointVerifier, httpTiles, lookAt, type MonitorState } from '#tlog';
 import { chance } from './random.ts';
 
 const WRITERS = 8;
@@ -28,13 +28,14 @@ export interface ServerKills {
   readonly unanswered: number;
 }
 
-interface Acknowledged {
+export interface Acknowledged {
   readonly index: number;
   readonly leaf: string;
   readonly checkpoint: string;
 }
 
 const logKey = generateKey('ed25519');
+/** Whoever signs the entries. */
 const signer = generateKey('p256');
 const verifier = checkpointVerifier({ origin: 'log.example', publicKey: logKey.publicKey });
 
@@ -109,19 +110,24 @@ async function write(server: Server, life: string, history: History): Promise<vo
   await Promise.all(Array.from({ length: WRITERS }, (_, who) => writer(who)));
 }
 
-async function submit(url: string, name: string): Promise<Acknowledged> {
+/** An entry of the v2 API, with a signature that the log checks. */
+export function entryRequest(name: string): string {
   const digest = toBase64(sha256(utf8(name)));
   const publicKey = { rawBytes: toBase64(signer.publicKey.spki) };
   const verifierJson = { publicKey, keyDetails: 'PKIX_ECDSA_P256_SHA_256' };
   const signature = { content: toBase64(signer.sign(utf8(name))), verifier: verifierJson };
+  return JSON.stringify({ hashedRekordRequestV002: { digest, signature } });
+}
+
+async function submit(url: string, name: string): Promise<Acknowledged> {
   const response = await fetch(`${url}/log/entries`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ hashedRekordRequestV002: { digest, signature } }),
+    body: entryRequest(name),
   });
   const text = await response.text();
   assert.equal(response.status, 201, text);
-  return checked(JSON.parse(text) as EntryJson);
+  return checkedAnswer(verifier, text);
 }
 
 interface EntryJson {
@@ -134,9 +140,10 @@ interface EntryJson {
 }
 
 /** An answer counts only when a stranger could verify it. */
-function checked(entry: EntryJson): Acknowledged {
+export function checkedAnswer(log: CheckpointVerifier, text: string): Acknowledged {
+  const entry = JSON.parse(text) as EntryJson;
   const { hashes, checkpoint } = entry.inclusionProof;
-  const { size, root } = unwrap(verifier.open(checkpoint.envelope));
+  const { size, root } = unwrap(log.open(checkpoint.envelope));
   const leaf = leafHash(fromBase64(entry.canonicalizedBody));
   const index = Number(entry.logIndex);
   unwrap(verifyInclusion({ index, size, leaf, hashes: hashes.map(fromBase64), root }));

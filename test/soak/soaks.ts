@@ -101,6 +101,19 @@ export const soaks: Readonly<Record<string, Soak>> = {
       return found.ways.length;
     },
   },
+  availability: {
+    options: '[--minutes 3] [--every 20] [--rate 20] [--entries 1000000]',
+    summary: 'a server of many entries killed every N seconds, a prober each second, writes at a steady rate',
+    run: async ({ number, seed, say }) => {
+      const { availability, judge } = await import('./availability.ts');
+      const report = await availability({
+        ...{ minutes: number('minutes', 3), every: number('every', 20), rate: number('rate', 20) },
+        ...{ entries: number('entries', 1_000_000), seed, told: say },
+      });
+      judge(report, say);
+      return report.reads + report.writes;
+    },
+  },
   upgrade: {
     options: '',
     summary: 'data directories that earlier versions left in the middle of a commit; newer ones are refused',
