@@ -10,9 +10,10 @@
  * Give the lock its own path when the directory is backed up: a lock that went back with its data cannot
  * notice the loss.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
+import type { Turns } from '#base/turns';
+import { checkpointFile, lockTurns } from './checkpoint-file.ts';
 import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
 import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
 import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
@@ -58,10 +59,10 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
   makeFolderDurable(dirname(lockFile));
   const lockDb = openOne(lockFile, 'durable');
   const index = openOne(join(directory, 'index.db'), 'fast');
-  const checkpointFile = join(directory, 'checkpoint');
+  const turns = lockTurns(lockFile);
   const durable = durableFolders(directory);
   return {
-    lock: embeddedLock(lockDb),
+    lock: embeddedLock(lockDb, turns),
     ...stagingPart(staging),
     ...indexPart(index),
     writeTile: async (path, bytes) => {
@@ -70,28 +71,11 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
       await writeFileDurable(file, bytes);
     },
     readTile: (path) => readFileIfThere(join(directory, path)),
-    publish: async (previous, next) =>
-      // The lock's database keeps other processes out between the look and the write. Nothing here may wait: a
-      // second store of this process would block the thread that has to end the first one's turn.
-      transaction(lockDb, () => {
-        if (readText(checkpointFile) !== previous) return false;
-        replaceFile(checkpointFile, next);
-        return true;
-      }),
-    published: async () => readText(checkpointFile),
+    ...checkpointFile(join(directory, 'checkpoint'), lockDb, turns),
     close: async () => {
       for (const database of [lockDb, staging, index]) database.close();
     },
   };
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -117,20 +101,7 @@ function durableFolders(directory: string): (folder: string) => Promise<void> {
   return ensure;
 }
 
-/** As `writeFileDurable`, in one go; one name for what is not finished, so that ended processes leave one file. */
-function replaceFile(path: string, text: string): void {
-  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  writeFileSync(temporary, text, { flush: true });
-  renameSync(temporary, path);
-  const folder = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-}
-
-function embeddedLock(database: Database): CheckpointLock {
+function embeddedLock(database: Database, turns: Turns): CheckpointLock {
   database.exec('CREATE TABLE IF NOT EXISTS lock (id INTEGER PRIMARY KEY CHECK (id = 1), checkpoint BLOB)');
   const select = database.prepare('SELECT checkpoint FROM lock WHERE id = 1');
   const insert = database.prepare('INSERT OR IGNORE INTO lock (id, checkpoint) VALUES (1, ?)');
@@ -140,10 +111,11 @@ function embeddedLock(database: Database): CheckpointLock {
       const row = select.get() as { checkpoint: Uint8Array } | undefined;
       return row === undefined ? undefined : utf8Text(row.checkpoint);
     },
-    swap: async (previous, next) => {
-      const done = previous === undefined ? insert.run(utf8(next)) : update.run(utf8(next), utf8(previous));
-      return done.changes === 1;
-    },
+    swap: (previous, next) =>
+      turns.run(async () => {
+        const done = previous === undefined ? insert.run(utf8(next)) : update.run(utf8(next), utf8(previous));
+        return done.changes === 1;
+      }),
   };
 }
 
