@@ -19,12 +19,14 @@ import {
   given,
   hashText,
   linkPackages,
+  listed,
   object,
   objects,
   readNamed,
   sourceOfPurl,
   text,
   texts,
+  unnamed,
 } from './sbom-parts.ts';
 
 /** Throws WB-192 for a version that is not known. */
@@ -34,7 +36,7 @@ export function readCycloneDx(json: JsonObject): Sbom {
     throw fail(R.sbom, { expected: 'CycloneDX 1.4, 1.5, 1.6 or 1.7', actual: `specVersion ${version}` });
   }
   const metadata = object(json, 'metadata');
-  const flat = flatten(objects(json, 'components'));
+  const flat = flatten(listed(json, 'components'));
   const distro = flat.map(readSystem).find((one) => one !== undefined);
   const unknowns: Unknown[] = [];
   const packages: { ref: string; found: SbomPackage }[] = [];
@@ -42,7 +44,7 @@ export function readCycloneDx(json: JsonObject): Sbom {
     if (text(component, 'type') === 'operating-system' || text(component, 'type') === 'file') continue;
     const found = readComponent(component);
     if (found !== undefined) packages.push({ ref: text(component, 'bom-ref') ?? found.id, found });
-    else unknowns.push(unnamed(component));
+    else unknowns.push(unnamed('component', text(component, 'bom-ref') ?? text(component, 'name') ?? ''));
   }
   const edges = objects(json, 'dependencies').map(
     (one) => [text(one, 'ref') ?? '', texts(one, 'dependsOn')] as const,
@@ -63,12 +65,7 @@ export function readCycloneDx(json: JsonObject): Sbom {
 
 /** Components may nest; the depth is bounded by the JSON reader. */
 function flatten(components: readonly JsonObject[]): JsonObject[] {
-  return components.flatMap((one) => [one, ...flatten(objects(one, 'components'))]);
-}
-
-function unnamed(component: JsonObject): Unknown {
-  const shown = JSON.stringify(text(component, 'bom-ref') ?? text(component, 'name') ?? '');
-  return { path: '', wantedBy: 'sbom', reason: `component ${shown} without a name and a version` };
+  return components.flatMap((one) => [one, ...flatten(listed(one, 'components'))]);
 }
 
 function propertiesOf(json: JsonObject | undefined): ReadonlyMap<string, string> {

@@ -1,9 +1,11 @@
 /** What the readers of all SBOM formats share: careful field access, and what a package URL alone can say. */
 import type { Digest } from '#base/brand';
 import { parseDigest } from '#base/digest';
+import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, own } from './json.ts';
 import { type Purl, parsePurl } from './purl.ts';
-import { type Distro, packageId, type SbomPackage } from './sbom.ts';
+import { R } from './reasons-sbom.ts';
+import { type Distro, packageId, type SbomPackage, type Unknown } from './sbom.ts';
 
 export const text = (json: JsonObject | undefined, key: string): string | undefined => {
   const value = json === undefined ? undefined : own(json, key);
@@ -19,6 +21,31 @@ export const objects = (json: JsonObject | undefined, key: string): readonly Jso
   const value = json === undefined ? undefined : own(json, key);
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 };
+
+/**
+ * The list a document is about; empty where it is absent. Throws WB-192 for anything else than a list of objects: what
+ * cannot be read there would make the document say less.
+ */
+export function listed(json: JsonObject, key: string): readonly JsonObject[] {
+  const value = own(json, key) ?? [];
+  const at = Array.isArray(value) ? value.findIndex((one) => !isJsonObject(one)) : -1;
+  if (!Array.isArray(value) || at >= 0) {
+    const actual = at < 0 ? 'another value' : `another value at ${at}`;
+    throw fail(R.sbom, { expected: `${key} as a list of objects`, actual });
+  }
+  return value as readonly JsonObject[];
+}
+
+/** What takes the place of a package without a name or a version. */
+export const unnamed = (what: string, shown: string): Unknown => ({
+  path: '',
+  wantedBy: 'sbom',
+  reason: `${what} ${JSON.stringify(shown)} without a name and a version`,
+});
+
+/** Purposes of SPDX that stand for what holds packages; such need no version. */
+export const isHolder = (purpose: string | undefined): boolean =>
+  /^(?:application|container|file|source|device|operating[-_]?system)$/i.test(purpose ?? '');
 
 export const texts = (json: JsonObject | undefined, key: string): readonly string[] => {
   const value = json === undefined ? undefined : own(json, key);

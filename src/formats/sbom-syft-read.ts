@@ -6,12 +6,14 @@ import {
   distroOfPurls,
   given,
   linkPackages,
+  listed,
   object,
   objects,
   readNamed,
   sourceOfPurl,
   text,
   texts,
+  unnamed,
 } from './sbom-parts.ts';
 import { purlTypeOf } from './sbom-syft-words.ts';
 
@@ -27,16 +29,11 @@ export function readSyft(json: JsonObject): Sbom {
     if (type === 'dependency-of') edges.set(child, [...(edges.get(child) ?? []), parent]);
     else if (type === 'ownership-by-file-overlap') owners.set(child, parent);
   }
-  for (const one of objects(json, 'artifacts')) {
+  for (const one of listed(json, 'artifacts')) {
     const ref = text(one, 'id') ?? '';
     const found = readArtifact(one, owners.get(ref));
     if (found !== undefined) packages.push({ ref, found });
-    else
-      unknowns.push({
-        path: '',
-        wantedBy: 'sbom',
-        reason: `artifact ${JSON.stringify(text(one, 'name') ?? ref)} without a version`,
-      });
+    else unknowns.push(unnamed('artifact', text(one, 'name') ?? ref));
   }
   const linked = linkPackages(packages, edges);
   const descriptor = object(json, 'descriptor');

@@ -2,19 +2,22 @@
 import { fail } from '#base/reason';
 import type { JsonObject } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomPackage, type SbomSubject } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomPackage, type SbomSubject, type Unknown } from './sbom.ts';
 import {
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
+  isHolder,
   linkPackages,
+  listed,
   object,
   objects,
   readNamed,
   sourceOfPurl,
   text,
   texts,
+  unnamed,
 } from './sbom-parts.ts';
 
 /** Throws WB-192 for a version that is not known. */
@@ -38,17 +41,20 @@ export function readSpdx(json: JsonObject): Sbom {
   const packages: { ref: string; found: SbomPackage }[] = [];
   let subject: SbomSubject = { name: text(json, 'name') ?? 'unnamed' };
   let distro: Sbom['distro'];
-  for (const one of objects(json, 'packages')) {
+  const unknowns: Unknown[] = [];
+  for (const one of listed(json, 'packages')) {
     const ref = text(one, 'SPDXID') ?? '';
     const found = readPackage(one, extracted);
+    const purpose = text(one, 'primaryPackagePurpose');
     if (described.has(ref)) subject = readSubject(one, found);
-    else if (/^OPERATING[-_]SYSTEM$/.test(text(one, 'primaryPackagePurpose') ?? '')) {
+    else if (/^OPERATING[-_]SYSTEM$/.test(purpose ?? '')) {
       distro = {
         id: text(one, 'name') ?? 'linux',
         ...given('versionId', text(one, 'versionInfo')),
         idLike: [],
       };
     } else if (found !== undefined) packages.push({ ref, found });
+    else if (!isHolder(purpose)) unknowns.push(unnamed('package', text(one, 'name') ?? ref));
   }
   const linked = linkPackages(packages, edgesOf(relationships));
   const tool = texts(object(json, 'creationInfo'), 'creators').find((one) => one.startsWith('Tool: '));
@@ -57,7 +63,7 @@ export function readSpdx(json: JsonObject): Sbom {
     ...given('distro', distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [],
+    unknowns,
     ...given('created', text(object(json, 'creationInfo'), 'created')),
     tool: toolOf(tool?.slice('Tool: '.length)),
   };

@@ -2,18 +2,21 @@
 import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, own } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomPackage, type SbomSubject } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomPackage, type SbomSubject, type Unknown } from './sbom.ts';
 import {
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
+  isHolder,
   linkPackages,
+  listed,
   objects,
   readNamed,
   sourceOfPurl,
   text,
   texts,
+  unnamed,
 } from './sbom-parts.ts';
 import { toolOf } from './spdx-read.ts';
 
@@ -21,7 +24,7 @@ const idOf = (one: JsonObject): string => text(one, 'spdxId') ?? text(one, '@id'
 
 /** Throws WB-192 for a graph without a version of SPDX 3.0. */
 export function readSpdx3(json: JsonObject): Sbom {
-  const graph = objects(json, '@graph');
+  const graph = listed(json, '@graph');
   const info = graph.find((one) => text(one, 'type') === 'CreationInfo');
   const version = text(info, 'specVersion');
   if (version === undefined || !/^3\.0(?:\.\d+)?$/.test(version)) {
@@ -32,6 +35,7 @@ export function readSpdx3(json: JsonObject): Sbom {
   const licenses = declaredLicenses(relationships, elements);
   const roots = rootsOf(graph, elements);
   const packages: { ref: string; found: SbomPackage }[] = [];
+  const unknowns: Unknown[] = [];
   let subject: SbomSubject | undefined;
   for (const one of graph.filter((element) => text(element, 'type') === 'software_Package')) {
     const ref = idOf(one);
@@ -41,6 +45,9 @@ export function readSpdx3(json: JsonObject): Sbom {
     }
     const found = readPackage(one, elements, licenses.get(ref) ?? []);
     if (found !== undefined) packages.push({ ref, found });
+    else if (!isHolder(text(one, 'software_primaryPurpose'))) {
+      unknowns.push(unnamed('package', text(one, 'name') ?? ref));
+    }
   }
   const linked = linkPackages(packages, edgesOf(relationships));
   const document = graph.find((one) => text(one, 'type') === 'SpdxDocument');
@@ -50,7 +57,7 @@ export function readSpdx3(json: JsonObject): Sbom {
     ...given('distro', distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [],
+    unknowns,
     ...given('created', text(info, 'created')),
     ...given('context', contextOf(graph)),
     tool: toolOf(text(elements.get(toolId ?? ''), 'name')),

@@ -97,3 +97,35 @@ test('the score counts elements of packages and of the document', () => {
     0,
   );
 });
+
+const readAll = (json: object): Sbom => unwrap(parseSbom(new TextEncoder().encode(JSON.stringify(json))));
+const graph = [{ type: 'CreationInfo', specVersion: '3.0.1' }];
+
+/** Documents of each format around a list of packages. */
+const around: readonly (readonly [string, (list: unknown) => object])[] = [
+  ['CycloneDX', (components) => ({ bomFormat: 'CycloneDX', specVersion: '1.6', components })],
+  ['SPDX 2.3', (packages) => ({ spdxVersion: 'SPDX-2.3', packages })],
+  ['Syft', (artifacts) => ({ descriptor: {}, artifacts })],
+  ['SPDX 3.0', (list) => ({ '@graph': Array.isArray(list) ? [...graph, ...list] : list })],
+];
+
+for (const [format, document] of around) {
+  test(`${format}: a list of packages that is none is refused, a package without a version is named`, () => {
+    for (const list of [['text'], [null], [[]]]) {
+      assert.throws(() => readAll(document(list)), /WB-192[\s\S]*a list of objects/);
+    }
+    if (format !== 'SPDX 3.0' && format !== 'Syft') {
+      for (const list of ['text', {}, 5, true]) assert.throws(() => readAll(document(list)), /WB-192/);
+    }
+    const nameless = { type: 'software_Package', name: 'left' };
+    const { packages, unknowns } = readAll(document([nameless, { type: 'software_Package', name: 5 }]));
+    assert.deepEqual(packages, []);
+    assert.equal(unknowns.length, 2);
+    assert.match(unknowns[0]?.reason ?? '', /"left" without a name and a version/);
+  });
+}
+
+test('SPDX: what stands for the holder of packages needs no version', () => {
+  const holder = { name: 'package-lock.json', primaryPackagePurpose: 'APPLICATION' };
+  assert.deepEqual(readAll({ spdxVersion: 'SPDX-2.3', packages: [holder] }).unknowns, []);
+});

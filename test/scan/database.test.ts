@@ -177,6 +177,8 @@ test('what is no database, or half of one, is WB-870', async () => {
   for (const path of [...cases, join(folder, 'missing', 'none.db')]) {
     await refuses('WB-870', async () => loadDatabase(path));
   }
+  for (const path of [folder, '/dev/null', '/dev/zero', '/dev/tty-of-nobody'])
+    await refuses('WB-870', async () => loadDatabase(path));
 });
 
 const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'advisories');

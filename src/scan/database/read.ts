@@ -2,10 +2,10 @@
  * Opens a database: header and indexes are read and checked at once, blocks when they are asked for. Every byte
  * that is believed was compared with the digest.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { equalBytes, fromHex, toHex, utf8Text } from '#base/bytes';
 import { sha256 } from '#base/crypto';
-import { fail, type WaybillError } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import type { OsvRecord } from '#formats/osv';
 import { smallInflater } from '#platform/inflate';
@@ -59,6 +59,7 @@ export function loadDatabase(path: string): AdvisoryDatabase {
   try {
     bytes = fileBytes(path);
   } catch (error) {
+    if (error instanceof WaybillError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     throw unusable(path, code === 'ENOENT' ? 'no such file' : (code ?? message), error);
   }
@@ -82,7 +83,8 @@ export function memoryDatabase(
 }
 
 function fileBytes(path: string): Bytes {
-  const handle = openSync(path, 'r');
+  // A pipe would be waited for.
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const read = (offset: number, length: number): Uint8Array => {
     const buffer = Buffer.allocUnsafe(length);
     let done = 0;
@@ -94,7 +96,9 @@ function fileBytes(path: string): Bytes {
     return buffer;
   };
   try {
-    return { size: fstatSync(handle).size, read, close: () => closeSync(handle) };
+    const info = fstatSync(handle);
+    if (!info.isFile()) throw unusable(path, info.isDirectory() ? 'a folder' : 'no regular file');
+    return { size: info.size, read, close: () => closeSync(handle) };
   } catch (error) {
     closeSync(handle);
     throw error;
