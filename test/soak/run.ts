@@ -1,5 +1,5 @@
 /** `npm run soak -- NAME [--count N] [--seed N]`: what is too long for `npm test`. Ends with `N passed, N failed`. */
-import { type Options, SoakSkipped, soaks } from './soaks.ts';
+import { type Options, promises, type Soak, SoakSkipped, soaks } from './soaks.ts';
 
 const [what = '--help', ...words] = process.argv.slice(2);
 
@@ -15,26 +15,39 @@ function help(): string {
   const lines = Object.entries(soaks).map(([name, { options, summary }]) => {
     return `  ${name}${options === '' ? '' : ` ${options}`}\n      ${summary}`;
   });
-  return ['npm run soak -- NAME [--seed N] …', ...lines].join('\n');
+  const proofs = Object.entries(promises).map(([name, all]) => `  ${name.padEnd(4)} ${all.join(', ')}`);
+  return ['npm run soak -- NAME [--seed N] …', ...lines, 'by promise (docs/promises.md):', ...proofs].join(
+    '\n',
+  );
 }
 
-const soak = soaks[what];
-if (soak === undefined) {
-  const isHelp = ['--help', '-h', 'help'].includes(what);
+const isHelp = ['--help', '-h', 'help'].includes(what);
+const names = promises[what] ?? [what];
+const chosen = names.flatMap((name): [string, Soak][] => {
+  const soak = soaks[name];
+  return soak === undefined ? [] : [[name, soak]];
+});
+if (chosen.length === 0) {
   console[isHelp ? 'log' : 'error'](isHelp ? help() : `no soak ${JSON.stringify(what)}\n${help()}`);
   process.exit(isHelp ? 0 : 3);
 }
 const seed = option('seed', Math.trunc(Date.now() / 1000));
 const say = (text: string): void => console.log(text);
-say(`${what}, seed ${seed}`);
-const began = performance.now();
-try {
-  const passed = await soak.run({ number: option, seed, say });
-  say(`${Math.round((performance.now() - began) / 1000)} s`);
-  console.log(`${passed} passed, 0 failed`);
-} catch (error) {
-  if (error instanceof SoakSkipped) say(`not run: ${error.message}`);
-  else console.error(error);
-  console.log(error instanceof SoakSkipped ? '0 passed, 0 failed' : '0 passed, 1 failed');
-  process.exitCode = 1;
+const total = { passed: 0, failed: 0 };
+for (const [name, soak] of chosen) {
+  say(`${name}, seed ${seed}`);
+  const began = performance.now();
+  try {
+    total.passed += await soak.run({ number: option, seed, say });
+    say(`${Math.round((performance.now() - began) / 1000)} s`);
+  } catch (error) {
+    process.exitCode = 1;
+    if (error instanceof SoakSkipped) {
+      say(`not run: ${error.message}`);
+      continue;
+    }
+    total.failed++;
+    console.error(error);
+  }
 }
+console.log(`${total.passed} passed, ${total.failed} failed`);

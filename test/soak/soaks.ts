@@ -146,6 +146,19 @@ export const soaks: Readonly<Record<string, Soak>> = {
       return 1;
     },
   },
+  writers: {
+    options: '[--count 20]',
+    summary:
+      'a process stopped in its work, a second one over the same folder, both go on; an older copy put back',
+    run: async ({ number, seed, say }) => {
+      const { writers } = await import('./writers.ts');
+      const found = await writers({ count: number('count', 20), seed });
+      const { rounds, acknowledged, checkpoints, gaveWay, refusedCopies } = found;
+      say(`${rounds} rounds of two writers: ${acknowledged} entries, ${checkpoints} checkpoints, one chain`);
+      say(`${gaveWay} writers found the lock moved and ended; ${refusedCopies} older copies refused`);
+      return rounds;
+    },
+  },
   rotate: {
     options: '[--count 5]',
     summary: 'every key of a stack rotated N times while somebody signs without a pause',
@@ -158,4 +171,14 @@ export const soaks: Readonly<Record<string, Soak>> = {
       return rounds;
     },
   },
+};
+
+/** The soaks that prove a promise of docs/promises.md, one after the other. */
+export const promises: Readonly<Record<string, readonly string[]>> = {
+  p1: ['kill', 'syscalls', 'power-loss'],
+  p2: ['model', 'writers'],
+  p3: ['unlogged'],
+  p15: ['rebuild'],
+  p16: ['availability'],
+  p17: ['upgrade'],
 };
