@@ -49,13 +49,15 @@ export interface ByteRange {
 
 /**
  * Files named by their digest. Order, so that a crash leaves no name without its bytes: file synced → renamed → folder
- * synced → link committed. Renaming, linking and removing are one synchronous step each, so the sweep never sees half.
+ * synced → link committed. The sweep leaves alone what is on this way, and looks and removes in one synchronous step.
  */
 export class FileBlobs implements BlobStore {
   readonly #dataDir: string;
   readonly #db: Database;
   /** Digest → modification time of the file when its content was last seen to match. */
   readonly #intact = new Map<Digest, number>();
+  /** Renamed, and not linked yet; how often. */
+  readonly #taking = new Map<Digest, number>();
 
   constructor(dataDir: string, db: Database) {
     this.#dataDir = dataDir;
@@ -72,10 +74,17 @@ export class FileBlobs implements BlobStore {
     const path = this.#path(digest);
     const folder = dirname(path);
     const isNew = mkdirSync(folder, { recursive: true }) !== undefined;
-    renameSync(file, path);
-    syncFolders(isNew ? [folder, dirname(folder), dirname(dirname(folder))] : [folder]);
-    await link();
-    this.#intact.set(digest, statSync(path).mtimeMs);
+    this.#taking.set(digest, (this.#taking.get(digest) ?? 0) + 1);
+    try {
+      renameSync(file, path);
+      syncFolders(isNew ? [folder, dirname(folder), dirname(dirname(folder))] : [folder]);
+      await link();
+      this.#intact.set(digest, statSync(path).mtimeMs);
+    } finally {
+      const others = (this.#taking.get(digest) ?? 1) - 1;
+      if (others > 0) this.#taking.set(digest, others);
+      else this.#taking.delete(digest);
+    }
   }
 
   /** What rotted is refused before a byte leaves. */
@@ -101,6 +110,7 @@ export class FileBlobs implements BlobStore {
   #removeIfUnused(path: string, olderThan: number): boolean {
     return transaction(this.#db, () => {
       const digest = parseDigest(path.split('/').slice(-3).toSpliced(1, 1).join(':'));
+      if (digest.ok && this.#taking.has(digest.value)) return false;
       const isLinked =
         digest.ok && this.#db.prepare('SELECT 1 FROM blobs WHERE digest = ? LIMIT 1').get(digest.value);
       if (isLinked || !removeIfOld(path, olderThan)) return false;

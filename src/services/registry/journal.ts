@@ -16,7 +16,7 @@ import { fail } from '#base/reason';
 import { type Database, transaction } from '#platform/sqlite';
 import type { Bucket } from '#platform/store-s3-bucket';
 import { apply, type Change, type Entry, entryBytes, parseEntry } from './changes.ts';
-import type { Ledger } from './ledger.ts';
+import { decideAll, type Ledger, type Waiting } from './ledger.ts';
 import { R } from './reasons.ts';
 
 const FORMAT = 'waybill-registry 1';
@@ -35,12 +35,6 @@ export interface JournalOptions {
   readonly random: Random;
   /** Told after each entry of one's own, with its position. */
   readonly onWritten?: (position: number) => void;
-}
-
-interface Waiting {
-  readonly decide: () => readonly Change[];
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** Reads everything there is. Throws WB-1101 for another registry's bucket, or one that lacks what was read before. */
@@ -165,27 +159,14 @@ class Journal implements Ledger {
     throw fail(R.journal, { expected: 'a turn to write', actual: `${RACES_MAX} times somebody was faster` });
   }
 
-  /** Each decides on what those before it in the batch will have done; nothing of it stays in the tables yet. */
-  #decide(batch: readonly Waiting[]): { readonly waiting: Waiting[]; readonly changes: Change[] } {
-    const waiting: Waiting[] = [];
-    const changes: Change[] = [];
+  /** Nothing of it stays in the tables yet. */
+  #decide(batch: readonly Waiting[]): ReturnType<typeof decideAll> {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
-      for (const one of batch) {
-        try {
-          const own = one.decide();
-          apply(this.#db, own);
-          changes.push(...own);
-          if (own.length > 0) waiting.push(one);
-          else one.resolve();
-        } catch (error) {
-          one.reject(error);
-        }
-      }
+      return decideAll(this.#db, batch);
     } finally {
       this.#db.exec('ROLLBACK');
     }
-    return { waiting, changes };
   }
 
   /**

@@ -48,6 +48,7 @@ export class RegistryCore {
   readonly uploads: Uploads;
   readonly #config: RegistryConfig;
   readonly #onManifest: OnManifest;
+  readonly #descriptors = new Map<Digest, Descriptor>();
 
   constructor(
     config: RegistryConfig,
@@ -167,6 +168,20 @@ export class RegistryCore {
     return { ...all, items: all.items.filter(mayRead) };
   }
 
+  /** As a list of referrers shows it. */
+  #descriptor(repo: string, digest: Digest): Descriptor | undefined {
+    const known = this.#descriptors.get(digest);
+    if (known !== undefined) return known;
+    const stored = this.store.manifest(repo, digest);
+    const parsed = stored === undefined ? undefined : parseManifest(stored.bytes, stored);
+    if (parsed?.ok !== true) return undefined;
+    const made = descriptorOf(parsed.value, { pullUp: true });
+    const [oldest] = this.#descriptors.keys();
+    if (this.#descriptors.size >= DESCRIPTORS_MAX && oldest !== undefined) this.#descriptors.delete(oldest);
+    this.#descriptors.set(digest, made);
+    return made;
+  }
+
   /** The answer of the referrers API: an index, empty for a subject nobody refers to. */
   referrers(
     repo: string,
@@ -179,15 +194,14 @@ export class RegistryCore {
       count: REFERRERS_PAGE + 1,
       ...(artifactType === undefined ? {} : { artifactType }),
     });
-    const { items, next } = page(found, REFERRERS_PAGE, (one) => one.digest);
-    const manifests = items.flatMap((one) => {
-      const parsed = parseManifest(one.bytes, one);
-      return parsed.ok ? [descriptorOf(parsed.value, { pullUp: true })] : [];
-    });
+    const { items, next } = page(found, REFERRERS_PAGE, (one) => one);
+    const manifests = items.flatMap((digest) => this.#descriptor(repo, digest) ?? []);
     return { index: buildIndex({ manifests }), ...(next === undefined ? {} : { next }) };
   }
 }
 
+/** Descriptors kept in memory: a digest never changes its meaning. */
+const DESCRIPTORS_MAX = 10_000;
 /** Entries of one referrers page; clients follow the link for more. */
 const REFERRERS_PAGE = Math.min(500, PAGE_ENTRIES_MAX);
 

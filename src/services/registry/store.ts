@@ -283,19 +283,21 @@ export class RegistryStore {
       .map((row) => String(row['repo']));
   }
 
+  /** Digests of what is attached to a subject. */
   referrers(
     repo: string,
     subject: Digest,
     page: { readonly last: string; readonly count: number; readonly artifactType?: string },
-  ): readonly StoredManifest[] {
-    const rows = this.#db
+  ): readonly Digest[] {
+    const type = page.artifactType ?? null;
+    return this.#db
       .prepare(
-        `SELECT digest, media_type, bytes FROM manifests
+        `SELECT digest FROM manifests
          WHERE repo = ? AND subject = ? AND digest > ? AND (? IS NULL OR artifact_type = ?)
          ORDER BY digest LIMIT ?`,
       )
-      .all(repo, subject, page.last, page.artifactType ?? null, page.artifactType ?? null, page.count);
-    return (rows as unknown as ManifestRow[]).map(intactManifest);
+      .all(repo, subject, page.last, type, type, page.count)
+      .map((row) => row['digest'] as Digest);
   }
 
   // Housekeeping
