@@ -1,7 +1,7 @@
 /** The command lines of Grype and Trivy, as scripts use them: documents, exit codes, refused flags. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -148,6 +148,15 @@ test('trivy: reports have its form, and are filtered as it filters', () => {
     scanner: { result: { SchemaVersion: number } };
   };
   assert.equal(predicate.scanner.result.SchemaVersion, 2);
+});
+
+test('folders are read in the words of syft and grype; trivy has other verbs for them', () => {
+  const app = join(folder, 'app');
+  mkdirSync(app, { recursive: true });
+  writeFileSync(join(app, 'package.json'), '{"name":"in-a-folder","version":"1.0.0"}');
+  assert.match(waybill('syft', `dir:${app}`, '-o', 'purls').out, /pkg:npm\/in-a-folder@1\.0\.0/);
+  assert.equal(waybill('grype', `dir:${app}`).code, 0);
+  assert.match(waybill('trivy', 'image', `dir:${app}`).err, /WB-1310/);
 });
 
 test('what is not translated is refused by name, with the exit code of the tool', () => {

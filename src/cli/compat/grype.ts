@@ -31,7 +31,7 @@ export function register(program: Command, context: CliContext): void {
     .description('grype’s command line for waybill scan')
     .argument(
       '<target>',
-      'image, sbom:FILE, registry:IMAGE, docker:IMAGE, podman:IMAGE, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE',
+      'image, sbom:FILE, registry:IMAGE, docker:IMAGE, podman:IMAGE, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE, dir:PATH',
     )
     .option('-f, --fail-on <severity>', thresholds.join(', '))
     .option('-o, --output <format[=file]>', Object.keys(formats).join(', '), collect, [])

@@ -11,13 +11,15 @@ const schemes: Readonly<Record<string, string>> = {
   podman: 'podman:',
   containerd: 'containerd:',
   sbom: 'sbom:',
+  dir: 'dir:',
 };
 /** Sources of the other tools that waybill has no reader for. */
-const unread = /^(singularity|dir|file|snap|pkg|purl|cpes?|vex):/;
+const unread = /^(singularity|file|snap|pkg|purl|cpes?|vex):/;
 
 /** `registry:REF`, `oci-dir:DIR`, … as our verbs name them; a plain reference stays. */
 export function nativeSource(tool: string, source: string): string {
-  if (unread.test(source)) {
+  // Trivy reads folders by verbs of their own.
+  if (unread.test(source) || (tool === 'trivy' && source.startsWith('dir:'))) {
     throw unsupported(tool, source, `a reference or ${Object.keys(schemes).join(':, ')}:`);
   }
   const scheme = /^([a-z-]+):/.exec(source)?.[1] ?? '';

@@ -25,7 +25,7 @@ export function register(program: Command, context: CliContext): void {
     .description('syft’s command line for waybill sbom')
     .argument(
       '<source...>',
-      '[scan] image, registry:IMAGE, docker:IMAGE, podman:IMAGE, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE',
+      '[scan] image, registry:IMAGE, docker:IMAGE, podman:IMAGE, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE, dir:PATH',
     )
     .option('-o, --output <format[=file]>', Object.keys(formats).join(', '), collect, [])
     .option('--platform <os/arch>', 'image of this platform')
