@@ -67,6 +67,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     forceCloseConnections: true,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
+    // A path that cannot be decoded reaches no hook.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      void answerError(error, request, reply.header('x-content-type-options', 'nosniff'), options);
+    },
   } as const;
   // One strict reading of a request: a second one by a proxy in front would be another request.
   const http = {
@@ -97,10 +101,51 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       expected: 'a path of this API',
       actual: `${request.method} ${request.url}`,
     });
-    return sendReason(reply, why, options);
+    const form = absentForms.get(app);
+    if (form === undefined) return sendReason(reply, why, options);
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = knownMethods.filter((method) => app.hasRoute({ url: path, method }));
+    const { status, body } = form({ method: request.method, path, methods, why });
+    const allow = methods.length === 0 ? {} : { allow: methods.join(',') };
+    return reply.code(status).headers(allow).type('application/json').send(JSON.stringify(body));
   });
   return app;
 }
+
+const knownMethods = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const;
+
+export interface AbsentRequest {
+  readonly method: string;
+  readonly path: string;
+  /** What the path can be asked with; none where there is no such path. */
+  readonly methods: readonly string[];
+  readonly why: Reason;
+}
+
+type AbsentForm = (request: AbsentRequest) => { readonly status: number; readonly body: object };
+const absentForms = new WeakMap<FastifyInstance, AbsentForm>();
+
+/** What the clients of an API are told about a path or method it does not have; otherwise status 404. */
+export function answerAbsent(app: FastifyInstance, form: AbsentForm): void {
+  absentForms.set(app, form);
+}
+
+/** As the gateway of Sigstore's gRPC services says it: 404, or 501 for another method. */
+export const absentInGateway: AbsentForm = ({ methods, why }) => {
+  const [status, code, words] =
+    methods.length === 0 ? [404, 5, 'Not Found'] : [501, 12, 'Method Not Allowed'];
+  return { status, body: { code, message: `${words}: ${reasonText(why)}`, details: [] } };
+};
+
+/** As go-openapi's router says it: 404, or 405 for another method. */
+export const absentInOpenApi: AbsentForm = ({ method, path, methods, why }) => {
+  const isAbsent = methods.length === 0;
+  const words = isAbsent
+    ? `path ${path} was not found`
+    : `method ${method} is not allowed, but [${methods.filter((one) => one !== 'HEAD').join(',')}] are`;
+  const status = isAbsent ? 404 : 405;
+  return { status, body: { code: status, message: `${words}: ${reasonText(why)}` } };
+};
 
 function answerError(
   error: unknown,

@@ -375,7 +375,7 @@ const refusals: readonly Refusal[] = [
   { name: 'a point off its curve', body: () => publicKeyBody(offCurve()), code: 'WB-1009' },
   { name: 'an Ed25519 point of order 1', body: () => publicKeyBody(edPoint(1)), code: 'WB-1009' },
   { name: 'an Ed25519 point of order 4', body: () => publicKeyBody(edPoint(0)), code: 'WB-1009' },
-  { name: 'neither key nor request', body: () => ({}), code: 'WB-1001' },
+  { name: 'neither key nor request', body: () => ({}), code: 'WB-1008' },
   {
     name: 'key and request',
     body: () => ({ ...csrBody(csrPem()), ...keyRequest(generateKey('p256'), 'dev@example.com') }),
@@ -634,3 +634,13 @@ else {
     }
   });
 }
+
+test('a path or method that is not there is told as the gateway tells it', async () => {
+  const { app } = await caFixture();
+  const nowhere = await app.inject('/api/v3/x');
+  const wrong = await app.inject({ method: 'PUT', url: '/api/v2/trustBundle' });
+  assert.deepEqual([nowhere.statusCode, nowhere.json<{ code: number }>().code], [404, 5]);
+  assert.match(nowhere.json<{ message: string }>().message, /^Not Found: WB-207 /);
+  assert.deepEqual([wrong.statusCode, wrong.json<{ code: number }>().code], [501, 12]);
+  assert.match(wrong.json<{ message: string }>().message, /^Method Not Allowed: WB-207 /);
+});

@@ -49,11 +49,12 @@ async function post(
   app: HttpApp,
   payload: Uint8Array | string,
   type = 'application/timestamp-query',
+  accept = '*/*',
 ): Promise<Answer> {
   const answer = await app.inject({
     method: 'POST',
     url: '/api/v1/timestamp',
-    headers: { 'content-type': type },
+    headers: { 'content-type': type, accept },
     payload: typeof payload === 'string' ? payload : Buffer.from(payload),
   });
   return {
@@ -133,22 +134,34 @@ const raw = (oid: string, length: number, ...rest: readonly Uint8Array[]): Uint8
 const sha256Oid = '2.16.840.1.101.3.4.2.1';
 const extension = der.implicit(0, der.seq(der.seq(der.oid('1.2.3'), der.bool(true), der.octets(der.nul()))));
 
-const rejected: readonly (readonly [name: string, request: Uint8Array, failure: RegExp])[] = [
-  ['SHA-1', raw('1.3.14.3.2.26', 20), /badAlg/],
-  ['MD5', raw('1.2.840.113549.2.5', 16), /badAlg/],
-  ['an unknown hash', raw('1.2.3.4', 32), /badAlg/],
-  ['a foreign policy', query({ policy: '1.2.3' }), /unacceptedPolicy/],
-  ['a critical extension', raw(sha256Oid, 32, extension), /unacceptedExtension/],
-  ['a hash of the wrong length', raw(sha256Oid, 31), /badDataFormat, WB-136/],
-  ['a nonce of 10 kB', query({ nonce: new Uint8Array(10_240).fill(1) }), /badDataFormat, WB-133/],
-  ['bytes after the request', new Uint8Array([...query(), 0]), /badDataFormat, WB-121/],
-  ['no bytes', new Uint8Array(0), /badDataFormat/],
+const general = 'Error generating timestamp response';
+const weak = 'Weak hash algorithm in timestamp request';
+const policy = 'unaccepted policy: requested TSA policy is not supported by the TSA';
+const extensions = 'unaccepted extension: requested extensions are not supported by the TSA';
+const inconsistent = 'Message digest has incorrect length for specified algorithm';
+type Rejected = readonly [name: string, request: Uint8Array, failure: RegExp, words: string];
+const rejected: readonly Rejected[] = [
+  ['SHA-1', raw('1.3.14.3.2.26', 20), /badAlg, WB-1055/, weak],
+  ['MD5', raw('1.2.840.113549.2.5', 16), /badAlg, WB-1054/, general],
+  ['an unknown hash', raw('1.2.3.4', 32), /badAlg, WB-1054/, general],
+  ['a foreign policy', query({ policy: '1.2.3' }), /unacceptedPolicy, WB-1056/, policy],
+  ['a critical extension', raw(sha256Oid, 32, extension), /unacceptedExtension, WB-1057/, extensions],
+  ['a hash of the wrong length', raw(sha256Oid, 31), /badDataFormat, WB-136/, inconsistent],
+  ['a nonce of 10 kB', query({ nonce: new Uint8Array(10_240).fill(1) }), /badDataFormat, WB-133/, general],
+  ['bytes after the request', new Uint8Array([...query(), 0]), /badDataFormat, WB-121/, general],
+  ['no bytes', new Uint8Array(0), /badDataFormat, WB-121/, general],
 ];
 
-for (const [name, request, failure] of rejected) {
-  test(`${name} is rejected in RFC 3161's own words`, async () => {
+for (const [name, request, failure, words] of rejected) {
+  test(`${name} is refused as Sigstore's authority refuses it, and in RFC 3161's words for who asks so`, async () => {
     const { app } = await fixture();
-    const answer = await post(app, request);
+    const told = await post(app, request);
+    assert.deepEqual([told.status, told.type], [400, 'application/json; charset=utf-8'].slice(0, 2));
+    const said = JSON.parse(told.text) as { code: number; message: string };
+    assert.equal(said.code, 400);
+    assert.ok(said.message.startsWith(`${words}: `), said.message);
+    assert.match(said.message, new RegExp(/WB-\d+/.exec(failure.source)?.[0] ?? 'none'));
+    const answer = await post(app, request, undefined, 'application/timestamp-reply');
     assert.equal(answer.status, 200);
     const parsed = parseTimeStampResponse(answer.bytes);
     assert.equal(!parsed.ok && parsed.error.code, 'WB-135');
@@ -160,7 +173,8 @@ const json = (over: object): string =>
   JSON.stringify({ artifactHash: toBase64(sha256(data)), hashAlgorithm: 'sha256', ...over });
 const wrong: readonly (readonly [name: string, body: string, status: number, code: string, type?: string])[] =
   [
-    ['SHA-1 in JSON', json({ hashAlgorithm: 'sha1' }), 400, 'WB-1054'],
+    ['SHA-1 in JSON', json({ hashAlgorithm: 'sha1' }), 400, 'WB-1055'],
+    ['MD5 in JSON', json({ hashAlgorithm: 'md5' }), 400, 'WB-1054'],
     ['a JSON body that is none', '{', 400, 'WB-1050'],
     ['JSON above 1024 bytes', json({ pad: 'x'.repeat(1024) }), 400, 'WB-1050'],
     ['a hash that is no base64', json({ artifactHash: '%%' }), 400, 'WB-1050'],
@@ -176,20 +190,34 @@ for (const [name, body, status, code, type] of wrong) {
     const { app } = await fixture();
     const answer = await post(app, body, type ?? 'application/json');
     assert.equal(answer.status, status, answer.text);
-    assert.match((JSON.parse(answer.text) as { message: string }).message, new RegExp(`^${code} `));
+    assert.match(
+      (JSON.parse(answer.text) as { message: string }).message,
+      new RegExp(`^[A-Z][^:]*: ${code} `),
+    );
   });
 }
 
 test('a foreign policy in JSON is rejected as in DER', async () => {
   const { app } = await fixture();
   const answer = await post(app, json({ tsaPolicyOID: '1.2.3' }), 'application/json');
-  const parsed = parseTimeStampResponse(answer.bytes);
-  assert.match(parsed.ok ? '' : parsed.error.actual, /unacceptedPolicy/);
+  assert.deepEqual([answer.status, answer.text.includes(policy)], [400, true]);
+});
+
+test('a path or method that is not there is told as go-openapi tells it', async () => {
+  const { app } = await fixture();
+  const nowhere = await app.inject('/x');
+  assert.equal(nowhere.statusCode, 404);
+  const { code, message } = nowhere.json<{ code: number; message: string }>();
+  assert.equal(code, 404);
+  assert.match(message, /^path \/x was not found: WB-207 /);
+  const other = await app.inject({ method: 'PUT', url: '/api/v1/timestamp/certchain' });
+  assert.deepEqual([other.statusCode, other.headers.allow], [405, 'GET,HEAD']);
+  assert.match(other.json<{ message: string }>().message, /^method PUT is not allowed, but \[GET\] are: /);
 });
 
 test('a body is read up to the limit and refused above it', async () => {
   const { app } = await fixture();
-  assert.equal((await post(app, new Uint8Array(limits.tsaRequestBytes))).status, 200);
+  assert.equal((await post(app, new Uint8Array(limits.tsaRequestBytes))).status, 400);
   assert.equal((await post(app, new Uint8Array(limits.tsaRequestBytes + 1))).status, 413);
 });
 

@@ -9,6 +9,8 @@ import { Secret } from '#base/secret';
 import { type JsonReader, parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
 import {
+  absentInGateway,
+  answerAbsent,
   bodyBytes,
   type HttpApp,
   type HttpReply,
@@ -27,6 +29,7 @@ export interface CaRoutes {
 }
 
 export function registerCa(app: HttpApp, { ca, log }: CaRoutes): void {
+  answerAbsent(app, absentInGateway);
   // A scope of its own: the error form below is this API's and nobody else's.
   app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
@@ -81,9 +84,10 @@ const decoder = new TextDecoder();
 function readProofV2(json: JsonReader): KeyProof {
   const csr = json.optionalBytes('certificateSigningRequest');
   const signed = json.optionalChild('publicKeyRequest');
-  if ((csr === undefined) === (signed === undefined)) {
-    throw json.wrong('', 'either publicKeyRequest or certificateSigningRequest', 'both or none');
-  }
+  const expected = 'either publicKeyRequest or certificateSigningRequest';
+  if (csr !== undefined && signed !== undefined) throw json.wrong('', expected, 'both');
+  // In the original a request without a key fails at reading it.
+  if (csr === undefined && signed === undefined) throw fail(R.publicKey, { expected, actual: 'neither' });
   if (csr !== undefined) return { kind: 'csr', der: csrFromPem(decoder.decode(csr)) };
   const request = signed as JsonReader;
   return {

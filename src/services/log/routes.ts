@@ -1,5 +1,5 @@
 /** Wire: the routes of the log's API version, each answering errors in that version's form. */
-import type { HttpApp } from '#platform/http-server';
+import { absentInGateway, absentInOpenApi, answerAbsent, type HttpApp } from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import type { LogService } from './log.ts';
 import { routesV1 } from './routes-v1.ts';
@@ -8,6 +8,7 @@ import { errorV1, errorV2, useErrors } from './wire.ts';
 
 /** Registers the log on `app`. Both versions may share one: their paths differ. */
 export function registerLog(app: HttpApp, service: LogService, log: Logger): void {
+  answerAbsent(app, service.api === 'v1' ? absentInOpenApi : absentInGateway);
   // A scope of its own keeps this API's form of errors away from other services on the same server.
   void app.register(async (scope) => {
     useErrors(scope, service.api === 'v1' ? errorV1 : errorV2, log);

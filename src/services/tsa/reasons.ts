@@ -31,11 +31,32 @@ export const R = defineReasons({
     hint: 'rotate the authority and publish its chain in the trusted root; check the clock of its machine',
     exit: 30,
   },
-  refused: {
+  hash: {
     code: 'WB-1054',
-    check: 'tsa.refused',
+    check: 'tsa.hash',
     side: 'input',
-    summary: 'A JSON request asks for a hash, policy or extension this authority does not serve.',
-    hint: 'ask for SHA-256, SHA-384 or SHA-512 under policy 1.3.6.1.4.1.57264.2',
+    summary: 'A request names a hash algorithm that this authority does not know.',
+    hint: 'ask for SHA-256, SHA-384 or SHA-512',
+  },
+  weakHash: {
+    code: 'WB-1055',
+    check: 'tsa.weakHash',
+    side: 'input',
+    summary: 'A request is about a SHA-1 hash, for which a second content can be made.',
+    hint: 'ask for SHA-256, SHA-384 or SHA-512',
+  },
+  policy: {
+    code: 'WB-1056',
+    check: 'tsa.policy',
+    side: 'input',
+    summary: 'A request wants a timestamp under a policy this authority does not serve.',
+    hint: 'ask under policy 1.3.6.1.4.1.57264.2, or name none',
+  },
+  extension: {
+    code: 'WB-1057',
+    check: 'tsa.extension',
+    side: 'input',
+    summary: 'A request has an extension this authority does not understand.',
+    hint: 'send no extensions',
   },
 });

@@ -1,12 +1,19 @@
-/** Wire: the API of Sigstore's timestamp authority; RFC 3161 §3.4 with a JSON form beside it. */
+/**
+ * Wire: the API of Sigstore's timestamp authority; RFC 3161 §3.4 with a JSON form beside it. Refusals are its
+ * `{code, message}`, its words in front and our reason behind them; who accepts application/timestamp-reply by name
+ * gets RFC 3161's own refusal, with status 200.
+ */
 import { fromHex } from '#base/bytes';
 import type { HashName } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail, reasonText, WaybillError } from '#base/reason';
+import { R as Formats } from '#formats/crypto-reasons';
 import { parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
 import { buildTimeStampRequest, parseTimeStampRequest } from '#formats/tsp';
 import {
+  absentInOpenApi,
+  answerAbsent,
   bodyBytes,
   type HttpApp,
   type HttpReply,
@@ -19,6 +26,7 @@ import type { Tsa } from './tsa.ts';
 
 /** The JSON form names a hash and little more (timestamp-authority: at most 1024 bytes). */
 const JSON_BYTES_MAX = 1024;
+const REPLY_TYPE = 'application/timestamp-reply';
 
 export interface TsaRoutes {
   readonly tsa: Tsa;
@@ -26,12 +34,16 @@ export interface TsaRoutes {
 }
 
 export function registerTsa(app: HttpApp, { tsa, log }: TsaRoutes): void {
+  answerAbsent(app, absentInOpenApi);
   app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
     scope.post('/api/v1/timestamp', { bodyLimit: limits.tsaRequestBytes }, async (request, reply) => {
       const { der, refusal } = await tsa.answer(readRequest(request));
-      if (refusal !== undefined) log.warn({ refusal }, 'timestamp refused');
-      return reply.type('application/timestamp-reply').send(Buffer.from(der));
+      if (refusal !== undefined) {
+        if (request.headers.accept !== REPLY_TYPE) throw new WaybillError(refusal);
+        log.warn({ code: refusal.code, actual: refusal.actual }, 'timestamp refused');
+      }
+      return reply.type(REPLY_TYPE).send(Buffer.from(der));
     });
     scope.get('/api/v1/timestamp/certchain', async (_request, reply) => {
       const chain = tsa.chain.map(({ der }) => pemEncode('CERTIFICATE', der)).join('');
@@ -59,7 +71,7 @@ function requestFromJson(body: Uint8Array): Uint8Array {
   const name = json.string('hashAlgorithm').toLowerCase();
   const hashName = hashNames.find((known) => known === name);
   if (hashName === undefined) {
-    throw fail(R.refused, {
+    throw fail(name === 'sha1' ? R.weakHash : R.hash, {
       expected: `hashAlgorithm ${hashNames.join(', ')}`,
       actual: JSON.stringify(name),
     });
@@ -82,6 +94,15 @@ function requestFromJson(body: Uint8Array): Uint8Array {
   return der;
 }
 
+/** What the original says (timestamp-authority pkg/api/error.go); everything else is its general sentence. */
+const GENERAL = 'Error generating timestamp response';
+const originalWords: Readonly<Record<string, string>> = {
+  [R.weakHash.code]: 'Weak hash algorithm in timestamp request',
+  [R.policy.code]: 'unaccepted policy: requested TSA policy is not supported by the TSA',
+  [R.extension.code]: 'unaccepted extension: requested extensions are not supported by the TSA',
+  [Formats.tspImprint.code]: 'Message digest has incorrect length for specified algorithm',
+};
+
 const evenHex = (value: number): string => {
   const hex = value.toString(16);
   return hex.length % 2 === 0 ? hex : `0${hex}`;
@@ -89,6 +110,7 @@ const evenHex = (value: number): string => {
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
   const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.tsaRequestBytes });
-  const body = { code: why.status, message: reasonText(why) };
+  const message = `${originalWords[why.code] ?? GENERAL}: ${reasonText(why)}`;
+  const body = { code: why.status, message };
   return reply.code(why.status).type('application/json').send(JSON.stringify(body));
 }

@@ -1,7 +1,7 @@
 /** The timestamp authority: a hash in, a signed statement of the time out (RFC 3161). No state is kept. */
 import type { Der } from '#base/brand';
 import { drawnAhead } from '#base/random';
-import { fail } from '#base/reason';
+import { fail, type Reason, reason } from '#base/reason';
 import { isNonEmpty } from '#base/result';
 import { signDraftBy } from '#formats/draft';
 import {
@@ -20,8 +20,8 @@ import { R } from './reasons.ts';
 export interface TsaAnswer {
   /** A TimeStampResp: a token, or a refusal in RFC 3161's own words. */
   readonly der: Der;
-  /** What was refused; undefined when granted. */
-  readonly refusal: string | undefined;
+  /** What was refused: WB-1054 to WB-1057, or why the request cannot be read; undefined when granted. */
+  readonly refusal: Reason | undefined;
 }
 
 export interface Tsa {
@@ -50,22 +50,29 @@ interface Parts {
   readonly serial: () => Uint8Array;
 }
 
-function refused(failure: number, text: string): TsaAnswer {
-  return { der: buildTimeStampFailure(failure, text), refusal: text };
+function refused(failure: number, refusal: Reason): TsaAnswer {
+  const { code, expected, actual } = refusal;
+  return { der: buildTimeStampFailure(failure, `${code} expected ${expected}, got ${actual}`), refusal };
 }
+
+const SHA1_OID = '1.3.14.3.2.26';
 
 async function answer(parts: Parts, bytes: Uint8Array): Promise<TsaAnswer> {
   const parsed = parseTimeStampRequest(bytes);
-  if (!parsed.ok) return refused(pkiFailure.badDataFormat, `${parsed.error.code} ${parsed.error.actual}`);
+  if (!parsed.ok) return refused(pkiFailure.badDataFormat, parsed.error);
   const request = parsed.value;
   if (request.hashName === undefined) {
-    return refused(pkiFailure.badAlg, `hash ${request.hashOid} is not accepted; use SHA-256, -384 or -512`);
+    const spec = request.hashOid === SHA1_OID ? R.weakHash : R.hash;
+    const expected = 'a SHA-256, SHA-384 or SHA-512 hash';
+    return refused(pkiFailure.badAlg, reason(spec, { expected, actual: `algorithm ${request.hashOid}` }));
   }
   if (request.policy !== undefined && request.policy !== POLICY_OID) {
-    return refused(pkiFailure.unacceptedPolicy, `policy ${request.policy} is not served; ${POLICY_OID} is`);
+    const why = reason(R.policy, { expected: `policy ${POLICY_OID}`, actual: request.policy });
+    return refused(pkiFailure.unacceptedPolicy, why);
   }
   if (isNonEmpty(request.extensions)) {
-    return refused(pkiFailure.unacceptedExtension, `extension ${request.extensions[0]} is not understood`);
+    const why = reason(R.extension, { expected: 'no extension', actual: request.extensions[0] });
+    return refused(pkiFailure.unacceptedExtension, why);
   }
   return granted(parts, request, request.hashName);
 }
