@@ -56,9 +56,15 @@ export interface RegistryConfig {
   readonly tidyEveryMs?: number;
   /** How long one request may take to arrive, in milliseconds. Default one hour. */
   readonly requestTimeoutMs?: number;
+  /** How long a manifest or a login may take to arrive, in milliseconds. Default 30 seconds. */
+  readonly bodyTimeoutMs?: number;
+  /** How long the rest of a refused body is read, so that its sender sees why, in milliseconds. Default 10 seconds. */
+  readonly lingerMs?: number;
 }
 
 export const REQUEST_TIMEOUT_MS_DEFAULT = 3_600_000;
+export const BODY_TIMEOUT_MS_DEFAULT = 30_000;
+export const LINGER_MS_DEFAULT = 10_000;
 /** How long a login's token holds, in seconds: an upload is judged when it begins. */
 export const LOGIN_SECONDS = 300;
 /** Entries of one page of tags, repositories or referrers. */

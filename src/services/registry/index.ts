@@ -13,7 +13,9 @@ import { createLogger, type Logger } from '#platform/telemetry';
 import { access } from './access.ts';
 import type { Collected } from './collect.ts';
 import {
+  BODY_TIMEOUT_MS_DEFAULT,
   GRACE_MS,
+  LINGER_MS_DEFAULT,
   PAGE_ENTRIES_MAX,
   REQUEST_TIMEOUT_MS_DEFAULT,
   type RegistryConfig,
@@ -69,7 +71,12 @@ export async function registerRegistry(
   const core = new RegistryCore(config, store, random, deps.onManifest);
   const logins = loginTokens(await loginKey(random, store.bucket), clock);
   const { publicUrl } = config;
-  const door = { core, logins, access: access(config, logins), ...(publicUrl ? { publicUrl } : {}) };
+  const door = {
+    ...{ core, logins, access: access(config, logins) },
+    bodyTimeoutMs: config.bodyTimeoutMs ?? BODY_TIMEOUT_MS_DEFAULT,
+    lingerMs: config.lingerMs ?? LINGER_MS_DEFAULT,
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+  };
   // A layer on a slow line takes longer than any other request; idle connections still end early.
   app.server.requestTimeout = config.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
   await app.register((scope, _options, done) => {

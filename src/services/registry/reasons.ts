@@ -202,4 +202,13 @@ export const R = defineReasons({
     exit: 20,
     status: 429,
   },
+  slow: {
+    code: 'WB-1103',
+    check: 'registry.time',
+    side: 'input',
+    class: 'limit',
+    summary: 'A manifest or login took too long to arrive.',
+    hint: 'send it in one go',
+    status: 408,
+  },
 });

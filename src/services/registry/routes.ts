@@ -11,6 +11,7 @@ import { mediaType } from '#formats/oci';
 import { isRepositoryName } from '#formats/reference';
 import type { HttpApp, HttpReply, HttpRequestIn } from '#platform/http-server';
 import type { Access } from './access.ts';
+import { endLater, wholeBody } from './body.ts';
 import { type Call, pathDigest, type Route } from './call.ts';
 import { PAGE_ENTRIES_MAX } from './config.ts';
 import { R } from './reasons.ts';
@@ -25,11 +26,13 @@ export interface RegistryDoor {
   readonly access: Access;
   readonly logins: LoginTokens;
   readonly publicUrl?: string;
+  readonly bodyTimeoutMs: number;
+  readonly lingerMs: number;
 }
 
 export function registryRoutes(app: HttpApp, door: RegistryDoor): void {
   const { core } = door;
-  const routes = [...contentRoutes(core), ...listRoutes(core), ...uploadRoutes(core)];
+  const routes = [...contentRoutes(door), ...listRoutes(core), ...uploadRoutes(core)];
   // Bodies are streams: nothing is parsed or kept before a handler asks for it.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
@@ -87,14 +90,14 @@ async function giveToken(
   request: HttpRequestIn,
   reply: HttpReply,
   query: URLSearchParams,
-  { access, logins }: RegistryDoor,
+  { access, logins, bodyTimeoutMs: timeoutMs }: RegistryDoor,
 ): Promise<unknown> {
   const { method } = request;
   if (method !== 'GET' && method !== 'POST') {
     throw fail(R.unsupported, { expected: 'GET or POST', actual: method });
   }
-  const form =
-    method === 'GET' ? query : new URLSearchParams(utf8Text(await wholeBody(request, FORM_BYTES_MAX)));
+  const body = (): Promise<Uint8Array> => wholeBody(request, { maxBytes: FORM_BYTES_MAX, timeoutMs });
+  const form = method === 'GET' ? query : new URLSearchParams(utf8Text(await body()));
   const authorization = method === 'GET' ? request.headers.authorization : formAuthorization(form);
   const answer = await login({ authorization, scopes: parseScopes(form.getAll('scope')) }, access, logins);
   return reply.type('application/json').header('cache-control', 'no-store').send(JSON.stringify(answer));
@@ -147,9 +150,9 @@ function parseUrl(raw: string): { path: string; query: URLSearchParams } {
   }
 }
 
-const contentRoutes = (core: RegistryCore): readonly Route[] => [
+const contentRoutes = ({ core, bodyTimeoutMs }: RegistryDoor): readonly Route[] => [
   { resource: 'manifests', methods: ['GET', 'HEAD'], handle: (call) => getManifest(core, call) },
-  { resource: 'manifests', methods: ['PUT'], handle: (call) => putManifest(core, call) },
+  { resource: 'manifests', methods: ['PUT'], handle: (call) => putManifest(core, call, bodyTimeoutMs) },
   { resource: 'manifests', methods: ['DELETE'], handle: (call) => deleteManifest(core, call) },
   { resource: 'blobs', methods: ['GET', 'HEAD'], handle: (call) => getBlob(core, call) },
   { resource: 'blobs', methods: ['DELETE'], handle: (call) => deleteBlob(core, call) },
@@ -165,10 +168,10 @@ async function getManifest(core: RegistryCore, call: Call): Promise<unknown> {
   return call.reply.send(call.method === 'HEAD' ? undefined : Buffer.from(found.bytes));
 }
 
-async function putManifest(core: RegistryCore, call: Call): Promise<unknown> {
+async function putManifest(core: RegistryCore, call: Call, timeoutMs: number): Promise<unknown> {
   await call.require('push');
   const name = manifestName(call.rest);
-  const bytes = await wholeBody(call.request, limits.manifestBytes);
+  const bytes = await wholeBody(call.request, { maxBytes: limits.manifestBytes, timeoutMs });
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'content-type': type } = call.request.headers;
   const manifest = await core.putManifest(call.repo, name, bytes, type, {
     ...(ifMatch === undefined ? {} : { ifMatch }),
@@ -289,18 +292,6 @@ function parseRange(
   return { start, end, isPart: true };
 }
 
-/** A whole body of at most `maxBytes`; WB-1090 at the first byte too many. */
-async function wholeBody(request: HttpRequestIn, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > maxBytes) throw fail(R.tooLarge, { expected: `at most ${maxBytes} bytes`, actual: 'more' });
-    chunks.push(chunk);
-  }
-  return new Uint8Array(Buffer.concat(chunks, length));
-}
-
 /** The specification's code for each of ours; what is not listed is UNKNOWN. */
 const ociCode: Readonly<Record<string, string>> = {
   [R.name.code]: 'NAME_INVALID',
@@ -329,8 +320,9 @@ function answerError(
   error: unknown,
   request: HttpRequestIn,
   reply: HttpReply,
-  { publicUrl }: RegistryDoor,
+  { publicUrl, lingerMs }: RegistryDoor,
 ): HttpReply {
+  endLater(request, lingerMs);
   if (error instanceof WaybillError) {
     const why = error.reason;
     if (why.code === R.unauthorized.code) {
