@@ -2,6 +2,7 @@
 import { closeSync, fsync, openSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { utf8Text } from '#base/bytes';
 import { Turns } from '#base/turns';
 import type { Database } from './sqlite.ts';
 import type { TileStore } from './store.ts';
@@ -47,7 +48,8 @@ export function checkpointFile(
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    // As bytes: when the text is asked for, Node 24 aborts the process at a file that cannot be closed.
+    return utf8Text(readFileSync(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
