@@ -155,7 +155,17 @@ export function openNameIndex(path: string | undefined): NameIndex & { close(): 
   return { ...indexPart(database), close: () => database.close() };
 }
 
+/** Entries at once from which sorting their names costs less than it saves: more than a log that serves has. */
+const SORTED_FROM = 4096;
+
+/**
+ * Names are hashes: each falls on another page. Fewer, larger checkpoints write a page once for several names, and a
+ * larger cache finds it in memory: half the time an entry takes here. 4,000 pages are 16 MiB of log, the cache 8 MiB.
+ */
+const INDEX_PRAGMAS = 'PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192';
+
 function indexPart(database: Database): NameIndex {
+  database.exec(INDEX_PRAGMAS);
   database.exec(`
     CREATE TABLE IF NOT EXISTS names (name BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
@@ -168,9 +178,10 @@ function indexPart(database: Database): NameIndex {
     indexed: async () => (extent.get() as { size: number }).size,
     index: async (from, rows) =>
       transaction(database, () => {
-        rows.forEach((row, i) => {
-          for (const name of row) insert.run(name, from + i);
-        });
+        const names = rows.flatMap((row, i) => row.map((name) => ({ name, entry: from + i })));
+        // In order each page is met once; the first holder of a name stays the first.
+        if (rows.length >= SORTED_FROM) names.sort((a, b) => Buffer.compare(a.name, b.name));
+        for (const { name, entry } of names) insert.run(name, entry);
         grow.run(from + rows.length);
       }),
     find: async (name) => (select.get(name) as { entry: number } | undefined)?.entry,

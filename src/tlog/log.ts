@@ -53,6 +53,7 @@ const LOOK_MS = 1;
 export class LogWriter extends Log {
   readonly #options: LogOptions;
   readonly #pool: Pool;
+  readonly #batchMax: number;
   /** The last batch held several entries. */
   #isBusy = false;
   #writer: Promise<void> | undefined;
@@ -66,6 +67,7 @@ export class LogWriter extends Log {
     super(options, personality, state);
     this.#options = options;
     this.#pool = new Pool(options.poolEntriesMax ?? POOL_ENTRIES_MAX);
+    this.#batchMax = options.batchEntriesMax ?? BATCH_ENTRIES_MAX;
   }
 
   get stopped(): Reason | undefined {
@@ -107,7 +109,7 @@ export class LogWriter extends Log {
     try {
       while (this.#stopped === undefined && !this.state.isFrozen) {
         await this.#gather();
-        const waiters = this.#pool.take(BATCH_ENTRIES_MAX);
+        const waiters = this.#pool.take(this.#batchMax);
         if (waiters.length === 0) return;
         this.#isBusy = waiters.length > 1;
         await this.#commitBatch(waiters);
@@ -126,6 +128,8 @@ export class LogWriter extends Log {
     if (!this.#isBusy && this.#pool.size < 2) return;
     for (let look = 0, seen = 0; look < LOOKS_MAX && this.#pool.size > seen; look++) {
       seen = this.#pool.size;
+      // A full batch gains nothing by waiting.
+      if (seen >= this.#batchMax) return;
       await sleep(LOOK_MS);
     }
   }

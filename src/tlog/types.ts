@@ -115,6 +115,8 @@ export interface LogOptions {
   readonly cosign?: Cosigner;
   /** Entries that may wait for a batch; default `POOL_ENTRIES_MAX`. */
   readonly poolEntriesMax?: number;
+  /** Entries of one batch; default `BATCH_ENTRIES_MAX`. More is for those who build a log and answer nobody. */
+  readonly batchEntriesMax?: number;
 }
 
 /** Entries that may wait: some seconds of work, so that a full pool is overload and not a burst. */

@@ -162,6 +162,19 @@ test('a full pool refuses at once and keeps what waits', async () => {
   );
 });
 
+test('who builds a log may make larger batches than one that serves', async () => {
+  for (const [batchEntriesMax, sizes] of [
+    [undefined, [256, 300]],
+    [299, [299, 300]],
+    [4096, [300]],
+  ] as const) {
+    const log = await open(memoryLogStore(), batchEntriesMax === undefined ? {} : { batchEntriesMax });
+    const results = await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(entry(i))));
+    assert.deepEqual([...new Set(results.map(({ logged }) => logged.proof.size))], sizes);
+    await checkLog(log);
+  }
+});
+
 test('indexes and sizes outside the log are refused', async () => {
   const log = await open(memoryLogStore());
   await fill(log, 0, 3);
