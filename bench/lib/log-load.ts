@@ -83,7 +83,11 @@ export async function closedLoop<T>(
 }
 
 /** Sends all requests with `clients` at a time. Throws for any answer but 201. */
-export async function load(server: Server, requests: readonly Buffer[], clients: number): Promise<Load> {
+export async function load(
+  server: Pick<Server, 'url'>,
+  requests: readonly Buffer[],
+  clients: number,
+): Promise<Load> {
   const sample: string[] = [];
   const timed = await closedLoop(requests, clients, async (body, agent, mine) => {
     const text = await post(server.url, body, agent);
@@ -92,7 +96,8 @@ export async function load(server: Server, requests: readonly Buffer[], clients:
   return { ...timed, sample };
 }
 
-function post(url: string, body: Buffer, agent: Agent): Promise<string> {
+/** One entry; resolves with the answer's text. Throws for any status but 201. */
+export function post(url: string, body: Buffer, agent: Agent): Promise<string> {
   const headers = { 'content-type': 'application/json', 'content-length': body.length };
   return new Promise((resolve, reject) => {
     const sent = request(`${url}/api/v2/log/entries`, { method: 'POST', agent, headers }, (answer) => {

@@ -20,7 +20,7 @@ export async function startWaybill<T>(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running<T>> {
   const start = performance.now();
-  const child = spawn(resolve('bin/waybill'), [...words, '--json'], {
+  const child = spawn(resolve('bin/waybill'), [...words, '--json', '--quiet'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

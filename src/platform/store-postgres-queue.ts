@@ -6,6 +6,12 @@ import { makeWake } from './wake.ts';
 /** Answers nobody came for, because their front end ended, are forgotten after this long. */
 const ANSWER_KEPT = '10 minutes';
 
+/**
+ * The queue waits for no disk: nothing in it is promised to anybody. What a crash of the database takes with it is an
+ * entry whose submitter hears that the outcome is unknown, or an answer that the next term finds in the log.
+ */
+const UNSYNCED = "set_config('synchronous_commit', 'off', true)";
+
 const channelOf: Readonly<Record<QueueSide, string>> = {
   entries: 'waybill_entries',
   answers: 'waybill_answers',
@@ -33,7 +39,7 @@ export async function postgresQueue(db: Postgres, name: string): Promise<EntryQu
               FROM unnest($2::text[], $3::bytea[], $4::bytea[]) WITH ORDINALITY AS q (id, entry, extra, place)
               ORDER BY q.place
             ON CONFLICT DO NOTHING)
-        SELECT pg_notify('${channelOf.entries}', '')`;
+        SELECT pg_notify('${channelOf.entries}', ''), ${UNSYNCED}`;
       const ids = entries.map((one) => one.id);
       await db.run(insert, [
         log,
@@ -56,13 +62,15 @@ export async function postgresQueue(db: Postgres, name: string): Promise<EntryQu
           UPDATE waybill_queue AS q SET answer = a.answer, answered = now()
             FROM unnest($2::text[], $3::jsonb[]) AS a (id, answer)
             WHERE q.log = $1 AND q.id = a.id AND q.answer IS NULL)
-        SELECT pg_notify('${channelOf.answers}', '')`;
+        SELECT pg_notify('${channelOf.answers}', ''), ${UNSYNCED}`;
       const texts = answers.map((answer) => JSON.stringify(answer));
       await db.run(update, [log, answers.map((answer) => answer.id), texts]);
     },
     answers: async (ids) => {
-      const remove = `DELETE FROM waybill_queue
-        WHERE log = $1 AND id = ANY($2::text[]) AND answer IS NOT NULL RETURNING answer`;
+      const remove = `WITH taken AS (
+          DELETE FROM waybill_queue WHERE log = $1 AND id = ANY($2::text[]) AND answer IS NOT NULL
+            RETURNING answer)
+        SELECT answer, ${UNSYNCED} FROM taken`;
       return (await db.query<{ answer: QueueAnswer }>(remove, [log, ids])).map((row) => row.answer);
     },
     changed: (what, waitMs) => wakes[what].wait(waitMs),

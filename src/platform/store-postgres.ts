@@ -6,10 +6,12 @@
  * Keep the lock out of restored backups here too: a database that went back in time takes its lock with it. Give
  * such a log its lock elsewhere (`lock`), or start a new log after a restore.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
-import { utf8, utf8Text } from '#base/bytes';
+import { toHex, utf8, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
+import { sharedReads } from './shared-reads.ts';
 import type { Cell, CheckpointLock, LogStore, NameIndex, Staging, TileStore } from './store.ts';
 
 /** Connections of one process: the commit path uses one at a time, readers share the rest. */
@@ -247,6 +249,8 @@ function stagingPart(db: Postgres, log: string): Staging {
   };
 }
 
+/** Names of one statement. */
+const LOOK_UPS_MAX = 1024;
 const PUBLISHED = 'published';
 
 function tilePart(db: Postgres, log: string): TileStore {
@@ -259,11 +263,11 @@ function tilePart(db: Postgres, log: string): TileStore {
         [log, path, bytea(bytes)],
       );
     },
-    readTile: async (path) => {
+    readTile: sharedReads(async (path) => {
       const select = 'SELECT bytes FROM waybill_tile WHERE log = $1 AND path = $2';
       const [row] = await db.query<{ bytes: Uint8Array }>(select, [log, path]);
       return row === undefined ? undefined : plain(row.bytes);
-    },
+    }),
     publish: published.swap,
     published: published.read,
   };
@@ -286,10 +290,40 @@ function indexPart(db: Postgres, log: string): NameIndex {
       const columns = [names.map(([name]) => name), names.map(([, entry]) => entry)];
       await db.run(insert, [log, ...columns, from + rows.length]);
     },
-    find: async (name) => {
-      const select = 'SELECT entry FROM waybill_name WHERE log = $1 AND name = $2';
-      const [row] = await db.query<{ entry: string }>(select, [log, bytea(name)]);
-      return row === undefined ? undefined : Number(row.entry);
-    },
+    find: sharedLookUps(async (names) => {
+      const select = 'SELECT name, entry FROM waybill_name WHERE log = $1 AND name = ANY($2::bytea[])';
+      const rows = await db.query<{ name: Uint8Array; entry: string }>(select, [log, names.map(bytea)]);
+      return new Map(rows.map(({ name, entry }) => [toHex(name), Number(entry)]));
+    }),
+  };
+}
+
+/** Names asked for while a statement is under way share the next one: as a client, a statement costs more than a row. */
+function sharedLookUps(
+  ask: (names: readonly Uint8Array[]) => Promise<ReadonlyMap<string, number>>,
+): NameIndex['find'] {
+  const waiting: { readonly name: Uint8Array; readonly settle: PromiseWithResolvers<number | undefined> }[] =
+    [];
+  let isAsking = false;
+  const work = async (): Promise<void> => {
+    isAsking = true;
+    // What is asked in the same turn goes together.
+    await nextTurn();
+    while (waiting.length > 0) {
+      const asked = waiting.splice(0, LOOK_UPS_MAX);
+      try {
+        const found = await ask(asked.map(({ name }) => name));
+        for (const { name, settle } of asked) settle.resolve(found.get(toHex(name)));
+      } catch (error) {
+        for (const { settle } of asked) settle.reject(error);
+      }
+    }
+    isAsking = false;
+  };
+  return (name) => {
+    const settle = Promise.withResolvers<number | undefined>();
+    waiting.push({ name, settle });
+    if (!isAsking) void work();
+    return settle.promise;
   };
 }

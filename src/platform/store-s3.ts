@@ -11,6 +11,7 @@
 import { concat, readUint, toHex, uintBytes, utf8, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
+import { sharedReads } from './shared-reads.ts';
 import type { Cell, CheckpointLock, LogStore, Staging, TileStore } from './store.ts';
 import { openNameIndex } from './store-embedded.ts';
 import type { Bucket } from './store-s3-bucket.ts';
@@ -59,7 +60,7 @@ export function s3Tiles(bucket: Bucket): TileStore {
     writeTile: async (path, bytes) => {
       await bucket.put(path, bytes);
     },
-    readTile: async (path) => (await bucket.get(path))?.bytes,
+    readTile: sharedReads(async (path) => (await bucket.get(path))?.bytes),
     publish: checkpoint.swap,
     published: checkpoint.read,
   };
