@@ -4,6 +4,7 @@ import { fail, type Reason, reason, reasonText, WaybillError } from '#base/reaso
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { addChainResponse, type Sct } from '#formats/sct';
+import { allowReading } from '#platform/cross-origin';
 import { bodyBytes, type HttpApp, type HttpReply, type HttpRequestIn } from '#platform/http-server';
 import { R as platform } from '#platform/reasons';
 import type { Logger } from '#platform/telemetry';
@@ -17,6 +18,7 @@ const RETRY_AFTER_S = '1';
 /** Registers the log below `prefix`, for example `/ct-2026`; the paths of the RFC follow it. */
 export function registerCt(app: HttpApp, ct: CtLog, log: Logger, prefix = ''): void {
   void app.register(async (scope) => {
+    allowReading(scope);
     useErrors(scope, log);
     submission(scope, ct, `${prefix}/ct/v1`);
     reading(scope, ct, `${prefix}/ct/v1`);

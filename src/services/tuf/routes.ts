@@ -1,5 +1,6 @@
 /** Wire: a TUF mirror with consistent snapshots. Only `timestamp.json` changes under its name. */
 import { fail } from '#base/reason';
+import { allowReading } from '#platform/cross-origin';
 import type { HttpApp, HttpReply } from '#platform/http-server';
 import { R } from './reasons.ts';
 import type { Tuf } from './repository.ts';
@@ -14,6 +15,7 @@ export function sendFile(reply: HttpReply, path: string, bytes: Uint8Array | und
 }
 
 export function registerTuf(app: HttpApp, tuf: Tuf): void {
+  allowReading(app);
   const send = async (path: string, reply: HttpReply): Promise<HttpReply> =>
     sendFile(reply, path, await tuf.read(path));
   app.get('/healthz', async () => ({ status: 'ok' }));
