@@ -13,7 +13,7 @@ import { report } from './lib/report.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 640;
-const CLIENTS = 64;
+const CLIENTS = 32;
 const GATE = 0.4;
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-ca-'));
@@ -27,7 +27,7 @@ const asks = await certificateAsks(oidc, REQUESTS);
 const measured = await inRounds(
   { waybill: `${ca}/api/v2/signingCert`, floor: floor.url },
   asks.map(({ post }) => post),
-  { rounds: ROUNDS, clients: CLIENTS, warmUp: 200 },
+  { rounds: ROUNDS, clients: CLIENTS, warmUp: 2 * REQUESTS },
   (target, index, answer) => {
     if (target === 'waybill') checkCertificate(answer, asks[index] as CertificateAsk);
   },

@@ -13,7 +13,7 @@ import { report } from './lib/report.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 1200;
-const CLIENTS = 64;
+const CLIENTS = 32;
 const GATE = 0.5;
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-tsa-'));
@@ -29,7 +29,7 @@ const [authority] = await timestampChain(url);
 const measured = await inRounds(
   { waybill: url, floor: floor.url },
   asks.map(({ post }) => post),
-  { rounds: ROUNDS, clients: CLIENTS, warmUp: 400 },
+  { rounds: ROUNDS, clients: CLIENTS, warmUp: 2 * REQUESTS },
   (target, index, answer) => {
     if (target === 'waybill') checkTimestamp(answer, asks[index] as TimestampAsk, authority as Certificate);
   },

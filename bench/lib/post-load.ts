@@ -11,7 +11,7 @@ export interface Post {
 export interface Rounds {
   readonly rounds: number;
   readonly clients: number;
-  /** Requests of each that nobody counts. */
+  /** Requests of each that nobody counts: the engine compiles what it sees often. */
   readonly warmUp: number;
 }
 
@@ -23,6 +23,17 @@ export interface Measured {
   readonly p99: number;
   /** Requests a second of each round. */
   readonly rates: readonly number[];
+  /** How many were counted. */
+  readonly requests: number;
+}
+
+/** For people. `processorMs`: what the server took for all of them. */
+export function line(name: string, measured: Measured, clients: number, processorMs: number): string {
+  const { perSecond, p50, p99, requests } = measured;
+  return (
+    `${name}: ${perSecond.toFixed(0)}/s with ${clients} clients, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ` +
+    `${((processorMs * 1000) / requests).toFixed(0)} µs of processor each`
+  );
 }
 
 /** Of so many answers one is looked into. */
@@ -30,17 +41,21 @@ const SAMPLE = 50;
 
 /**
  * The same requests to each target by turns. `look` throws for an answer that is not what was asked for; it sees some
- * answers of each round, after its clock has stopped. Throws for any answer but status 200.
+ * answers of each round, after its clock has stopped. `warm` is told when counting begins. Throws for any answer but
+ * status 200.
  */
 export async function inRounds<K extends string>(
   targets: Readonly<Record<K, string>>,
   posts: readonly Post[],
   { rounds, clients, warmUp }: Rounds,
   look: (target: K, index: number, answer: Buffer) => void = () => {},
+  warm: () => void = () => {},
 ): Promise<Record<K, Measured>> {
   const names = Object.keys(targets) as K[];
   const loads = Object.fromEntries(names.map((name) => [name, [] as Timed[]])) as Record<K, Timed[]>;
-  for (const name of names) await postAll(targets[name], posts.slice(0, warmUp), clients);
+  const before = Array.from({ length: warmUp }, (_, i) => posts[i % posts.length] as Post);
+  for (const name of names) await postAll(targets[name], before, clients);
+  warm();
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
       const { load, answers } = await postAll(targets[name], posts, clients);
@@ -56,7 +71,8 @@ type Timed = Omit<Load, 'sample'>;
 function measured(loads: readonly Timed[]): Measured {
   const rates = loads.map(({ perSecond }) => perSecond);
   const late = (share: number): number => median(loads.map((load) => at({ ...load, sample: [] }, share)));
-  return { perSecond: median(rates), p50: late(0.5), p99: late(0.99), rates };
+  const requests = loads.reduce((sum, { latencies }) => sum + latencies.length, 0);
+  return { perSecond: median(rates), p50: late(0.5), p99: late(0.99), rates, requests };
 }
 
 /** The median of the rounds' own ratios: what the machine did in one round it did to both. */

@@ -1,6 +1,6 @@
 /** Whole processes, timed from the outside, one after the other in turns. */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { median } from './report.ts';
 
@@ -88,3 +88,12 @@ function usageHelper(file: string): string {
 /** Peak resident memory of a Node program in MiB; `folder` takes a helper file. */
 export const peakMemory = async (program: Program, folder: string): Promise<number> =>
   (await usageOf(program, folder)).peakMb;
+
+const TICKS_A_SECOND = 100;
+
+/** Processor time of all threads of a running process so far, milliseconds (proc(5): utime and stime). */
+export function processorMs(pid: number | undefined): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13).map(Number) as [number, number];
+  return ((user + system) * 1000) / TICKS_A_SECOND;
+}

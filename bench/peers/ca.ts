@@ -11,7 +11,8 @@ import { unwrap } from '#base/result';
 import { freePort, Processes } from '../../test/peers/real-services.ts';
 import { type CertificateAsk, certificateAsks, checkCertificate, ctKeyOf } from '../lib/authority-load.ts';
 import { startServer } from '../lib/log-load.ts';
-import { inRounds, rateRatio } from '../lib/post-load.ts';
+import { inRounds, line, rateRatio } from '../lib/post-load.ts';
+import { processorMs } from '../lib/processes.ts';
 import { report } from '../lib/report.ts';
 
 const ROUNDS = 7;
@@ -23,13 +24,15 @@ const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-peers-ca-'));
 const at = (name: string): string => join(folder, name);
 const processes = new Processes(folder);
 
-/** Fulcio with an authority in memory; resolves with its address. */
-async function startFulcio(issuer: string): Promise<string> {
+/** Fulcio with an authority in memory. */
+async function startFulcio(
+  issuer: string,
+): Promise<{ readonly url: string; readonly pid: number | undefined }> {
   const [port, grpc, metrics] = await Promise.all(Array.from({ length: 3 }, freePort));
   const believed = `oidc-issuers:\n  ${issuer}:\n    issuer-url: ${issuer}\n    client-id: sigstore\n    type: email\n`;
   writeFileSync(at('fulcio.yaml'), believed);
   const host = '127.0.0.1';
-  processes.start('fulcio', [
+  const { pid } = processes.start('fulcio', [
     ...['serve', '--ca', 'ephemeralca', '--ct-log-url=', '--config-path', at('fulcio.yaml')],
     ...['--host', host, '--port', `${port}`, '--grpc-host', host, '--grpc-port', `${grpc}`],
     ...['--metrics-port', `${metrics}`, '--legacy-unix-domain-socket', at('fulcio.sock')],
@@ -37,7 +40,7 @@ async function startFulcio(issuer: string): Promise<string> {
   ]);
   const url = `http://${host}:${port}`;
   await processes.answer('fulcio', `${url}/api/v2/trustBundle`);
-  return url;
+  return { url, pid };
 }
 
 async function treeSize(ct: string): Promise<number> {
@@ -52,20 +55,24 @@ try {
   const trustedRoot = readFileSync(at('data/public/trusted_root.json'), 'utf8');
   const ctKey = unwrap(publicKeyFromSpki(ctKeyOf(trustedRoot)));
   const asks = await certificateAsks(oidc, REQUESTS);
+  const pids = { waybill: stack.child.pid, fulcio: fulcio.pid };
+  const before = { waybill: 0, fulcio: 0 };
   const measured = await inRounds(
-    { waybill: `${ca}/api/v2/signingCert`, fulcio: `${fulcio}/api/v2/signingCert` },
+    { waybill: `${ca}/api/v2/signingCert`, fulcio: `${fulcio.url}/api/v2/signingCert` },
     asks.map(({ post }) => post),
-    { rounds: ROUNDS, clients: CLIENTS, warmUp: 300 },
+    { rounds: ROUNDS, clients: CLIENTS, warmUp: 3 * REQUESTS },
     (target, index, answer) => {
       checkCertificate(answer, asks[index] as CertificateAsk, target === 'waybill' ? ctKey : undefined);
     },
+    () => {
+      for (const name of ['waybill', 'fulcio'] as const) before[name] = processorMs(pids[name]);
+    },
   );
+  for (const name of ['waybill', 'fulcio'] as const) {
+    console.log(line(name, measured[name], CLIENTS, processorMs(pids[name]) - before[name]));
+  }
   const logged = await treeSize(ct);
   if (logged < ROUNDS * REQUESTS) throw new Error(`only ${logged} certificates are in the log`);
-  for (const [name, { perSecond, p50, p99 }] of Object.entries(measured)) {
-    const late = `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
-    console.log(`${name}: ${perSecond.toFixed(0)} certificates/s with ${CLIENTS} clients, ${late}`);
-  }
   console.log(`p99 of waybill: aim 50 ms, bound 120 ms; ${logged} precertificates in its log`);
   const times = rateRatio(measured.waybill, measured.fulcio);
   report('peers-ca', { 'of fulcio without a log': Number(times.toFixed(2)) }, times >= GATE);

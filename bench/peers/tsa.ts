@@ -9,7 +9,8 @@ import type { Certificate } from '#formats/x509';
 import { freePort, Processes } from '../../test/peers/real-services.ts';
 import { checkTimestamp, type TimestampAsk, timestampAsks, timestampChain } from '../lib/authority-load.ts';
 import { startServer } from '../lib/log-load.ts';
-import { inRounds, rateRatio } from '../lib/post-load.ts';
+import { inRounds, line, rateRatio } from '../lib/post-load.ts';
+import { processorMs } from '../lib/processes.ts';
 import { report } from '../lib/report.ts';
 
 const ROUNDS = 7;
@@ -20,22 +21,26 @@ const GATE = 1.3;
 const folder = mkdtempSync(join(tmpdir(), 'waybill-bench-peers-tsa-'));
 const processes = new Processes(folder);
 
-/** The timestamp server with a key in memory; resolves with the address of requests. */
-async function startTimestampServer(): Promise<string> {
+/** The timestamp server with a key in memory; `url` is that of requests. */
+async function startTimestampServer(): Promise<{ readonly url: string; readonly pid: number | undefined }> {
   const [host, port] = ['127.0.0.1', await freePort()];
-  processes.start('timestamp-server', [
+  const { pid } = processes.start('timestamp-server', [
     ...['serve', '--host', host, '--port', `${port}`, '--timestamp-signer', 'memory'],
     ...['--disable-ntp-monitoring', '--log-type', 'prod'],
   ]);
   const url = `http://${host}:${port}/api/v1/timestamp`;
   await processes.answer('timestamp-server', `${url}/certchain`);
-  return url;
+  return { url, pid };
 }
 
 const stack = await startServer('bench/lib/authority-server.ts', ['stack', join(folder, 'data')]);
 try {
   const { tsa } = JSON.parse(stack.url) as { readonly tsa: string };
-  const targets = { waybill: `${tsa}/api/v1/timestamp`, 'timestamp-server': await startTimestampServer() };
+  const theirs = await startTimestampServer();
+  const targets = { waybill: `${tsa}/api/v1/timestamp`, 'timestamp-server': theirs.url };
+  const pids = { waybill: stack.child.pid, 'timestamp-server': theirs.pid };
+  const before = { waybill: 0, 'timestamp-server': 0 };
+  const names = ['waybill', 'timestamp-server'] as const;
   const authorities = {
     waybill: (await timestampChain(targets.waybill))[0] as Certificate,
     'timestamp-server': (await timestampChain(targets['timestamp-server']))[0] as Certificate,
@@ -45,12 +50,14 @@ try {
   const measured = await inRounds(
     targets,
     asks.map(({ post }) => post),
-    { rounds: ROUNDS, clients: CLIENTS, warmUp: 400 },
+    { rounds: ROUNDS, clients: CLIENTS, warmUp: 4 * REQUESTS },
     (target, index, answer) => checkTimestamp(answer, asks[index] as TimestampAsk, authorities[target]),
+    () => {
+      for (const name of names) before[name] = processorMs(pids[name]);
+    },
   );
-  for (const [name, { perSecond, p50, p99 }] of Object.entries(measured)) {
-    const late = `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
-    console.log(`${name}: ${perSecond.toFixed(0)} timestamps/s with ${CLIENTS} clients, ${late}`);
+  for (const name of names) {
+    console.log(line(name, measured[name], CLIENTS, processorMs(pids[name]) - before[name]));
   }
   const times = rateRatio(measured.waybill, measured['timestamp-server']);
   report('peers-tsa', { 'times timestamp-server': Number(times.toFixed(2)) }, times >= GATE);

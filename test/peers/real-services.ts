@@ -48,12 +48,13 @@ export class Processes {
     this.#folder = folder;
   }
 
-  start(name: string, args: readonly string[]): void {
+  start(name: string, args: readonly string[]): ChildProcess {
     const child = spawn(requirePeer(name), args, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'pipe'] });
     const out = createWriteStream(join(this.#folder, `${name}.log`));
     child.stdout.pipe(out);
     child.stderr.pipe(out);
     this.#running.push({ child, ended: new Promise((resolve) => child.once('close', resolve)) });
+    return child;
   }
 
   async close(): Promise<void> {
