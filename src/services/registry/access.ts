@@ -1,6 +1,6 @@
 /**
  * Who may do what: static tokens and people with passwords, each with rights per repository, and the short tokens both
- * get for logging in (tokens.ts).
+ * get for logging in (login.ts).
  */
 import { equalBytes, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
@@ -9,13 +9,7 @@ import { Secret } from '#base/secret';
 import type { Action, RegistryConfig, TokenGrant, UserGrant } from './config.ts';
 import { matchesPassword } from './password.ts';
 import { R } from './reasons.ts';
-import type { LoginTokens } from './tokens.ts';
-
-/** Rights in one repository, as a login asks for and gets them. */
-export interface Scope {
-  readonly repository: string;
-  readonly actions: readonly string[];
-}
+import type { LoginTokens, Scope } from './tokens.ts';
 
 /** Whoever sent a request. */
 export interface Caller {

@@ -2,7 +2,8 @@
 import type { Secret } from '#base/secret';
 import type { BucketOptions } from '#platform/store-s3-bucket';
 
-export type Action = 'pull' | 'push' | 'delete';
+export const ACTIONS = ['pull', 'push', 'delete'] as const;
+export type Action = (typeof ACTIONS)[number];
 
 interface Rights {
   readonly actions: readonly Action[];

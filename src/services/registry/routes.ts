@@ -14,9 +14,10 @@ import type { Access } from './access.ts';
 import { endLater, wholeBody } from './body.ts';
 import { type Call, pathDigest, type Route } from './call.ts';
 import { PAGE_ENTRIES_MAX } from './config.ts';
+import { formAuthorization, login } from './login.ts';
 import { R } from './reasons.ts';
 import { checkRepository, checkTag, type ManifestName, type RegistryCore } from './registry.ts';
-import { formAuthorization, type LoginTokens, login, parseScopes } from './tokens.ts';
+import { type LoginTokens, parseScopes } from './tokens.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 const RESOURCE = /^\/v2\/(.+?)\/(manifests|blobs\/uploads|blobs|tags|referrers)(?:\/([^/]*))?$/;
