@@ -153,13 +153,17 @@ function parentsOf(folder: string, made: string): string[] {
 /**
  * Makes a folder and its parents; a crash after the return leaves them there. Also a folder that is there may have
  * been made by a process that ended before it was synchronised: the way to it is synchronised, as far as it is in
- * this file system and this user may read it.
+ * this file system and this user may read it. Throws WB-209.
  */
 export function makeFolderDurable(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  const { dev } = statSync(folder);
-  for (let at = dirname(resolve(folder)); statSync(at).dev === dev && syncIfReadable(at); at = dirname(at)) {
-    if (dirname(at) === at) return;
+  try {
+    mkdirSync(folder, { recursive: true });
+    const { dev } = statSync(folder);
+    for (let at = dirname(resolve(folder)); statSync(at).dev === dev && syncIfReadable(at); at = dirname(at)) {
+      if (dirname(at) === at) return;
+    }
+  } catch (error) {
+    throw fileError(folder, error);
   }
 }
 
@@ -179,13 +183,17 @@ function syncIfReadable(folder: string): boolean {
   }
 }
 
-/** Makes a rename or a new name in `folder` durable. */
+/** Makes a rename or a new name in `folder` durable. Throws WB-209. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await files.open(folder, 'r');
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await files.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(folder, error);
   }
 }
 

@@ -64,7 +64,8 @@ export function transaction<T>(database: DatabaseSync, body: () => T): T {
     database.exec('COMMIT');
     return value;
   } catch (error) {
-    database.exec('ROLLBACK');
+    // SQLite itself rolls back what a failing disk breaks: the first error is the one to tell.
+    if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }
