@@ -15,7 +15,7 @@ import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { searchV1 } from './search-v1.ts';
 import { sendCheckpoint, sendTile } from './tiles.ts';
-import { errorV1, sendError } from './wire.ts';
+import { accepting, errorV1, sendError } from './wire.ts';
 
 const json = 'application/json';
 const entriesPath = '/api/v1/log/entries';
@@ -66,7 +66,9 @@ function health(service: LogService, reply: HttpReply): HttpReply {
 }
 
 async function create(service: LogService, body: Uint8Array, reply: HttpReply): Promise<HttpReply> {
-  const { entry, duplicate } = await service.submit(acceptV1(body));
+  const { entry, duplicate } = await service.submit(
+    await accepting('error processing entry', () => acceptV1(body)),
+  );
   const uuid = toHex(leafHash(entry.canonicalizedBody));
   const id = entryId(service, uuid);
   reply.header('location', `${entriesPath}/${id}`);
@@ -97,7 +99,7 @@ function entryJson(service: LogService, entry: TransparencyLogEntry): JsonObject
 /** An entry id (80 hex digits), which names its tree, or a UUID (64). */
 function leafOfId(service: LogService, id: string): Uint8Array {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{80})$/i.test(id)) {
-    throw fail(R.query, { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) });
+    throw fail(R.pattern, { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) });
   }
   const text = id.toLowerCase();
   if (text.length === 80 && !service.shards.some((shard) => text.startsWith(entryId(shard, '')))) {
@@ -113,9 +115,12 @@ function readBody(body: Uint8Array): JsonReader {
 }
 
 function readNumber(text: string | undefined, name: string): number {
-  const value = /^(?:0|[1-9][0-9]{0,15})$/.test(text ?? '') ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value)) return value;
-  throw fail(R.query, { expected: `${name} as a decimal number`, actual: JSON.stringify(text ?? '') });
+  if (text === undefined) throw fail(R.required, { expected: name, actual: 'none' });
+  const value = /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN;
+  const refusal = { expected: `${name} as a decimal number`, actual: JSON.stringify(text) };
+  if (!Number.isSafeInteger(value)) throw fail(R.type, refusal);
+  if (value < 0) throw fail(R.range, refusal);
+  return value;
 }
 
 const treesOf = (service: LogService): string => service.shards.map((shard) => shard.treeId).join(', ');
@@ -163,8 +168,11 @@ async function proof(
   const { log } = shardOfTree(service, query.treeID);
   const last = readNumber(query.lastSize, 'lastSize');
   const first = query.firstSize === undefined ? 1 : readNumber(query.firstSize, 'firstSize');
-  if (first < 1 || first > last) {
-    throw fail(R.query, { expected: '1 ≤ firstSize ≤ lastSize', actual: `${first} and ${last}` });
+  if (first < 1 || last < 1) {
+    throw fail(R.range, { expected: 'sizes of 1 or more', actual: `${first} and ${last}` });
+  }
+  if (first > last) {
+    throw fail(R.query, { expected: 'firstSize ≤ lastSize', actual: `${first} and ${last}` });
   }
   if (last > log.tree.size) {
     const expected = `lastSize of at most ${log.tree.size}`;

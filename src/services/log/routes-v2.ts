@@ -5,7 +5,7 @@ import { bodyBytes, type HttpApp, type HttpReply } from '#platform/http-server';
 import { acceptV2 } from './entry-v2.ts';
 import type { LogService } from './log.ts';
 import { sendCheckpoint, sendTile } from './tiles.ts';
-import { errorV2, sendError } from './wire.ts';
+import { accepting, errorV2, sendError } from './wire.ts';
 
 const prefix = '/api/v2/';
 
@@ -22,7 +22,9 @@ export function routesV2(app: HttpApp, service: LogService): void {
 }
 
 async function create(service: LogService, body: Uint8Array, reply: HttpReply): Promise<HttpReply> {
-  const { entry, duplicate } = await service.submit(await acceptV2(body));
+  const { entry, duplicate } = await service.submit(
+    await accepting('invalid hashedrekord request', () => acceptV2(body)),
+  );
   if (duplicate) {
     const index = String(entry.logIndex);
     const message = `an equivalent entry already exists in the transparency log with index ${index}`;
