@@ -33,7 +33,7 @@ export async function verifyToken(
   clock: Clock,
 ): Promise<VerifiedToken> {
   const text = token.reveal();
-  const claims = readUnverified(text);
+  const { algorithm, claims } = readUnverified(text);
   const iss = own(claims, 'iss');
   if (typeof iss !== 'string' || iss.length > limits.identityChars) throw bad('claim iss', 'none');
   const found = table.find(iss);
@@ -45,7 +45,7 @@ export async function verifyToken(
   // Leeway moves both ends; the end is checked again without it below.
   const check = (set: IssuerKeys): Promise<unknown> =>
     jwtVerify(text, set.resolve, {
-      algorithms,
+      algorithms: [algorithm],
       issuer: iss,
       audience: found.config.clientId,
       currentDate: new Date(nowS * 1000),
@@ -71,8 +71,14 @@ const bad = (expected: string, actual: string): Error => fail(R.token, { expecte
 
 const forbiddenHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'enc', 'zip'];
 
-/** Claims before any check: only to find the issuer. The same strictly parsed object is used afterwards. */
-function readUnverified(text: string): JsonObject {
+interface Unverified {
+  /** One of `algorithms`. */
+  readonly algorithm: string;
+  readonly claims: JsonObject;
+}
+
+/** What a token says before any check: only to find the issuer. The same strictly parsed claims are used afterwards. */
+function readUnverified(text: string): Unverified {
   if (text === '') throw bad('an identity token', 'none');
   if (text.length > limits.tokenBytes) {
     throw bad(`a token of at most ${limits.tokenBytes} characters`, `${text.length} characters`);
@@ -87,7 +93,7 @@ function readUnverified(text: string): JsonObject {
   const foreign = forbiddenHeaders.find((name) => own(header, name) !== undefined);
   // A header that brings its own key, or its own rules, asks to be believed.
   if (foreign !== undefined) throw bad('a header without keys, links and extensions', foreign);
-  return readPart(parts[1] as string, 'claims');
+  return { algorithm: alg, claims: readPart(parts[1] as string, 'claims') };
 }
 
 function readPart(part: string, name: string): JsonObject {
