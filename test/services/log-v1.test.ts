@@ -487,7 +487,11 @@ test('questions the log cannot answer have the statuses of the original', async 
 
 test('an entry that is not taken is refused in the words of the original, ours behind them', async () => {
   await withLog('v1', async (log) => {
-    const { status, json } = await call(entriesOf(log), { apiVersion: '0.0.1', kind: 'hashedrekord', spec: {} });
+    const { status, json } = await call(entriesOf(log), {
+      apiVersion: '0.0.1',
+      kind: 'hashedrekord',
+      spec: {},
+    });
     assert.deepEqual([status, json.code], [400, 400]);
     assert.match(json.message, /^error processing entry: WB-\d+ /);
   });
