@@ -159,9 +159,9 @@ export function makeFolderDurable(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
     const { dev } = statSync(folder);
-    for (let at = dirname(resolve(folder)); statSync(at).dev === dev && syncIfReadable(at); at = dirname(at)) {
-      if (dirname(at) === at) return;
-    }
+    let at = resolve(folder);
+    do at = dirname(at);
+    while (statSync(at).dev === dev && syncIfReadable(at) && dirname(at) !== at);
   } catch (error) {
     throw fileError(folder, error);
   }

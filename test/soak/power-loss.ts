@@ -149,7 +149,7 @@ class Run {
 
   /** A call of the log's at which strace ends the process. */
   #killAt(): string {
-    const [call, most] = [['rename', 4] as const, ['fdatasync', 12] as const, ['mkdir', 6] as const][
+    const [call, most] = [['rename', 4] as const, ['fsync', 12] as const, ['mkdir', 6] as const][
       this.#below(3)
     ] as readonly [string, number];
     return `${call}:signal=KILL:when=${1 + this.#below(most)}`;
