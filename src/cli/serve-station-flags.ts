@@ -31,8 +31,6 @@ export interface Station {
   readonly name: string;
   readonly description: string;
   readonly port: number;
-  /** It keeps keys in files of its own kind, which take no passphrase. */
-  readonly hasPlainKeys?: boolean;
   addOptions?(command: Command): void;
   /** Under this name its data is kept, and its metrics are. */
   kind?(flags: Flags): string;

@@ -103,7 +103,6 @@ export const stations: readonly Station[] = [
     name: 'tuf',
     description: 'Serves the TUF repository of the other stations, and signs it again in time.',
     port: 8085,
-    hasPlainKeys: true,
     addOptions: (command) =>
       command
         .option('--stations <file>', 'whose trust is published, read again when it changes')
@@ -124,7 +123,6 @@ export const stations: readonly Station[] = [
     name: 'oidc',
     description: 'Serves the development issuer: any identity for whoever asks, on this machine only.',
     port: 8087,
-    hasPlainKeys: true,
     parts: async (flags, deps, context) => {
       const { oidcParts } = await import('#stack');
       context.progress('warning: this issuer gives any identity to whoever asks');

@@ -54,9 +54,6 @@ async function runStation(station: Station, flags: Flags, context: CliContext): 
     import('#platform/process'),
   ]);
   const kind = station.kind?.(flags) ?? station.name;
-  if (station.hasPlainKeys === true && flags.passphraseFile !== undefined) {
-    throw fail(R.optionValue, { expected: `no --passphrase-file for ${kind}`, actual: 'one' });
-  }
   const settings = await settingsFrom(kind, flags, context);
   const make = (deps: StationDeps): Promise<StationParts> => station.parts(flags, deps, context);
   if (flags.init === true) {

@@ -5,7 +5,7 @@
  * same name gives the same key for ever. A key that others may read, or that the passphrase does not open, is
  * refused (WB-219) and never replaced.
  */
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8, utf8Text } from '#base/bytes';
 import {
@@ -57,8 +57,33 @@ export function keyHolders(
   };
 }
 
+/** Its keys are at hand whole. */
+export interface FileKeyStore extends KeyStore {
+  findKey(name: string): Promise<PrivateKey | undefined>;
+  openKey(name: string, kind: KeyKind): Promise<PrivateKey>;
+}
+
+/**
+ * Encrypts the keys of a folder that lie there plain, each file replaced as a whole; returns their names. Copies of the
+ * plain files elsewhere, and blocks a disk has not overwritten, are not reached. Throws WB-219.
+ */
+export async function encryptKeys(dir: string, passphrase: Secret): Promise<readonly string[]> {
+  const files = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.key'));
+  const encrypted: string[] = [];
+  for (const name of files.sort()) {
+    const path = join(dir, name);
+    const pem = utf8Text((await readFileIfThere(path)) ?? new Uint8Array(0));
+    if (pem.includes('BEGIN ENCRYPTED')) continue;
+    await requirePrivate(path);
+    const key = readKey(path, pem, undefined);
+    await writeFileDurable(path, key.exportPem(passphrase.reveal()), { mode: 0o600 });
+    encrypted.push(path);
+  }
+  return encrypted;
+}
+
 /** Keys as PKCS#8 PEM files with mode 0600, encrypted when a passphrase is given. */
-export function fileKeyStore(dir: string, passphrase?: Secret): KeyStore {
+export function fileKeyStore(dir: string, passphrase?: Secret): FileKeyStore {
   const pathOf = (name: string): string => join(dir, name);
   const findKey = async (name: string): Promise<PrivateKey | undefined> => {
     const path = pathOf(`${name}.key`);

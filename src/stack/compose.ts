@@ -26,6 +26,7 @@ import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
 import type { Closers } from './opener.ts';
 import { stackView } from './page-view.ts';
+import { protectKeys } from './protected-keys.ts';
 import { R } from './reasons.ts';
 import { Rotation } from './rotation.ts';
 import { TimeWatch } from './serve/record.ts';
@@ -51,6 +52,8 @@ export interface StackConfig {
   readonly simulate?: SimulatedProvider;
   /** With `simulate`: further repositories that are read and written elsewhere. */
   readonly mirrors?: Simulation['mirrors'];
+  /** Every key of the stack is encrypted under this; keys that lie there plain are encrypted at the start. */
+  readonly passphrase?: Secret;
   /** HTTPS with an authority of its own, for everything but images. Once begun it stays. */
   readonly tls?: boolean;
   /** Serves /metrics of all stations; loopback as well. */
@@ -97,7 +100,9 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const organization = config.organization ?? organizationOf(config.simulate);
     const generations = await readGenerations(dataDir, createdAt);
     const logLevel = config.logLevel ?? 'warn';
-    const tls = await StackTls.open(dataDir, config.tls === true, { clock, random });
+    const { passphrase } = config;
+    await protectKeys(dataDir, passphrase, createLogger('keys', logLevel));
+    const tls = await StackTls.open(dataDir, config.tls === true, { clock, random }, passphrase);
     // Written before a station is up: the authority reads it to reach the issuer.
     if (tls !== undefined) await writeFileDurable(join(dataDir, TLS_CA_FILE), tls.caPem);
     const metrics = config.metrics && (await openMetrics(config.metrics.withAliases));
@@ -115,6 +120,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         logLevel,
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
         ...(tls === undefined ? {} : { tls }),
+        ...(passphrase === undefined ? {} : { passphrase }),
         watch: (name, app) => {
           metrics?.of(name).watch(app);
           tracer?.watch(app);

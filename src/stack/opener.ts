@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '#base/clock';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
+import type { Secret } from '#base/secret';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
@@ -34,6 +35,7 @@ export interface StationDeps {
   readonly logLevel: LogLevel;
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
+  readonly passphrase?: Secret;
   /** Counts and times the requests of a station. */
   readonly watch?: (name: StationName, app: HttpApp) => void;
 }
@@ -100,9 +102,9 @@ export class Opener {
   }
 
   async ct(generation: Generation): Promise<Shard<CtLog>> {
-    const { dataDir, clock, host } = this.#deps;
+    const { dataDir, clock, host, passphrase } = this.#deps;
     const folder = folderOf('ct', generation.number);
-    const key = await fileKeyStore(join(dataDir, folder, 'keys')).openKey('log', 'p256');
+    const key = await fileKeyStore(join(dataDir, folder, 'keys'), passphrase).openKey('log', 'p256');
     // The authority's root is added once it is open: each of the two needs the other.
     const options = { origin: `${host}/${folder}`, roots: [], dataDir: join(dataDir, folder, 'tree') };
     const service = await createCt({ ...options, key, clock, log: loggerOf(this.#deps, 'ct') });
@@ -113,7 +115,7 @@ export class Opener {
   }
 
   async log(name: 'log' | 'log2', generation: Generation): Promise<Shard<LogService>> {
-    const { dataDir, clock, host } = this.#deps;
+    const { dataDir, clock, host, passphrase } = this.#deps;
     const folder = folderOf(name, generation.number);
     const api = name === 'log' ? 'v1' : 'v2';
     const kind = api === 'v1' ? 'p256' : 'ed25519';
@@ -121,7 +123,7 @@ export class Opener {
       api,
       // Clients find a v2 log's key by the host name of its base URL, port and path dropped.
       hostname: host,
-      key: await fileKeyStore(join(dataDir, folder, 'keys')).openKey('log', kind),
+      key: await fileKeyStore(join(dataDir, folder, 'keys'), passphrase).openKey('log', kind),
       dataDir: join(dataDir, folder, 'tree'),
       clock,
       log: loggerOf(this.#deps, name),
@@ -136,8 +138,8 @@ export class Opener {
   }
 
   #common(folder: string, name: string) {
-    const { dataDir, clock, random, organization } = this.#deps;
-    const keys = fileKeyStore(join(dataDir, folder, 'keys'));
+    const { dataDir, clock, random, organization, passphrase } = this.#deps;
+    const keys = fileKeyStore(join(dataDir, folder, 'keys'), passphrase);
     return { keys, clock, random, organization, log: loggerOf(this.#deps, name) };
   }
 }

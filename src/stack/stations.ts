@@ -161,7 +161,7 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => rotatingTsa(tsas).close());
   await up('tsa', limits.tsaRequestBytes, (app, log) => registerTsa(app, { tsa: rotatingTsa(tsas), log }));
 
-  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock });
+  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock, ...protectedBy(deps) });
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
@@ -199,13 +199,14 @@ async function rotatingOf<T>(
   return new Rotating(all, all[current - 1] as T);
 }
 
-function openOidc(
-  { dataDir, clock, random, simulate }: StationDeps,
-  origin: () => string,
-): Promise<OidcIssuer> {
+const protectedBy = ({ passphrase }: StationDeps): Pick<StationDeps, 'passphrase'> =>
+  passphrase === undefined ? {} : { passphrase };
+
+function openOidc(deps: StationDeps, origin: () => string): Promise<OidcIssuer> {
+  const { dataDir, clock, random, simulate } = deps;
   const issuerNames = issuerNamesOf(simulate);
   const named = issuerNames === undefined ? {} : { issuerNames };
-  return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random, ...named });
+  return createOidc({ dir: join(dataDir, 'oidc'), origin, clock, random, ...named, ...protectedBy(deps) });
 }
 
 interface RegistryParts {

@@ -5,20 +5,23 @@
 import { join } from 'node:path';
 import { utf8Text } from '#base/bytes';
 import type { Clock } from '#base/clock';
-import { generateKey, privateKeyFromPem } from '#base/crypto';
+import { generateKey } from '#base/crypto';
 import type { Random } from '#base/random';
 import { unwrap } from '#base/result';
+import type { Secret } from '#base/secret';
 import { pemDecode, pemEncode } from '#formats/pem';
 import { readCertificate } from '#formats/x509';
 import { type AuthorityKey, selfSignedAuthority, serialNumber, serverCertificate } from '#formats/x509-build';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { type HttpApp, useCertificate } from '#platform/http-server';
+import { fileKeyStore } from '#platform/key-store';
 import type { TlsPair } from '#platform/server-tls';
 
 /** Public: what clients are given as SSL_CERT_FILE. */
 export const TLS_CA_FILE = 'public/tls-ca.pem';
 const CA_FILE = 'tls/ca.pem';
-const KEY_FILE = 'tls/ca.key';
+const KEY_DIR = 'tls';
+const KEY = 'ca';
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
 const LEAF_DAYS = 30;
@@ -46,18 +49,18 @@ export class StackTls {
     dataDir: string,
     isWanted: boolean,
     deps: { readonly clock: Clock; readonly random: Random },
+    passphrase?: Secret,
   ): Promise<StackTls | undefined> {
-    const [cert, key] = await Promise.all([
-      readFileIfThere(join(dataDir, CA_FILE)),
-      readFileIfThere(join(dataDir, KEY_FILE)),
-    ]);
+    const cert = await readFileIfThere(join(dataDir, CA_FILE));
     if (cert === undefined && !isWanted) return undefined;
-    if (cert !== undefined && key !== undefined) {
+    const keys = fileKeyStore(join(dataDir, KEY_DIR), passphrase);
+    const kept = await keys.findKey(KEY);
+    if (cert !== undefined && kept !== undefined) {
       const [block] = unwrap(pemDecode(utf8Text(cert), 'CERTIFICATE'));
-      const certificate = readCertificate(block.der);
-      return new StackTls({ certificate, signer: unwrap(privateKeyFromPem(utf8Text(key))) }, deps);
+      return new StackTls({ certificate: readCertificate(block.der), signer: kept }, deps);
     }
-    const signer = generateKey('p256');
+    // The key first: without it the certificate would be of no use to the next start.
+    const signer = kept ?? (await keys.openKey(KEY, 'p256'));
     const now = deps.clock.now();
     const authority = selfSignedAuthority('waybill development stack', signer, {
       serial: serialNumber(deps.random.bytes(20)),
@@ -65,8 +68,6 @@ export class StackTls {
       notAfter: now + CA_DAYS * DAY_MS,
     });
     const tls = new StackTls(authority, deps);
-    // The key first: without it the certificate would be of no use to the next start.
-    await writeFileDurable(join(dataDir, KEY_FILE), signer.exportPem(), { mode: 0o600 });
     await writeFileDurable(join(dataDir, CA_FILE), tls.caPem);
     return tls;
   }

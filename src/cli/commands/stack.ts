@@ -20,6 +20,10 @@ export function register(program: Command, context: CliContext): void {
     .description('start every station in this process; Ctrl-C stops it, the next start continues')
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
     .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
+    .option(
+      '--passphrase-file <file>',
+      'its keys are encrypted under the first line of this file; plain ones become so',
+    )
     .option('--tls', 'HTTPS by an authority made for this stack; once begun it stays')
     .option('--metrics <port>', 'serve /metrics of all stations on this port; 0 takes a free one')
     .option('--sigstore-metrics', "show metrics under the names of Sigstore's servers as well")
@@ -62,6 +66,7 @@ export function register(program: Command, context: CliContext): void {
 
 interface UpOptions {
   readonly tls?: boolean;
+  readonly passphraseFile?: string;
   readonly metrics?: string;
   readonly sigstoreMetrics?: boolean;
   readonly data?: string;
@@ -76,6 +81,8 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const { untilSignal } = await import('#platform/process');
   const { traceSettings } = await import('#platform/traces');
   const traces = traceSettings(context.env, 'waybill-stack');
+  const { passphraseFrom } = await import('../serve-station-flags.ts');
+  const passphrase = await passphraseFrom(options, context);
   const started = context.clock.now();
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
   // Listened for from the start: a signal right after the ready line still stops cleanly.
@@ -88,6 +95,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     random: context.random,
     logLevel: logLevel(options.logLevel),
     tls: options.tls === true,
+    ...(passphrase === undefined ? {} : { passphrase }),
     ...metricsFlags(options),
     ...(traces === undefined ? {} : { traces }),
     ...(await simulationFlags(options)),

@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
+import type { Secret } from '#base/secret';
 
 /**
  * An issuer below the same origin, so that a CA can treat kinds of identity differently: people by e-mail
@@ -13,6 +14,8 @@ export type Realm = (typeof realms)[number];
 export interface OidcConfig {
   /** Folder for the signing key (mode 0600). */
   readonly dir: string;
+  /** The key is encrypted under this. */
+  readonly passphrase?: Secret;
   /** The origin under which it is reached, without a trailing slash; known only once it listens. */
   readonly origin: () => string;
   readonly clock: Clock;

@@ -40,7 +40,7 @@ export interface OidcIssuer {
 const LIFETIME_SECONDS = 600;
 
 export async function createOidc(config: OidcConfig): Promise<OidcIssuer> {
-  const { key, algorithm, kid } = await openIssuerKey(config.dir, config.algorithm ?? 'RS256');
+  const { key, algorithm, kid } = await openIssuerKey(config);
   const signingKey = await importPKCS8(key.exportPem(), algorithm);
   const jwk = key.publicKey.handle.export({ format: 'jwk' });
   const issuer = (realm: Realm = ''): string =>

@@ -1,9 +1,8 @@
 /** The issuer's signing key on disk: made once, continued by every later start. */
-import { join } from 'node:path';
-import { toHex, utf8Text } from '#base/bytes';
-import { generateKey, type PrivateKey, privateKeyFromPem, sha256 } from '#base/crypto';
-import { unwrap } from '#base/result';
-import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { toHex } from '#base/bytes';
+import { type PrivateKey, sha256 } from '#base/crypto';
+import { fileKeyStore } from '#platform/key-store';
+import type { OidcConfig } from './config.ts';
 
 export interface IssuerKey {
   readonly key: PrivateKey;
@@ -12,14 +11,13 @@ export interface IssuerKey {
   readonly kid: string;
 }
 
-export async function openIssuerKey(dir: string, algorithm: 'ES256' | 'RS256'): Promise<IssuerKey> {
-  const path = join(dir, 'issuer.key');
-  const kept = await readFileIfThere(path);
-  const key =
-    kept === undefined
-      ? generateKey(algorithm === 'ES256' ? 'p256' : 'rsa')
-      : unwrap(privateKeyFromPem(utf8Text(kept)));
-  if (kept === undefined) await writeFileDurable(path, key.exportPem(), { mode: 0o600 });
+/** Throws WB-219 for a key that others may read, or that the passphrase does not open. */
+export async function openIssuerKey({
+  dir,
+  passphrase,
+  algorithm = 'RS256',
+}: Pick<OidcConfig, 'dir' | 'passphrase' | 'algorithm'>): Promise<IssuerKey> {
+  const key = await fileKeyStore(dir, passphrase).openKey('issuer', algorithm === 'ES256' ? 'p256' : 'rsa');
   return {
     key,
     algorithm: key.publicKey.kind === 'rsa' ? 'RS256' : 'ES256',

@@ -1,5 +1,6 @@
 /** What a TUF repository needs, and how long its signatures live. */
 import type { Clock } from '#base/clock';
+import type { Secret } from '#base/secret';
 
 export const tufRoleNames = ['root', 'targets', 'snapshot', 'timestamp'] as const;
 export type TufRoleName = (typeof tufRoleNames)[number];
@@ -14,6 +15,8 @@ export interface TufConfig {
   /** Folder for `keys/` (mode 0600), `metadata/` and `targets/`. */
   readonly dir: string;
   readonly clock: Clock;
+  /** Its keys are encrypted under this. */
+  readonly passphrase?: Secret;
   /** Root keys; each also signs targets. Default 3, of which `threshold` (2) must sign. */
   readonly rootKeys?: number;
   readonly threshold?: number;

@@ -4,6 +4,7 @@ import { Key, Signature } from '@tufjs/models';
 import { toHex, utf8 } from '#base/bytes';
 import { type PublicKey, publicKeyPem, type Signer, sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
+import type { Secret } from '#base/secret';
 import { fileKeyStore } from '#platform/key-store';
 import { OFFLINE_ROLES, ONLINE_ROLES, type TufRoleName } from './config.ts';
 import { R } from './reasons.ts';
@@ -28,8 +29,8 @@ export interface KeyRing {
   make(name: string): Promise<TufSigner>;
 }
 
-export async function openKeyRing(dir: string): Promise<KeyRing> {
-  const store = fileKeyStore(dir);
+export async function openKeyRing(dir: string, passphrase?: Secret): Promise<KeyRing> {
+  const store = fileKeyStore(dir, passphrase);
   const held: TufSigner[] = [];
   const open = async (name: string): Promise<TufSigner> => {
     const signer = tufSigner(name, await store.openKey(name, 'p256'));

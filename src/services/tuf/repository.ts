@@ -69,7 +69,7 @@ interface Change {
 }
 
 export async function createTuf(config: TufConfig): Promise<Tuf> {
-  const ring = await openKeyRing(join(config.dir, 'keys'));
+  const ring = await openKeyRing(join(config.dir, 'keys'), config.passphrase);
   const repository = new Repository(config, ring, openTufStore(config.dir));
   await repository.requireOwnKeys();
   return repository;

@@ -24,6 +24,9 @@ import { requireKnown, yamlReader } from './yaml.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
 
+const protectedBy = ({ passphrase }: StationDeps): Pick<StationDeps, 'passphrase'> =>
+  passphrase === undefined ? {} : { passphrase };
+
 export interface TufSettings {
   /** The stations whose trust is published (docs/operate.md); read again when it changes. */
   readonly stationsFile?: string;
@@ -40,7 +43,7 @@ export async function tufParts(
   if (stationsFile === undefined && !isInit) {
     throw fail(R.settings, { expected: '--stations FILE', actual: 'none' });
   }
-  const tuf = await createTuf({ dir: dataDir, clock });
+  const tuf = await createTuf({ dir: dataDir, clock, ...protectedBy(deps) });
   const publish = async (): Promise<void> => {
     if (stationsFile === undefined) return;
     const published = await readMembers(stationsFile, createdAt);
@@ -186,7 +189,8 @@ export async function oidcParts(
     throw fail(R.settings, { expected, actual: listen.host });
   }
   let at = '';
-  const oidc = await createOidc({ dir: join(dataDir, 'keys'), origin: () => at, clock, random });
+  const dir = join(dataDir, 'keys');
+  const oidc = await createOidc({ dir, origin: () => at, clock, random, ...protectedBy(deps) });
   return {
     bodyBytesMax: 64 * 1024,
     register: (app) => registerOidc(app, oidc),

@@ -74,6 +74,8 @@ export interface StationSettings {
 export interface StationDeps extends Pick<StationSettings, 'clock' | 'random' | 'transport'> {
   readonly dataDir: string;
   readonly keys: KeyStore;
+  /** For stations that keep keys in files of their own kind. */
+  readonly passphrase?: Secret;
   /** The keys of an earlier generation in another data directory. */
   keysOf(dataDir: string): KeyStore;
   readonly log: Logger;
@@ -177,6 +179,7 @@ async function prepare(
   const keysOf = (other: string): KeyStore => fileKeyStore(join(other, KEYS), settings.passphrase);
   const parts = await make({
     ...{ dataDir, keys: store, keysOf, clock, random, transport, log, createdAt, isInit },
+    ...(settings.passphrase === undefined ? {} : { passphrase: settings.passphrase }),
   });
   closers.push(() => parts.close());
   requireWriters(settings, parts, isInit);
