@@ -9,13 +9,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromBase64 } from '#base/bytes';
 import { generateKey } from '#base/crypto';
 import { unwrap } from '#base/result';
-import { leafHash, nodeHash, verifyConsistency, verifyInclusion } from '#formats/merkle';
+import { leafHash, nodeHash, verifyConsistency } from '#formats/merkle';
 import { embeddedLogStore } from '#platform/store-embedded';
 import { systemClock } from '#platform/system';
-import { checkpointSigner, checkpointVerifier, type LogWriter, openLog } from '#tlog';
+import { checkpointSigner, type LogWriter, openLog } from '#tlog';
+import { verifySample } from './lib/log-answers.ts';
 import { at, type Load, load, makeRequests, startServer } from './lib/log-load.ts';
 import { synthetic } from './lib/log-synthetic.ts';
 import { median, report } from './lib/report.ts';
@@ -110,32 +110,12 @@ async function growth(): Promise<void> {
   for (const log of Object.values(logs)) await log.close();
 }
 
-interface Answer {
-  readonly logIndex: string;
-  readonly canonicalizedBody: string;
-  readonly inclusionProof: {
-    readonly hashes: readonly string[];
-    readonly checkpoint: { readonly envelope: string };
-  };
-}
-
-/** One answer in a hundred is verified as a stranger would. */
-function verifySample({ sample }: Load): void {
-  const verifier = checkpointVerifier({ origin: 'log.example', publicKey: key.publicKey });
-  for (const text of sample) {
-    const answer = JSON.parse(text) as Answer;
-    const { hashes, checkpoint } = answer.inclusionProof;
-    const { size, root } = unwrap(verifier.open(checkpoint.envelope));
-    const leaf = leafHash(fromBase64(answer.canonicalizedBody));
-    unwrap(
-      verifyInclusion({ index: Number(answer.logIndex), size, leaf, hashes: hashes.map(fromBase64), root }),
-    );
-  }
-}
-
 async function http(): Promise<void> {
   writeFileSync(join(folder, 'log.key'), key.exportPem(), { mode: 0o600 });
-  const log = await startServer('test/soak/log-child.ts', [join(folder, 'http'), join(folder, 'log.key')]);
+  const log = await startServer('test/soak/programs/log-server.ts', [
+    join(folder, 'http'),
+    join(folder, 'log.key'),
+  ]);
   const floor = await startServer('bench/lib/log-floor.ts', []);
   const loads = { log: [] as Load[], floor: [] as Load[] };
   for (let round = -1; round < ROUNDS; round++) {
@@ -143,7 +123,7 @@ async function http(): Promise<void> {
     const requests = makeRequests(round < 0 ? REQUESTS / 4 : REQUESTS, `round ${round}`);
     const ours = await load(log, requests, CLIENTS);
     const bare = await load(floor, requests, CLIENTS);
-    verifySample(ours);
+    verifySample(ours, 'log.example', key.publicKey);
     if (round >= 0) {
       loads.log.push(ours);
       loads.floor.push(bare);

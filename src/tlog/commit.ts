@@ -50,7 +50,9 @@ export async function commit(
   const records: LogRecord[] = batch.map(({ entry, extra }, i) => {
     return { entry: personality.placed?.(entry, state.size + i) ?? entry, extra, time };
   });
-  const next = extend(state, records, personality);
+  // A leaf that says its index is another one now. What the disk returns is hashed again in any case.
+  const hashed = personality.placed === undefined ? batch.map((pending) => pending.leafHash) : undefined;
+  const next = extend(state, records, personality, hashed);
   const checkpoint = await stageAndSign(options, personality, state, next);
   await swap(options, state.locked, checkpoint);
   try {

@@ -2,7 +2,7 @@
  * Entries that wait for the next batch. The window adapts by itself: a batch is whatever arrived while the
  * batch before was being made durable, so one client waits for one sync and many clients share it.
  */
-import { toHex } from '#base/bytes';
+import { latin1 } from '#base/bytes';
 import { fail } from '#base/reason';
 import { R } from './reasons.ts';
 import type { LoggedEntry, PendingEntry } from './types.ts';
@@ -11,6 +11,8 @@ import type { LoggedEntry, PendingEntry } from './types.ts';
 const RECENT_MAX = 8192;
 
 export interface Waiter {
+  /** Its identity, one character a byte. */
+  readonly key: string;
   readonly pending: PendingEntry;
   readonly result: Promise<LoggedEntry>;
   readonly settle: PromiseWithResolvers<LoggedEntry>;
@@ -33,7 +35,7 @@ export class Pool {
 
   /** The same entry: its coming outcome while it is under way, its index when it was committed a moment ago. */
   same(identity: Uint8Array): Promise<LoggedEntry> | number | undefined {
-    const key = toHex(identity);
+    const key = latin1(identity);
     return this.#underWay.get(key)?.result ?? this.#recent.get(key);
   }
 
@@ -43,11 +45,11 @@ export class Pool {
       throw fail(R.poolFull, { expected: `fewer than ${this.#max} waiting entries`, actual: 'a full pool' });
     }
     const settle = Promise.withResolvers<LoggedEntry>();
-    const waiter: Waiter = { pending, settle, result: settle.promise };
+    const waiter: Waiter = { key: latin1(pending.identity), pending, settle, result: settle.promise };
     // The batch may fail after its submitter went away; that must not end the process.
     waiter.result.catch(() => {});
     this.#waiting.push(waiter);
-    this.#underWay.set(toHex(pending.identity), waiter);
+    this.#underWay.set(waiter.key, waiter);
     return waiter.result;
   }
 
@@ -56,16 +58,15 @@ export class Pool {
   }
 
   resolve(waiter: Waiter, logged: LoggedEntry): void {
-    const key = toHex(waiter.pending.identity);
-    this.#underWay.delete(key);
-    this.#recent.set(key, logged.index);
+    this.#underWay.delete(waiter.key);
+    this.#recent.set(waiter.key, logged.index);
     if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value as string);
     waiter.settle.resolve(logged);
   }
 
   /** Forgets the entry before it answers, so that the same entry submitted again starts anew. */
   reject(waiter: Waiter, error: unknown): void {
-    this.#underWay.delete(toHex(waiter.pending.identity));
+    this.#underWay.delete(waiter.key);
     waiter.settle.reject(error);
   }
 

@@ -30,16 +30,17 @@ export function batchTime(now: number, newest: number): number {
   return newest;
 }
 
-/** The tree after `records`. `state` stays as it is. */
-export function extend(state: TreeState, records: readonly LogRecord[], personality: Personality): NextTree {
+/** The tree after `records`. `state` stays as it is. `hashed`: their leaf hashes, where they are known. */
+export function extend(
+  state: TreeState,
+  records: readonly LogRecord[],
+  personality: Personality,
+  hashed?: readonly Uint8Array[],
+): NextTree {
   const edge = state.edge.clone();
   const completed: CompleteTile[] = [];
-  const leafHashes: Uint8Array[] = [];
-  for (const record of records) {
-    const hash = leafHash(personality.leaf(record.entry));
-    leafHashes.push(hash);
-    completed.push(...edge.append(hash));
-  }
+  const leafHashes = hashed ?? records.map(({ entry }) => leafHash(personality.leaf(entry)));
+  for (const hash of leafHashes) completed.push(...edge.append(hash));
   const time = records.at(-1)?.time ?? state.time;
   return { size: edge.size, root: edge.root(), edge, time, records, leafHashes, completed };
 }

@@ -138,6 +138,14 @@ export const peers: readonly Peer[] = [
     seconds: 60,
   },
   {
+    // For the benchmark: Tessera's POSIX driver with its antispam, appending in a loop.
+    name: 'tessera',
+    binary: 'tessera-loop',
+    version: '1.0.4',
+    moduleFolder: 'test/peers/tessera',
+    seconds: 20,
+  },
+  {
     name: 'trivy',
     binary: 'trivy',
     version: '0.69.0',
