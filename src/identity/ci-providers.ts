@@ -82,7 +82,7 @@ export const circleci: Provider = {
   label: 'CircleCI',
   setting:
     'run in a job with the circleci program on the PATH, which issues tokens with an audience of choice: circleci run oidc get',
-  find: async ({ env, audience }) => {
+  find: async ({ env, audience, timeoutMs }) => {
     if (env['CIRCLECI'] !== 'true') return undefined;
     for (const given of [env['CIRCLE_OIDC_TOKEN_V2'], env['CIRCLE_OIDC_TOKEN']]) {
       const token = given ? tokenFrom(circleci, given) : undefined;
@@ -91,10 +91,12 @@ export const circleci: Provider = {
     const claims = JSON.stringify({ aud: audience });
     const done = await run('circleci', ['run', 'oidc', 'get', '--claims', claims], {
       env,
-      timeoutMs: 10_000,
+      timeoutMs,
     });
     if (done.code === 0) return tokenFrom(circleci, done.stdout);
-    const actual = done.timedOut ? 'no answer within 10 s' : (done.stderr.trim().split('\n')[0] ?? '');
+    const actual = done.timedOut
+      ? `no answer within ${timeoutMs / 1000} s`
+      : (done.stderr.trim().split('\n')[0] ?? '');
     throw refusal(circleci, 'a token from circleci run oidc get', actual);
   },
 };

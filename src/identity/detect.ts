@@ -25,7 +25,11 @@ export interface DetectOptions {
   readonly withoutAmbient?: boolean;
   /** `--oidc-provider`: ask this one alone. */
   readonly provider?: string;
+  /** Milliseconds a provider may take for one answer; default 10 s. */
+  readonly timeoutMs?: number;
 }
+
+const TIMEOUT_MS = 10_000;
 
 export interface FoundToken {
   readonly token: Secret;
@@ -84,8 +88,8 @@ function providerNamed(name: string): Provider {
 }
 
 async function fromProvider(provider: Provider, options: DetectOptions): Promise<FoundToken | undefined> {
-  const { env, transport, audience = 'sigstore' } = options;
-  const token = await provider.find({ env, transport, audience });
+  const { env, transport, audience = 'sigstore', timeoutMs = TIMEOUT_MS } = options;
+  const token = await provider.find({ env, transport, audience, timeoutMs });
   if (token === undefined) {
     if (options.provider === undefined) return undefined;
     const actual = 'the surroundings are not its';

@@ -77,7 +77,7 @@ export const spiffe: Provider = {
   name: 'spiffe',
   label: 'SPIFFE',
   setting: 'register the workload with its SPIFFE ID; SPIFFE_ENDPOINT_SOCKET names the socket of the agent',
-  find: async ({ env, audience }) => {
+  find: async ({ env, audience, timeoutMs }) => {
     const named = env['SPIFFE_ENDPOINT_SOCKET'];
     const path = (named || SPIRE_SOCKET).replace(/^unix:(?:\/\/)?/, '');
     if (!existsSync(path)) {
@@ -85,7 +85,7 @@ export const spiffe: Provider = {
       throw refusal(spiffe, `a socket at ${path}`, 'none');
     }
     try {
-      return tokenFrom(spiffe, await fetchJwtSvid(path, audience));
+      return tokenFrom(spiffe, await fetchJwtSvid(path, audience, timeoutMs));
     } catch (error) {
       if (error instanceof WaybillError) throw error;
       throw refusal(
@@ -128,7 +128,7 @@ export const kubernetes: Provider = {
     if (!env['KUBERNETES_SERVICE_HOST']) return undefined;
     const path = env['AZURE_FEDERATED_TOKEN_FILE'] ?? SERVICE_ACCOUNT_TOKEN;
     const token = await tokenInFile(kubernetes, path);
-    if (token === undefined) return undefined;
+    if (token === undefined) throw refusal(kubernetes, `a token for ${audience} in ${path}`, 'no such file');
     const { audience: has } = readClaims(token);
     if (has.includes(audience)) return token;
     throw refusal(kubernetes, `a token for ${audience} in ${path}`, `one for ${has.join(', ')}`);

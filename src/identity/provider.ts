@@ -8,12 +8,15 @@ import { Secret } from '#base/secret';
 import { parseJson, reader } from '#formats/json';
 import { readFileIfThere } from '#platform/files';
 import { type HttpRequest, type HttpResponse, safeUrl, type Transport } from '#platform/http-client';
+import { R as Platform } from '#platform/reasons';
 import { R } from './reasons.ts';
 
 export interface ProviderQuestion {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly transport: Transport;
   readonly audience: string;
+  /** Milliseconds one answer may take. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -30,18 +33,17 @@ export interface Provider {
   find(question: ProviderQuestion): Promise<Secret | undefined>;
 }
 
-const TIMEOUT_MS = 10_000;
 const ATTEMPTS_MAX = 3;
 const PAUSE_MS = 300;
 
 /** The token in field `field` of a JSON answer. Broken connections and 5xx are tried again. */
 export async function askFor(
   provider: Provider,
-  { transport }: ProviderQuestion,
+  question: ProviderQuestion,
   request: HttpRequest,
   field: string,
 ): Promise<Secret> {
-  const answer = await patient(provider, transport, request);
+  const answer = await patient(provider, question, request);
   const from = safeUrl(request.url);
   if (answer.status < 200 || answer.status > 299) {
     throw refusal(provider, `a token from ${from}`, `status ${answer.status}${messageOf(answer)}`);
@@ -54,10 +56,10 @@ export async function askFor(
 /** The text of an answer, or the reason that says which setting lacks. */
 export async function askText(
   provider: Provider,
-  { transport }: ProviderQuestion,
+  question: ProviderQuestion,
   request: HttpRequest,
 ): Promise<string> {
-  const answer = await patient(provider, transport, request);
+  const answer = await patient(provider, question, request);
   const text = attempt(() => utf8Text(answer.body).trim());
   if (answer.status === 200 && text.ok) return text.value;
   throw refusal(provider, `a token from ${safeUrl(request.url)}`, `status ${answer.status}`);
@@ -65,21 +67,20 @@ export async function askText(
 
 async function patient(
   provider: Provider,
-  transport: Transport,
+  { transport, timeoutMs }: ProviderQuestion,
   request: HttpRequest,
 ): Promise<HttpResponse> {
   for (let attempts = 1; ; attempts++) {
     try {
-      const answer = await transport.request({ timeoutMs: TIMEOUT_MS, maxBytes: 64 * 1024, ...request });
+      const answer = await transport.request({ timeoutMs, maxBytes: 64 * 1024, ...request });
       if (answer.status < 500 || attempts >= ATTEMPTS_MAX) return answer;
     } catch (error) {
       if (!(error instanceof WaybillError) || error.reason.side !== 'environment') throw error;
       if (attempts >= ATTEMPTS_MAX) {
-        throw refusal(
-          provider,
-          `an answer of ${provider.label}`,
-          `${error.reason.check}: ${error.reason.actual}`,
-        );
+        const { code, actual } = error.reason;
+        const isLate = code === Platform.timeout.code;
+        const why = isLate ? `none within ${timeoutMs / 1000} s, ${attempts} times` : actual;
+        throw refusal(provider, `an answer of ${provider.label} at ${safeUrl(request.url)}`, why);
       }
     }
     await sleep(PAUSE_MS * attempts);

@@ -7,12 +7,11 @@ import { connect as connectSocket } from 'node:net';
 import { concat, readUint, uintBytes, utf8, utf8Text } from '#base/bytes';
 
 const PATH = '/SpiffeWorkloadAPI/FetchJWTSVID';
-const TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
-/** The first JWT-SVID for `audience`. Throws an Error with the agent's words. */
-export async function fetchJwtSvid(socketPath: string, audience: string): Promise<string> {
-  const { status, message, body } = await call(socketPath, frame(field(1, utf8(audience))));
+/** The first JWT-SVID for `audience`, within `timeoutMs`. Throws an Error with the agent's words. */
+export async function fetchJwtSvid(socketPath: string, audience: string, timeoutMs: number): Promise<string> {
+  const { status, message, body } = await call(socketPath, frame(field(1, utf8(audience))), timeoutMs);
   if (status !== '0')
     throw new Error(`gRPC status ${status ?? 'none'}${message === '' ? '' : `: ${message}`}`);
   const [svid] = fieldsOf(unframe(body), 1);
@@ -27,7 +26,7 @@ interface Answer {
   readonly body: Uint8Array;
 }
 
-function call(socketPath: string, body: Uint8Array): Promise<Answer> {
+function call(socketPath: string, body: Uint8Array, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session = connectHttp2('http://localhost', { createConnection: () => connectSocket(socketPath) });
     const end = (error: Error | undefined, answer?: Answer): void => {
@@ -36,7 +35,7 @@ function call(socketPath: string, body: Uint8Array): Promise<Answer> {
       if (answer !== undefined && error === undefined) resolve(answer);
       else reject(error ?? new Error('no answer'));
     };
-    const timer = setTimeout(() => end(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
+    const timer = setTimeout(() => end(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
     session.on('error', end);
     const stream = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',

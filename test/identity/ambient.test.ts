@@ -31,7 +31,7 @@ interface Asked {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
-let answer: (asked: Asked) => { readonly status?: number; readonly body: unknown } | 'silence';
+let answer: (asked: Asked) => { readonly status?: number; readonly body: unknown } | 'silence' | 'hanging';
 const server = createServer((request, reply) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -39,6 +39,7 @@ const server = createServer((request, reply) => {
     const url = new URL(request.url ?? '', 'http://x');
     const body = Buffer.concat(chunks).toString();
     const said = answer({ method: request.method ?? '', url, headers: request.headers, body });
+    if (said === 'hanging') return;
     if (said === 'silence') {
       request.socket.destroy();
       return;
@@ -85,6 +86,7 @@ async function spiffeAgent(jwt: string): Promise<Record<string, string>> {
       assert.equal(headers['workload.spiffe.io'], 'true');
       assert.deepEqual(Buffer.concat(chunks).subarray(5), field(10, Buffer.from('sigstore')));
       const said = answer({ method: 'POST', url: new URL('http://x'), headers: {}, body: '' });
+      if (said === 'hanging') return;
       const status = said === 'silence' ? '14' : said.status === 403 ? '7' : '0';
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
       stream.on('wantTrailers', () =>
@@ -241,9 +243,10 @@ test('every provider there is has its case here', () => {
   assert.deepEqual(ambients.map(({ provider }) => provider).toSorted(), providerNames.toSorted());
 });
 
-const find = (env: Record<string, string>, ambient: Ambient) =>
+const find = (env: Record<string, string>, ambient: Ambient, timeoutMs = 10_000) =>
   findToken({
     env,
+    timeoutMs,
     transport: httpTransport(),
     audience: ambient.token.audience ?? 'sigstore',
     provider: ambient.provider,
@@ -307,6 +310,25 @@ for (const ambient of ambients.filter(({ provider }) => overHttp.includes(provid
   });
 }
 
+test('a provider that never answers ends in WB-624 in bounded time, names the setting and says how long was waited', async () => {
+  const asking = ambients.filter(
+    ({ provider }) => !['gitlab', 'filesystem', 'kubernetes'].includes(provider),
+  );
+  const set = await Promise.all(
+    asking.map(async (ambient) => [ambient, await ambient.surroundings(await mint(ambient.token))] as const),
+  );
+  await writeFile(at('circleci'), '#!/bin/sh\nexec sleep 5\n');
+  answer = () => 'hanging';
+  await Promise.all(
+    set.map(([ambient, env]) =>
+      assert.rejects(find(env, ambient, 100), (error: unknown) => {
+        assert.match(String(error), /0\.1 s/, ambient.provider);
+        return refusedWith(ambient.setting)(error);
+      }),
+    ),
+  );
+});
+
 test('an answer that comes at the second try is taken', async () => {
   const jwt = await mint(systems.github);
   const env = await (ambients[0] as Ambient).surroundings(jwt);
@@ -327,6 +349,11 @@ const lacking: readonly (readonly [string, Record<string, string>, RegExp])[] = 
   ['google', { GOOGLE_SERVICE_ACCOUNT_NAME: 'a@b' }, /serviceAccountTokenCreator/],
   ['spiffe', { SPIFFE_ENDPOINT_SOCKET: '/nowhere/api.sock' }, /agent/],
   ['filesystem', { WAYBILL_ID_TOKEN_FILE: '/nowhere/token' }, /WAYBILL_ID_TOKEN_FILE/],
+  [
+    'kubernetes',
+    { KUBERNETES_SERVICE_HOST: '10.0.0.1', AZURE_FEDERATED_TOKEN_FILE: '/nowhere/token' },
+    /serviceAccountToken: audience/,
+  ],
 ];
 for (const [provider, env, setting] of lacking) {
   test(`${provider}: a job that lacks the setting is told which`, async () => {
