@@ -3,10 +3,12 @@
  * what makes it a place for a lock; a store that ignores them is found out when it is opened.
  */
 import type { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { toHex, utf8 } from '#base/bytes';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { R } from './reasons.ts';
 import { putParts } from './store-s3-parts.ts';
+import { systemRandom } from './system.ts';
 
 export interface BucketOptions {
   /** Absolute address; absent: Amazon's, by region. */
@@ -167,17 +169,17 @@ function rethrow(error: unknown): never {
 const PROBE = 'waybill-probe';
 
 /**
- * Shows that a bucket honours both conditions; without them two writers could both believe they moved the lock.
- * Throws WB-214.
+ * Shows that a bucket honours both conditions; without them two writers could both believe they moved the lock. Any
+ * number of machines may ask at once: each has a key of its own. Throws WB-214.
  */
 export async function requireConditionalWrites(bucket: Bucket): Promise<void> {
-  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-  await bucket.put(PROBE, bytes('1'));
-  const before = await bucket.get(PROBE);
-  const createdTwice = await bucket.put(PROBE, bytes('2'), { absent: true });
-  await bucket.put(PROBE, bytes('3'));
-  const movedFromOld = await bucket.put(PROBE, bytes('4'), { etag: before?.etag ?? '""' });
-  await bucket.delete(PROBE);
+  const key = `${PROBE}-${toHex(systemRandom.bytes(8))}`;
+  await bucket.put(key, utf8('1'));
+  const before = await bucket.get(key);
+  const createdTwice = await bucket.put(key, utf8('2'), { absent: true });
+  await bucket.put(key, utf8('3'));
+  const movedFromOld = await bucket.put(key, utf8('4'), { etag: before?.etag ?? '""' });
+  await bucket.delete(key);
   if (!createdTwice && !movedFromOld) return;
   const ignored = createdTwice ? 'If-None-Match' : 'If-Match';
   throw fail(R.objects, {

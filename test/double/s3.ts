@@ -17,6 +17,8 @@ export interface S3Double {
   failNext(method: string, after: boolean): void;
   /** A store that does as if conditions were not there. */
   ignoreConditions: boolean;
+  /** Answers everything with 503. */
+  isAway: boolean;
   close(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export async function startS3(...buckets: readonly string[]): Promise<S3Double> 
     const body = await bodyOf(request);
     const fault = failing?.method === method ? failing : undefined;
     if (fault !== undefined) failing = undefined;
+    if (double.isAway) return error(response, 503, 'ServiceUnavailable');
     if (fault?.after === false) return error(response, 500, 'InternalError');
     const bucket = path.split('/')[0] ?? '';
     if (!buckets.includes(bucket)) return error(response, 404, 'NoSuchBucket');
@@ -139,6 +142,7 @@ export async function startS3(...buckets: readonly string[]): Promise<S3Double> 
       failing = { method, after };
     },
     ignoreConditions: false,
+    isAway: false,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
