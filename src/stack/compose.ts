@@ -32,6 +32,7 @@ import { Rotation } from './rotation.ts';
 import { TimeWatch } from './serve/record.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import type { StackMetrics } from './stack-metrics.ts';
+import type { StackSignerSettings } from './stack-signer.ts';
 import { readState, STATE_SCHEMA, type StackState, writeState } from './state.ts';
 import { openStations, type Stations } from './stations.ts';
 import { StackTls, TLS_CA_FILE } from './tls.ts';
@@ -54,6 +55,8 @@ export interface StackConfig {
   readonly mirrors?: Simulation['mirrors'];
   /** Every key of the stack is encrypted under this; keys that lie there plain are encrypted at the start. */
   readonly passphrase?: Secret;
+  /** A program beside it that holds keys of its authorities (docs/keys.md). */
+  readonly signer?: StackSignerSettings;
   /** HTTPS with an authority of its own, for everything but images. Once begun it stays. */
   readonly tls?: boolean;
   /** Serves /metrics of all stations; loopback as well. */
@@ -121,6 +124,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
         ...(tls === undefined ? {} : { tls }),
         ...(passphrase === undefined ? {} : { passphrase }),
+        ...(config.signer === undefined ? {} : { signer: config.signer }),
         watch: (name, app) => {
           metrics?.of(name).watch(app);
           tracer?.watch(app);

@@ -34,6 +34,7 @@ export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
 export { type ProbeResult, selfTest } from './self-test.ts';
 export * from './serve/index.ts';
 export { redirected, SIMULATED_ISSUER } from './simulate.ts';
+export type { StackSignerSettings } from './stack-signer.ts';
 export { readState, refuseDevelopment, requireState, type StackState, stackTransport } from './state.ts';
 export { type StackStatus, type StationStatus, stackStatus } from './status.ts';
 export { fetchDevelopmentToken } from './token.ts';

@@ -20,6 +20,7 @@ import { folderOf, type Generation, type Generations } from './generations.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
+import { type HeldStation, StackSigner, type StackSignerSettings } from './stack-signer.ts';
 import { type StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StationDeps {
@@ -36,6 +37,8 @@ export interface StationDeps {
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
   readonly passphrase?: Secret;
+  /** A program that holds keys of the authorities. */
+  readonly signer?: StackSignerSettings;
   /** Counts and times the requests of a station. */
   readonly watch?: (name: StationName, app: HttpApp) => void;
 }
@@ -57,11 +60,14 @@ export class Opener {
   readonly #deps: StationDeps;
   readonly #closers: Closers;
   readonly #claims: Claims;
+  readonly #signer: StackSigner | undefined;
 
   constructor(deps: StationDeps, closers: Closers, claims: Claims) {
     this.#deps = deps;
     this.#closers = closers;
     this.#claims = claims;
+    this.#signer = deps.signer && new StackSigner(deps.signer, loggerOf(deps, 'signer'));
+    closers.push(() => this.#signer?.close());
   }
 
   /** Serves what `register` adds; returns the origin. */
@@ -87,9 +93,9 @@ export class Opener {
     return listen(app, host, port);
   }
 
-  ca(oidc: OidcIssuer, ct: CtLog, { number }: Generation): Promise<Ca> {
+  async ca(oidc: OidcIssuer, ct: CtLog, { number }: Generation): Promise<Ca> {
     return createCa({
-      ...this.#common(folderOf('ca', number), 'ca'),
+      ...(await this.#common('ca', number)),
       issuers: developmentIssuers(oidc),
       ct,
       ctKey: ct.publicKey,
@@ -97,8 +103,8 @@ export class Opener {
     });
   }
 
-  tsa({ number }: Generation): Promise<Tsa> {
-    return createTsa(this.#common(folderOf('tsa', number), 'tsa'));
+  async tsa({ number }: Generation): Promise<Tsa> {
+    return createTsa(await this.#common('tsa', number));
   }
 
   async ct(generation: Generation): Promise<Shard<CtLog>> {
@@ -137,10 +143,18 @@ export class Opener {
     return { number: generation.number, origin, service };
   }
 
-  #common(folder: string, name: string) {
+  async #common(name: HeldStation, number: number) {
     const { dataDir, clock, random, organization, passphrase } = this.#deps;
-    const keys = fileKeyStore(join(dataDir, folder, 'keys'), passphrase);
-    return { keys, clock, random, organization, log: loggerOf(this.#deps, name) };
+    const keys = fileKeyStore(join(dataDir, folderOf(name, number), 'keys'), passphrase);
+    const holders = await this.#signer?.holders(name, number, keys);
+    return {
+      keys,
+      ...(holders === undefined ? {} : { holders }),
+      clock,
+      random,
+      organization,
+      log: loggerOf(this.#deps, name),
+    };
   }
 }
 

@@ -11,12 +11,12 @@ import { registerConnect } from '../stack-connect.ts';
 import { defaultDataDir, stackDir } from '../stack-dir.ts';
 import { registerHandOver } from '../stack-hand-over.ts';
 import { registerRotate } from '../stack-rotate.ts';
+import { addStackSigner, type StackSignerFlags, stackSignerFrom } from '../stack-signer.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
 
 export function register(program: Command, context: CliContext): void {
   const stack = program.command('stack').description('run a private stack for development');
-  stack
-    .command('up')
+  addStackSigner(stack.command('up'))
     .description('start every station in this process; Ctrl-C stops it, the next start continues')
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
     .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
@@ -64,7 +64,7 @@ export function register(program: Command, context: CliContext): void {
   registerHandOver(stack, context, folder);
 }
 
-interface UpOptions {
+interface UpOptions extends StackSignerFlags {
   readonly tls?: boolean;
   readonly passphraseFile?: string;
   readonly metrics?: string;
@@ -83,6 +83,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const traces = traceSettings(context.env, 'waybill-stack');
   const { passphraseFrom } = await import('../serve-station-flags.ts');
   const passphrase = await passphraseFrom(options, context);
+  const signer = stackSignerFrom(options, context);
   const started = context.clock.now();
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
   // Listened for from the start: a signal right after the ready line still stops cleanly.
@@ -96,6 +97,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     logLevel: logLevel(options.logLevel),
     tls: options.tls === true,
     ...(passphrase === undefined ? {} : { passphrase }),
+    ...(signer === undefined ? {} : { signer }),
     ...metricsFlags(options),
     ...(traces === undefined ? {} : { traces }),
     ...(await simulationFlags(options)),
