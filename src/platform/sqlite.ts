@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fail } from '#base/reason';
+import { asFileError } from './files.ts';
 import { R } from './reasons.ts';
 
 export type { DatabaseSync as Database, StatementSync as SqlStatement } from 'node:sqlite';
@@ -17,7 +18,7 @@ export interface SqliteOptions {
 
 /** WB-209 for a database at `path` that the disk does not give; every other error as it is. */
 export function asDatabaseError(path: string, error: unknown): unknown {
-  if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return error;
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return asFileError(error) ?? error;
   return fail(R.file, { expected: `access to ${path}`, actual: (error as Error).message }, error);
 }
 

@@ -25,17 +25,25 @@ import {
   type TreeState,
 } from './types.ts';
 
-/** Opens the log, finishing what a crash interrupted. Errors: see `openState`. */
+/** Opens the log, finishing what a crash interrupted. Errors: see `openState`; WB-404, WB-417. */
 export async function openLog(options: LogOptions): Promise<LogWriter> {
   const personality = options.personality ?? plainPersonality;
-  const state = await openState(options, personality);
-  const log = new LogWriter(options, personality, state);
   try {
+    const state = await openState(options, personality);
+    const log = new LogWriter(options, personality, state);
     await log.publishAgain();
+    return log;
   } catch (error) {
-    throw error instanceof StopLog ? error.answer : error;
+    throw openingError(error);
   }
-  return log;
+}
+
+/** What a store throws of its own has a code of the system or of a database; an error without one is a defect. */
+function openingError(error: unknown): unknown {
+  if (error instanceof StopLog) return error.answer;
+  if (error instanceof WaybillError || !(error instanceof Error)) return error;
+  if (typeof (error as NodeJS.ErrnoException).code !== 'string') return error;
+  return fail(R.opening, { expected: 'a store that can be read and written', actual: error.message }, error);
 }
 
 /** Refuses what no log can hold: WB-401. */

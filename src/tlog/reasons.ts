@@ -143,4 +143,14 @@ export const R = defineReasons({
     hint: 'check the prefix of the log; a file that stays away is a finding against the log',
     exit: 20,
   },
+  opening: {
+    code: 'WB-417',
+    check: 'tlog.open.store',
+    side: 'environment',
+    class: 'io',
+    summary: 'The store of a log failed while the log was being opened.',
+    hint: 'check the space and the health of the disk or the database, then start again: nothing was lost',
+    exit: 30,
+    status: 503,
+  },
 });
