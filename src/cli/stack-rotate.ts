@@ -97,11 +97,17 @@ async function request(
   return requestRotation(dataDir, { station, overlapMs: 0, stolenSince: flags.stolenSince });
 }
 
-function text({ station, number, switchAt, endAt, hasSwitched }: RotationStep): string {
+function text({ station, number, switchAt, endAt, hasSwitched, before }: RotationStep): string {
   const uses = hasSwitched ? 'signs now' : `is published now and signs from ${rfc3339(switchAt)}`;
-  return [
-    `${station}: generation ${number} ${uses}`,
-    `the generation before ends at ${rfc3339(endAt)}; what it signed until then stays valid`,
-    'clients that refresh their trusted root in between notice nothing',
-  ].join('\n');
+  const made = `${station}: generation ${number} ${uses}`;
+  const { start, end } = before;
+  const old = `generation ${before.number}`;
+  if (end === undefined || end >= endAt) {
+    const kept = `${old} ends at ${rfc3339(endAt)}; what it signed until then stays valid`;
+    return [made, kept, 'clients that refresh their trusted root in between notice nothing'].join('\n');
+  }
+  if (end >= start)
+    return `${made}\n${old} is believed for what it signed until ${rfc3339(end)}, and no longer`;
+  const others = before.number > 1 ? '; earlier generations had other keys and keep their times' : '';
+  return `${made}\nnothing that ${old} signed is believed any more: it began at ${rfc3339(start)}${others}`;
 }

@@ -99,9 +99,15 @@ const versionIn = (body: Uint8Array): number =>
 
 function stepIn(station: Rotatable, body: Uint8Array): RotationStep {
   const json = reader(unwrap(parseJson(body)), 'answer', { as: R.admin });
+  const before = json.child('before');
+  const end = before.optionalInteger('end');
   return {
     station,
     number: json.integer('number'),
+    before: {
+      ...{ number: before.integer('number'), start: before.integer('start') },
+      ...(end === undefined ? {} : { end }),
+    },
     switchAt: json.integer('switchAt'),
     endAt: json.integer('endAt'),
     hasSwitched: json.boolean('hasSwitched'),

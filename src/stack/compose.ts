@@ -245,7 +245,8 @@ class RunningStack implements Stack {
     const { clock, dataDir } = this.#config;
     const log = createLogger('rotation', level);
     const publish = (next: Generations): Promise<void> => this.#publish(next);
-    this.#rotation = new Rotation({ dataDir, stations, generations, clock, log, publish });
+    const check = (next: Generations): void => void this.#material(next);
+    this.#rotation = new Rotation({ dataDir, stations, generations, clock, log, check, publish });
     this.#administration = await openAdministration(
       dataDir,
       { rotation: this.#rotation, tuf: stations.tuf },
@@ -278,9 +279,9 @@ class RunningStack implements Stack {
 
   /** Makes the TUF repository, the public files and the state say what the generations are now. */
   async #publish(generations: Generations): Promise<void> {
-    const { createdAt, organization, stations } = this.#parts;
+    const { createdAt, stations } = this.#parts;
     const { clock, random, dataDir, simulate, mirrors = [] } = this.#config;
-    const published = publishedMaterial(factsOf(stations, generations, { createdAt, organization }));
+    const published = this.#material(generations);
     await stations.tuf.publish(published.targets);
     await writePublic(dataDir, stations, published);
     const { origins } = stations;
@@ -298,6 +299,11 @@ class RunningStack implements Stack {
     this.#shown = { state, published };
     const { trustedRoot } = published;
     stations.page.open({ clock, view: stackView({ state, dataDir, stations, trustedRoot, clock, random }) });
+  }
+
+  #material(generations: Generations): Published {
+    const { createdAt, organization, stations } = this.#parts;
+    return publishedMaterial(factsOf(stations, generations, { createdAt, organization }));
   }
 
   #ready<T>(value: T | undefined): T {

@@ -43,13 +43,20 @@ export function factsOf(
   };
 }
 
-/** Generations that are opened and not yet written down have no time: they are not told. */
+/**
+ * Generations that are opened and not yet written down have no time, and one that was stolen before its start is
+ * believed at none: they are not told.
+ */
 function paired<T, U>(
   all: readonly T[],
   list: NonEmpty<Generation>,
   fact: (one: T, window: Window) => U,
 ): NonEmpty<U> {
-  return list.map((generation, index) =>
-    fact(all[index] as T, windowOf(generation)),
-  ) as unknown as NonEmpty<U>;
+  return list.flatMap((generation, index) => {
+    const window = windowOf(generation);
+    // One that `begin` has just added is not opened yet.
+    const one = all[index];
+    const isTold = one !== undefined && (window.end === undefined || window.end >= window.start);
+    return isTold ? [fact(one, window)] : [];
+  }) as unknown as NonEmpty<U>;
 }

@@ -1,12 +1,13 @@
 /** What clients are told about a stack: trusted root, signing configs, and the single files of old clients. */
 import { utf8 } from '#base/bytes';
 import { publicKeyPem } from '#base/crypto';
-import type { NonEmpty } from '#base/result';
+import { type NonEmpty, unwrap } from '#base/result';
 import { pemEncode } from '#formats/pem';
 import { type Service, type SigningConfig, signingConfigJson } from '#formats/signing-config';
 import {
   type CaAuthority,
   type LogInput,
+  parseTrustedRoot,
   type TrustedRootInput,
   trustedRootJson,
 } from '#formats/trusted-root';
@@ -58,8 +59,10 @@ export interface Published {
   readonly targets: readonly TufTarget[];
 }
 
+/** Throws what a client would refuse the trusted root for: WB-165, WB-166. */
 export function publishedMaterial(facts: StackFacts): Published {
   const trustedRoot = utf8(trustedRootJson(trustedRootOf(facts)));
+  unwrap(parseTrustedRoot(trustedRoot));
   const signingConfig = utf8(signingConfigJson(signingConfigOf(facts, 1)));
   const signingConfigV2 = utf8(signingConfigJson(signingConfigOf(facts, 2)));
   const usage = 'https://github.com/sigstore/protobuf-specs';

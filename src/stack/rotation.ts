@@ -34,7 +34,10 @@ export interface RotationRequest {
   readonly station: Rotatable;
   /** Milliseconds between publishing the new key and using it. */
   readonly overlapMs: number;
-  /** Milliseconds since the epoch: from then on the old key is not believed. Only without overlap. */
+  /**
+   * Milliseconds since the epoch: from then on the old key is not believed. Only without overlap. Before the start of
+   * the old generation: nothing it signed is believed; generations before it, whose keys are others, keep their times.
+   */
   readonly stolenSince?: number;
 }
 
@@ -44,6 +47,8 @@ export interface RotationDeps {
   readonly generations: Generations;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Throws when what clients would be told by `generations` could not be read by them. */
+  check(generations: Generations): void;
   /** Makes what clients are told fit `generations`. */
   publish(generations: Generations): Promise<void>;
 }
@@ -51,6 +56,8 @@ export interface RotationDeps {
 export interface RotationStep extends Pending {
   /** The generation that is new. */
   readonly number: number;
+  /** The one before, with the time it is believed for: none when its end lies before its start. */
+  readonly before: Pick<Generation, 'number' | 'start' | 'end'>;
 }
 
 export class Rotation {
@@ -97,13 +104,17 @@ export class Rotation {
     const start = Math.floor(now / 1000) * 1000;
     let next = begin(this.#generations, station, start, { switchAt, endAt });
     const [before, made] = next.stations[station].slice(-2) as [Generation, Generation];
-    if (stolenSince !== undefined) next = amend(next, station, before.number, { end: stolenSince - 1000 });
+    if (stolenSince !== undefined) {
+      const end = Math.max(stolenSince - 1000, before.start - 1);
+      next = amend(next, station, before.number, { end });
+    }
+    this.#deps.check(next);
     await stations.add(station, made);
     next = withOrigins(next, station, stations);
     await this.#keep(next);
     this.#deps.log.info({ station, generation: made.number, switchAt, endAt }, 'rotation begun');
     await this.#step();
-    return { station, number: made.number, switchAt, endAt, hasSwitched: switchAt <= now };
+    return { station, ...this.#newest(station), switchAt, endAt, hasSwitched: switchAt <= now };
   }
 
   async #hasten(station: Rotatable): Promise<RotationStep> {
@@ -112,14 +123,21 @@ export class Rotation {
       throw fail(R.rotation, { expected: `a rotation of ${station} under way`, actual: 'none' });
     }
     const now = this.#deps.clock.now();
-    const number = this.#generations.stations[station].length;
     if (pending.hasSwitched || pending.endAt === pending.switchAt) {
       if (!pending.hasSwitched) await this.#switch(station);
       await this.#end(station, now);
-      return { ...pending, number, hasSwitched: true, endAt: now };
+      return { ...pending, ...this.#newest(station), hasSwitched: true, endAt: now };
     }
     await this.#switch(station);
-    return { ...pending, number, hasSwitched: true, switchAt: now };
+    return { ...pending, ...this.#newest(station), hasSwitched: true, switchAt: now };
+  }
+
+  #newest(station: Rotatable): Pick<RotationStep, 'number' | 'before'> {
+    const [{ number, start, end }, made] = this.#generations.stations[station].slice(-2) as [
+      Generation,
+      Generation,
+    ];
+    return { number: made.number, before: { number, start, ...(end === undefined ? {} : { end }) } };
   }
 
   async #step(): Promise<void> {

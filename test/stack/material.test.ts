@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8Text } from '#base/bytes';
 import { generateKey, sha256 } from '#base/crypto';
+import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseTrustedRoot } from '#formats/trusted-root';
 import { selfSignedAuthority } from '#formats/x509-build';
@@ -60,4 +61,18 @@ test('a key of an earlier generation is listed at the address of its own, and as
     ['http://ca.old', 'http://ca.new'],
   );
   assert.match(utf8Text(trustedRoot), /http:\/\/log\.old/);
+});
+
+test('what clients would refuse to read is refused before it is published: WB-166', () => {
+  const facts = {
+    origins: {},
+    createdAt: start,
+    organization: 'acme',
+    ...{ log: [], ct: [], log2: [], ca: [] },
+    tsa: [{ ...chain(undefined, true), validFor: { start: end, end: start } }],
+  };
+  assert.throws(
+    () => publishedMaterial(facts),
+    (error) => error instanceof WaybillError && error.reason.code === 'WB-166',
+  );
 });

@@ -53,6 +53,28 @@ test('a stolen key is believed for what it signed before, and for nothing after'
   assert.equal(outcome(judge(third.bundle, trustedRoot, issuer)), 'accepted');
 });
 
+test('a key that was stolen before it was made signs nothing that counts, and the stack starts again', async () => {
+  const stack = await startStack();
+  const { dataDir } = stack;
+  const issuer = stack.origins.oidc;
+  const first = await (await personSigner(stack)).sign(message('load'));
+  const yesterday = systemClock.now() - 86_400_000;
+  for (const [station, stolenSince] of [['ca', yesterday] as const, ['tsa', 0] as const]) {
+    const { before } = await requestRotation(dataDir, { station, overlapMs: 0, stolenSince });
+    assert.equal(before.number, 1);
+    assert.ok((before.end as number) < before.start, station);
+  }
+  const second = await (await personSigner(stack)).sign(message('load'));
+  await stack.close();
+  const again = await startStack({ dataDir });
+  for (const { trustedRoot } of [stack.published, again.published]) {
+    const root = unwrap(parseTrustedRoot(trustedRoot));
+    assert.deepEqual([root.certificateAuthorities.length, root.timestampAuthorities.length], [1, 1]);
+    assert.equal(judge(first.bundle, trustedRoot, issuer).outcome, 'rejected');
+    assert.equal(outcome(judge(second.bundle, trustedRoot, issuer)), 'accepted');
+  }
+});
+
 test('a command rotates a running stack; a second one has to wait; a stopped one says so', async () => {
   const stack = await startStack();
   const { dataDir } = stack;
