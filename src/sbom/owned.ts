@@ -2,7 +2,7 @@
  * The files a package brought, asked for by name: packages of an image list tens of thousands, and only those matter
  * where something else was found.
  */
-import { concat, utf8 } from '#base/bytes';
+import { utf8 } from '#base/bytes';
 import { baseOf } from './paths.ts';
 
 export interface OwnedPaths {
@@ -12,6 +12,7 @@ export interface OwnedPaths {
 
 const SLASH = 0x2f;
 const LINE = 0x0a;
+const DOT = 0x2e;
 /** FNV-1a, and as many of its bits as the table has places. */
 const SEED = 0x811c9dc5;
 const PRIME = 0x01000193;
@@ -69,16 +70,49 @@ function listedPaths(list: Uint8Array): string[] {
  * the bytes, and what is asked for is found by looking at names only.
  */
 export function groupedList(list: Uint8Array): Uint8Array {
-  let last: string | undefined;
-  let text = '';
-  for (const path of listedPaths(list)) {
-    const base = baseOf(path);
-    const folder = path.slice(0, path.length - base.length);
-    if (folder !== last) text += `/${folder}\n`;
-    last = folder;
-    text += `${base}\n`;
+  // At worst every path has a folder of its own, whose line takes two bytes more.
+  const out = new Uint8Array(GROUPED.length + list.length * 2 + 2);
+  out.set(GROUPED);
+  let length = GROUPED.length;
+  let folderAt = 0;
+  let folderLength = -1;
+  for (let start = 0; start < list.length; ) {
+    let slash = start;
+    let end = start;
+    for (; end < list.length && list[end] !== LINE; end++) if (list[end] === SLASH) slash = end;
+    if (isListed(list, start, end)) {
+      // With the slash at both of its ends.
+      if (slash + 1 - start !== folderLength || !isSame(list, folderAt, start, folderLength)) {
+        folderAt = start;
+        folderLength = slash + 1 - start;
+        length = copyLine(list, start, slash + 1, out, length);
+      }
+      length = copyLine(list, slash + 1, end, out, length);
+    }
+    start = end + 1;
   }
-  return concat(GROUPED, utf8(text));
+  return out.slice(0, length);
+}
+
+/** A line with a path that is no folder. */
+function isListed(list: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (list[start] !== SLASH || (length === 2 && list[start + 1] === DOT)) return false;
+  return list[end + 1 + length] !== SLASH || !isSame(list, start, end + 1, length);
+}
+
+function isSame(list: Uint8Array, a: number, b: number, length: number): boolean {
+  // From the end: paths that follow each other begin alike.
+  for (let i = length - 1; i >= 0; i--) if (list[a + i] !== list[b + i]) return false;
+  return true;
+}
+
+/** Returns where the next line begins. */
+function copyLine(list: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number {
+  let at = to;
+  for (let from = start; from < end; from++) out[at++] = list[from] as number;
+  out[at] = LINE;
+  return at + 1;
 }
 
 /** Looks at bytes: only the few names that may be meant become strings, those that are not ASCII, and short ones. */
