@@ -42,7 +42,8 @@ export class TileReader {
       const actual = bytes === undefined ? 'no file' : `${bytes.length} bytes`;
       throw fail(R.corrupt, { expected: `the full tile ${path}`, actual });
     }
-    return this.#keep(path, TileNodes.fromBytes(bytes));
+    // Of those who read it at the same time one makes its interior hashes.
+    return this.#keep(path, this.#cache.get(path) ?? TileNodes.fromBytes(bytes));
   }
 
   remember(tile: CompleteTile): void {

@@ -23,6 +23,7 @@ export abstract class Log {
   /** The published tree. */
   protected state: TreeState;
   readonly #recordTiles = new Map<number, readonly LogRecord[]>();
+  readonly #reading = new Map<number, Promise<readonly LogRecord[]>>();
   #recordBytes = 0;
 
   constructor(
@@ -142,9 +143,17 @@ export abstract class Log {
     return encodeEntryBundle(records.slice(0, tile.width).map((record) => record.entry));
   }
 
-  async #records(tile: number): Promise<readonly LogRecord[]> {
+  /** Those who ask for a tile at the same time read, decode and count it once. */
+  #records(tile: number): Promise<readonly LogRecord[]> {
     const cached = this.#recordTiles.get(tile);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) return Promise.resolve(cached);
+    const reading =
+      this.#reading.get(tile) ?? this.#readRecords(tile).finally(() => this.#reading.delete(tile));
+    this.#reading.set(tile, reading);
+    return reading;
+  }
+
+  async #readRecords(tile: number): Promise<readonly LogRecord[]> {
     const records = await readRecords(this.store, tile);
     this.#recordTiles.set(tile, records);
     this.#recordBytes += sizeOf(records);
