@@ -34,7 +34,7 @@ const { values: flags } = parseArgs({
 async function startWorld(work: string): Promise<World> {
   const stackDir = join(work, 'stack');
   const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error'];
-  const stack = await serve(args, 'stack', { cwd: work });
+  const stack = await serve(args, 'stack', { cwd: work, env: { WAYBILL_STATE_DIR: join(work, 'state') } });
   const origins = stack.ready['origins'] as Record<string, string>;
   must(typeof origins?.['registry'] === 'string', 'the stack names no registry');
   return {

@@ -10,7 +10,7 @@ import { createLogger } from '#platform/telemetry';
 const [what, dataDir = ''] = process.argv.slice(2);
 if (what === 'stack') {
   const { composeStack } = await import('#stack');
-  const { origins } = await composeStack({ dataDir, logLevel: 'silent' });
+  const { origins } = await composeStack({ dataDir, lockDir: `${dataDir}-locks`, logLevel: 'silent' });
   process.stdout.write(`${JSON.stringify(origins)}\n`);
 } else {
   const app = createHttpServer({ log: createLogger('floor', 'silent'), bodyBytesMax: 64 * 1024 });

@@ -18,6 +18,10 @@ import {
 import { auditStation, builderStation } from './serve-station-work.ts';
 import { collect } from './sign-options.ts';
 
+const LOCK_FILE =
+  'checkpoint lock, apart from the data (default: where it was, else below WAYBILL_STATE_DIR or the user state folder)';
+const ADOPT_LOCK = 'make a lock that is lost again: only when nothing was signed after this data';
+
 export const stations: readonly Station[] = [
   {
     name: 'ca',
@@ -57,7 +61,8 @@ export const stations: readonly Station[] = [
       command
         .option('--name <name>', 'its name in checkpoints, such as ct.example/2026')
         .option('--root <file>', 'PEM roots whose chains it takes, read again (repeatable)', collect, [])
-        .option('--lock-file <file>', 'checkpoint lock, outside of what is backed up'),
+        .option('--lock-file <file>', LOCK_FILE)
+        .option('--adopt-lock', ADOPT_LOCK),
     parts: async (flags, deps, context) => {
       const { ctParts } = await import('#stack');
       const roots = (flags['root'] as readonly string[]).map((path) => resolve(context.cwd, path));
@@ -155,7 +160,8 @@ function addLogOptions(command: Command): void {
     )
     .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
     .option('--witness-optional', 'publish after 5 s with what the witnesses gave')
-    .option('--lock-file <file>', 'checkpoint lock, outside of what is backed up');
+    .option('--lock-file <file>', LOCK_FILE)
+    .option('--adopt-lock', ADOPT_LOCK);
 }
 
 async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext): Promise<StationParts> {

@@ -85,6 +85,7 @@ function show(name: string, { origin, adminOrigin }: RunningStation, context: Cl
 
 async function settingsFrom(kind: string, flags: Flags, context: CliContext): Promise<StationSettings> {
   const { traceSettings } = await import('#platform/traces');
+  const { defaultLockDir } = await import('#platform/checkpoint-lock');
   const { data, tlsCert, tlsKey, admin } = flags;
   if (data === undefined) throw fail(R.usage, { expected: '--data DIR', actual: 'none' });
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
@@ -98,6 +99,8 @@ async function settingsFrom(kind: string, flags: Flags, context: CliContext): Pr
     logLevel: flags.logLevel,
     sigstoreMetrics: flags.sigstoreMetrics === true,
     hasPublicWrites: flags.publicWrites === true,
+    hasLostLock: flags['adoptLock'] === true,
+    ...optional('lockDir', defaultLockDir(context.env)),
     clock,
     random,
     transport,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { BackupResult } from '#stack';
 import type { CliContext } from './context.ts';
+import { lockDirFrom } from './lock-dir.ts';
 
 export function registerBackup(
   stack: Command,
@@ -27,15 +28,22 @@ export function registerBackup(
     .description('bring a backup back into an empty folder; its logs are closed and followed by new ones')
     .argument('<backup>', 'folder that backup wrote')
     .argument('<dir>', 'data directory to make')
+    .option('--lock-dir <dir>', 'where the checkpoint locks of its logs are (default: the user state folder)')
     .option('--continue-logs', 'go on with the same logs: only when nothing was signed after the backup')
-    .action(async (backup: string, dir: string, flags: { readonly continueLogs?: boolean }) => {
+    .action(async (backup: string, dir: string, flags: RestoreFlags) => {
       const { restoreStack } = await import('#stack');
       const target = resolve(context.cwd, dir);
       const continueLogs = flags.continueLogs === true;
-      const made = await restoreStack(resolve(context.cwd, backup), target, { continueLogs });
+      const lockDir = lockDirFrom(flags.lockDir, undefined, context);
+      const made = await restoreStack(resolve(context.cwd, backup), target, { continueLogs, lockDir });
       const next = continueLogs ? 'its logs go on' : 'its logs get successors at the next start';
       show(context, target, made, `${made.files} files, ${made.bytes} bytes; ${next}`);
     });
+}
+
+interface RestoreFlags {
+  readonly continueLogs?: boolean;
+  readonly lockDir?: string;
 }
 
 function show(context: CliContext, folder: string, made: BackupResult, text: string): void {

@@ -7,16 +7,15 @@
  *     checkpoint    what readers see
  *     lock.db       the checkpoint lock, unless it is given a path of its own
  *
- * Give the lock its own path when the directory is backed up: a lock that went back with its data cannot
- * notice the loss.
+ * Whoever serves a log gives the lock a path of its own (`checkpoint-lock.ts`): a lock that went back with its data
+ * cannot notice the loss.
  */
 import { dirname, join } from 'node:path';
-import { utf8, utf8Text } from '#base/bytes';
-import type { Turns } from '#base/turns';
 import { checkpointFile, lockTurns } from './checkpoint-file.ts';
+import { INNER_LOCK, lockIn, takeLockOut } from './checkpoint-lock.ts';
 import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
 import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
-import type { CheckpointLock, LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
+import type { LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
 
 export interface EmbeddedStoreOptions {
@@ -54,15 +53,17 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
   makeFolderDurable(directory);
   // Asked first: nothing else is opened, or made, beside data of another version.
   const staging = openOne(join(directory, 'staging.db'), 'durable');
-  const lockFile = options.lockFile ?? join(directory, 'lock.db');
+  const lockFile = options.lockFile ?? join(directory, INNER_LOCK);
   // A lock whose folder is gone after a power failure is a log that never opens again.
   makeFolderDurable(dirname(lockFile));
+  takeLockOut(directory, lockFile);
   const lockDb = openOne(lockFile, 'durable');
   const index = openOne(join(directory, 'index.db'), 'fast');
   const turns = lockTurns(lockFile);
   const durable = durableFolders(directory);
   return {
-    lock: embeddedLock(lockDb, turns),
+    lock: lockIn(lockDb, turns),
+    lockPlace: lockFile,
     ...stagingPart(staging),
     ...indexPart(index),
     writeTile: async (path, bytes) => {
@@ -99,24 +100,6 @@ function durableFolders(directory: string): (folder: string) => Promise<void> {
     });
   };
   return ensure;
-}
-
-function embeddedLock(database: Database, turns: Turns): CheckpointLock {
-  database.exec('CREATE TABLE IF NOT EXISTS lock (id INTEGER PRIMARY KEY CHECK (id = 1), checkpoint BLOB)');
-  const select = database.prepare('SELECT checkpoint FROM lock WHERE id = 1');
-  const insert = database.prepare('INSERT OR IGNORE INTO lock (id, checkpoint) VALUES (1, ?)');
-  const update = database.prepare('UPDATE lock SET checkpoint = ? WHERE id = 1 AND checkpoint = ?');
-  return {
-    read: async () => {
-      const row = select.get() as { checkpoint: Uint8Array } | undefined;
-      return row === undefined ? undefined : utf8Text(row.checkpoint);
-    },
-    swap: (previous, next) =>
-      turns.run(async () => {
-        const done = previous === undefined ? insert.run(utf8(next)) : update.run(utf8(next), utf8(previous));
-        return done.changes === 1;
-      }),
-  };
 }
 
 interface BatchRow {

@@ -44,6 +44,8 @@ export interface StagedBatch {
  */
 export interface LogStore extends Staging, TileStore, NameIndex {
   readonly lock: CheckpointLock;
+  /** Where the lock is, for words: a path. */
+  readonly lockPlace?: string;
   close(): Promise<void>;
 }
 

@@ -13,12 +13,16 @@ import { parseJson, reader } from '#formats/json';
 import { fileChunks, readFileIfThere, syncFolder, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import { R } from './reasons.ts';
+import { locksOf, refuseSigned, settleLocks } from './restored-locks.ts';
 import { requireState } from './state.ts';
 
 const SCHEMA = 'waybill.dev/stack-backup/v1';
 const MANIFEST = 'backup.json';
 /** In a data directory that came from a backup: the next start gives its logs successors. */
 export const RESTORED_MARK = 'restored.json';
+
+/** Locks that were kept with the data, against advice: a copy of them would be believed. */
+const LOCKS = 'locks/';
 
 /** Of one process or one socket, and shared memory of databases: nothing to keep. */
 const PASSING = /(?:^process\.(?:lock|pid)|^admin\.sock$|-shm$|^\..*\.tmp$)/;
@@ -75,12 +79,15 @@ export async function backupStack(dataDir: string, target: string, now: number):
 
 /**
  * Brings a backup back into an empty or absent folder. With `continueLogs` the logs go on as they are: only when
- * nothing was signed after the backup. Throws WB-1210 for a copy that is not whole.
+ * nothing was signed after the backup, which the locks in `lockDir` say where they are still there. Without it, a log
+ * whose lock is where the backup is gets its last checkpoint and a successor; one whose lock went on signs nothing
+ * more. Locks that are gone, as on another machine, are made again. Throws WB-1210 for a copy that is not whole, or
+ * logs that cannot go on.
  */
 export async function restoreStack(
   source: string,
   dataDir: string,
-  { continueLogs }: { readonly continueLogs: boolean },
+  { continueLogs, lockDir }: { readonly continueLogs: boolean; readonly lockDir: string },
 ): Promise<BackupResult> {
   const { files, madeAt } = await readManifest(source);
   const there = await readdir(dataDir).catch(() => []);
@@ -96,8 +103,11 @@ export async function restoreStack(
     const actual = found === undefined ? 'it cannot be read' : 'other content';
     throw fail(R.backup, { expected: `${path} as it was copied`, actual });
   }
+  const locks = await locksOf(source, lockDir);
+  if (continueLogs) refuseSigned(locks);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   for (const { path, mode } of files) await copyDurable(join(source, path), join(dataDir, path), mode);
+  await settleLocks(dataDir, lockDir, locks);
   if (!continueLogs) {
     await writeFileDurable(join(dataDir, RESTORED_MARK), `${JSON.stringify({ schema: SCHEMA, madeAt })}\n`);
   }
@@ -142,6 +152,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile() && !PASSING.test(entry.name))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.startsWith(LOCKS))
     .sort();
 }
 

@@ -3,7 +3,7 @@
  * trust and images. One trust domain on one machine: its issuer mints any identity for whoever reaches it.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
@@ -21,7 +21,8 @@ import { type Administration, openAdministration } from './administration.ts';
 import { RESTORED_MARK } from './backup.ts';
 import { environmentText, oldEnvironmentText } from './environment.ts';
 import { factsOf } from './facts.ts';
-import { type Generations, readGenerations } from './generations.ts';
+import { type Generations, writeGenerations } from './generations.ts';
+import { generationsToOpen, isInside, requireTufRoot, rootHash, withKeys } from './kept.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
 import type { Closers } from './opener.ts';
@@ -39,6 +40,10 @@ import { StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StackConfig {
   readonly dataDir: string;
+  /** Where the checkpoint locks of its logs are kept: apart from the data, so that a copy of it cannot fork them. */
+  readonly lockDir: string;
+  /** Locks that are lost are made again: only when nothing was signed after this data. */
+  readonly hasLostLocks?: boolean;
   /** Loopback only; default 127.0.0.1. */
   readonly host?: string;
   /** First of the ports; 0 (default): free ones, the same again at later starts where possible. */
@@ -86,7 +91,11 @@ const RENEW_INTERVAL_MS = 3_600_000;
 const ROTATION_INTERVAL_MS = 1000;
 const CLOCK_INTERVAL_MS = 60_000;
 
-/** Starts everything. Throws WB-1201, WB-1205, WB-1215 (a clock that went back), WB-210 (in use), WB-211 (port taken) and what a station throws. */
+/**
+ * Starts everything. Throws WB-1201, WB-1205, WB-1213 (a key or root that is not the published one), WB-1215 (a clock
+ * that went back), WB-409 and WB-411 (data and lock of a log do not fit, or its data is gone), WB-210 (in use), WB-211
+ * (port taken) and what a station throws.
+ */
 export async function composeStack(config: StackConfig): Promise<Stack> {
   const { dataDir, host = '127.0.0.1', clock = systemClock, random = systemRandom } = config;
   if (!isLoopback(host)) throw fail(R.host, { expected: 'a loopback address', actual: JSON.stringify(host) });
@@ -101,10 +110,12 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const createdAt = before?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
     requireSameKind(before, config.simulate);
     const organization = config.organization ?? organizationOf(config.simulate);
-    const generations = await readGenerations(dataDir, createdAt);
+    await requireTufRoot(dataDir, before);
+    const known = await generationsToOpen(dataDir, createdAt, before);
     const logLevel = config.logLevel ?? 'warn';
     const { passphrase } = config;
     await protectKeys(dataDir, passphrase, createLogger('keys', logLevel));
+    warnOfLocks(config, logLevel);
     const tls = await StackTls.open(dataDir, config.tls === true, { clock, random }, passphrase);
     // Written before a station is up: the authority reads it to reach the issuer.
     if (tls !== undefined) await writeFileDurable(join(dataDir, TLS_CA_FILE), tls.caPem);
@@ -116,11 +127,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         host,
         portBase: config.portBase ?? 0,
         before: before?.origins ?? {},
-        generations,
-        organization,
-        clock,
-        random,
-        logLevel,
+        ...{ generations: known, organization, clock, random, logLevel, lockDir: config.lockDir },
+        ...(config.hasLostLocks === true ? { hasLostLocks: true } : {}),
         ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
         ...(tls === undefined ? {} : { tls }),
         ...(passphrase === undefined ? {} : { passphrase }),
@@ -132,6 +140,9 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
       },
       closers,
     );
+    // Written down before anything is published: from now on these keys, and no others.
+    const generations = withKeys(known, (name, number) => stations.keysOf(name, number));
+    await writeGenerations(dataDir, generations);
     metrics?.about(stations, clock);
     const metricsOrigin = metrics && (await serveMetrics(metrics, config, closers));
     const stack = new RunningStack(
@@ -154,6 +165,13 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     await closeAll(closers);
     throw error;
   }
+}
+
+function warnOfLocks({ dataDir, lockDir }: StackConfig, logLevel: LogLevel): void {
+  if (!isInside(dataDir, lockDir)) return;
+  const text =
+    'the checkpoint locks lie in the data folder: whoever copies it takes them along and can fork a log';
+  createLogger('stack', logLevel).warn({ lockDir }, text);
 }
 
 /** Loaded only when it is asked for: a stack is up the sooner. */
@@ -291,6 +309,8 @@ class RunningStack implements Stack {
       createdAt,
       origins,
       pid: process.pid,
+      tufRoot: rootHash(await stations.tuf.initialRoot()),
+      lockDir: resolve(this.#config.lockDir),
       ...(this.#administration === undefined ? {} : { admin: this.#administration.socket }),
       ...(simulate === undefined ? {} : { simulate: simulationOf(simulate, this.registryHost, mirrors) }),
       ...(this.#parts.tls === undefined ? {} : { tlsCa: TLS_CA_FILE }),

@@ -23,6 +23,10 @@ export interface Generation {
   readonly end?: number;
   /** Of a log: where it is served. */
   readonly origin?: string;
+  /** SHA-256 of the SubjectPublicKeyInfo, hex, by the name of the key; absent before its first start. */
+  readonly keys?: Readonly<Record<string, string>>;
+  /** Of a log: it came from a backup older than its lock. It is served as it is, and signs nothing more. */
+  readonly isClosed?: boolean;
 }
 
 /** A rotation under way: the newest generation is believed; it signs from `switchAt`; the one before ends at `endAt`. */
@@ -103,6 +107,15 @@ export function amend(
   return { ...all, stations: { ...all.stations, [station]: list as unknown as NonEmpty<Generation> } };
 }
 
+/** With another value for every generation. */
+export function mapGenerations(
+  all: Generations,
+  change: (station: Rotatable, generation: Generation) => Generation,
+): Generations {
+  const entries = rotatable.map((name) => [name, all.stations[name].map((one) => change(name, one))]);
+  return { ...all, stations: Object.fromEntries(entries) as Generations['stations'] };
+}
+
 /** What the data directory says; the first generation of everything when it says nothing. Throws WB-1202. */
 export async function readGenerations(dataDir: string, createdAt: number): Promise<Generations> {
   const path = join(dataDir, FILE);
@@ -131,16 +144,22 @@ function generationsIn(json: JsonReader, name: Rotatable): NonEmpty<Generation> 
   const list = json.children(name).map((one): Generation => {
     const end = one.optionalInteger('end');
     const origin = one.optionalString('origin');
+    const keys = one.optionalChild('keys');
     return {
       number: one.integer('number'),
       start: one.integer('start'),
       ...(end === undefined ? {} : { end }),
       ...(origin === undefined ? {} : { origin }),
+      ...(keys === undefined ? {} : { keys: textsIn(keys) }),
+      ...(one.has('isClosed') ? { isClosed: one.boolean('isClosed') } : {}),
     };
   });
   if (isNonEmpty(list) && list.every((one, index) => one.number === index + 1)) return list;
   throw json.wrong(name, 'generations 1, 2, …', JSON.stringify(list.map((one) => one.number)));
 }
+
+const textsIn = (json: JsonReader): Record<string, string> =>
+  Object.fromEntries(Object.keys(json.object).map((name) => [name, json.string(name)]));
 
 function stationIn(json: JsonReader): Rotatable {
   const name = json.string('station');

@@ -1,12 +1,14 @@
 /** Opens one generation of one station, with its keys, its folder and, where it has its own, its server. */
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
+import type { Signer } from '#base/crypto';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
 import type { Secret } from '#base/secret';
+import { adoptLock, lockFileOf } from '#platform/checkpoint-lock';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
-import { fileKeyStore } from '#platform/key-store';
+import type { KeyStore } from '#platform/key-store';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import type { Claims } from '#services/audit';
 import { type Ca, createCa } from '#services/ca';
@@ -16,9 +18,10 @@ import type { OidcIssuer } from '#services/oidc';
 import { createTsa, type Tsa } from '#services/tsa';
 import type { SimulatedProvider } from '#trust';
 import { auditHooks } from './audit-feed.ts';
-import { folderOf, type Generation, type Generations } from './generations.ts';
+import { folderOf, type Generation, type Generations, type Rotatable } from './generations.ts';
 import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
+import { fingerprint, type WatchedKeys, watchedKeys } from './serve/record.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
 import { type HeldStation, StackSigner, type StackSignerSettings } from './stack-signer.ts';
 import { type StackTls, TLS_CA_FILE } from './tls.ts';
@@ -34,6 +37,10 @@ export interface StationDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logLevel: LogLevel;
+  /** Where the checkpoint locks of the logs are kept. */
+  readonly lockDir: string;
+  /** Locks that are lost are made again from the logs' own checkpoints. */
+  readonly hasLostLocks?: boolean;
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
   readonly passphrase?: Secret;
@@ -61,6 +68,7 @@ export class Opener {
   readonly #closers: Closers;
   readonly #claims: Claims;
   readonly #signer: StackSigner | undefined;
+  readonly #keys = new Map<string, WatchedKeys>();
 
   constructor(deps: StationDeps, closers: Closers, claims: Claims) {
     this.#deps = deps;
@@ -93,9 +101,16 @@ export class Opener {
     return listen(app, host, port);
   }
 
-  async ca(oidc: OidcIssuer, ct: CtLog, { number }: Generation): Promise<Ca> {
+  /** SHA-256 of the keys that were opened, by name; undefined for a generation that was not. */
+  keysOf(station: Rotatable, generation: number): Generation['keys'] {
+    const opened = this.#keys.get(folderOf(station, generation))?.opened;
+    if (opened === undefined) return undefined;
+    return Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));
+  }
+
+  async ca(oidc: OidcIssuer, ct: CtLog, generation: Generation): Promise<Ca> {
     return createCa({
-      ...(await this.#common('ca', number)),
+      ...(await this.#common('ca', generation)),
       issuers: developmentIssuers(oidc),
       ct,
       ctKey: ct.publicKey,
@@ -103,17 +118,20 @@ export class Opener {
     });
   }
 
-  async tsa({ number }: Generation): Promise<Tsa> {
-    return createTsa(await this.#common('tsa', number));
+  async tsa(generation: Generation): Promise<Tsa> {
+    return createTsa(await this.#common('tsa', generation));
   }
 
   async ct(generation: Generation): Promise<Shard<CtLog>> {
-    const { dataDir, clock, host, passphrase } = this.#deps;
-    const folder = folderOf('ct', generation.number);
-    const key = await fileKeyStore(join(dataDir, folder, 'keys'), passphrase).openKey('log', 'p256');
-    // The authority's root is added once it is open: each of the two needs the other.
-    const options = { origin: `${host}/${folder}`, roots: [], dataDir: join(dataDir, folder, 'tree') };
-    const service = await createCt({ ...options, key, clock, log: loggerOf(this.#deps, 'ct') });
+    const { clock, host } = this.#deps;
+    const key = await this.#keysIn('ct', generation).openKey('log', 'p256');
+    const service = await createCt({
+      origin: `${host}/${folderOf('ct', generation.number)}`,
+      // The authority's root is added once it is open: each of the two needs the other.
+      roots: [],
+      ...this.#tree('ct', generation, key),
+      ...{ key, clock, log: loggerOf(this.#deps, 'ct') },
+    });
     this.#closers.push(() => service.close());
     const register = (app: HttpApp, log: Logger): void => registerCt(app, service, log);
     const origin = await this.serve('ct', limits.logRequestBytes, register, generation);
@@ -121,16 +139,16 @@ export class Opener {
   }
 
   async log(name: 'log' | 'log2', generation: Generation): Promise<Shard<LogService>> {
-    const { dataDir, clock, host, passphrase } = this.#deps;
-    const folder = folderOf(name, generation.number);
+    const { clock, host } = this.#deps;
     const api = name === 'log' ? 'v1' : 'v2';
     const kind = api === 'v1' ? 'p256' : 'ed25519';
+    const key = await this.#keysIn(name, generation).openKey('log', kind);
     const service = await createLog({
+      ...this.#tree(name, generation, key),
       api,
       // Clients find a v2 log's key by the host name of its base URL, port and path dropped.
       hostname: host,
-      key: await fileKeyStore(join(dataDir, folder, 'keys'), passphrase).openKey('log', kind),
-      dataDir: join(dataDir, folder, 'tree'),
+      key,
       clock,
       log: loggerOf(this.#deps, name),
       ...auditHooks(this.#claims, `transparency log, API ${api}`),
@@ -143,18 +161,36 @@ export class Opener {
     return { number: generation.number, origin, service };
   }
 
-  async #common(name: HeldStation, number: number) {
-    const { dataDir, clock, random, organization, passphrase } = this.#deps;
-    const keys = fileKeyStore(join(dataDir, folderOf(name, number), 'keys'), passphrase);
-    const holders = await this.#signer?.holders(name, number, keys);
+  async #common(station: HeldStation, generation: Generation) {
+    const { clock, random, organization } = this.#deps;
+    const keys = this.#keysIn(station, generation);
+    const holders = await this.#signer?.holders(station, generation.number, keys);
     return {
       keys,
       ...(holders === undefined ? {} : { holders }),
       clock,
       random,
       organization,
-      log: loggerOf(this.#deps, name),
+      log: loggerOf(this.#deps, station),
     };
+  }
+
+  /** Made for a generation that is new, required for one that is not. */
+  #keysIn(station: Rotatable, { number, keys }: Generation): KeyStore {
+    const { dataDir, passphrase } = this.#deps;
+    const folder = folderOf(station, number);
+    const watched = watchedKeys(join(dataDir, folder, 'keys'), keys, passphrase);
+    this.#keys.set(folder, watched);
+    return watched.store;
+  }
+
+  /** Where the tree and its lock are; a tree is made for a generation that is new alone. */
+  #tree(station: Rotatable, { number, keys, isClosed }: Generation, key: Signer) {
+    const { dataDir, lockDir, hasLostLocks } = this.#deps;
+    const tree = join(dataDir, folderOf(station, number), 'tree');
+    const lockFile = lockFileOf(lockDir, key.publicKey);
+    if (hasLostLocks === true) adoptLock(tree, lockFile);
+    return { dataDir: tree, lockFile, create: keys === undefined, isClosed: isClosed === true };
   }
 }
 

@@ -18,6 +18,7 @@ import {
   switched,
   writeGenerations,
 } from './generations.ts';
+import { withKeys } from './kept.ts';
 import { R } from './reasons.ts';
 import type { Stations } from './stations.ts';
 
@@ -111,6 +112,7 @@ export class Rotation {
     this.#deps.check(next);
     await stations.add(station, made);
     next = withOrigins(next, station, stations);
+    next = withKeys(next, (name, number) => stations.keysOf(name, number));
     await this.#keep(next);
     this.#deps.log.info({ station, generation: made.number, switchAt, endAt }, 'rotation begun');
     await this.#step();

@@ -27,6 +27,10 @@ export interface StackState {
   readonly simulate?: Simulation;
   /** With TLS: the authority of its servers, PEM, below the data directory. */
   readonly tlsCa?: string;
+  /** SHA-256 of the first root of the TUF repository, hex: what clients pinned. */
+  readonly tufRoot?: string;
+  /** Where the checkpoint locks of its logs are kept. */
+  readonly lockDir?: string;
 }
 
 /** The state of a data directory, undefined when it holds no stack. Throws WB-1202. */
@@ -42,6 +46,8 @@ export async function readState(dataDir: string): Promise<StackState | undefined
     const simulate = simulationIn(json);
     const admin = json.optionalString('admin');
     const tlsCa = json.optionalString('tlsCa');
+    const tufRoot = json.optionalString('tufRoot');
+    const lockDir = json.optionalString('lockDir');
     const entries = stations.map(({ name }) => [name, origins.text(name)] as const);
     return {
       schema: STATE_SCHEMA,
@@ -52,6 +58,8 @@ export async function readState(dataDir: string): Promise<StackState | undefined
       ...(admin === undefined ? {} : { admin }),
       ...(simulate === undefined ? {} : { simulate }),
       ...(tlsCa === undefined ? {} : { tlsCa }),
+      ...(tufRoot === undefined ? {} : { tufRoot }),
+      ...(lockDir === undefined ? {} : { lockDir }),
     };
   });
   if (read.ok) return read.value;

@@ -88,6 +88,11 @@ export class Stations {
     return this.changing.logs2.current.service;
   }
 
+  /** SHA-256 of the keys of a generation, by name. */
+  keysOf(station: Rotatable, generation: number): Generation['keys'] {
+    return this.#opener.keysOf(station, generation);
+  }
+
   /** Opens a further generation; it is believed as soon as it is published, and signs nothing yet. */
   async add(station: Rotatable, generation: Generation): Promise<void> {
     const { cas, tsas, cts, logs, logs2 } = this.changing;

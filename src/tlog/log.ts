@@ -31,7 +31,7 @@ export async function openLog(options: LogOptions): Promise<LogWriter> {
   try {
     const state = await openState(options, personality);
     const log = new LogWriter(options, personality, state);
-    await log.publishAgain();
+    if (options.isClosed !== true) await log.publishAgain();
     return log;
   } catch (error) {
     throw openingError(error);

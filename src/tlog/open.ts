@@ -17,7 +17,7 @@ import { R } from './reasons.ts';
 import { emptyState, extend, stateAfter } from './sequence.ts';
 import type { LogOptions, LogRecord, Personality, TreeState } from './types.ts';
 
-type OpenOptions = Pick<LogOptions, 'store' | 'signer' | 'create'>;
+type OpenOptions = Pick<LogOptions, 'store' | 'signer' | 'create' | 'isClosed'>;
 
 /**
  * The state the lock names; publishing it is the caller's. Errors: WB-411 no log, WB-408 another origin or key, WB-409 data and lock of
@@ -25,7 +25,10 @@ type OpenOptions = Pick<LogOptions, 'store' | 'signer' | 'create'>;
  */
 export async function openState(options: OpenOptions, personality: Personality): Promise<TreeState> {
   const { store, signer } = options;
-  const checkpoint = (await store.lock.read()) ?? (await createLog(options));
+  const isClosed = options.isClosed === true;
+  const checkpoint = isClosed
+    ? await publishedOnly(store)
+    : ((await store.lock.read()) ?? (await createLog(options)));
   const head = unwrap(signer.open(checkpoint));
   await refuseNewerData(options, head);
   const { start, records } = await stagedRecords(store, head);
@@ -39,18 +42,32 @@ export async function openState(options: OpenOptions, personality: Personality):
   // Nothing was written so far; from here on the bytes are proven.
   await indexTiles(store, base.size, personality);
   await apply(store, base, next, personality);
-  const state = { ...stateAfter(base, next, checkpoint), isFrozen: head.isFrozen === true };
+  const state = { ...stateAfter(base, next, checkpoint), isFrozen: isClosed || head.isFrozen === true };
   return state.time === 0 && state.size > 0 ? { ...state, time: await newestTime(store, state) } : state;
+}
+
+async function publishedOnly(store: LogStore): Promise<string> {
+  const published = await store.published();
+  if (published !== undefined) return published;
+  throw fail(R.missing, { expected: 'a published checkpoint', actual: 'none' });
 }
 
 async function createLog(options: OpenOptions): Promise<string> {
   const { store, signer } = options;
   const traces = (await store.published()) ?? (await store.readTile(tilePath(firstTile)));
   if (traces !== undefined || (await store.indexed()) > 0) {
-    const detail = { expected: 'the checkpoint lock of this log', actual: 'data of a log and an empty lock' };
-    throw fail(R.rolledBack, detail);
+    const where = store.lockPlace === undefined ? '' : ` in ${store.lockPlace}`;
+    throw fail(R.rolledBack, {
+      expected: `the checkpoint lock of this log${where}`,
+      actual: 'data of a log and no lock',
+      hint:
+        'a log moves together with its lock: bring that file along, or name its place (--lock-dir, --lock-file); ' +
+        'only when it is lost and nothing was signed after this data, start once with --adopt-lock',
+    });
   }
-  if (options.create !== true) throw fail(R.missing, { expected: 'a log', actual: 'an empty store' });
+  if (options.create !== true) {
+    throw fail(R.missing, { expected: `the log ${signer.origin}`, actual: 'an empty store' });
+  }
   const checkpoint = signer.sign({ size: 0, root: emptyState('').root });
   if (await store.lock.swap(undefined, checkpoint)) return checkpoint;
   const other = await store.lock.read();

@@ -98,8 +98,10 @@ export const R = defineReasons({
     code: 'WB-411',
     check: 'tlog.open.exists',
     side: 'usage',
-    summary: 'There is no log in this store.',
-    hint: 'create it, or check the data directory',
+    summary: 'There is no log in this store, although there was one, or none was to be made.',
+    hint:
+      'the data is missing: mount its volume, or bring its newest copy back; an empty log under the same key would ' +
+      'contradict what was signed before. A new log needs a new key, in a data directory of its own',
   },
   range: {
     code: 'WB-412',

@@ -109,6 +109,11 @@ export interface LogOptions {
   readonly personality?: Personality;
   /** Create the log when the store is empty; otherwise opening an empty store is WB-411. */
   readonly create?: boolean;
+  /**
+   * The data came from a backup that its lock contradicts: what is published in it is served as it is, no entry is
+   * taken (WB-413), and nothing is signed.
+   */
+  readonly isClosed?: boolean;
   /** Told once when the log stops. */
   readonly onStop?: (why: Reason) => void;
   /** Asked for every checkpoint between commit and publication. */

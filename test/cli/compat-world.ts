@@ -41,7 +41,8 @@ after(async () => {
 export async function compatWorld(): Promise<CompatWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-test-compat-'));
   const stackDir = join(folder, 'stack');
-  const stack = await composeStack({ dataDir: stackDir, logLevel: 'silent', simulate: 'github' });
+  const lockDir = join(folder, 'locks');
+  const stack = await composeStack({ dataDir: stackDir, lockDir, logLevel: 'silent', simulate: 'github' });
   worlds.push({ stack, folder });
   const image = `ghcr.io/acme/api@${await push(stack.registryHost, 'acme/api', 'one')}`;
   const unsigned = `ghcr.io/acme/unsigned@${await push(stack.registryHost, 'acme/unsigned', 'two')}`;

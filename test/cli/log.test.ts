@@ -30,6 +30,7 @@ async function startLog(dataDir: string, more: object = {}) {
     hostname: 'log.example',
     key,
     dataDir,
+    create: true,
     clock: systemClock,
     log: quiet,
   };

@@ -9,7 +9,7 @@ import { waybill } from './child.ts';
 test('a webhook that others can reach refuses the trust of a development stack', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'waybill-serve-'));
   try {
-    await (await composeStack({ dataDir, logLevel: 'silent' })).close();
+    await (await composeStack({ dataDir, lockDir: `${dataDir}-locks`, logLevel: 'silent' })).close();
     const refused = await waybill([
       'serve',
       'admission',

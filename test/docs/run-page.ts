@@ -9,7 +9,15 @@ import { delimiter, join, resolve } from 'node:path';
 const blocksOf = (page: string): string[] =>
   [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string);
 
-const NOT_INHERITED = ['WAYBILL_STACK', 'TUF_MIRROR', 'TUF_ROOT_JSON', 'GITHUB_ACTIONS', 'CI'];
+const NOT_INHERITED = [
+  'WAYBILL_STACK',
+  'TUF_MIRROR',
+  'TUF_ROOT_JSON',
+  'GITHUB_ACTIONS',
+  'CI',
+  'WAYBILL_STATE_DIR',
+  'XDG_STATE_HOME',
+];
 
 export interface PageOptions {
   /** First two digits of the ports it names, such as 186 of 18601. */

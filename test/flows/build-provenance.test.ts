@@ -33,7 +33,11 @@ let stack: Stack;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'waybill-flow-'));
-  stack = await composeStack({ dataDir: join(folder, 'stack'), logLevel: 'silent' });
+  stack = await composeStack({
+    dataDir: join(folder, 'stack'),
+    lockDir: join(folder, 'locks'),
+    logLevel: 'silent',
+  });
 });
 after(async () => {
   await stack.close();

@@ -46,7 +46,9 @@ export function readBlocks(): { readonly blocks: readonly Block[]; readonly from
 export async function openWorld(work: string): Promise<World> {
   const stackDir = join(work, 'stack');
   const up = ['stack', 'up', '--simulate', 'github', '--data', stackDir, '--port-base', '0'];
-  const stack = await serve([...up, '--log-level', 'error'], 'stack', { cwd: work });
+  const stack = await serve([...up, '--log-level', 'error'], 'stack', {
+    ...{ cwd: work, env: { WAYBILL_STATE_DIR: join(work, 'state') } },
+  });
   const source = join(work, 'source');
   const commit = makeRepository(source, writeService);
   const folder = join(work, 'run');

@@ -41,7 +41,11 @@ async function take(browser: Browser, shot: Shot): Promise<string[]> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-screenshots-'));
-const stack = await composeStack({ dataDir: join(folder, 'stack'), logLevel: 'error' });
+const stack = await composeStack({
+  dataDir: join(folder, 'stack'),
+  lockDir: join(folder, 'locks'),
+  logLevel: 'error',
+});
 const browser = await chromium.launch({
   executablePath: CHROMIUM,
   args: [

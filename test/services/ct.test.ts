@@ -75,7 +75,7 @@ interface RunningCt {
 
 async function withCt(body: (running: RunningCt) => Promise<void>, dataDir?: string): Promise<void> {
   const clock = new FixedClock(START_MS);
-  const place = dataDir === undefined ? {} : { dataDir };
+  const place = dataDir === undefined ? {} : { dataDir, create: true };
   const ct = await createCt({
     origin: 'ct.example',
     key: logKey,

@@ -29,7 +29,7 @@ export interface RunningLog {
 
 export async function startLog(api: LogApi, dataDir?: string): Promise<RunningLog> {
   const clock = new FixedClock(START_MS);
-  const place = dataDir === undefined ? {} : { dataDir };
+  const place = dataDir === undefined ? {} : { dataDir, create: true };
   const service = await createLog({ api, hostname: HOSTNAME, key: keys[api], clock, log: quiet, ...place });
   const app = createHttpServer({ log: quiet, bodyBytesMax: 1024 });
   registerLog(app, service, quiet);

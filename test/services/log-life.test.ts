@@ -131,7 +131,7 @@ async function withStore(faulty: FaultyStore, body: (url: string) => Promise<voi
 
 function configOf(more: Partial<LogConfig>): LogConfig {
   const clock = new FixedClock(START_MS);
-  return { api: 'v1', hostname: HOSTNAME, key, clock, log: quiet, ...more };
+  return { api: 'v1', hostname: HOSTNAME, key, clock, log: quiet, create: true, ...more };
 }
 
 test('configurations whose promises nobody could verify are refused', async () => {

@@ -33,6 +33,7 @@ interface Shard {
 const newShard = (treeId: string): Shard => ({ key: generateKey('p256'), treeId, store: memoryLogStore() });
 const configOf = (shard: Shard): LogConfig => ({
   ...{ api: 'v1', hostname: HOSTNAME, clock: new FixedClock(START_MS), log: quiet },
+  create: true,
   ...shard,
 });
 

@@ -65,7 +65,11 @@ export async function stormWorld(digests: number): Promise<StormWorld> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const stack = await composeStack({ dataDir: join(folder, 'stack'), logLevel: 'silent' });
+    const stack = await composeStack({
+      dataDir: join(folder, 'stack'),
+      lockDir: join(folder, 'locks'),
+      logLevel: 'silent',
+    });
     let images: StormImage[];
     try {
       images = await signedImages(stack, digests);

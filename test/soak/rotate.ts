@@ -9,7 +9,11 @@ import { rotateUnderLoad } from '../stack/rotation-drill.ts';
 export async function rotateAgain(rounds: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-soak-rotate-'));
   try {
-    const stack = await composeStack({ dataDir: join(folder, 'data'), logLevel: 'silent' });
+    const stack = await composeStack({
+      dataDir: join(folder, 'data'),
+      lockDir: join(folder, 'locks'),
+      logLevel: 'silent',
+    });
     try {
       return (await rotateUnderLoad(stack, { rounds, pauseMs: 0 })).length;
     } finally {

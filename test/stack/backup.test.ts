@@ -10,7 +10,7 @@ import { parseTrustedRoot } from '#formats/trusted-root';
 import { systemClock } from '#platform/system';
 import { backupStack, restoreStack, type Stack } from '#stack';
 import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
-import { ada, message, personSigner, startStack, temporaryFolder } from './helper.ts';
+import { ada, LOCK_DIR, message, personSigner, startStack, temporaryFolder } from './helper.ts';
 
 const code = (wanted: string) => (error: unknown) => {
   assert.ok(error instanceof WaybillError, String(error));
@@ -52,7 +52,7 @@ test('a backup brings back every key; its logs are closed and followed, so that 
   await rm(stack.dataDir, { recursive: true });
 
   const dataDir = join(folder, 'restored');
-  await restoreStack(copy, dataDir, { continueLogs: false });
+  await restoreStack(copy, dataDir, { continueLogs: false, lockDir: LOCK_DIR });
   const restored = await startStack({ dataDir });
   assert.equal(restored.rotation.generations.stations.log.length, 2);
   assert.notEqual(restored.origins.log, stack.origins.log);
@@ -80,15 +80,18 @@ test('a second backup copies what changed; a copy that was changed or broken off
   const bytes = await readFile(key);
   await appendFile(key, '\n');
   const into = join(folder, 'restored');
-  await assert.rejects(restoreStack(copy, into, { continueLogs: true }), code('WB-1210'));
+  await assert.rejects(restoreStack(copy, into, { continueLogs: true, lockDir: LOCK_DIR }), code('WB-1210'));
   await assert.rejects(stat(into), { code: 'ENOENT' });
   await writeFile(key, bytes);
-  await restoreStack(copy, into, { continueLogs: true });
-  await assert.rejects(restoreStack(copy, into, { continueLogs: true }), code('WB-1210'));
+  await restoreStack(copy, into, { continueLogs: true, lockDir: LOCK_DIR });
+  await assert.rejects(restoreStack(copy, into, { continueLogs: true, lockDir: LOCK_DIR }), code('WB-1210'));
   const going = await startStack({ dataDir: into });
   assert.equal(going.rotation.generations.stations.log.length, 1);
 
   await rm(join(copy, 'backup.json'));
-  await assert.rejects(restoreStack(copy, join(folder, 'other'), { continueLogs: true }), code('WB-1210'));
+  await assert.rejects(
+    restoreStack(copy, join(folder, 'other'), { continueLogs: true, lockDir: LOCK_DIR }),
+    code('WB-1210'),
+  );
   await assert.rejects(backupStack(stack.dataDir, copy, systemClock.now()), code('WB-1210'));
 });

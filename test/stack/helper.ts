@@ -1,4 +1,5 @@
 /** A stack in a temporary folder, and the pieces tests sign and verify with. */
+import { mkdtempSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,10 @@ import { freePortBase } from '../free-ports.ts';
 
 export * from './signing.ts';
 
-const folders: string[] = [];
+/** Of all stacks of a test file, as all stacks of a user share one. */
+export const LOCK_DIR = mkdtempSync(join(tmpdir(), 'waybill-test-locks-'));
+
+const folders: string[] = [LOCK_DIR];
 const stacks: Stack[] = [];
 after(async () => {
   for (const stack of stacks) await stack.close();
@@ -26,9 +30,9 @@ export async function startStack(more: Partial<StackConfig> = {}): Promise<Stack
     dataDir: join(await temporaryFolder(), 'data'),
     portBase: await freePortBase(),
   });
-  const { dataDir } = more;
+  const { dataDir, lockDir = LOCK_DIR } = more;
   const place = dataDir === undefined ? await fresh() : { dataDir };
-  const stack = await composeStack({ ...place, logLevel: 'silent', ...more });
+  const stack = await composeStack({ ...place, logLevel: 'silent', ...more, lockDir });
   stacks.push(stack);
   return stack;
 }

@@ -8,6 +8,7 @@ import { generateKey, publicKeyPem, sha256 } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseVerifierKey } from '#formats/cosignature';
+import { lockFileOf } from '#platform/checkpoint-lock';
 import { createHttpServer, listen } from '#platform/http-server';
 import { fileKeyStore } from '#platform/key-store';
 import { systemClock } from '#platform/system';
@@ -98,7 +99,7 @@ test('a log follows a frozen one under the same address: indexes count on, old e
     );
   await assert.rejects(
     follow('too-early'),
-    (error) => error instanceof WaybillError && error.reason.code === 'WB-1036',
+    (error) => error instanceof WaybillError && error.reason.code === 'WB-1212',
   );
   const key = await fileKeyStore(join(old.dataDir, 'keys')).openKey('log', 'p256');
   const log = createLogger('freeze', 'silent');
@@ -109,6 +110,7 @@ test('a log follows a frozen one under the same address: indexes count on, old e
     clock: systemClock,
     log,
     dataDir: join(old.dataDir, 'tree'),
+    lockFile: lockFileOf(join(dir, 'locks'), key.publicKey),
   });
   await closing.freeze();
   await closing.close();

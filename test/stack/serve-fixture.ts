@@ -41,7 +41,14 @@ export const stationSettings = (
   dir: string,
   name: string,
   more: Partial<StationSettings> = {},
-): StationSettings => ({ ...wire, dataDir: join(dir, name), listen, logLevel: 'silent', ...more });
+): StationSettings => ({
+  ...wire,
+  dataDir: join(dir, name),
+  lockDir: join(dir, 'locks'),
+  listen,
+  logLevel: 'silent',
+  ...more,
+});
 
 export async function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'waybill-test-serve-'));

@@ -54,7 +54,7 @@ interface Up {
   ended(): Promise<number | null>;
 }
 
-const env = { ...process.env, SSL_CERT_FILE: file('ca.pem') };
+const env = { ...process.env, SSL_CERT_FILE: file('ca.pem'), WAYBILL_STATE_DIR: file('state') };
 
 /** Starts `serve` and resolves with what it prints when it is ready. */
 function up(station: string, ...args: string[]): Promise<Up> {

@@ -1,6 +1,7 @@
 /** `waybill log fsck|monitor|freeze`: a transparency log from outside, and its end. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { PublicKey } from '#base/crypto';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { CheckpointVerifier, Look, MonitorState, TileSource } from '#tlog';
@@ -49,7 +50,10 @@ export function register(program: Command, context: CliContext): void {
     )
     .argument('<where>', 'folder of the log, or the URL below which checkpoint and tile/… lie')
     .option('--known <file>', 'a checkpoint of this log seen elsewhere (repeatable)', collect, [])
-    .option('--lock-file <file>', 'the checkpoint lock, when it is not in the folder');
+    .option(
+      '--lock-file <file>',
+      'the checkpoint lock (default: below WAYBILL_STATE_DIR or the user state folder, else in the folder)',
+    );
   withKey(fsck).action((where: string, flags: FsckFlags) => runFsck(where, flags, context));
   const monitor = log
     .command('monitor')
@@ -71,7 +75,10 @@ export function register(program: Command, context: CliContext): void {
     .requiredOption('--key <file>', 'private key of the log, PKCS#8 PEM')
     .option('--origin <text>', 'first line of its checkpoints; default: as the newest has it')
     .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `')
-    .option('--lock-file <file>', 'the checkpoint lock, when it is not in the folder')
+    .option(
+      '--lock-file <file>',
+      'the checkpoint lock (default: below WAYBILL_STATE_DIR or the user state folder, else in the folder)',
+    )
     .action((folder: string, flags: FreezeFlags) => runFreeze(folder, flags, context));
 }
 
@@ -94,13 +101,13 @@ function namesOf(checkpoint: string | undefined, flags: Pick<KeyFlags, 'origin' 
 }
 
 async function verifierOf(checkpoint: string | undefined, flags: KeyFlags): Promise<CheckpointVerifier> {
-  const [{ checkpointVerifier }, { publicKeyFromPem }, { utf8Text }] = await Promise.all([
-    import('#tlog'),
-    import('#base/crypto'),
-    import('#base/bytes'),
-  ]);
-  const pem = utf8Text(await readInput(flags.publicKey, TEXT_BYTES_MAX));
-  return checkpointVerifier({ ...namesOf(checkpoint, flags), publicKey: unwrap(publicKeyFromPem(pem)) });
+  const { checkpointVerifier } = await import('#tlog');
+  return checkpointVerifier({ ...namesOf(checkpoint, flags), publicKey: await publicKeyOf(flags) });
+}
+
+async function publicKeyOf({ publicKey }: KeyFlags): Promise<PublicKey> {
+  const { publicKeyFromPem } = await import('#base/crypto');
+  return unwrap(publicKeyFromPem(await textFile(publicKey)));
 }
 
 async function textFile(path: string): Promise<string> {
@@ -112,7 +119,7 @@ async function runFsck(where: string, flags: FsckFlags, context: CliContext): Pr
   const known = await Promise.all(flags.known.map(textFile));
   const report = /^https?:\/\//.test(where)
     ? await fsckUrl(where, flags, known, context)
-    : await fsckFolder(resolve(context.cwd, where), flags, known);
+    : await fsckFolder(resolve(context.cwd, where), flags, known, context);
   const ok = report.problems.length === 0;
   context.result('waybill.dev/log-fsck/v1', { ok, where, ...report }, () =>
     ok ? `${where}: ${report.size} entries, all as the checkpoint says` : report.problems.join('\n'),
@@ -144,9 +151,14 @@ async function checkpointOf(source: TileSource): Promise<string | undefined> {
   return bytes === undefined ? undefined : utf8Text(bytes);
 }
 
-async function fsckFolder(folder: string, flags: FsckFlags, known: readonly string[]): Promise<Report> {
+async function fsckFolder(
+  folder: string,
+  flags: FsckFlags,
+  known: readonly string[],
+  context: CliContext,
+): Promise<Report> {
   const { fsckStored } = await import('#tlog');
-  const store = await existingStore(folder, flags.lockFile);
+  const store = await existingStore(folder, flags.lockFile, await publicKeyOf(flags), context);
   try {
     const verifier = await verifierOf(await store.published(), flags);
     return await fsckStored({ store, verifier, known });
@@ -155,17 +167,23 @@ async function fsckFolder(folder: string, flags: FsckFlags, known: readonly stri
   }
 }
 
-/** Opening a store makes its files: a folder without a log must stay as it is. */
-async function existingStore(folder: string, lockFile: string | undefined) {
-  const [{ existsSync }, { join }, { openLogStore }] = await Promise.all([
+/**
+ * Opening a store makes its files: a folder without a log must stay as it is. The lock is where it is said, else where
+ * this user's logs have theirs, else in the folder.
+ */
+async function existingStore(folder: string, asked: string | undefined, key: PublicKey, context: CliContext) {
+  const [{ existsSync }, { join }, { openLogStore }, { defaultLockDir, lockFileOf }] = await Promise.all([
     import('node:fs'),
     import('node:path'),
     import('#platform/store-embedded'),
+    import('#platform/checkpoint-lock'),
   ]);
   if (!existsSync(join(folder, 'checkpoint'))) {
     throw fail(R.optionValue, { expected: 'the folder of a log', actual: `no checkpoint in ${folder}` });
   }
-  return openLogStore(folder, lockFile);
+  const lockDir = defaultLockDir(context.env);
+  const usual = lockDir === undefined ? undefined : lockFileOf(lockDir, key);
+  return openLogStore(folder, asked ?? (usual !== undefined && existsSync(usual) ? usual : undefined));
 }
 
 async function runMonitor(url: string, flags: MonitorFlags, context: CliContext): Promise<void> {
@@ -280,11 +298,11 @@ async function runFreeze(folder: string, flags: FreezeFlags, context: CliContext
     import('#platform/folder-lock'),
   ]);
   const directory = resolve(context.cwd, folder);
-  const store = await existingStore(directory, flags.lockFile);
+  const signer = unwrap(privateKeyFromPem(await textFile(flags.key)));
+  const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
   const lock = lockFolder(directory);
   try {
     const names = namesOf(await store.published(), flags);
-    const signer = unwrap(privateKeyFromPem(await textFile(flags.key)));
     const log = await openLog({
       store,
       signer: checkpointSigner({ ...names, signer }),

@@ -19,6 +19,12 @@ export function register(program: Command, context: CliContext): void {
   addStackSigner(stack.command('up'))
     .description('start every station in this process; Ctrl-C stops it, the next start continues')
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
+    .option(
+      '--lock-dir <dir>',
+      'where the checkpoint locks of its logs are kept, apart from the data (default: where they were, else ' +
+        'WAYBILL_STATE_DIR or the user state folder)',
+    )
+    .option('--adopt-locks', 'make locks that are lost again: only when nothing was signed after this data')
     .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
     .option(
       '--passphrase-file <file>',
@@ -70,6 +76,8 @@ interface UpOptions extends StackSignerFlags {
   readonly metrics?: string;
   readonly sigstoreMetrics?: boolean;
   readonly data?: string;
+  readonly lockDir?: string;
+  readonly adoptLocks?: boolean;
   readonly portBase?: string;
   readonly logLevel: string;
   readonly simulate?: 'github';
@@ -77,7 +85,8 @@ interface UpOptions extends StackSignerFlags {
 }
 
 async function up(options: UpOptions, context: CliContext): Promise<void> {
-  const { composeStack, PORT_BASE_DEFAULT, recipes } = await import('#stack');
+  const { composeStack, PORT_BASE_DEFAULT, readState, recipes } = await import('#stack');
+  const { lockDirFrom } = await import('../lock-dir.ts');
   const { untilSignal } = await import('#platform/process');
   const { traceSettings } = await import('#platform/traces');
   const traces = traceSettings(context.env, 'waybill-stack');
@@ -90,6 +99,8 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const signalled = untilSignal();
   const running = await composeStack({
     dataDir,
+    lockDir: lockDirFrom(options.lockDir, (await readState(dataDir))?.lockDir, context),
+    hasLostLocks: options.adoptLocks === true,
     portBase:
       options.portBase === undefined ? PORT_BASE_DEFAULT : wholeNumber('--port-base', options.portBase),
     clock: context.clock,
@@ -159,6 +170,9 @@ function upText(running: Stack, lines: readonly string[], milliseconds: number):
     '',
     'For cosign:',
     ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`),
+    '',
+    `Checkpoint locks: ${running.state.lockDir}. They stay on this machine and in no backup: without them the logs`,
+    'do not start again, and no copy of the data can fork a log.',
     '',
     'Ctrl-C stops it; the next start on this directory continues the same logs and keys.',
   ].join('\n');

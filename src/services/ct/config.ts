@@ -14,12 +14,14 @@ export interface CtConfig {
   readonly roots: readonly Der[];
   /** Folder of the log; `undefined` keeps everything in memory. */
   readonly dataDir?: string;
-  /** File of the checkpoint lock; default inside the folder. */
+  /** File of the checkpoint lock, apart from the folder; without it inside, where copies of the folder take it along. */
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
-  /** Whether an empty folder becomes a new log. Default true. */
+  /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */
   readonly create?: boolean;
+  /** The folder came from a backup that its lock contradicts: nothing is taken (WB-413) and nothing signed. */
+  readonly isClosed?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }

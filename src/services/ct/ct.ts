@@ -32,7 +32,9 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
     signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
     personality: ctPersonality,
-    create: config.create ?? true,
+    // In memory there is nothing an earlier start could have signed.
+    create: config.create ?? (config.store === undefined && config.dataDir === undefined),
+    isClosed: config.isClosed === true,
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   });
   const ct = new CtLog(config, log, store);

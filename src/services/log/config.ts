@@ -21,7 +21,7 @@ export interface LogConfig {
   readonly treeId?: string;
   /** Folder of the log; `undefined` keeps everything in memory. */
   readonly dataDir?: string;
-  /** File of the checkpoint lock; default inside the folder. Keep it out of backups of the folder. */
+  /** File of the checkpoint lock, apart from the folder; without it inside, where copies of the folder take it along. */
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
@@ -29,8 +29,10 @@ export interface LogConfig {
   readonly engine?: (options: LogOptions) => Promise<Log>;
   /** Gets the cosignatures of witnesses onto every checkpoint before it is published. */
   readonly cosign?: Cosigner;
-  /** Whether an empty folder becomes a new log. Default true. */
+  /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */
   readonly create?: boolean;
+  /** The folder came from a backup that its lock contradicts: nothing is taken (WB-413) and nothing signed. */
+  readonly isClosed?: boolean;
   /** v1: frozen logs this one follows, oldest first. They answer reads, and indexes count on from them. */
   readonly inactive?: readonly InactiveShard[];
   readonly clock: Clock;
@@ -48,7 +50,7 @@ export interface LogConfig {
 }
 
 /** A frozen log: what it was opened with when it was written. Its key still signs promises of its entries. */
-export type InactiveShard = Pick<LogConfig, 'key' | 'treeId' | 'dataDir' | 'lockFile' | 'store'>;
+export type InactiveShard = Pick<LogConfig, 'key' | 'treeId' | 'dataDir' | 'lockFile' | 'store' | 'isClosed'>;
 
 /** Entries one `retrieve` names. */
 export const RETRIEVE_ENTRIES_MAX = 10;

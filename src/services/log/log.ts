@@ -32,6 +32,7 @@ export async function createLog(config: LogConfig): Promise<LogService> {
         dataDir: _dir,
         lockFile: _lock,
         treeId: _id,
+        isClosed: _closed,
         ...shared
       } = config;
       const opened = await openShard({ ...shared, ...shard, create: false }, firstIndex, []);
@@ -62,7 +63,9 @@ async function openShard(
     store: config.store ?? openLogStore(dataDir, config.lockFile),
     signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
-    create: config.create ?? true,
+    // In memory there is nothing an earlier start could have signed.
+    create: config.create ?? (config.store === undefined && dataDir === undefined),
+    isClosed: config.isClosed === true,
     ...(config.cosign === undefined ? {} : { cosign: config.cosign }),
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   });

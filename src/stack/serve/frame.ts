@@ -8,6 +8,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
+import type { PublicKey } from '#base/crypto';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
 import { fail, reasonText, WaybillError } from '#base/reason';
@@ -28,9 +29,9 @@ import { fileKeyStore, type KeyStore } from '#platform/key-store';
 import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
-import { isLoopback } from '#services/oidc';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
+import { lockPlace, requireWriters } from './checks.ts';
 import type { StationMetrics } from './metrics.ts';
 import { type PublicFile, publicFileText } from './public-file.ts';
 import { R } from './reasons.ts';
@@ -58,6 +59,10 @@ export interface StationSettings {
   /** Also show metrics under the names Sigstore's servers give them. */
   readonly sigstoreMetrics?: boolean;
   readonly passphrase?: Secret;
+  /** Where the checkpoint lock of a log is kept, unless it is given a file of its own. */
+  readonly lockDir?: string;
+  /** A lock that is lost is made again: only when nothing was signed after this data. */
+  readonly hasLostLock?: boolean;
   /** Where traces of requests go. */
   readonly traces?: TraceSettings;
   readonly logLevel: LogLevel;
@@ -82,6 +87,10 @@ export interface StationDeps extends Pick<StationSettings, 'clock' | 'random' | 
   readonly createdAt: number;
   /** `--init`: keys are made, nothing is served. */
   readonly isInit: boolean;
+  /** True at the first start: a log may be made. */
+  readonly isFirst: boolean;
+  /** Of a log in a folder: the file of its checkpoint lock. `asked` is what the operator named. Throws WB-1212. */
+  lockFile(key: PublicKey, asked?: string): string;
 }
 
 /** What a station brings. */
@@ -92,6 +101,8 @@ export interface StationParts {
   register(app: HttpApp, log: Logger): void | Promise<void>;
   /** What others need to know of it. */
   readonly about: PublicFile;
+  /** Of a log in a folder: where its checkpoint lock is. */
+  readonly tree?: { readonly lockFile?: string };
   /** Further files for `public/`. */
   readonly files?: Readonly<Record<string, string>>;
   /** What of its keys a published root lacks; absent: its keys are not published there. */
@@ -173,34 +184,29 @@ async function prepare(
   await refuseDevelopment(dataDir);
   const record = await readRecord(dataDir, station);
   const watch = await TimeWatch.open(dataDir, clock);
-  const { store, opened } = watchedKeys(join(dataDir, KEYS), record, settings.passphrase);
+  const { store, opened } = watchedKeys(join(dataDir, KEYS), record?.keys, settings.passphrase);
   const createdAt = record?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
   const log = createLogger(station, settings.logLevel);
   const keysOf = (other: string): KeyStore => fileKeyStore(join(other, KEYS), settings.passphrase);
   const parts = await make({
     ...{ dataDir, keys: store, keysOf, clock, random, transport, log, createdAt, isInit },
     ...(settings.passphrase === undefined ? {} : { passphrase: settings.passphrase }),
+    // The record is written when keys and tree are there: with it, neither is made again.
+    isFirst: record === undefined,
+    lockFile: (key, asked) => lockPlace(settings, record?.lockFile, { key, asked, log }),
   });
   closers.push(() => parts.close());
   requireWriters(settings, parts, isInit);
   await requirePublished(settings, parts);
   const keys = Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));
-  await writeRecord(dataDir, { station, createdAt, keys: { ...record?.keys, ...keys } });
+  const { tree } = parts;
+  await writeRecord(dataDir, {
+    ...{ station, createdAt, keys: { ...record?.keys, ...keys } },
+    ...tree,
+  });
   const files = { 'station.json': publicFileText(parts.about), ...parts.files };
   for (const [name, text] of Object.entries(files)) await writeFileDurable(join(dataDir, PUBLIC, name), text);
   return { parts, watch, log };
-}
-
-/** Beyond this machine, whom writes are taken from is said (reference: anonymous only with public writes). */
-function requireWriters(
-  { listen: { host }, tenantsFile, hasPublicWrites }: StationSettings,
-  { isOpenToWrites }: StationParts,
-  isInit: boolean,
-): void {
-  if (isOpenToWrites !== true || isInit || isLoopback(host)) return;
-  if (tenantsFile !== undefined || hasPublicWrites === true) return;
-  const expected = '--tenants FILE (a registry: or --tokens FILE), or --public-writes, beyond this machine';
-  throw fail(R.settings, { expected, actual: `writes by whoever reaches ${host}` });
 }
 
 async function requirePublished(

@@ -1,5 +1,6 @@
 /** The stations that log: certificates (RFC 6962) and signatures (Rekor v1, v2), on one machine or many. */
 import { hostname as machineName } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { equalBytes, toBase64, toHex, utf8Text } from '#base/bytes';
 import { publicKeyPem } from '#base/crypto';
@@ -7,8 +8,10 @@ import { limits } from '#base/limits';
 import { fail, reasonText, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { formatVerifierKey } from '#formats/cosignature';
+import { parseCheckpoint, parseNote } from '#formats/note';
 import { pemDecode } from '#formats/pem';
 import type { LogAuthority } from '#formats/trusted-root';
+import { readPublishedText } from '#platform/checkpoint-lock';
 import { readFileLimited } from '#platform/files';
 import { openStore, type StoreSettings } from '#platform/store-open';
 import { createCt, registerCt } from '#services/ct';
@@ -16,6 +19,7 @@ import { createLog, type InactiveShard, type LogConfig, type LogService, registe
 import {
   type Cosigner,
   cosignWith,
+  FROZEN_LINE,
   type Log,
   type LogOptions,
   openFront,
@@ -23,6 +27,7 @@ import {
   parseWitnessPolicy,
   runSequencer,
 } from '#tlog';
+import { TREE } from './checks.ts';
 import type { StationDeps, StationParts } from './frame.ts';
 import { R } from './reasons.ts';
 import { ctRoutes, entriesMade, logMetrics } from './station-metrics.ts';
@@ -51,9 +56,8 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
       unwrap(pemDecode(utf8Text(bytes), 'CERTIFICATE')).map(({ der }) => der),
     );
   const key = await keys.openKey('log', 'p256');
-  const tree = `${dataDir}/tree`;
-  const lock = lockFile === undefined ? {} : { lockFile };
-  const ct = await createCt({ origin: name, key, roots: [], dataDir: tree, ...lock, clock, log });
+  const tree = { dataDir: join(dataDir, TREE), lockFile: deps.lockFile(key.publicKey, lockFile) };
+  const ct = await createCt({ origin: name, key, roots: [], ...tree, create: deps.isFirst, clock, log });
   const addRoots = async (): Promise<void> => {
     for (const der of await readRoots()) ct.addRoot(der);
   };
@@ -63,6 +67,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     bodyBytesMax: limits.logRequestBytes,
     isOpenToWrites: true,
     register: (app, logger) => registerCt(app, ct, logger),
+    tree: { lockFile: tree.lockFile },
     about: { station: 'ct', createdAt: deps.createdAt, key: pem, logId: toBase64(ct.logId) },
     files: { 'ctfe.pub': pem },
     missing: ({ ctlogs }) => logMissing(ctlogs, ct.logId, 'the certificate log'),
@@ -92,14 +97,15 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   if (hostname === undefined) throw fail(R.settings, { expected: '--hostname NAME', actual: 'none' });
   const key = await keys.openKey('log', api === 'v1' ? 'p256' : 'ed25519');
   const inactive = await inactiveShards(settings, deps);
-  const base: LogConfig = { api, hostname, key, clock, log, inactive };
+  const base: LogConfig = { api, hostname, key, clock, log, inactive, create: deps.isFirst };
   const place = logPlace(settings, dataDir);
   const cosign = await cosignerFor(settings, deps);
   const cosigned = cosign === undefined ? {} : { cosign };
   let opened: OpenedLog;
+  const kept: { lockFile?: string } = {};
   if (place.kind === 'embedded') {
-    const lock = lockFile === undefined ? {} : { lockFile };
-    const service = await createLog({ ...base, ...cosigned, dataDir: `${dataDir}/tree`, ...lock });
+    kept.lockFile = deps.lockFile(key.publicKey, lockFile);
+    const service = await createLog({ ...base, ...cosigned, dataDir: join(dataDir, TREE), ...kept });
     opened = { service, close: () => service.close() };
   } else opened = await openShared({ ...base, ...cosigned }, { place, role: settings.role }, deps);
   const { service } = opened;
@@ -111,6 +117,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
       if (settings.role !== 'sequencer') return registerLog(app, service, logger);
       app.get('/healthz', async () => ({ status: 'ok' }));
     },
+    tree: kept,
     about: { station: 'log', createdAt: deps.createdAt, api, key: pem, logId: toBase64(service.logId) },
     files: {
       'rekor.pub': pem,
@@ -143,9 +150,23 @@ async function inactiveShards(
   for (const dir of inactiveDirs) {
     const key = await keysOf(dir).findKey('log');
     if (key === undefined) throw fail(R.settings, { expected: `the key of a log in ${dir}`, actual: 'none' });
-    shards.push({ key, dataDir: `${dir}/tree` });
+    requireFrozen(dir);
+    shards.push({ key, dataDir: join(dir, TREE), isClosed: true });
   }
   return shards;
+}
+
+/**
+ * The last checkpoint of a frozen log is published, and nothing follows it: its lock, which may be on another machine,
+ * is not needed to serve it. Throws WB-1212 for one that still takes entries.
+ */
+function requireFrozen(dir: string): void {
+  const published = readPublishedText(join(dir, TREE));
+  const head =
+    published === undefined ? undefined : unwrap(parseCheckpoint(unwrap(parseNote(published)).text));
+  if (head?.extensions.includes(FROZEN_LINE) === true) return;
+  const actual = head === undefined ? 'no log' : 'a log that takes entries';
+  throw fail(R.settings, { expected: `a frozen log in ${dir} (waybill log freeze)`, actual });
 }
 
 interface OpenedLog {
@@ -217,7 +238,7 @@ interface Sequencing {
 
 /** Campaigns with a store of its own: a term closes the store it wrote to. */
 async function startSequencer(
-  { signer, cosign }: LogOptions,
+  { signer, cosign, create }: LogOptions,
   place: StoreSettings,
   { clock, random, log }: StationDeps,
   signal: AbortSignal,
@@ -232,7 +253,7 @@ async function startSequencer(
     {
       election: { cell: lease, holder, leaseMs: LEASE_MS, clock },
       queue,
-      open: () => openLog({ store, signer, clock, create: true, ...cosigned }),
+      open: () => openLog({ store, signer, clock, create: create === true, ...cosigned }),
       onTerm: (event) => {
         isOurs = event.kind === 'began' ? 1 : 0;
         log.info({ ...event }, 'term of a sequencer');

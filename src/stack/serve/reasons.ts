@@ -13,8 +13,10 @@ export const R = defineReasons({
     check: 'station.key',
     side: 'environment',
     class: 'untrusted-root',
-    summary: 'The key of a station is not the one that was published.',
-    hint: 'bring the key back from its backup; for a new key start a new generation in a data directory of its own',
+    summary: 'A key or certificate of a station is missing, or not the one that was published.',
+    hint:
+      'bring the files back from their backup; a wanted change of keys is waybill stack rotate, or for a station of ' +
+      'its own a new generation in another data directory',
     exit: 3,
   },
   dataDir: {

@@ -27,6 +27,8 @@ export interface StationRecord {
   readonly createdAt: number;
   /** SHA-256 of the SubjectPublicKeyInfo, hex, by the name of the key. */
   readonly keys: Readonly<Record<string, string>>;
+  /** Of a log in a folder: where its checkpoint lock is kept. */
+  readonly lockFile?: string;
 }
 
 /** Throws WB-1214 for another station or version, WB-1202 for a file that cannot be read. */
@@ -37,11 +39,13 @@ export async function readRecord(dataDir: string, station: string): Promise<Stat
   const read = attempt(() => {
     const json = reader(unwrap(parseJson(bytes)), path, { as: R.dataDir });
     const keys = json.child('keys');
+    const lockFile = json.optionalString('lockFile');
     return {
       schema: json.string('schema'),
       station: json.string('station'),
       createdAt: json.integer('createdAt'),
       keys: Object.fromEntries(Object.keys(keys.object).map((name) => [name, keys.string(name)])),
+      ...(lockFile === undefined ? {} : { lockFile }),
     };
   });
   if (!read.ok) throw fail(R.dataDir, { expected: `${path} of this version`, actual: read.error.check });
@@ -80,25 +84,30 @@ export interface WatchedKeys {
 }
 
 /**
- * The keys of a station. At the first start they are made; later one that is missing or another than before is
- * refused (WB-1213): a fresh key would sign what nobody can verify.
+ * The keys of a station. At the first start, without `known`, they are made; later one that is missing or another
+ * than before is refused (WB-1213), and so is a certificate that is missing: a fresh one would sign what nobody can
+ * verify. `known` has the SHA-256 of each as it was published.
  */
 export function watchedKeys(
   dir: string,
-  record: StationRecord | undefined,
-  passphrase: Secret | undefined,
+  known: StationRecord['keys'] | undefined,
+  passphrase?: Secret,
 ): WatchedKeys {
   const files = fileKeyStore(dir, passphrase);
   const opened = new Map<string, PublicKey>();
   const checked = (name: string, signer: Signer | undefined): Signer | undefined => {
-    const known = record?.keys[name];
+    const wanted = known?.[name];
     const found = signer === undefined ? undefined : fingerprint(signer.publicKey);
-    if (known !== undefined && found !== known) {
-      const expected = `key ${name} with SHA-256 ${known}, as it was published`;
+    if (wanted !== undefined && found !== wanted) {
+      const expected = `key ${name} in ${dir} with SHA-256 ${wanted}, as it was published`;
       throw fail(R.otherKey, { expected, actual: found ?? 'no such key' });
     }
     if (signer !== undefined) opened.set(name, signer.publicKey);
     return signer;
+  };
+  const refuseAnother = (what: string): void => {
+    if (known === undefined) return;
+    throw fail(R.otherKey, { expected: `${what} in ${dir}, as it was published`, actual: 'no such file' });
   };
   const findKey: KeyStore['findKey'] = async (name) => checked(name, await files.findKey(name));
   return {
@@ -106,8 +115,16 @@ export function watchedKeys(
     store: {
       ...files,
       findKey,
-      openKey: async (name, kind) =>
-        (await findKey(name)) ?? (checked(name, await files.openKey(name, kind)) as Signer),
+      openKey: async (name, kind) => {
+        const kept = await findKey(name);
+        if (kept !== undefined) return kept;
+        refuseAnother(`key ${name}`);
+        return checked(name, await files.openKey(name, kind)) as Signer;
+      },
+      write: async (name, data) => {
+        if ((await files.read(name)) === undefined) refuseAnother(name);
+        await files.write(name, data);
+      },
     },
   };
 }

@@ -31,6 +31,7 @@ const store = embeddedLogStore({
 const ct = await createCt({
   ...{ origin: order.origin, key, roots: [], clock },
   store: ending.store(store),
+  create: true,
   log: createLogger('ct', 'silent'),
 });
 const keys = fileKeyStore(join(order.folder, 'ca'));

@@ -18,6 +18,7 @@ const service = await createLog({
   hostname: 'log.example',
   key,
   dataDir,
+  create: true,
   clock: systemClock,
   log,
 });

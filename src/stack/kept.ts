@@ -1,0 +1,81 @@
+/**
+ * What a stack has published and must find again at its next start: the keys of every generation, and the first root
+ * of its TUF repository. What is missing is not made again: nobody would believe it.
+ */
+import { join, relative } from 'node:path';
+import { toHex } from '#base/bytes';
+import { sha256 } from '#base/crypto';
+import { fail } from '#base/reason';
+import { readFileIfThere } from '#platform/files';
+import { stackTrustFiles } from '#trust';
+import {
+  type Generation,
+  type Generations,
+  mapGenerations,
+  type Rotatable,
+  readGenerations,
+} from './generations.ts';
+import { R } from './serve/reasons.ts';
+import type { StackState } from './state.ts';
+
+/**
+ * The generations of a start. Those of a stack that ran before have keys, also where an earlier version did not write
+ * down which. Throws WB-1202.
+ */
+export async function generationsToOpen(
+  dataDir: string,
+  createdAt: number,
+  before: StackState | undefined,
+): Promise<Generations> {
+  const all = await readGenerations(dataDir, createdAt);
+  return before === undefined
+    ? all
+    : mapGenerations(all, (_station, one) => ({ ...one, keys: one.keys ?? {} }));
+}
+
+/** With the keys that were opened written to each generation. */
+export function withKeys(
+  all: Generations,
+  keysOf: (station: Rotatable, generation: number) => Generation['keys'],
+): Generations {
+  return mapGenerations(all, (station, one) => {
+    const keys = keysOf(station, one.number);
+    return keys === undefined ? one : { ...one, keys: { ...one.keys, ...keys } };
+  });
+}
+
+const FIRST_ROOT = '1.root.json';
+
+/** SHA-256 of the first root, hex. */
+export const rootHash = (root: Uint8Array): string => toHex(sha256(root));
+
+/** What is wrong with the TUF repository of a stack that ran before; undefined when its metadata is what it was. */
+export async function tufTrouble(
+  dataDir: string,
+  { tufRoot }: StackState,
+): Promise<{ readonly expected: string; readonly actual: string } | undefined> {
+  const file = (name: string): string => join(dataDir, 'tuf', 'metadata', name);
+  const pinned = await readFileIfThere(join(dataDir, stackTrustFiles.tufRoot));
+  const wanted = tufRoot ?? (pinned === undefined ? undefined : rootHash(pinned));
+  const expected = `${file(FIRST_ROOT)}${wanted === undefined ? '' : ` with SHA-256 ${wanted}`}, as clients pinned it`;
+  const root = await readFileIfThere(file(FIRST_ROOT));
+  if (root === undefined) return { expected, actual: 'no such file' };
+  if (wanted !== undefined && rootHash(root) !== wanted) return { expected, actual: rootHash(root) };
+  if ((await readFileIfThere(file('timestamp.json'))) !== undefined) return undefined;
+  return { expected: `${file('timestamp.json')}, as it was published`, actual: 'no such file' };
+}
+
+/** Throws WB-1213 when the repository would begin anew under the eyes of clients that pinned it. */
+export async function requireTufRoot(dataDir: string, before: StackState | undefined): Promise<void> {
+  const trouble = before === undefined ? undefined : await tufTrouble(dataDir, before);
+  if (trouble === undefined) return;
+  const hint =
+    'bring the folder tuf back from a backup (waybill stack restore): clients follow no other root';
+  throw fail(R.otherKey, { ...trouble, hint });
+}
+
+/** Whether a folder is another one, or lies in it. */
+export function isInside(folder: string, inner: string): boolean {
+  const way = relative(folder, inner);
+  return way === '' || !/^\.\.(?:[/\\]|$)|^(?:[A-Za-z]:)?[/\\]/.test(way);
+}
