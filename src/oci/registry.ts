@@ -51,23 +51,25 @@ export class Registry {
     const at = unwrap(parseRepository(origin.name));
     const wire = this.wire(at.registry, origin.insecure);
     if (mirrors.length === 0) return new Repository(wire, at.repository);
+    // Patience is for the place that has nobody behind it.
+    const impatient = { ...this.#options, retries: 0 };
     return new MirroredRepository(
       wire,
       at.repository,
       mirrors.map((mirror) => {
         const { registry, repository } = unwrap(parseRepository(mirror.name));
         return {
-          repository: new Repository(this.wire(registry, mirror.insecure), repository),
+          repository: new Repository(this.wire(registry, mirror.insecure, impatient), repository),
           pull: mirror.pull,
         };
       }),
     );
   }
 
-  wire(host: string, insecure = false): Wire {
-    const allowHttp = insecure || this.#options.allowHttp === true;
-    const key = `${host} ${allowHttp}`;
-    const known = this.#wires.get(key) ?? new Wire(host, { ...this.#options, allowHttp });
+  wire(host: string, insecure = false, options: RegistryOptions = this.#options): Wire {
+    const allowHttp = insecure || options.allowHttp === true;
+    const key = `${host} ${allowHttp} ${options.retries}`;
+    const known = this.#wires.get(key) ?? new Wire(host, { ...options, allowHttp });
     this.#wires.set(key, known);
     return known;
   }

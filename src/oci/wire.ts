@@ -35,6 +35,8 @@ export interface RegistryOptions {
   readonly authHosts?: readonly string[];
   /** Milliseconds for one request, for a blob beside what its size needs. Default limits.httpTimeoutMs. */
   readonly timeoutMs?: number;
+  /** How often a request that may be repeated is. Default limits.httpRetries. */
+  readonly retries?: number;
   /** Waits between attempts; default the real clock. */
   readonly sleep?: (ms: number) => Promise<unknown>;
   /** Spreads retries; without it the waits are exact. */
@@ -95,6 +97,10 @@ export class Wire {
     const whole = Math.min(WAIT_BASE_MS * 2 ** n, WAIT_MAX_MS);
     const byte = this.#options.random?.bytes(1)[0] ?? 255;
     return Math.round(whole / 2 + (whole / 2) * (byte / 255));
+  }
+
+  get #retries(): number {
+    return this.#options.retries ?? limits.httpRetries;
   }
 
   get timeoutMs(): number {
@@ -191,7 +197,7 @@ export class Wire {
       if (!(error instanceof WaybillError) || error.reason.code !== Platform.network.code) throw error;
       // A POST or PATCH may have been done; repeating it is the caller's business.
       const isRepeatable = request.method !== 'POST' && request.method !== 'PATCH';
-      if (isRepeatable && attempt < limits.httpRetries && !isRefused(error)) {
+      if (isRepeatable && attempt < this.#retries && !isRefused(error)) {
         await this.sleep(this.backoff(attempt));
         return undefined;
       }
@@ -272,7 +278,7 @@ export class Wire {
   ): Promise<void> {
     const asked = retryAfterMs(response.headers.get('retry-after'));
     const wait = Math.max(asked ?? 0, this.backoff(attempt));
-    if (attempt < limits.httpRetries && wait <= WAIT_MAX_MS) {
+    if (attempt < this.#retries && wait <= WAIT_MAX_MS) {
       await discard(response);
       await this.sleep(wait);
       return;

@@ -105,6 +105,18 @@ test('with the origin out of reach a mirror answers alone, also that something i
   assert.equal((await reasonOf(nothing.resolve({ tag: 'v1' }))).code, 'WB-201');
 });
 
+test('a mirror that is down costs one request, and is then left alone for a while', async () => {
+  const origin = await registry();
+  const image = await putImage(repositoryAt(origin.host), 'x', { tag: 'v1' });
+  const down = await fake((_, response) => response.writeHead(503).end());
+  const client = clientOf(await confOf(origin.host, down.host));
+  await client.resolve({ tag: 'v1' });
+  await client.manifest(image.digest);
+  assert.equal(down.seen.length, 1);
+  for (let i = 0; i < 21; i++) await client.resolve({ tag: 'v1' });
+  assert.equal(down.seen.length, 2);
+});
+
 test('a mirror that gives other bytes is found out, passed over, and not asked again', async () => {
   const origin = await registry();
   const image = await putImage(repositoryAt(origin.host), 'true', { tag: 'v1' });
