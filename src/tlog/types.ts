@@ -126,7 +126,7 @@ export interface LogOptions {
 
 /** Entries that may wait: some seconds of work, so that a full pool is overload and not a burst. */
 export const POOL_ENTRIES_MAX = 4096;
-/** Entries of one batch: a tile's worth keeps a batch's proofs and its staging bounded. */
-export const BATCH_ENTRIES_MAX = 256;
+/** Entries of one batch: two tiles' worth share its syncs, and keep its proofs and its staging bounded. */
+export const BATCH_ENTRIES_MAX = 512;
 /** How far the clock may step back before the log refuses to sequence, in milliseconds. */
 export const CLOCK_STEP_BACK_MS_MAX = 2000;

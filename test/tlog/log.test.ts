@@ -7,7 +7,7 @@ import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
 import { leafHash, rootFromInclusion, verifyConsistency } from '#formats/merkle';
 import { memoryCheckpointLock, memoryLogStore } from '#platform/store-memory';
-import { CLOCK_STEP_BACK_MS_MAX, EXTRA_BYTES_MAX } from '#tlog';
+import { BATCH_ENTRIES_MAX, CLOCK_STEP_BACK_MS_MAX, EXTRA_BYTES_MAX } from '#tlog';
 import { naivePath, naiveProof, naiveRoot } from '../formats/naive-tree.ts';
 import { checkLog, entry, fill, ORIGIN, open, START_MS, signer } from './fixture.ts';
 
@@ -163,13 +163,14 @@ test('a full pool refuses at once and keeps what waits', async () => {
 });
 
 test('who builds a log may make larger batches than one that serves', async () => {
+  const count = BATCH_ENTRIES_MAX + 44;
   for (const [batchEntriesMax, sizes] of [
-    [undefined, [256, 300]],
-    [299, [299, 300]],
-    [4096, [300]],
+    [undefined, [BATCH_ENTRIES_MAX, count]],
+    [count - 1, [count - 1, count]],
+    [4096, [count]],
   ] as const) {
     const log = await open(memoryLogStore(), batchEntriesMax === undefined ? {} : { batchEntriesMax });
-    const results = await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(entry(i))));
+    const results = await Promise.all(Array.from({ length: count }, (_, i) => log.append(entry(i))));
     assert.deepEqual([...new Set(results.map(({ logged }) => logged.proof.size))], sizes);
     await checkLog(log);
   }
