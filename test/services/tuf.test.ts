@@ -201,3 +201,56 @@ test('a target name that is no plain file name is WB-1063, and nothing is publis
   }
   assert.equal(await tuf.status(), undefined);
 });
+
+test('a timestamp.json that is gone is signed again, and a client that knows a later version follows', async () => {
+  const dir = await folder();
+  const clock = new FixedClock(systemClock.now() - 20 * 86_400_000);
+  const more = { clock, selfCheck: async () => {} };
+  const tuf = await open(dir, more);
+  await tuf.publish([hello]);
+  for (let days = 0; days < 20; days += 4) {
+    clock.advance(4 * 86_400_000);
+    await tuf.renew();
+  }
+  const before = await tuf.status();
+  assert.ok((before?.timestampVersion ?? 0) > (before?.snapshotVersion ?? 0) + 2, 'renewed on its own');
+  const mirror = await serve(tuf);
+  const known = await folder();
+  await writeFile(join(known, 'root.json'), await tuf.initialRoot());
+  await (await client(mirror, await tuf.initialRoot(), known)).refresh();
+  await rm(join(dir, 'metadata', 'timestamp.json'));
+  const again = await open(dir, more);
+  assert.equal(await again.publish([hello]), false);
+  await again.publish([hello, { name: 'new.txt', bytes: utf8('new') }]);
+  const updater = await client(await serve(again), await tuf.initialRoot(), known);
+  assert.ok(await updater.getTargetInfo('new.txt'));
+  assert.equal((await again.status())?.targetsVersion, 2);
+});
+
+test('metadata that is gone or damaged is WB-1066 and named; nothing begins anew', async () => {
+  const dir = await folder();
+  const tuf = await open(dir);
+  await tuf.publish([hello]);
+  await tuf.rotate('online');
+  const metadata = join(dir, 'metadata');
+  const refused = async (file: string, damage: (path: string) => Promise<void>): Promise<void> => {
+    const path = join(metadata, file);
+    const kept = await readFile(path);
+    await damage(path);
+    const use = async (): Promise<unknown> => (await open(dir)).status();
+    await assert.rejects(use(), (error) => {
+      assert.ok(error instanceof WaybillError, String(error));
+      assert.equal(error.reason.code, 'WB-1066', error.message);
+      assert.match(error.message, new RegExp(file.replaceAll('.', '\\.')));
+      return true;
+    });
+    await writeFile(path, kept);
+  };
+  for (const file of ['1.root.json', '2.snapshot.json', '1.targets.json'])
+    await refused(file, (path) => rm(path));
+  for (const file of ['2.root.json', 'timestamp.json', '2.snapshot.json']) {
+    await refused(file, (path) => writeFile(path, '{"signed":'));
+  }
+  for (const file of ['1.root.json', '2.root.json']) await rm(join(metadata, file));
+  await assert.rejects(open(dir), /WB-1066/);
+});

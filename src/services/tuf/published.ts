@@ -2,7 +2,6 @@
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
-import { unwrap } from '#base/result';
 import { isJsonObject, type JsonReader, own, parseJson, reader } from '#formats/json';
 import type { TufTarget } from './metadata.ts';
 import { R } from './reasons.ts';
@@ -30,9 +29,46 @@ export async function readCurrent(store: TufStore): Promise<Current | undefined>
 
 async function signedFile(store: TufStore, path: string): Promise<JsonReader> {
   const bytes = await store.read(path);
-  if (bytes === undefined) throw fail(R.notFound, { expected: path, actual: 'not there' });
-  return reader(unwrap(parseJson(bytes)), path).child('signed');
+  const expected = `metadata/${path}, as it was published`;
+  if (bytes === undefined) throw fail(R.metadata, { expected, actual: 'no such file' });
+  const json = parseJson(bytes);
+  if (!json.ok) throw fail(R.metadata, { expected, actual: `no JSON: ${json.error.actual}` });
+  return reader(json.value, `metadata/${path}`, { as: R.metadata }).child('signed');
 }
+
+/**
+ * A repository whose `timestamp.json` is gone, as it was last published: the newest snapshot and targets, and a version
+ * of the timestamp that none can have had, so that clients who know the lost one follow. Undefined when nothing was
+ * published, or the timestamp is there. Throws WB-1066 when more is gone.
+ */
+export async function withoutTimestamp(store: TufStore, now: number): Promise<Current | undefined> {
+  const [root, targets, snapshot] = [
+    await store.latest('root'),
+    await store.latest('targets'),
+    await store.latest('snapshot'),
+  ];
+  const hasTimestamp = (await store.read('timestamp.json')) !== undefined;
+  if (root === 0 && (hasTimestamp || targets > 0 || snapshot > 0)) throw gone('1.root.json');
+  for (let version = 1; version <= root; version++) {
+    if ((await store.read(`${version}.root.json`)) === undefined) throw gone(`${version}.root.json`);
+  }
+  if (hasTimestamp) return undefined;
+  // A first publication that broke off wrote the first versions, and no client saw them.
+  if (snapshot === 0 && targets <= 1 && root <= 1) return undefined;
+  if (snapshot === 0) throw gone('timestamp.json and the snapshots');
+  const listed = await signedFile(store, `${snapshot}.snapshot.json`);
+  const version = listed.child('meta').child('targets.json').integer('version');
+  // Each version was signed in another second: they are fewer than the seconds since 1970.
+  const lost = { version: Math.max(snapshot, Math.floor(now / 1000)) };
+  return {
+    targets: await signedFile(store, `${version}.targets.json`),
+    snapshot: listed,
+    timestamp: reader(lost, 'metadata/timestamp.json', { as: R.metadata }),
+  };
+}
+
+const gone = (name: string): Error =>
+  fail(R.metadata, { expected: `metadata/${name}, as it was published`, actual: 'no such file' });
 
 /** The targets that are listed, with their bytes. Throws WB-1062 when one is not there. */
 export function keptTargets(store: TufStore, metadata: JsonReader): Promise<TufTarget[]> {

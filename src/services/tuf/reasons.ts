@@ -46,4 +46,15 @@ export const R = defineReasons({
     summary: 'A root does not follow the one that is published.',
     hint: 'see waybill trust root show: which version it is, who has signed and who is missing',
   },
+  metadata: {
+    code: 'WB-1066',
+    check: 'tuf.metadata',
+    side: 'environment',
+    class: 'malformed',
+    summary: 'A metadata file of a TUF repository is gone or damaged.',
+    hint:
+      'bring this file back from a backup; a damaged timestamp.json may be removed: the next start signs one that ' +
+      'clients follow',
+    exit: 3,
+  },
 });

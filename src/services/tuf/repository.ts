@@ -4,6 +4,7 @@ import { Metadata, type MetadataKind, type Root } from '@tufjs/models';
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { fail, WaybillError } from '#base/reason';
+import { attempt } from '#base/result';
 import { Turns } from '#base/turns';
 import { openRepository } from '#trust';
 import {
@@ -23,7 +24,15 @@ import {
   targetsMetadata,
   timestampMetadata,
 } from './metadata.ts';
-import { type Current, isSame, keptTargets, readCurrent, type SignedRole, signedRoles } from './published.ts';
+import {
+  type Current,
+  isSame,
+  keptTargets,
+  readCurrent,
+  type SignedRole,
+  signedRoles,
+  withoutTimestamp,
+} from './published.ts';
 import { R } from './reasons.ts';
 import { followingRoot, rootIn } from './roots.ts';
 import { type Files, openTufStore, type TufStore, targetName } from './store.ts';
@@ -72,6 +81,7 @@ export async function createTuf(config: TufConfig): Promise<Tuf> {
   const ring = await openKeyRing(join(config.dir, 'keys'), config.passphrase);
   const repository = new Repository(config, ring, openTufStore(config.dir));
   await repository.requireOwnKeys();
+  await repository.countOn();
   return repository;
 }
 
@@ -101,7 +111,7 @@ class Repository implements Tuf {
   }
 
   async newestRoot(): Promise<Uint8Array | undefined> {
-    const version = await this.#store.latestRoot();
+    const version = await this.#store.latest('root');
     return version === 0 ? undefined : this.#store.read(`${version}.root.json`);
   }
 
@@ -150,6 +160,14 @@ class Repository implements Tuf {
     if (root !== undefined) this.#requireSigners(root);
   }
 
+  /** Signs a timestamp in the place of one that is gone. Throws WB-1066 when other metadata is. */
+  async countOn(): Promise<void> {
+    const now = await withoutTimestamp(this.#store, this.#config.clock.now());
+    const root = await this.#root();
+    if (now === undefined || root === undefined) return;
+    await this.#commit(now, { root, again: new Set(['timestamp']) });
+  }
+
   #requireSigners(root: Root): void {
     const missing = signedRoles.filter((role) => !this.#canSign(root, role));
     if (missing.length === 0) return;
@@ -169,7 +187,10 @@ class Repository implements Tuf {
   /** The newest root, read from what is published. */
   async #root(): Promise<Root | undefined> {
     const bytes = await this.newestRoot();
-    return bytes === undefined ? undefined : rootIn(bytes).signed;
+    const root = bytes && attempt(() => rootIn(bytes).signed);
+    if (root === undefined || root.ok) return root?.value;
+    const expected = `metadata/${await this.#store.latest('root')}.root.json, as it was published`;
+    throw fail(R.metadata, { expected, actual: root.error.actual });
   }
 
   async #publish(targets: readonly TufTarget[]): Promise<boolean> {

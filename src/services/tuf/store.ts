@@ -12,8 +12,8 @@ export interface TufStore {
   /** A published file by its path below the mirror; undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
   write(files: Files): Promise<void>;
-  /** Highest `N.root.json`, 0 when there is none. */
-  latestRoot(): Promise<number>;
+  /** Highest N of `N.<role>.json`, 0 when there is none. */
+  latest(role: 'root' | 'snapshot' | 'targets'): Promise<number>;
 }
 
 const metadataName = /^(?:timestamp|(?:[1-9]\d{0,8}\.)(?:root|snapshot|targets))\.json$/;
@@ -37,10 +37,10 @@ export function openTufStore(dir: string): TufStore {
         await writeFileDurable(file, bytes);
       }
     },
-    latestRoot: async () => {
+    latest: async (role) => {
       const names = await readdir(join(dir, 'metadata')).catch(() => []);
-      const versions = names.flatMap((name) => Number(/^(\d+)\.root\.json$/.exec(name)?.[1] ?? 0));
-      return Math.max(0, ...versions);
+      const versions = names.map((name) => (name.endsWith(`.${role}.json`) ? Number.parseInt(name, 10) : 0));
+      return Math.max(0, ...versions.filter(Number.isSafeInteger));
     },
   };
 }
