@@ -160,6 +160,33 @@ test('an audit station without trust, or before its logs can be read, gives no e
   assert.match(await answer.text(), /WB-1223/);
 });
 
+test('a log that shows other entries than it signed is not followed any further, and no answer relies on it', async () => {
+  await signedImage('before');
+  const { transport } = wire;
+  const lying: typeof transport = {
+    stream: (request) => transport.stream(request),
+    request: async (request) => {
+      const answer = await transport.request(request);
+      if (!request.url.includes('/tile/entries/')) return answer;
+      const body = Uint8Array.from(answer.body);
+      const last = body.length - 1;
+      body[last] = (body[last] as number) ^ 1;
+      return { ...answer, body };
+    },
+  };
+  const registries = { client: images, hosts: [], repositories: [] };
+  const place = world.settings('lied-to', { transport: lying });
+  const station = await openStation('audit', place, (deps) => auditParts({ trust, registries }, deps));
+  stations.push(station);
+  await station.reload();
+  const ready = await fetch(`${station.origin}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.match(await ready.text(), /a fork or rot/);
+  const answer = await fetch(`${station.origin}/api/v1/audit/search?identity=ada@example.com`);
+  assert.equal(answer.status, 503);
+  assert.match(await answer.text(), /WB-1223/);
+});
+
 async function sourceRepository(): Promise<{ readonly folder: string; readonly path: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-test-source-'));
   await chmod(folder, 0o755);
