@@ -16,6 +16,7 @@ import {
   privateEncrypt,
   publicDecrypt,
 } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Der, Pem } from './brand.ts';
 import { toBase64 } from './bytes.ts';
 import { curveOfSpki } from './curves.ts';
@@ -194,21 +195,21 @@ export function verifySignature(
   }
 }
 
+const signElsewhere = promisify(nodeSign);
+const verifyElsewhere = promisify(nodeVerify);
+
 /** `verifySignature` on another thread: the event loop goes on meanwhile. Never rejects. */
-export function verifySignatureAsync(
+export async function verifySignatureAsync(
   key: PublicKey,
   data: Uint8Array,
   signature: Uint8Array,
   algorithm: HashName = defaultHash(key.kind),
 ): Promise<boolean> {
-  return new Promise((resolve) => {
-    try {
-      const name = key.kind === 'ed25519' ? null : algorithm;
-      nodeVerify(name, data, key.handle, signature, (error, isGood) => resolve(error === null && isGood));
-    } catch {
-      resolve(false);
-    }
-  });
+  try {
+    return await verifyElsewhere(key.kind === 'ed25519' ? null : algorithm, data, key.handle, signature);
+  } catch {
+    return false;
+  }
 }
 
 /** DER DigestInfo up to the hash value (RFC 8017 §9.2, note 1). */
@@ -293,12 +294,7 @@ function wrapPrivate(handle: KeyObject): Result<PrivateKey> {
     sign: (data, algorithm = defaultHash(publicKey.kind)) =>
       nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle),
     signAsync: (data, algorithm = defaultHash(publicKey.kind)) =>
-      new Promise((resolve, reject) => {
-        nodeSign(publicKey.kind === 'ed25519' ? null : algorithm, data, handle, (error, signature) => {
-          if (error === null) resolve(signature);
-          else reject(error);
-        });
-      }),
+      signElsewhere(publicKey.kind === 'ed25519' ? null : algorithm, data, handle),
     exportPem: (passphrase) =>
       handle.export({
         format: 'pem',
