@@ -16,9 +16,12 @@ function help(): string {
     return `  ${name}${options === '' ? '' : ` ${options}`}\n      ${summary}`;
   });
   const proofs = Object.entries(promises).map(([name, all]) => `  ${name.padEnd(4)} ${all.join(', ')}`);
-  return ['npm run soak -- NAME [--seed N] …', ...lines, 'by promise (docs/promises.md):', ...proofs].join(
-    '\n',
-  );
+  return [
+    'npm run soak -- NAME [--seed N] …',
+    ...lines,
+    'by promise (docs/promises.md); options with the name before them, as --kill-count N:',
+    ...proofs,
+  ].join('\n');
 }
 
 const isHelp = ['--help', '-h', 'help'].includes(what);
@@ -38,7 +41,10 @@ for (const [name, soak] of chosen) {
   say(`${name}, seed ${seed}`);
   const began = performance.now();
   try {
-    total.passed += await soak.run({ number: option, seed, say });
+    // Each of several takes its own: `p1 --kill-count 10000`.
+    const number: Options['number'] =
+      chosen.length === 1 ? option : (one, otherwise) => option(`${name}-${one}`, otherwise);
+    total.passed += await soak.run({ number, seed, say });
     say(`${Math.round((performance.now() - began) / 1000)} s`);
   } catch (error) {
     process.exitCode = 1;
