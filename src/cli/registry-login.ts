@@ -1,4 +1,4 @@
-/** `waybill registry login|logout|hash-password`: credentials where docker, podman and crane look for them. */
+/** `waybill registry login|logout|whoami|hash-password`: credentials where docker, podman and crane look for them. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { utf8Text } from '#base/bytes';
@@ -42,6 +42,11 @@ export function registerLogin(registry: Command, context: CliContext): void {
     .option('--authfile <file>', 'instead of docker’s config.json')
     .action((host: string, flags: LoginFlags) => logout(host, flags, context));
   registry
+    .command('whoami')
+    .description('say as whom a registry would be asked, and where that is kept')
+    .argument('<host>', 'registry, or registry/repository')
+    .action((name: string) => whoami(name, context));
+  registry
     .command('hash-password')
     .description(
       'print what stands in the file of `serve registry --tokens` for a password from standard input',
@@ -76,6 +81,22 @@ async function logout(host: string, flags: LoginFlags, context: CliContext): Pro
   const isGone = await forgetLogin(await fileOf(flags, context), registry);
   context.result('waybill.dev/registry-logout/v1', { registry, removed: isGone }, () =>
     isGone ? `logged out of ${registry}` : `there was no login to ${registry}`,
+  );
+}
+
+/** The same look-up every verb makes; nothing is asked over a network but a credential helper. */
+async function whoami(name: string, context: CliContext): Promise<void> {
+  const { keychain } = await import('#oci');
+  const [host = '', ...path] = name.split('/');
+  const registry = unwrap(normaliseHost(host));
+  const found = await keychain({ env: context.env }).find(registry, path.join('/'));
+  const credential = found?.credential;
+  const username = credential?.kind === 'basic' ? credential.username : null;
+  const value = { registry, kind: credential?.kind ?? 'anonymous', username, origin: found?.origin ?? null };
+  context.result('waybill.dev/registry-whoami/v1', value, () =>
+    found === undefined
+      ? `${registry}: nobody`
+      : `${registry}: ${username ?? `a ${value.kind} token`} (${found.origin})`,
   );
 }
 

@@ -28,12 +28,14 @@ test('crane auth login, a push, and our client reads with the login crane kept',
   const denied = await world.run(binary, [...push.slice(0, -1), `${host}/other/app:v1`]);
   assert.match(denied.stderr, /DENIED|403/);
   await waybill('registry', 'logout', host);
+  assert.equal(await waybill('registry', 'whoami', host), `${host}: nobody`);
   assert.notEqual((await world.run(binary, ['digest', `${host}/team/app:v1`])).code, 0);
 });
 
 test('waybill registry login, and crane pulls and pushes with it', async () => {
   await waybill('registry', 'login', host, '-u', 'alice', '--password-stdin');
   assert.equal((await stat(config)).mode & 0o777, 0o600);
+  assert.equal(await waybill('registry', 'whoami', host), `${host}: alice (${config})`);
   await crane(push);
   await crane(['validate', '--remote', `${host}/team/app:v1`]);
 });
@@ -44,6 +46,7 @@ test('with a credential helper the secret is in no file of docker, and both use 
   assert.doesNotMatch(await readFile(config, 'utf8'), /auth":/);
   assert.match(await readFile(join(kept, 'secret'), 'utf8'), /a pass:word/);
   await crane(push);
+  assert.equal(await waybill('registry', 'whoami', host), `${host}: alice (docker-credential-folder)`);
   await waybill('tree', `${host}/team/app:v1`);
   await waybill('registry', 'logout', host);
   assert.notEqual((await world.run(binary, ['digest', `${host}/team/app:v1`])).code, 0);

@@ -1,4 +1,4 @@
-/** `waybill registry collect|login|logout`: what a registry and its users need beside images. */
+/** `waybill registry collect|login|logout|whoami|hash-password`: what a registry and its users need beside images. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
