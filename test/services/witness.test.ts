@@ -1,6 +1,6 @@
 /** Witnesses over HTTP, and logs that publish only what witnesses cosigned. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -17,7 +17,7 @@ import { httpTransport } from '#platform/http-client';
 import { createHttpServer, listen } from '#platform/http-server';
 import type { LogStore } from '#platform/store';
 import { memoryCheckpointLock, memoryLogStore } from '#platform/store-memory';
-import { registerWitness, Witness } from '#services/witness';
+import { openWitnessFiles, registerWitness, Witness } from '#services/witness';
 import { checkpointSigner, cosignWith, openLog, parseWitnessPolicy } from '#tlog';
 import { entry, fill, keyPair, ORIGIN, open, optionsFor, START_MS, signer } from '../tlog/fixture.ts';
 import { quiet } from './log-fixture.ts';
@@ -191,6 +191,40 @@ test('the time of cosignatures never goes back, over a restart either', async ()
     'the refused checkpoint was not counted as seen',
   );
   second.witness.close();
+});
+
+test('a key whose memory is lost, or a memory whose key is, cosigns nothing: WB-1197, until a new key begins', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'waybill-witness-'));
+  closers.unshift(() => rmSync(dir, { recursive: true, force: true }));
+  const files = (isNewKey = false) => openWitnessFiles(dir, { isNewKey, now: START_MS });
+  const memory = join(dir, 'seen.db');
+  const isMemory = (error: unknown): boolean =>
+    error instanceof WaybillError && error.reason.code === 'WB-1197' && error.message.includes(memory);
+  const cosignOne = async (): Promise<Uint8Array> => {
+    const logs = [{ origin: ORIGIN, key: logVerifier }];
+    const opened = await files();
+    const witness = new Witness({
+      ...{ name: 'w.example/f', clock: new FixedClock(START_MS), log: quiet, logs },
+      ...opened,
+    });
+    const { body } = await history(2);
+    const answer = witness.addCheckpoint(new TextEncoder().encode(await body(0, 2)));
+    assert.equal(answer.kind, 'cosigned');
+    witness.close();
+    return opened.key.publicKey.spki;
+  };
+  const first = await cosignOne();
+  assert.deepEqual((await files()).key.publicKey.spki, first);
+  for (const lose of [() => rmSync(memory), () => writeFileSync(memory, '')]) {
+    lose();
+    await assert.rejects(files(), isMemory);
+  }
+  const second = (await files(true)).key.publicKey.spki;
+  assert.notDeepEqual(second, first);
+  assert.equal(readdirSync(join(dir, 'keys')).length, 2, 'the old key is kept aside');
+  assert.deepEqual(await cosignOne(), second);
+  rmSync(join(dir, 'keys', 'witness.key'));
+  await assert.rejects(files(), isMemory);
 });
 
 const policyOf = (lines: readonly string[], quorum: string) =>

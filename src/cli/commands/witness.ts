@@ -13,6 +13,7 @@ interface Flags {
   readonly name: string;
   readonly log: readonly string[];
   readonly listen: string;
+  readonly newKey?: boolean;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -25,34 +26,32 @@ export function register(program: Command, context: CliContext): void {
     .requiredOption('--dir <dir>', 'where its key and what it saw are kept; never restore it from a backup')
     .requiredOption('--name <name>', 'its name in cosignatures, such as witness.example/one')
     .option('--log <key>', 'verifier key of a log, name+hint+key (repeatable)', collect, [])
+    .option('--new-key', 'begin anew under a new key; the key and the memory there are put aside')
     .option('--listen <host:port>', 'address; port 0 picks a free one', '127.0.0.1:8090')
     .action((flags: Flags) => serve(flags, context));
 }
 
 async function serve(flags: Flags, context: CliContext): Promise<void> {
   const [
-    { Witness, registerWitness },
-    { fileKeyStore },
+    { Witness, openWitnessFiles, registerWitness },
     { createHttpServer, listen },
     { createLogger },
     process,
   ] = await Promise.all([
     import('#services/witness'),
-    import('#platform/key-store'),
     import('#platform/http-server'),
     import('#platform/telemetry'),
     import('#platform/process'),
   ]);
-  const { join, resolve } = await import('node:path');
+  const { resolve } = await import('node:path');
   const { lockFolder } = await import('#platform/folder-lock');
   const dir = resolve(context.cwd, flags.dir);
   const lock = lockFolder(dir);
   const log = createLogger('witness');
   const config = {
     ...{ name: flags.name, clock: context.clock, log },
-    key: await fileKeyStore(join(dir, 'keys')).openKey('witness', 'ed25519'),
     logs: await Promise.all(flags.log.map(readLog)),
-    stateFile: join(dir, 'seen.db'),
+    ...(await openWitnessFiles(dir, { isNewKey: flags.newKey === true, now: context.clock.now() })),
   };
   const witness = new Witness(config);
   const app = createHttpServer({ log, bodyBytesMax: 1024 });

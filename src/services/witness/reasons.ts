@@ -53,6 +53,17 @@ export const R = defineReasons({
     hint: 'send the consistency proof from the old size; if it is right, the log has forked',
     status: 422,
   },
+  memory: {
+    code: 'WB-1197',
+    check: 'witness.memory',
+    side: 'environment',
+    class: 'log-consistency',
+    summary: 'The key of a witness and its memory of what it cosigned are not both there.',
+    hint:
+      'bring back the missing one as it was last, never older; or begin anew with --new-key and give its new verifier ' +
+      'key to the policies of the logs',
+    exit: 3,
+  },
   clock: {
     code: 'WB-1196',
     check: 'witness.clock',

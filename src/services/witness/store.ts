@@ -1,5 +1,6 @@
 /** What a witness saw of each log, and when. Check and store are one step, on disk before the answer. */
-import { openDatabase, transaction } from '#platform/sqlite';
+import { existsSync } from 'node:fs';
+import { asDatabaseError, openDatabase, transaction } from '#platform/sqlite';
 
 export interface Seen {
   readonly size: number;
@@ -16,6 +17,21 @@ export interface WitnessStore {
    */
   advance(origin: string, previous: number, next: Seen, seconds: number): boolean;
   close(): void;
+}
+
+/** Whether a file is such a store. Throws WB-209 for one that is damaged, WB-215 for one of a newer version. */
+export function hasWitnessStore(file: string): boolean {
+  if (!existsSync(file)) return false;
+  const database = openDatabase(file, { readOnly: true });
+  try {
+    const tables =
+      "SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND name IN ('seen', 'newest')";
+    return (database.prepare(tables).get() as { n: number }).n === 2;
+  } catch (error) {
+    throw asDatabaseError(file, error);
+  } finally {
+    database.close();
+  }
 }
 
 export function openWitnessStore(file: string | undefined): WitnessStore {
