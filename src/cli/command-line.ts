@@ -7,7 +7,7 @@ import { believeAuthorities, caFileOption } from './authorities.ts';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
-import { commandOf, refuseRepeats, usageError } from './usage.ts';
+import { commandOf, refuseEmpty, refuseRepeats, usageError } from './usage.ts';
 import { type Verb, verbs } from './verbs.ts';
 
 const EXIT_DEFECT = 1;
@@ -82,9 +82,24 @@ async function programFor(some: readonly Verb[], context: CliContext, version: s
   });
   for (const verb of some) (await verb.load()).register(program, context);
   for (const command of program.commands) withCommonOptions(command);
-  program.hook('preAction', (_program, action) => believeAuthorities(action.opts(), context));
+  program.hook('preAction', (_program, action) => {
+    // Modes that stand for others' tools take what those take.
+    if (!isMode(action)) refuseEmpty(action);
+    return believeAuthorities(action.opts(), context);
+  });
   return program;
 }
+
+const modes: ReadonlySet<string> = new Set([
+  'cosign',
+  'slsa-verifier',
+  'rekor-cli',
+  'syft',
+  'grype',
+  'trivy',
+]);
+const isMode = (command: Command): boolean =>
+  modes.has(command.name()) || (command.parent !== null && isMode(command.parent));
 
 /** Every command that does something itself takes --json, --quiet and --ca-file and refuses extra words. */
 function withCommonOptions(command: Command): void {

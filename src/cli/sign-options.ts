@@ -80,6 +80,17 @@ export function bundlePlace(flags: Pick<SignFlags, 'bundle' | 'upload'>, count: 
   });
 }
 
+/** Asked before anything is signed: what is logged and cannot be kept is lost. Throws WB-209. */
+export async function requirePlaces(
+  places: readonly (string | undefined)[],
+  context: CliContext,
+): Promise<void> {
+  const { requireWritable } = await import('#platform/writable');
+  for (const place of places) {
+    if (place !== undefined && place !== '-') await requireWritable(resolve(context.cwd, place));
+  }
+}
+
 /** Writes or prints a bundle. True when it was printed alone; a JSON result carries it instead. */
 export async function placeBundle(place: string, bundle: Uint8Array, context: CliContext): Promise<boolean> {
   if (place === '-') {

@@ -146,6 +146,19 @@ async function servicesOf(
   }
   const { servicesFrom } = await import('#sign');
   const { logVersion, tlogUpload } = flags;
+  const { rekorTlogUrls: logs } = trust.signingConfig;
+  if (
+    tlogUpload &&
+    logVersion !== undefined &&
+    !logs.some((one) => one.majorApiVersion === Number(logVersion))
+  ) {
+    const versions = [...new Set(logs.map((one) => one.majorApiVersion))].join(', ') || 'none';
+    throw fail(R.optionValue, {
+      expected: `a signing config with a log of API version ${logVersion}`,
+      actual: `${trust.origin}: version ${versions}`,
+      hint: 'give the other one by --signing-config; stacks publish signing_config_rekor_v2.v0.2.json for version 2',
+    });
+  }
   const services = servicesFrom(trust.signingConfig, {
     now: context.clock.now(),
     random: context.random,
@@ -185,6 +198,7 @@ async function identityFor(
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
   if (flags.key !== undefined) {
+    refuseBesideKey(flags);
     const key = await contentKeyFrom(flags.key, context);
     return { identity: { kind: 'key', key }, by: `the key ${flags.key}` };
   }
@@ -199,6 +213,21 @@ async function identityFor(
     },
     by: `a token from ${found.source}`,
   };
+}
+
+/** What only a certificate has is not dropped without a word. */
+function refuseBesideKey({ identityToken, oidcProvider, signingAlgorithm }: SignerFlags): void {
+  const others = {
+    '--identity-token': identityToken,
+    '--oidc-provider': oidcProvider,
+    '--signing-algorithm': signingAlgorithm,
+  };
+  const stray = Object.entries(others).find(([, value]) => value !== undefined)?.[0];
+  if (stray === undefined) return;
+  throw fail(R.optionValue, {
+    expected: '--key, or a certificate for an identity',
+    actual: `--key and ${stray}`,
+  });
 }
 
 /** The key of a file, under the password of the environment, or behind a plugin: `NAME://REFERENCE`. */

@@ -1,5 +1,5 @@
 /** `waybill stack rotate`: a new key for a station of a running stack. */
-import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { rfc3339 } from '#base/clock';
 import { fail } from '#base/reason';
 import type { Rotatable, RotationStep } from '#stack';
@@ -52,11 +52,20 @@ export function registerRotate(
       ]),
     )
     .option('--stack <dir>', 'data directory of the stack (default: WAYBILL_STACK)')
-    .option('--overlap <duration>', 'time between publishing and using the new key', duration, DAY_MS)
+    .addOption(
+      new Option('--overlap <duration>', 'time between publishing and using the new key')
+        .argParser(duration)
+        .default(DAY_MS, '24h'),
+    )
     .option('--stolen-since <time>', 'the old key is not believed from then on; switches at once', time)
     .option('--now', 'take the next step of a rotation under way without waiting for its time')
     .action(async (station: Rotatable | 'tuf' | 'tuf-root', flags: Flags, command: Command) => {
       if (station === 'tuf' || station === 'tuf-root') {
+        const isPlain = flags.now !== true && flags.stolenSince === undefined;
+        if (!isPlain || command.getOptionValueSource('overlap') !== 'default') {
+          const expected = `rotate ${station} without --overlap, --stolen-since and --now: clients walk from root to root at once`;
+          throw fail(R.usage, { expected, actual: 'one of them' });
+        }
         return rotateTuf(stackDir(flags.stack), station, context);
       }
       const step = await request(stackDir(flags.stack), station, flags, command);

@@ -53,6 +53,26 @@ function unknownOption(argv: readonly string[], command: Command): string | unde
     .find((word) => word.startsWith('--') && !known.includes(word) && word !== '--help');
 }
 
+/**
+ * An option or argument that was given as nothing: `--identity-token "$(a command that failed)"` must not mean the
+ * same as no option at all.
+ */
+export function refuseEmpty(command: Command): void {
+  const empty = (value: unknown): boolean => value === '' || (Array.isArray(value) && value.includes(''));
+  const option = command.options.find(
+    (one) =>
+      command.getOptionValueSource(one.attributeName()) === 'cli' &&
+      empty(command.getOptionValue(one.attributeName())),
+  );
+  const argument = command.registeredArguments.find(
+    // What is no file has a reader of its own that says what it expects.
+    (one, at) => one.name() === 'file' && empty(command.processedArgs[at]),
+  );
+  const name = option?.long ?? (argument === undefined ? undefined : `<${argument.name()}>`);
+  if (name === undefined) return;
+  throw fail(R.optionValue, { expected: `${name} with a value`, actual: 'an empty one' });
+}
+
 /** The innermost command the words name. */
 export function commandOf(argv: readonly string[], program: Command): Command {
   let command = program;

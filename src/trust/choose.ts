@@ -12,6 +12,8 @@ export interface TrustOptions {
   readonly trustedRoot?: string;
   /** `--signing-config FILE`; with `--trusted-root` or a stack. */
   readonly signingConfig?: string;
+  /** `--log-version N`: with a stack, which of its two signing configs. */
+  readonly logVersion?: string;
   /** `--trust-config FILE`. */
   readonly trustConfig?: string;
   /** `--tuf-mirror URL`. */
@@ -89,10 +91,12 @@ function fromEnvironment(options: TrustOptions, env: Env): TrustSource | undefin
 
 function stackSource(folder: string, options: TrustOptions): TrustSource {
   refuseStrays(options, tufOnly, `stack ${folder}`);
+  const { signingConfig, signingConfigV2, trustedRoot } = stackTrustFiles;
+  const ofStack = options.logVersion === '2' ? signingConfigV2 : signingConfig;
   return {
     kind: 'file',
-    trustedRoot: join(folder, stackTrustFiles.trustedRoot),
-    signingConfig: options.signingConfig ?? join(folder, stackTrustFiles.signingConfig),
+    trustedRoot: join(folder, trustedRoot),
+    signingConfig: options.signingConfig ?? join(folder, ofStack),
   };
 }
 

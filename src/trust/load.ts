@@ -82,7 +82,7 @@ export async function loadTrust(source: TrustSource, deps: TrustDeps): Promise<T
 async function fromFile(source: Extract<TrustSource, { kind: 'file' }>): Promise<Trust> {
   const root = await readTrustFile(source.trustedRoot);
   const config = source.signingConfig === undefined ? undefined : await readTrustFile(source.signingConfig);
-  return trustOf(source.trustedRoot, root, config);
+  return trustOf(source.trustedRoot, root, config, source.signingConfig);
 }
 
 /** `{trustedRoot, signingConfig}` in one file (sigstore_trustroot.proto, ClientTrustConfig). */
@@ -194,11 +194,19 @@ export async function readTufRoot(path: string, checksum?: string): Promise<Uint
   return root;
 }
 
-function trustOf(origin: string, rootBytes: Uint8Array, configBytes: Uint8Array | undefined): Trust {
+function trustOf(
+  origin: string,
+  rootBytes: Uint8Array,
+  configBytes: Uint8Array | undefined,
+  configOrigin = origin,
+): Trust {
   const trustedRoot = parseTrustedRoot(rootBytes);
   if (!trustedRoot.ok) throw unusable(origin, `${trustedRoot.error.check}: ${trustedRoot.error.actual}`);
   const config = configBytes === undefined ? undefined : parseSigningConfig(configBytes);
-  if (config?.ok === false) throw unusable(origin, `${config.error.check}: ${config.error.actual}`);
+  if (config?.ok === false) {
+    const actual = `${config.error.check}: ${config.error.actual}`;
+    throw fail(R.file, { expected: `${configOrigin} to hold a signing config`, actual });
+  }
   return {
     origin,
     trustedRoot: trustedRoot.value,

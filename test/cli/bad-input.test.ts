@@ -123,7 +123,7 @@ const lines: readonly Case[] = [
     name: 'an empty identity',
     args: ['verify', 'a', '--certificate-identity=', '--certificate-oidc-issuer', 'x'],
     exit: 3,
-    code: 'WB-1303',
+    code: 'WB-1305',
   },
   {
     name: 'two identities',

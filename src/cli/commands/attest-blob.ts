@@ -8,7 +8,7 @@ import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { R } from '../reasons.ts';
 import { attestedBlobsJson, renderAttestedBlobs } from '../render/signed.ts';
-import { collect, placeBundle } from '../sign-options.ts';
+import { collect, placeBundle, requirePlaces } from '../sign-options.ts';
 import { addSignerOptions, type SignerFlags, signerFrom } from '../signer-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
@@ -37,6 +37,7 @@ export function register(program: Command, context: CliContext): void {
   addTrustOptions(addSignerOptions(command));
   command.action(async (files: string[], flags: Flags) => {
     const place = placeFor(files, flags);
+    await requirePlaces([place], context);
     const attest = await prepare(files, flags, context);
     const { signer, trust, by } = await signerFrom(flags, context);
     context.progress(`attesting by ${by}`);

@@ -11,6 +11,7 @@ import {
   addSignOptions,
   bundlePlace,
   placeBundle,
+  requirePlaces,
   type SignFlags,
   signingTools,
 } from '../sign-options.ts';
@@ -35,6 +36,7 @@ export function register(program: Command, context: CliContext): void {
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
     const place = bundlePlace(flags, images.length);
+    await requirePlaces([place], context);
     const { predicateFrom } = await import('#flows/predicate');
     const { attestImage } = await import('#flows/attest-image');
     const bytes = await readInput(flags.predicate, limits.sbomBytes);

@@ -6,7 +6,7 @@ import { blobsFrom } from '../blob-input.ts';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { renderSignedBlobs, signedBlobJson } from '../render/signed.ts';
-import { collect, placeBundle } from '../sign-options.ts';
+import { collect, placeBundle, requirePlaces } from '../sign-options.ts';
 import { addSignerOptions, type SignerFlags, signerFrom } from '../signer-options.ts';
 import { addTrustOptions } from '../trust-options.ts';
 
@@ -26,6 +26,7 @@ export function register(program: Command, context: CliContext): void {
   command.action(async (files: string[], flags: Flags) => {
     const blobs = blobsFrom(files, flags.digest, context);
     const places = placesFor(files, flags);
+    await requirePlaces(places, context);
     const { signBlobs } = await import('#flows/sign-blob');
     const { signer, keyKind, by } = await signerFrom(flags, context);
     context.progress(`signing ${blobs.length} by ${by}`);

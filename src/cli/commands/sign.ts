@@ -10,6 +10,7 @@ import {
   bundlePlace,
   collect,
   placeBundle,
+  requirePlaces,
   type SignFlags,
   signingTools,
 } from '../sign-options.ts';
@@ -33,6 +34,7 @@ export function register(program: Command, context: CliContext): void {
   command.action(async (images: string[], flags: Flags) => {
     // An index signed with all below it has many signatures.
     const place = bundlePlace(flags, flags.recursive === true ? Number.POSITIVE_INFINITY : images.length);
+    await requirePlaces([place], context);
     const { signImage } = await import('#flows/sign-image');
     const annotations = annotationsFrom(flags.annotations);
     const signed: SignedImage[] = [];
