@@ -156,6 +156,19 @@ test('strangers get a token for what strangers may do', async () => {
   assert.equal((await fetch(`${open.origin}/v2/a/tags/list`, { headers: bearer(token) })).status, 404);
 });
 
+test('somebody who is not known takes as long as a wrong password, and many at once are turned away', async () => {
+  const wrong = (name: string) => at('/v2/', { headers: basic(`${name}:wrong`) });
+  const statuses = (await Promise.all(Array.from({ length: 12 }, (_, i) => wrong(`nobody-${i}`)))).map(
+    (one) => one.status,
+  );
+  assert.ok(statuses.includes(401) && statuses.includes(429), statuses.join(' '));
+  assert.deepEqual(
+    statuses.filter((status) => status !== 401 && status !== 429),
+    [],
+  );
+  assert.equal((await at('/v2/', { headers: basic('any:s3cret') })).status, 200, 'tokens are not held up');
+});
+
 test('a password is kept as a salted hash', async () => {
   const again = await hashPassword(new Secret('cor:rect'), systemRandom);
   assert.notEqual(again, passwordHash);

@@ -11,6 +11,7 @@ import { hasher } from '#base/crypto';
 import { digestAlgorithm, digestHex } from '#base/digest';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
+import { Turns } from '#base/turns';
 import type { Database } from '#platform/sqlite';
 import type { Bucket } from '#platform/store-s3-bucket';
 import type { BlobStore, ByteRange, Upload } from './blobs.ts';
@@ -26,15 +27,23 @@ export interface BucketBlobsOptions {
 }
 
 const PREFIX = 'blobs/';
+/** Uploads to the bucket at a time: each holds a part in memory. */
+const UPLOADS_MAX = 4;
 
 /** Thrown out of a decision: the bytes have to go up first. */
 class NoContent extends Error {}
 
 export class BucketBlobs implements BlobStore {
   readonly #options: BucketBlobsOptions;
+  readonly #lanes = Array.from({ length: UPLOADS_MAX }, () => new Turns());
+  #uploads = 0;
 
   constructor(options: BucketBlobsOptions) {
     this.#options = options;
+  }
+
+  #lane(): Turns {
+    return this.#lanes[this.#uploads++ % UPLOADS_MAX] as Turns;
   }
 
   #place(digest: Digest): string | undefined {
@@ -59,7 +68,7 @@ export class BucketBlobs implements BlobStore {
     );
     if (!isLinked) {
       const place = `${folderOf(digest)}/${clock.now().toString(36)}-${toHex(random.bytes(8))}`;
-      await bucket.putFile(place, file, size);
+      await this.#lane().run(() => bucket.putFile(place, file, size));
       await link(place);
       // Somebody else's upload of the same bytes was linked first.
       if (this.#place(digest) !== place) await bucket.delete(place);
