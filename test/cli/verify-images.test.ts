@@ -1,7 +1,7 @@
 /** Many images in one call: in order, all of them, at once; lists, platforms, conditions. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -209,7 +209,15 @@ describe('in cosign’s words', () => {
     assert.deepEqual([refused.reason?.code, refused.exit], ['WB-1311', 3]);
   });
 
-  for (const flag of ['--k8s-keychain', '--sk', '--ca-roots=x', '--registry-cacert=x', '--sct=x']) {
+  test('--output-file takes what would be printed', async () => {
+    const file = join(folder, 'printed');
+    const plain = await cosign([ref('one')]);
+    const kept = await cosign(['--output-file', file, ref('one')]);
+    assert.deepEqual([kept.exit, kept.stdout], [0, '']);
+    assert.equal(await readFile(file, 'utf8'), `${plain.stdout}\n`);
+  });
+
+  for (const flag of ['--k8s-keychain', '--sk', '--ca-roots=x', '--registry-client-cert=x', '--sct=x']) {
     test(`${flag} is refused by name, with what to do instead`, async () => {
       const { reason, exit } = await cosign([flag, ref('one')]);
       assert.deepEqual([reason?.code, exit, reason?.actual], ['WB-1311', 3, flag.replace('=x', '')]);

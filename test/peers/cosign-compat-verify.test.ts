@@ -408,7 +408,7 @@ describe('flags of cosign that are refused by name, since leaving them out would
     ['verify', '--sk'],
     ['verify', '--ca-roots', 'x.pem'],
     ['verify', '--certificate-chain', 'x.pem'],
-    ['verify', '--registry-cacert', 'x.pem'],
+    ['verify', '--registry-client-cert', 'x.pem'],
     ['verify', '--signature-digest-algorithm', 'sha512'],
     ['verify-attestation', '--policy', 'x.rego'],
     ['verify-blob', '--timestamp-certificate-chain', 'x.pem'],

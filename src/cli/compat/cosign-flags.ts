@@ -4,6 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
+import { believeAuthorities } from '../authorities.ts';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { collect } from './cosign-common.ts';
@@ -35,7 +36,7 @@ const idle = (flags: string): FlagSpec => flag(flags, 'accepted, has no effect')
 export const globalFlags: readonly FlagSpec[] = [
   idle('-t, --timeout <duration>'),
   idle('-d, --verbose'),
-  refused('--output-file <file>', 'redirect standard output'),
+  flag('--output-file <file>', 'write there what would go to standard output'),
 ];
 
 const keychain = 'credentials come from docker, podman and waybill files and their helpers';
@@ -48,7 +49,7 @@ export const registryFlags: readonly FlagSpec[] = [
   flag('--registry-password <password>', 'password'),
   flag('--registry-token <token>', 'bearer token'),
   refused('--k8s-keychain', keychain),
-  refused('--registry-cacert <file>', tls),
+  flag('--registry-cacert <file>', 'PEM authorities of the registry, the same as --ca-file'),
   refused('--registry-client-cert <file>', tls),
   refused('--registry-client-key <file>', tls),
   refused('--registry-server-name <name>', tls),
@@ -135,6 +136,8 @@ export function readFlags<F>(command: Command, specs: readonly FlagSpec[], conte
     const expected = `cosign ${command.name()} without ${option.long ?? flags}`;
     throw fail(R.compatFlag, { expected, actual: option.long ?? '', hint: instead });
   }
+  const { registryCacert } = command.opts<{ registryCacert?: string }>();
+  if (registryCacert !== undefined) believeAuthorities({ caFile: registryCacert }, context);
   return command.opts<Record<string, unknown>>() as F;
 }
 
