@@ -83,7 +83,7 @@ export const R = defineReasons({
     class: 'limit',
     summary:
       'A list of the registry does not end, points outside the registry, or names more than is read: what is attached cannot be seen whole.',
-    hint: 'remove attachments that are no longer needed: waybill cosign clean IMAGE',
+    hint: 'list them with waybill clean --dry-run IMAGE, and remove what is no longer needed',
     exit: 20,
     status: 502,
   },
