@@ -3,15 +3,16 @@
  * back does not go on: what it acknowledged after the copy was made would be contradicted under the same key, so
  * it is closed where the copy ends, and a new one follows.
  */
-import { copyFile, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { toHex } from '#base/bytes';
+import { copyFile, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { equalBytes, toHex } from '#base/bytes';
 import { hasher } from '#base/crypto';
 import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
-import { fileChunks, readFileIfThere, syncFolder, writeFileDurable } from '#platform/files';
+import { fileChunks, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
+import { filesBelow, requireApart } from './backup-places.ts';
 import { R } from './reasons.ts';
 import { locksOf, refuseSigned, settleLocks } from './restored-locks.ts';
 import { requireState } from './state.ts';
@@ -20,12 +21,6 @@ const SCHEMA = 'waybill.dev/stack-backup/v1';
 const MANIFEST = 'backup.json';
 /** In a data directory that came from a backup: the next start gives its logs successors. */
 export const RESTORED_MARK = 'restored.json';
-
-/** Locks that were kept with the data, against advice: a copy of them would be believed. */
-const LOCKS = 'locks/';
-
-/** Of one process or one socket, and shared memory of databases: nothing to keep. */
-const PASSING = /(?:^process\.(?:lock|pid)|^admin\.sock$|-shm$|^\..*\.tmp$)/;
 
 interface KeptFile {
   /** Relative, with slashes. */
@@ -44,20 +39,24 @@ export interface BackupResult {
 }
 
 /**
- * Copies the data directory of a stopped stack into `target`; an earlier backup there is brought up to date. The
- * copy holds private keys. Throws WB-1202, WB-210 while the stack runs, WB-1210 for a folder of something else.
+ * Copies the data directory of a stopped stack into `target`, what lies behind links too; an earlier backup there is
+ * brought up to date. The copy holds private keys. Throws WB-1202, WB-210 while the stack runs, WB-1210 for a folder of
+ * something else, of another stack, or in the data directory.
  */
 export async function backupStack(dataDir: string, target: string, now: number): Promise<BackupResult> {
-  await requireState(dataDir);
+  const { createdAt } = await requireState(dataDir);
+  await requireApart(target, dataDir);
   const lock = lockFolder(dataDir);
   try {
     const before = await earlierBackup(target);
-    await mkdir(target, { recursive: true, mode: 0o700 });
+    if (before.size > 0) await requireSameStack(dataDir, target, createdAt);
+    const paths = await filesBelow(dataDir);
+    await makeFolders(target, 0o700);
     // Until the new list is written, nobody takes a half-changed copy for a whole one.
     await rm(join(target, MANIFEST), { force: true });
     const files: KeptFile[] = [];
     let unchanged = 0;
-    for (const path of await filesBelow(dataDir)) {
+    for (const path of paths) {
       const file = await describe(dataDir, path);
       const known = before.get(path);
       if (known?.sha256 === file.sha256 && known.mode === file.mode) unchanged += 1;
@@ -90,6 +89,7 @@ export async function restoreStack(
   { continueLogs, lockDir }: { readonly continueLogs: boolean; readonly lockDir: string },
 ): Promise<BackupResult> {
   const { files, madeAt } = await readManifest(source);
+  await requireApart(source, dataDir);
   const there = await readdir(dataDir).catch(() => []);
   if (there.length > 0) {
     throw fail(R.backup, {
@@ -105,7 +105,7 @@ export async function restoreStack(
   }
   const locks = await locksOf(source, lockDir);
   if (continueLogs) refuseSigned(locks);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolders(dataDir, 0o700);
   for (const { path, mode } of files) await copyDurable(join(source, path), join(dataDir, path), mode);
   await settleLocks(dataDir, lockDir, locks);
   if (!continueLogs) {
@@ -122,6 +122,20 @@ async function earlierBackup(target: string): Promise<ReadonlyMap<string, KeptFi
   if (names.length === 0) return new Map();
   const { files } = await readManifest(target);
   return new Map(files.map((file) => [file.path, file]));
+}
+
+/** What clients pinned tells two stacks apart; one that never published, when it was made. */
+async function requireSameStack(dataDir: string, target: string, createdAt: number): Promise<void> {
+  const firstRoot = (folder: string): Promise<Uint8Array | undefined> =>
+    readFileIfThere(join(folder, 'tuf', 'metadata', '1.root.json'));
+  const [ours, kept] = [await firstRoot(dataDir), await firstRoot(target)];
+  const isSame =
+    ours !== undefined && kept !== undefined
+      ? equalBytes(ours, kept)
+      : (await requireState(target)).createdAt === createdAt;
+  if (isSame) return;
+  const actual = 'the backup of another stack, with another first root';
+  throw fail(R.backup, { expected: `an earlier backup of ${dataDir} in ${target}`, actual });
 }
 
 async function readManifest(folder: string): Promise<{ files: readonly KeptFile[]; madeAt: number }> {
@@ -147,18 +161,9 @@ async function readManifest(folder: string): Promise<{ files: readonly KeptFile[
   throw fail(R.backup, { expected: `${path} of this version`, actual: read.error.check });
 }
 
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !PASSING.test(entry.name))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith(LOCKS))
-    .sort();
-}
-
 async function describe(folder: string, path: string): Promise<KeptFile> {
   const file = join(folder, path);
-  const { mode } = await lstat(file);
+  const { mode } = await stat(file);
   const hash = hasher();
   let size = 0;
   for await (const chunk of fileChunks(file)) {
@@ -169,7 +174,7 @@ async function describe(folder: string, path: string): Promise<KeptFile> {
 }
 
 async function copyDurable(from: string, to: string, mode: number): Promise<void> {
-  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  await makeFolders(dirname(to), 0o700);
   await rm(to, { force: true });
   await copyFile(from, to);
   const handle = await open(to, 'r+');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { utf8 } from '#base/bytes';
@@ -94,4 +94,58 @@ test('a second backup copies what changed; a copy that was changed or broken off
     code('WB-1210'),
   );
   await assert.rejects(backupStack(stack.dataDir, copy, systemClock.now()), code('WB-1210'));
+});
+
+/** What `backupStack` needs of a stack, without its stations. */
+async function folderOfStack(root: string): Promise<string> {
+  const dataDir = join(await temporaryFolder(), 'data');
+  await mkdir(join(dataDir, 'tuf/metadata'), { recursive: true });
+  await writeFile(join(dataDir, 'tuf/metadata/1.root.json'), root);
+  const names = ['oidc', 'ca', 'ct', 'log', 'log2', 'tsa', 'tuf', 'registry', 'audit'];
+  const origins = Object.fromEntries(names.map((name) => [name, 'http://127.0.0.1:1']));
+  const state = { schema: 'waybill.dev/stack/v1', development: true, createdAt: 1, origins, pid: 1 };
+  await writeFile(join(dataDir, 'stack.json'), JSON.stringify(state));
+  return dataDir;
+}
+
+test('what was moved to another disk and linked is in the backup; a link to nothing or in a circle is refused by name', async () => {
+  const dataDir = await folderOfStack('one');
+  const [elsewhere, copy] = [await temporaryFolder(), join(await temporaryFolder(), 'copy')];
+  await mkdir(join(elsewhere, 'registry/blobs'), { recursive: true });
+  await writeFile(join(elsewhere, 'registry/blobs/a'), 'layer', { mode: 0o600 });
+  await symlink(join(elsewhere, 'registry'), join(dataDir, 'registry'));
+  await symlink(join(elsewhere, 'registry/blobs/a'), join(dataDir, 'one-file'));
+  const made = await backupStack(dataDir, copy, 1);
+  assert.equal(made.files, 4);
+  assert.equal(await readFile(join(copy, 'registry/blobs/a'), 'utf8'), 'layer');
+  assert.equal((await lstat(join(copy, 'registry'))).isDirectory(), true);
+  for (const [name, to] of [
+    ['gone', join(elsewhere, 'nothing')],
+    ['round', '.'],
+  ] as const) {
+    await symlink(to, join(dataDir, name));
+    await assert.rejects(backupStack(dataDir, copy, 2), (error: unknown) => {
+      code('WB-1210')(error);
+      return String(error).includes(name);
+    });
+    await rm(join(dataDir, name));
+  }
+  // The copy that was there is whole still.
+  assert.equal((await backupStack(dataDir, copy, 3)).unchanged, 4);
+});
+
+test('a backup is never made over that of another stack, nor in its own folder, nor brought back into itself', async () => {
+  const [one, two] = [await folderOfStack('one'), await folderOfStack('two')];
+  const copy = join(await temporaryFolder(), 'copy');
+  await backupStack(one, copy, 1);
+  await assert.rejects(backupStack(two, copy, 2), code('WB-1210'));
+  assert.equal(await readFile(join(copy, 'tuf/metadata/1.root.json'), 'utf8'), 'one');
+  const link = join(await temporaryFolder(), 'link');
+  await symlink(one, link);
+  for (const place of [one, join(one, 'backup'), join(link, 'deep/er')]) {
+    await assert.rejects(backupStack(one, place, 3), code('WB-1210'));
+  }
+  const into = join(copy, 'restored');
+  await assert.rejects(restoreStack(copy, into, { continueLogs: true, lockDir: two }), code('WB-1210'));
+  assert.deepEqual((await readdir(one)).sort(), ['process.lock', 'process.pid', 'stack.json', 'tuf']);
 });
