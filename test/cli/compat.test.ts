@@ -329,7 +329,7 @@ test('rekor-cli shows no entry of a log that the trusted root does not know', as
 for (const words of [
   ['cosign', 'sign', '--tlog-upload=false', 'ghcr.io/acme/api:v1'],
   ['cosign', 'verify', '--frobnicate=false', 'ghcr.io/acme/api:v1'],
-  ['syft', 'dir:.', '-o', 'cyclonedx-json'],
+  ['syft', 'file:app', '-o', 'cyclonedx-json'],
   ['syft', 'ghcr.io/acme/api:v1', '-o', 'github-json'],
   ['grype', 'ghcr.io/acme/api:v1', '--add-cpes-if-none'],
   ['grype', 'ghcr.io/acme/api:v1', '--distro=debian:12'],
