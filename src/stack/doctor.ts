@@ -12,17 +12,9 @@ import type { Transport } from '#platform/http-client';
 import { stackTrustFiles } from '#trust';
 import { RESTORED_MARK } from './backup.ts';
 import { readGenerations } from './generations.ts';
+import type { StackFinding } from './in-order.ts';
 import { requireState, type StackState, stackTransport } from './state.ts';
 import { type StackStatus, stackStatus, WARN_DAYS } from './status.ts';
-
-export interface StackFinding {
-  /** `error`: something does not work or is not safe. `warning`: it will not for long, or should be otherwise. */
-  readonly level: 'error' | 'warning';
-  /** What was looked at: `keys`, `clock`, `disk`, `expiry`, … */
-  readonly about: string;
-  readonly message: string;
-  readonly fix: string;
-}
 
 export interface DoctorDeps {
   readonly transport: Transport;
@@ -48,7 +40,7 @@ export async function examineStack(dataDir: string, given: DoctorDeps): Promise<
     publicTrust(dataDir, status),
     clocks(status, deps),
   ]);
-  return [...stations(status), ...ending(status), ...parts.flat()];
+  return [...stations(status), ...ending(status), ...status.losses, ...parts.flat()];
 }
 
 function stations({ stations: all }: StackStatus): StackFinding[] {
@@ -75,7 +67,9 @@ function ending({ ending: list, isUp, trust }: StackStatus): StackFinding[] {
       message: isEnded ? `${what} ended at ${when}` : `${what} ends at ${when}, within ${WARN_DAYS} days`,
       fix: what.startsWith('TUF')
         ? 'let the stack run, which renews it; a root with keys elsewhere needs waybill trust root next'
-        : 'waybill stack rotate STATION --overlap 24h',
+        : what.startsWith('TLS')
+          ? 'stop the stack and move its folder tls away: the next start makes another authority, which clients must be told'
+          : 'waybill stack rotate STATION --overlap 24h',
     };
   });
   if (!isUp || trust !== undefined) return found;

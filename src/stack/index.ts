@@ -11,8 +11,9 @@ export {
   connectionText,
 } from './connect.ts';
 export { type DocumentClient, documentClients, documentOf } from './connect-documents.ts';
-export { type DoctorDeps, examineStack, type StackFinding } from './doctor.ts';
+export { type DoctorDeps, examineStack } from './doctor.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
+export type { StackExpiry } from './expiries.ts';
 export {
   type Generation,
   type Generations,
@@ -21,6 +22,7 @@ export {
   rotatable,
 } from './generations.ts';
 export { exportStack, type HandOver, importStack } from './hand-over.ts';
+export type { StackFinding } from './in-order.ts';
 export {
   type KubernetesWebhookOptions,
   kubernetesWebhooks,

@@ -1,16 +1,15 @@
 /** Whether a stack runs, how long its trust lives, how large its logs are: asked over HTTP like any client. */
 
 import { join } from 'node:path';
-import { utf8Text } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { WaybillError } from '#base/reason';
-import { attempt, unwrap } from '#base/result';
-import { parseJson, reader } from '#formats/json';
-import { parseCheckpoint, parseNote } from '#formats/note';
 import type { Transport } from '#platform/http-client';
 import { type Expiry, endingSoon, loadTrust, stackTrustFiles, type Trust } from '#trust';
+import { expiriesOf, type StackExpiry } from './expiries.ts';
 import { type Generation, type Pending, readGenerations, rotatable } from './generations.ts';
+import { lossesIn, type StackFinding } from './in-order.ts';
 import { type Origins, type StationName, stations } from './layout.ts';
+import { logStatus } from './log-status.ts';
 import { requireState, type StackState, stackTransport } from './state.ts';
 
 export interface StationStatus {
@@ -20,6 +19,10 @@ export interface StationStatus {
   readonly isUp: boolean;
   /** Logs only: entries in the newest checkpoint. */
   readonly entries?: number;
+  /** Logs only: when the newest checkpoint was published, milliseconds since the epoch. */
+  readonly checkpointAt?: number;
+  /** Logs only: names of those who cosigned the newest checkpoint. */
+  readonly witnesses?: readonly string[];
   /** Every key it has had, oldest first; absent for stations that do not rotate. */
   readonly generations?: readonly Generation[];
   /** A rotation under way. */
@@ -39,11 +42,16 @@ export interface StackStatus {
   readonly trust?: NonNullable<Trust['tuf']>;
   /** What ends within `WARN_DAYS` or has ended, and does not renew itself. */
   readonly ending: readonly Expiry[];
+  /** Everything that ends, soonest first. */
+  readonly expiries: readonly StackExpiry[];
+  /** What was published and is not in the folder any more, or not as it was. */
+  readonly losses: readonly StackFinding[];
   readonly isUp: boolean;
 }
 
 const TIMEOUT_MS = 3000;
 export const WARN_DAYS = 14;
+const DAY_MS = 86_400_000;
 
 /** Throws WB-1202 when the folder holds no stack. A station that is down is data. */
 export async function stackStatus(dataDir: string, given: StatusDeps): Promise<StackStatus> {
@@ -53,32 +61,42 @@ export async function stackStatus(dataDir: string, given: StatusDeps): Promise<S
   const each = await Promise.all(
     (await stationStates(state.origins, deps.transport)).map(async (station): Promise<StationStatus> => {
       const { name, url, isUp } = station;
-      const entries = isUp ? await entriesOf(deps.transport, name, url) : undefined;
+      const isLog = name === 'ct' || name === 'log' || name === 'log2';
+      const place = { url, dataDir, generations };
+      const log = isUp && isLog ? await logStatus(deps.transport, { ...place, name }) : undefined;
       const had = rotatable.find((one) => one === name);
       const pending = generations.pending.find((one) => one.station === name);
       return {
         ...station,
-        ...(entries === undefined ? {} : { entries }),
+        ...log,
         ...(had === undefined ? {} : { generations: generations.stations[had] }),
         ...(pending === undefined ? {} : { pending }),
       };
     }),
   );
   const trust = await trustOf(dataDir, state, deps);
+  const isUp = each.every((station) => station.isUp);
+  const expiries = await expiriesOf(dataDir, state, trust);
+  const now = deps.clock.now();
   return {
     state,
     stations: each,
-    isUp: each.every((station) => station.isUp),
+    isUp,
+    expiries,
+    losses: await lossesIn(dataDir, state, isUp),
     ...(trust?.tuf === undefined ? {} : { trust: trust.tuf }),
-    ending: trust === undefined ? [] : endingSoon(trust, deps.clock.now(), WARN_DAYS),
+    ending: [
+      ...(trust === undefined ? [] : endingSoon(trust, now, WARN_DAYS)),
+      ...expiries.filter(({ what }) => what.startsWith('TLS')).flatMap((one) => soon(one, now)),
+    ],
   };
 }
 
+const soon = ({ what, at }: StackExpiry, now: number): Expiry[] =>
+  at > now + WARN_DAYS * DAY_MS ? [] : [{ what, at, state: at < now ? 'expired' : 'soon' }];
+
 /** Which stations answer. */
-export function stationStates(
-  origins: Origins,
-  transport: Transport,
-): Promise<readonly Omit<StationStatus, 'entries'>[]> {
+export function stationStates(origins: Origins, transport: Transport): Promise<readonly StationStatus[]> {
   return Promise.all(
     stations.map(async ({ name, title }) => {
       const url = origins[name];
@@ -96,19 +114,6 @@ async function answers(transport: Transport, url: string): Promise<boolean> {
     if (error instanceof WaybillError) return false;
     throw error;
   }
-}
-
-async function entriesOf(transport: Transport, name: StationName, url: string): Promise<number | undefined> {
-  if (name === 'log') {
-    const answer = await transport.request({ url: `${url}/api/v1/log`, timeoutMs: TIMEOUT_MS });
-    const size = attempt(() => reader(unwrap(parseJson(answer.body))).integer('treeSize'));
-    return size.ok ? size.value : undefined;
-  }
-  const path = { log2: '/api/v2/checkpoint' }[name as 'log2'];
-  if (path === undefined) return undefined;
-  const answer = await transport.request({ url: url + path, timeoutMs: TIMEOUT_MS });
-  const head = attempt(() => unwrap(parseCheckpoint(unwrap(parseNote(utf8Text(answer.body))).text)));
-  return head.ok ? head.value.size : undefined;
 }
 
 async function trustOf(

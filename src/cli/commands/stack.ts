@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
-import type { Origins, Stack, StackConfig, StackStatus, StationStatus } from '#stack';
+import type { Origins, Stack, StackConfig } from '#stack';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { collect } from '../sign-options.ts';
@@ -12,6 +12,7 @@ import { defaultDataDir, stackDir } from '../stack-dir.ts';
 import { registerHandOver } from '../stack-hand-over.ts';
 import { registerRotate } from '../stack-rotate.ts';
 import { addStackSigner, type StackSignerFlags, stackSignerFrom } from '../stack-signer.ts';
+import { statusText } from '../stack-status.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -221,35 +222,7 @@ async function status(options: StatusOptions, context: CliContext): Promise<void
     statusText(found, dataDir, clock.now()),
   );
   if (!found.isUp) context.exit(20);
-  else if (found.ending.length > 0) context.exit(2);
-}
-
-function statusText(found: StackStatus, dataDir: string, now: number): string {
-  const days = (ms: number): string => `${((ms - now) / 86_400_000).toFixed(1)} days`;
-  const lines = found.stations.flatMap(({ name, url, isUp, entries, generations = [], pending }) => {
-    const size = entries === undefined ? '' : `  ${entries} entries`;
-    const keys = generations.length > 1 ? `  key ${generations.length}` : '';
-    const line = `  ${name.padEnd(9)} ${isUp ? 'up  ' : 'DOWN'}  ${url}${size}${keys}`;
-    return [line, ...(pending === undefined ? [] : [`            ${pendingText(pending)}`])];
-  });
-  const expires = Object.entries(found.trust?.expires ?? {}).map(
-    ([role, ms]) => `  ${role.padEnd(9)} ${new Date(ms).toISOString()} (in ${days(ms)})`,
-  );
-  const trust = expires.length === 0 ? ['  (no answer)'] : expires;
-  const kind = found.state.simulate === undefined ? 'development' : 'SIMULATED, development';
-  const ending = found.ending.map(({ what, at, state }) =>
-    state === 'expired' ? `ENDED: ${what}` : `ENDS SOON: ${what}, in ${days(at)}`,
-  );
-  return [`stack in ${dataDir} (${kind})`, ...lines, 'trust metadata expires:', ...trust, ...ending].join(
-    '\n',
-  );
-}
-
-function pendingText({ switchAt, endAt, hasSwitched }: NonNullable<StationStatus['pending']>): string {
-  const when = (ms: number): string => new Date(ms).toISOString();
-  return hasSwitched
-    ? `rotation: the new key signs, the one before ends ${when(endAt)}`
-    : `rotation: the new key is published and signs from ${when(switchAt)}`;
+  else if (found.ending.length > 0 || found.losses.some(({ level }) => level === 'error')) context.exit(2);
 }
 
 interface TokenOptions {

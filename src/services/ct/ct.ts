@@ -27,7 +27,7 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
   const store = config.store ?? openLogStore(config.dataDir, config.lockFile);
-  const log = await openLog({
+  const opening = openLog({
     store,
     signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
@@ -36,6 +36,11 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
     create: config.create ?? (config.store === undefined && config.dataDir === undefined),
     isClosed: config.isClosed === true,
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
+  });
+  const log = await opening.catch(async (error: unknown) => {
+    // What was refused holds no file open.
+    if (config.store === undefined) await store.close();
+    throw error;
   });
   const ct = new CtLog(config, log, store);
   for (const root of config.roots) ct.addRoot(root);

@@ -59,8 +59,9 @@ async function openShard(
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
   const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
-  const log = await (config.engine ?? openLog)({
-    store: config.store ?? openLogStore(dataDir, config.lockFile),
+  const store = config.store ?? openLogStore(dataDir, config.lockFile);
+  const opening = (config.engine ?? openLog)({
+    store,
     signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
     // In memory there is nothing an earlier start could have signed.
@@ -68,6 +69,11 @@ async function openShard(
     isClosed: config.isClosed === true,
     ...(config.cosign === undefined ? {} : { cosign: config.cosign }),
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
+  });
+  const log = await opening.catch(async (error: unknown) => {
+    // What was refused holds no file open.
+    if (config.store === undefined) await store.close();
+    throw error;
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
   const search = new SearchIndex(log, openSearchStore(searchFile), api === 'v2' ? bodyKeysV2 : bodyKeys);
