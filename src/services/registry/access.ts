@@ -69,35 +69,8 @@ export function access(
     return user !== undefined && isRight ? callerOf(user) : undefined;
   };
 
-  /** With `scopes`, no more than was asked for at the login. */
-  const callerOf = (grant: Grant | undefined, scopes?: readonly Scope[]): Caller => {
-    const mayAtAll = (action: Action, repository: string): boolean =>
-      anonymous.includes(action) ||
-      (grant?.actions.includes(action) === true && grant.repositories.some((p) => covers(p, repository)));
-    const isAsked = (action: Action, repository: string): boolean =>
-      scopes === undefined ||
-      anonymous.includes(action) ||
-      scopes.some((one) => one.repository === repository && one.actions.includes(action));
-    return {
-      subject: grant?.subject ?? ANONYMOUS,
-      allows: (action, repository) => mayAtAll(action, repository) && isAsked(action, repository),
-      require: (action, repository) => {
-        const expected = `the right to ${action} ${repository}`;
-        if (!mayAtAll(action, repository)) {
-          if (grant !== undefined) throw fail(R.denied, { expected, actual: `${grant.subject} without it` });
-          throw fail(R.unauthorized, { expected, actual: 'no credentials' });
-        }
-        // Asked for again with this scope, it is given.
-        if (!isAsked(action, repository)) {
-          throw fail(R.unauthorized, { expected, actual: 'a login for something else' });
-        }
-      },
-      requireLogin: () => {
-        if (grant !== undefined || anonymous.length > 0) return;
-        throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'no credentials' });
-      },
-    };
-  };
+  const callerOf = (grant: Grant | undefined, scopes?: readonly Scope[]): Caller =>
+    newCaller(grant, anonymous, scopes);
 
   return {
     isClosed,
@@ -106,6 +79,40 @@ export function access(
       const caller = await identify(authorization);
       if (caller !== undefined) return caller;
       throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'another credential' });
+    },
+  };
+}
+
+/** With `scopes`, no more than was asked for at the login. */
+function newCaller(
+  grant: Grant | undefined,
+  anonymous: readonly Action[],
+  scopes: readonly Scope[] | undefined,
+): Caller {
+  const mayAtAll = (action: Action, repository: string): boolean =>
+    anonymous.includes(action) ||
+    (grant?.actions.includes(action) === true && grant.repositories.some((p) => covers(p, repository)));
+  const isAsked = (action: Action, repository: string): boolean =>
+    scopes === undefined ||
+    anonymous.includes(action) ||
+    scopes.some((one) => one.repository === repository && one.actions.includes(action));
+  return {
+    subject: grant?.subject ?? ANONYMOUS,
+    allows: (action, repository) => mayAtAll(action, repository) && isAsked(action, repository),
+    require: (action, repository) => {
+      const expected = `the right to ${action} ${repository}`;
+      if (!mayAtAll(action, repository)) {
+        if (grant !== undefined) throw fail(R.denied, { expected, actual: `${grant.subject} without it` });
+        throw fail(R.unauthorized, { expected, actual: 'no credentials' });
+      }
+      // Asked for again with this scope, it is given.
+      if (!isAsked(action, repository)) {
+        throw fail(R.unauthorized, { expected, actual: 'a login for something else' });
+      }
+    },
+    requireLogin: () => {
+      if (grant !== undefined || anonymous.length > 0) return;
+      throw fail(R.unauthorized, { expected: 'a token of this registry', actual: 'no credentials' });
     },
   };
 }

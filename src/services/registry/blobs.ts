@@ -1,14 +1,5 @@
 /** Where the bytes of blobs lie. */
-import {
-  closeSync,
-  createReadStream,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '#base/brand';
@@ -16,6 +7,7 @@ import { toHex } from '#base/bytes';
 import { hasher } from '#base/crypto';
 import { digestAlgorithm, digestHex, parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
+import { syncFolder } from '#platform/files';
 import { type Database, transaction } from '#platform/sqlite';
 import { R } from './reasons.ts';
 
@@ -58,6 +50,8 @@ export class FileBlobs implements BlobStore {
   readonly #intact = new Map<Digest, number>();
   /** Renamed, and not linked yet; how often. */
   readonly #taking = new Map<Digest, number>();
+  /** Folders whose own names are synced. */
+  readonly #durable = new Set<string>();
 
   constructor(dataDir: string, db: Database) {
     this.#dataDir = dataDir;
@@ -73,11 +67,12 @@ export class FileBlobs implements BlobStore {
   async take({ file, digest }: Upload, link: () => Promise<void>): Promise<void> {
     const path = this.#path(digest);
     const folder = dirname(path);
-    const isNew = mkdirSync(folder, { recursive: true }) !== undefined;
+    mkdirSync(folder, { recursive: true });
     this.#taking.set(digest, (this.#taking.get(digest) ?? 0) + 1);
     try {
       renameSync(file, path);
-      syncFolders(isNew ? [folder, dirname(folder), dirname(dirname(folder))] : [folder]);
+      await syncFolder(folder);
+      await this.#keepFolder(folder);
       await link();
       this.#intact.set(digest, statSync(path).mtimeMs);
     } finally {
@@ -85,6 +80,13 @@ export class FileBlobs implements BlobStore {
       if (others > 0) this.#taking.set(digest, others);
       else this.#taking.delete(digest);
     }
+  }
+
+  /** A folder somebody made may not be durable yet: everybody sees to it, once. */
+  async #keepFolder(folder: string): Promise<void> {
+    if (this.#durable.has(folder)) return;
+    for (const parent of [dirname(folder), dirname(dirname(folder))]) await syncFolder(parent);
+    this.#durable.add(folder);
   }
 
   /** What rotted is refused before a byte leaves. */
@@ -135,14 +137,6 @@ export async function fileDigest(path: string, like: Digest): Promise<string> {
   const state = hasher(algorithm);
   for await (const chunk of createReadStream(path)) state.update(chunk as Uint8Array);
   return `${algorithm}:${toHex(state.finish())}`;
-}
-
-function syncFolders(folders: readonly string[]): void {
-  for (const folder of folders) {
-    const handle = openSync(folder, 'r');
-    fsyncSync(handle);
-    closeSync(handle);
-  }
 }
 
 export async function filesBelow(folder: string): Promise<readonly string[]> {
