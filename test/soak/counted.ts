@@ -1,7 +1,9 @@
 /** A store, or anything else of calls, that ends its process at the n-th of them: before it took effect, or after. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogStore } from '#platform/store';
 
-export type When = 'before' | 'after';
+/** `within`: while it is under way, so many milliseconds after it began. */
+export type When = 'before' | 'after' | { readonly within: number };
 
 export class Ending {
   calls = 0;
@@ -18,6 +20,11 @@ export class Ending {
     this.calls++;
     if (this.calls !== this.#at) return call();
     if (this.#when === 'after') await call();
+    if (typeof this.#when === 'object') {
+      // What it comes to no longer matters.
+      void Promise.resolve(call()).catch(() => {});
+      await sleep(this.#when.within);
+    }
     process.kill(process.pid, 'SIGKILL');
     return new Promise(() => {});
   }

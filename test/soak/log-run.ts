@@ -27,6 +27,8 @@ export interface RunOrder {
   readonly groups: readonly (readonly NamedEntry[])[];
   readonly gate: 'open' | 'append' | 'none';
   readonly close: boolean;
+  /** Ends itself with SIGKILL within so manyth a writing call of its store, so many milliseconds after that began. */
+  readonly end?: { readonly at: number; readonly within: number };
 }
 
 export interface Answer extends NamedEntry {

@@ -121,9 +121,10 @@ class Run {
       keyFile: join(this.#folder, 'log.key'),
       ...{ origin: ORIGIN, now: NOW, groups: this.#groups(), gate: 'none' },
       close: this.#random() < 0.4,
+      ...(this.#random() < 0.4 ? { end: { at: 1 + this.#below(30), within: this.#below(8) } } : {}),
     };
     const file = join(this.#folder, 'trace');
-    const kill = this.#random() < 0.4 ? ['-e', `inject=${this.#killAt()}`] : [];
+    const kill = this.#random() < 0.2 ? ['-e', `inject=${this.#killAt()}`] : [];
     const { args, env } = this.#program;
     const tracing = [
       '-f',

@@ -10,6 +10,7 @@ import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { embeddedLogStore } from '#platform/store-embedded';
 import { checkpointSigner, openLog } from '#tlog';
+import { Ending } from '../counted.ts';
 import { entryOf, type RunOrder, type RunWord } from '../log-run.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as RunOrder;
@@ -33,8 +34,9 @@ const key = unwrap(privateKeyFromPem(readFileSync(order.keyFile, 'utf8')));
 const { directory, lockFile } = order;
 await gate('open');
 try {
+  const { at, within } = order.end ?? { at: 0, within: 0 };
   const log = await openLog({
-    store: embeddedLogStore({ directory, lockFile }),
+    store: new Ending(at, { within }).store(embeddedLogStore({ directory, lockFile })),
     signer: checkpointSigner({ origin: order.origin, signer: key }),
     clock: new FixedClock(order.now),
     create: true,
