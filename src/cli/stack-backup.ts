@@ -31,13 +31,16 @@ export function registerBackup(
     .option('--lock-dir <dir>', 'where the checkpoint locks of its logs are (default: the user state folder)')
     .option('--continue-logs', 'go on with the same logs: only when nothing was signed after the backup')
     .action(async (backup: string, dir: string, flags: RestoreFlags) => {
-      const { restoreStack } = await import('#stack');
+      const [{ restoreStack }, { defaultCacheDir }] = await Promise.all([import('#stack'), import('#trust')]);
       const target = resolve(context.cwd, dir);
       const continueLogs = flags.continueLogs === true;
       const lockDir = lockDirFrom(flags.lockDir, undefined, context);
-      const made = await restoreStack(resolve(context.cwd, backup), target, { continueLogs, lockDir });
+      const known = { cacheDir: defaultCacheDir(context.env), transport: context.transport };
+      const options = { continueLogs, lockDir, known };
+      const made = await restoreStack(resolve(context.cwd, backup), target, options);
       const next = continueLogs ? 'its logs go on' : 'its logs get successors at the next start';
-      show(context, target, made, `${made.files} files, ${made.bytes} bytes; ${next}`);
+      const lost = made.lost.map((one) => `\nnot in the backup, and no longer believed: ${one}`);
+      show(context, target, made, `${made.files} files, ${made.bytes} bytes; ${next}${lost.join('')}`);
     });
 }
 

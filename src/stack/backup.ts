@@ -15,12 +15,22 @@ import { lockFolder } from '#platform/folder-lock';
 import { filesBelow, requireApart } from './backup-places.ts';
 import { R } from './reasons.ts';
 import { locksOf, refuseSigned, settleLocks } from './restored-locks.ts';
+import { type KnownTrust, publishedSince } from './restored-trust.ts';
 import { requireState } from './state.ts';
 
 const SCHEMA = 'waybill.dev/stack-backup/v1';
 const MANIFEST = 'backup.json';
-/** In a data directory that came from a backup: the next start gives its logs successors. */
-export const RESTORED_MARK = 'restored.json';
+const RESTORED_MARK = 'restored.json';
+
+/** Of a data directory that came from a backup and has not been started since; undefined for any other. */
+export async function readRestored(dataDir: string): Promise<{ readonly continueLogs: boolean } | undefined> {
+  const bytes = await readFileIfThere(join(dataDir, RESTORED_MARK));
+  if (bytes === undefined) return undefined;
+  const mark = attempt(() => reader(unwrap(parseJson(bytes)), RESTORED_MARK).boolean('continueLogs'));
+  return { continueLogs: mark.ok && mark.value };
+}
+
+export const settleRestored = (dataDir: string): Promise<void> => rm(join(dataDir, RESTORED_MARK));
 
 interface KeptFile {
   /** Relative, with slashes. */
@@ -36,6 +46,18 @@ export interface BackupResult {
   readonly bytes: number;
   /** Files that were there already, from an earlier backup into the same folder. */
   readonly unchanged: number;
+}
+
+export interface RestoreOptions {
+  readonly continueLogs: boolean;
+  readonly lockDir: string;
+  /** Compared with what is brought back. */
+  readonly known?: KnownTrust;
+}
+
+export interface RestoreResult extends BackupResult {
+  /** Published after the backup, and not in it: what these signed is no longer believed. */
+  readonly lost: readonly string[];
 }
 
 /**
@@ -86,8 +108,8 @@ export async function backupStack(dataDir: string, target: string, now: number):
 export async function restoreStack(
   source: string,
   dataDir: string,
-  { continueLogs, lockDir }: { readonly continueLogs: boolean; readonly lockDir: string },
-): Promise<BackupResult> {
+  { continueLogs, lockDir, known }: RestoreOptions,
+): Promise<RestoreResult> {
   const { files, madeAt } = await readManifest(source);
   await requireApart(source, dataDir);
   const there = await readdir(dataDir).catch(() => []);
@@ -103,15 +125,15 @@ export async function restoreStack(
     const actual = found === undefined ? 'it cannot be read' : 'other content';
     throw fail(R.backup, { expected: `${path} as it was copied`, actual });
   }
+  const lost = known === undefined ? [] : await publishedSince(source, known);
   const locks = await locksOf(source, lockDir);
   if (continueLogs) refuseSigned(locks);
   await makeFolders(dataDir, 0o700);
   for (const { path, mode } of files) await copyDurable(join(source, path), join(dataDir, path), mode);
   await settleLocks(dataDir, lockDir, locks);
-  if (!continueLogs) {
-    await writeFileDurable(join(dataDir, RESTORED_MARK), `${JSON.stringify({ schema: SCHEMA, madeAt })}\n`);
-  }
-  return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), unchanged: 0 };
+  const mark = { schema: SCHEMA, madeAt, continueLogs };
+  await writeFileDurable(join(dataDir, RESTORED_MARK), `${JSON.stringify(mark)}\n`);
+  return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), unchanged: 0, lost };
 }
 
 async function earlierBackup(target: string): Promise<ReadonlyMap<string, KeptFile>> {

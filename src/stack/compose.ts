@@ -2,13 +2,12 @@
  * A private stack for development in one process and one data directory: identity, certificates, logs, time,
  * trust and images. One trust domain on one machine: its issuer mints any identity for whoever reaches it.
  */
-import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
-import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { makeFolders, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import { httpTransport } from '#platform/http-client';
 import { createHttpServer, listen } from '#platform/http-server';
@@ -18,7 +17,7 @@ import { Tracer, type TraceSettings } from '#platform/traces';
 import { isLoopback, type TokenRequest } from '#services/oidc';
 import { clientTrustConfigBytes, type SimulatedProvider, type Simulation, stackTrustFiles } from '#trust';
 import { type Administration, openAdministration } from './administration.ts';
-import { RESTORED_MARK } from './backup.ts';
+import { readRestored, settleRestored } from './backup.ts';
 import { environmentText, oldEnvironmentText } from './environment.ts';
 import { factsOf } from './facts.ts';
 import { type Generations, writeGenerations } from './generations.ts';
@@ -99,7 +98,7 @@ const CLOCK_INTERVAL_MS = 60_000;
 export async function composeStack(config: StackConfig): Promise<Stack> {
   const { dataDir, host = '127.0.0.1', clock = systemClock, random = systemRandom } = config;
   if (!isLoopback(host)) throw fail(R.host, { expected: 'a loopback address', actual: JSON.stringify(host) });
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolders(dataDir, 0o700);
   const closers: Closers = [];
   const lock = lockFolder(dataDir);
   closers.push(() => lock.release());
@@ -273,7 +272,7 @@ class RunningStack implements Stack {
     closers.push(() => this.#administration?.close());
     await this.#publish(generations);
     await this.#rotation.step();
-    await this.#succeedRestoredLogs();
+    await this.#settleRestored();
     every(RENEW_INTERVAL_MS, () => stations.tuf.renew(), createLogger('tuf', level), closers);
     every(ROTATION_INTERVAL_MS, () => this.rotation.step(), log, closers);
     const { tls } = this.#parts;
@@ -281,10 +280,19 @@ class RunningStack implements Stack {
     closers.push(() => this.rotation.settled());
   }
 
-  /** Logs that came from a backup take nothing more: what they signed after it was made is not known here. */
-  async #succeedRestoredLogs(): Promise<void> {
-    const mark = join(this.dataDir, RESTORED_MARK);
-    if ((await readFileIfThere(mark)) === undefined) return;
+  /**
+   * Logs that came from a backup take nothing more: what they signed after it was made is not known here. Clients may
+   * know later metadata than the backup has, and would follow nothing older.
+   */
+  async #settleRestored(): Promise<void> {
+    const restored = await readRestored(this.dataDir);
+    if (restored === undefined) return;
+    await this.stations.tuf.outrun();
+    if (!restored.continueLogs) await this.#succeedLogs();
+    await settleRestored(this.dataDir);
+  }
+
+  async #succeedLogs(): Promise<void> {
     for (const station of ['ct', 'log', 'log2'] as const) {
       const isUnderWay = this.rotation.generations.pending.some((one) => one.station === station);
       if (!isUnderWay) await this.rotation.rotate({ station, overlapMs: 0 });
@@ -292,7 +300,6 @@ class RunningStack implements Stack {
         while (this.rotation.generations.pending.some((one) => one.station === station))
           await this.rotation.hasten(station);
     }
-    await rm(mark);
   }
 
   /** Makes the TUF repository, the public files and the state say what the generations are now. */

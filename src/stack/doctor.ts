@@ -10,7 +10,7 @@ import { parseTrustedRoot } from '#formats/trusted-root';
 import { readFileIfThere } from '#platform/files';
 import type { Transport } from '#platform/http-client';
 import { stackTrustFiles } from '#trust';
-import { RESTORED_MARK } from './backup.ts';
+import { readRestored } from './backup.ts';
 import { readGenerations } from './generations.ts';
 import type { StackFinding } from './in-order.ts';
 import { requireState, type StackState, stackTransport } from './state.ts';
@@ -131,7 +131,7 @@ async function rotations(dataDir: string, { createdAt }: StackState, now: number
 }
 
 async function restored(dataDir: string): Promise<StackFinding[]> {
-  if ((await readFileIfThere(join(dataDir, RESTORED_MARK))) === undefined) return [];
+  if ((await readRestored(dataDir))?.continueLogs !== false) return [];
   const message = 'it came from a backup, and its logs have no successors yet';
   return [
     {

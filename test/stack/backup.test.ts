@@ -7,8 +7,10 @@ import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { parseTrustedRoot } from '#formats/trusted-root';
+import { httpTransport } from '#platform/http-client';
 import { systemClock } from '#platform/system';
 import { backupStack, restoreStack, type Stack } from '#stack';
+import { loadTrust } from '#trust';
 import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
 import { ada, LOCK_DIR, message, personSigner, startStack, temporaryFolder } from './helper.ts';
 
@@ -94,6 +96,45 @@ test('a second backup copies what changed; a copy that was changed or broken off
     code('WB-1210'),
   );
   await assert.rejects(backupStack(stack.dataDir, copy, systemClock.now()), code('WB-1210'));
+});
+
+test('a restore names what was published after the backup, and clients who saw that follow what came back', async () => {
+  const folder = await temporaryFolder();
+  const [copy, dataDir] = [join(folder, 'copy'), join(folder, 'restored')];
+  const known = { cacheDir: join(folder, 'cache'), transport: httpTransport() };
+  const stack = await startStack();
+  const pinned = join(stack.dataDir, 'public/root.json');
+  const trustNow = () =>
+    loadTrust({ kind: 'tuf', mirror: stack.origins.tuf, root: pinned, cacheDir: known.cacheDir }, known);
+  const { lockDir = '' } = stack.state;
+  await stack.close();
+  await backupStack(stack.dataDir, copy, systemClock.now());
+  const later = await startStack({ dataDir: stack.dataDir });
+  await later.rotation.rotate({ station: 'ca', overlapMs: 0 });
+  await later.rotation.rotate({ station: 'tsa', overlapMs: 0 });
+  assert.equal((await trustNow()).trustedRoot.certificateAuthorities.length, 2);
+  await later.close();
+
+  const { lost } = await restoreStack(copy, dataDir, { continueLogs: true, lockDir, known });
+  assert.equal(lost.length, 2);
+  assert.match(lost.join(), /the authority waybill-dev root, since .*the authority waybill-dev tsa, since /);
+  const restored = await startStack({ dataDir });
+  assert.equal((await trustNow()).trustedRoot.certificateAuthorities.length, 1);
+  assert.equal(restored.rotation.generations.stations.log.length, 1);
+
+  // New keys of the TUF repository that the backup does not have: two more versions of the root, and they follow again.
+  const { tuf } = restored.stations;
+  await tuf.rotate('online');
+  assert.equal((await trustNow()).tuf?.rootVersion, 2);
+  await restored.close();
+  const again = join(folder, 'again');
+  const second = await restoreStack(copy, again, { continueLogs: true, lockDir, known });
+  assert.deepEqual(second.lost, ['version 2 of the TUF root']);
+  const back = await startStack({ dataDir: again });
+  await assert.rejects(trustNow());
+  await back.stations.tuf.rotate('online');
+  await back.stations.tuf.rotate('online');
+  assert.equal((await trustNow()).tuf?.rootVersion, 3);
 });
 
 /** What `backupStack` needs of a stack, without its stations. */

@@ -58,14 +58,19 @@ export async function withoutTimestamp(store: TufStore, now: number): Promise<Cu
   if (snapshot === 0) throw gone('timestamp.json and the snapshots');
   const listed = await signedFile(store, `${snapshot}.snapshot.json`);
   const version = listed.child('meta').child('targets.json').integer('version');
-  // Each version was signed in another second: they are fewer than the seconds since 1970.
-  const lost = { version: Math.max(snapshot, Math.floor(now / 1000)) };
+  const lost = { version: Math.max(snapshot, versionNoneHad(now)) };
   return {
     targets: await signedFile(store, `${version}.targets.json`),
     snapshot: listed,
     timestamp: reader(lost, 'metadata/timestamp.json', { as: R.metadata }),
   };
 }
+
+/**
+ * A version that no repository counts up to: nobody publishes every ten seconds since 1970. It has nine digits until the
+ * year 2286, as far as names of files go.
+ */
+export const versionNoneHad = (now: number): number => Math.floor(now / 10_000);
 
 const gone = (name: string): Error =>
   fail(R.metadata, { expected: `metadata/${name}, as it was published`, actual: 'no such file' });

@@ -31,6 +31,7 @@ import {
   readCurrent,
   type SignedRole,
   signedRoles,
+  versionNoneHad,
   withoutTimestamp,
 } from './published.ts';
 import { R } from './reasons.ts';
@@ -56,6 +57,11 @@ export interface Tuf {
   renew(): Promise<readonly string[]>;
   /** Gives the online roles, or root and targets, new keys. Throws WB-1064 without enough root keys here. */
   rotate(kind: 'online' | 'root'): Promise<number>;
+  /**
+   * Signs targets, snapshot and timestamp with versions that none before can have had: for a repository that came back
+   * from a backup, so that clients who know what was published after it follow.
+   */
+  outrun(): Promise<void>;
   /** Publishes a root that was signed elsewhere. Throws WB-1065 when it does not follow, WB-1061 without our keys. */
   accept(root: Uint8Array): Promise<number>;
   /** A published file by its path below the mirror. */
@@ -75,6 +81,8 @@ interface Change {
   readonly rootBytes?: Uint8Array;
   readonly targets?: readonly TufTarget[];
   readonly again?: ReadonlySet<SignedRole>;
+  /** What is signed gets a later version than this. */
+  readonly past?: number;
 }
 
 export async function createTuf(config: TufConfig): Promise<Tuf> {
@@ -125,6 +133,15 @@ class Repository implements Tuf {
 
   rotate(kind: 'online' | 'root'): Promise<number> {
     return this.#turns.run(() => this.#rotate(kind));
+  }
+
+  outrun(): Promise<void> {
+    return this.#turns.run(async () => {
+      const [now, root] = await Promise.all([readCurrent(this.#store), this.#root()]);
+      if (now === undefined || root === undefined) return;
+      const past = versionNoneHad(this.#config.clock.now());
+      await this.#commit(now, { root, again: new Set(signedRoles), past });
+    });
   }
 
   accept(root: Uint8Array): Promise<number> {
@@ -309,7 +326,8 @@ class Repository implements Tuf {
     const { root, rootBytes, again = new Set() } = change;
     const files = new Map<string, Uint8Array>();
     if (rootBytes !== undefined) files.set(`${root.version}.root.json`, rootBytes);
-    const version = (role: SignedRole): number => now?.[role].integer('version') ?? 0;
+    const version = (role: SignedRole): number =>
+      Math.max(now?.[role].integer('version') ?? 0, change.past ?? 0);
     const about = (role: SignedRole) => ({ version: version(role) + 1, expires: this.#until(role) });
     const listed =
       change.targets ??
