@@ -74,6 +74,33 @@ test('status names generations, rotations under way and what ends', async () => 
   await stack.rotation.hasten('ca');
 });
 
+test('status shows every end, the size and age of each log, and who cosigned', async () => {
+  const { stations, expiries, losses } = await stackStatus(dataDir, deps);
+  const what = expiries.map((one) => one.what);
+  for (const kind of [
+    'CA root',
+    'CA certificate',
+    'TSA root',
+    'TSA certificate',
+    'TUF root',
+    'TUF timestamp',
+  ]) {
+    assert.ok(what.includes(kind), what.join());
+  }
+  assert.deepEqual(
+    expiries.map(({ at }) => at),
+    expiries.map(({ at }) => at).toSorted((a, b) => a - b),
+  );
+  assert.deepEqual(losses, []);
+  for (const name of ['ct', 'log', 'log2']) {
+    const log = stations.find((one) => one.name === name);
+    assert.ok((log?.entries ?? 0) > 0, `${name} has entries`);
+    const age = systemClock.now() - (log?.checkpointAt ?? 0);
+    assert.ok(age >= -1000 && age < 600_000, `${name}: ${age} ms`);
+    assert.deepEqual(log?.witnesses, []);
+  }
+});
+
 test('a sound stack has no findings; open keys, a lost file and a stuck rotation are named', async () => {
   assert.deepEqual(await examineStack(dataDir, deps), []);
   const key = join(dataDir, 'log', 'keys', 'log.key');

@@ -36,6 +36,10 @@ test('the TUF repository is read over HTTPS, and the status of the stack finds i
   assert.equal(trust.trustedRoot.certificateAuthorities[0]?.uri, stack.origins.ca);
   const status = await stackStatus(dataDir, { ...wire, cacheDir: await temporaryFolder() });
   assert.equal(status.isUp, true, JSON.stringify(status.stations));
+  assert.ok(status.expiries.some(({ what }) => what === 'TLS authority'));
+  const later = { now: () => wire.clock.now() + 3645 * 86_400_000 };
+  const { ending } = await stackStatus(dataDir, { ...wire, clock: later, cacheDir: await temporaryFolder() });
+  assert.ok(ending.some(({ what, state }) => what === 'TLS authority' && state === 'soon'));
   assert.equal(environmentOf(dataDir, stack.origins)['SSL_CERT_FILE'], caFile);
   assert.equal((await stat(join(dataDir, 'tls', 'ca.key'))).mode & 0o077, 0);
 });
