@@ -65,6 +65,8 @@ export const limits = {
   tufRootRotations: 256,
   /** Delegated roles asked for one target, whatever the metadata delegates to. */
   tufDelegations: 32,
+  /** Members of one map of TUF metadata: keys, roles, files, targets. */
+  tufEntries: 2048,
   tsaRequestBytes: 64 * KiB,
   tsaNonceBytes: 64,
   caRequestBytes: 64 * KiB,

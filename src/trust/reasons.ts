@@ -118,4 +118,13 @@ export const R = defineReasons({
     summary: 'A file that was given as the TUF root to start from cannot be read or is no TUF root.',
     hint: 'give the root.json of the TUF repository, as its operator hands it out (not a trusted_root.json)',
   },
+  clock: {
+    code: 'WB-615',
+    check: 'trust.clock',
+    side: 'environment',
+    class: 'tuf',
+    summary: 'The clock of this machine shows a time that cannot be, so nobody can say what has expired.',
+    hint: 'set the clock of this machine; expiry is never skipped',
+    exit: 16,
+  },
 });

@@ -10,8 +10,10 @@ import { fail, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { readFileLimitedIfThere } from '#platform/files';
+import { systemClock } from '#platform/system';
 import { R } from './reasons.ts';
 import { refuseSharedKeys } from './tuf-keys.ts';
+import { refuseOddShape } from './tuf-shape.ts';
 import { encodePath, isTarget, targetHashes, targetPath } from './tuf-target.ts';
 import type { TufMemory, TufSource } from './tuf-types.ts';
 
@@ -31,13 +33,22 @@ export function updaterOf(folder: string, fetcher: SourceFetcher): Updater {
   });
 }
 
-/** tuf-js over the metadata in `folder`, brought up to date. Throws WB-601, WB-602 or the source's own. */
+/** tuf-js over the metadata in `folder`, brought up to date. Throws WB-601, WB-602, WB-615 or the source's own. */
 export function refreshed(folder: string, fetcher: SourceFetcher): Promise<Updater> {
+  refuseImplausibleClock(systemClock.now());
   return fetcher.guard(async () => {
     const updater = updaterOf(folder, fetcher);
     await updater.refresh();
     return updater;
   }, folder);
+}
+
+/** No repository of these days is older: a clock before it would find nothing expired, however old. */
+const PLAUSIBLE_FROM = Date.UTC(2024, 0, 1);
+
+function refuseImplausibleClock(now: number): void {
+  if (now >= PLAUSIBLE_FROM) return;
+  throw fail(R.clock, { expected: `a clock after ${rfc3339(PLAUSIBLE_FROM)}`, actual: rfc3339(now) });
 }
 
 /** tuf-js's way to the bytes. Remembers the first failure of the source, which tuf-js would bury in text. */
@@ -70,6 +81,7 @@ export class SourceFetcher {
       const actual = `${strict.error.check}: ${strict.error.actual}`;
       throw fail(R.tuf, { expected: `${path} of ${this.#from} as strict JSON`, actual });
     }
+    refuseOddShape(strict.value, path);
     refuseSharedKeys(strict.value, path);
     this.#seen.set(decodeURIComponent(path.replace(/^\d+\.|\.json$/g, '')), bytes);
     return Buffer.from(bytes);
