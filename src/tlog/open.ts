@@ -171,6 +171,11 @@ async function fromTiles(store: LogStore, head: TreeHead, { start, records }: St
 async function stateAtBoundary(store: LogStore, head: TreeHead, start: number): Promise<TreeState> {
   const size = Math.ceil(start / TILE_WIDTH) * TILE_WIDTH;
   if (size > head.size) {
+    if ((await store.published()) === undefined) {
+      const expected = `the data of the log up to the ${head.size} entries its lock names`;
+      const hint = 'mount its volume, or bring its newest copy back; never delete the checkpoint lock';
+      throw fail(R.rolledBack, { expected, actual: 'an empty store', hint });
+    }
     const actual = `staged entries from ${start} on`;
     const expected = `entries ${head.size - (head.size % TILE_WIDTH)} to ${head.size} in staging`;
     throw fail(R.rolledBack, { expected, actual });

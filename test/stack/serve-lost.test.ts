@@ -76,7 +76,7 @@ test('a tree that is not there, as of a volume that is not mounted, is not begun
   const settings = await stopped();
   const tree = join(settings.dataDir, 'tree');
   await rename(tree, `${tree}.away`);
-  await refuses(openStation('log2', settings, log), 'WB-409');
+  await refuses(openStation('log2', settings, log), 'WB-409', /an empty store/, /mount its volume/);
   assert.equal(existsSync(join(tree, 'checkpoint')), false);
   await rm(tree, { recursive: true, force: true });
   const lock = await lockIn(settings);
