@@ -69,7 +69,11 @@ export function registerRotate(
         return rotateTuf(stackDir(flags.stack), station, context);
       }
       const step = await request(stackDir(flags.stack), station, flags, command);
-      context.result('waybill.dev/stack-rotate/v1', { ok: true, ...step }, () => text(step));
+      const { unfinished } = step;
+      context.result('waybill.dev/stack-rotate/v1', { ok: unfinished === undefined, ...step }, () =>
+        unfinished === undefined ? text(step) : `${text(step)}\nnot finished, and tried again: ${unfinished}`,
+      );
+      if (unfinished !== undefined) context.exit(2);
     });
 }
 

@@ -34,11 +34,12 @@ function stationLines(station: StationStatus, now: number): string[] {
   return [line, ...(pending === undefined ? [] : [`            ${pendingText(pending)}`])];
 }
 
-function logText({ entries, checkpointAt, witnesses = [] }: StationStatus, now: number): string {
+function logText({ entries, checkpointAt, witnesses = [], isFrozen }: StationStatus, now: number): string {
   if (entries === undefined) return '';
   const age = checkpointAt === undefined ? '' : `, checkpoint ${ageText(now - checkpointAt)} old`;
   const cosigned = witnesses.length === 0 ? 'no witness' : `cosigned by ${witnesses.join(', ')}`;
-  return `  ${entries} entries${age}, ${cosigned}`;
+  const end = isFrozen === true ? ', FROZEN: it takes no entries; waybill stack rotate makes the next' : '';
+  return `  ${entries} entries${age}, ${cosigned}${end}`;
 }
 
 function ageText(ms: number): string {

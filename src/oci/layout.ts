@@ -2,7 +2,7 @@
  * OCI image layouts (image-spec image-layout.md), read and written. Also reads what `cosign save` leaves out
  * of index.json: referrers lie there only as blobs, and are found by their subject.
  */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { utf8 } from '#base/bytes';
@@ -20,7 +20,7 @@ import {
   mediaType,
   parseManifest,
 } from '#formats/oci';
-import { syncFolder, writeFileDurable } from '#platform/files';
+import { makeFolders, syncFolder, writeFileDurable } from '#platform/files';
 import { directoryFiles, type FilePlace, type LayoutFiles, readSmall } from './layout-files.ts';
 import { R } from './reasons.ts';
 import type { Content, ImageSource, ImageStore, PutManifestOptions, Selector, TagChange } from './source.ts';
@@ -156,7 +156,7 @@ export class Layout extends LayoutSource implements ImageStore {
   async putBlob(content: Content, openSource: () => AsyncIterable<Uint8Array>): Promise<void> {
     const path = join(this.#directory, blobPath(content.digest));
     if ((await this.files.size(blobPath(content.digest))) === content.size) return;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolders(dirname(path));
     const temporary = `${path}.${parts++}.part`;
     try {
       const handle = await open(temporary, 'w');
@@ -215,7 +215,7 @@ export class Layout extends LayoutSource implements ImageStore {
 
   /** Writes the marker and an empty index where there is no layout yet. */
   async initialise(): Promise<void> {
-    await mkdir(join(this.#directory, 'blobs', 'sha256'), { recursive: true });
+    await makeFolders(join(this.#directory, 'blobs', 'sha256'));
     if ((await this.files.size('index.json')) === undefined) await this.#writeIndex([]);
     await writeFileDurable(join(this.#directory, 'oci-layout'), utf8('{"imageLayoutVersion":"1.0.0"}'));
   }

@@ -1,9 +1,8 @@
 /** Embedded SQL: node:sqlite opened for durability (WAL, full synchronisation) or for speed (caches). */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fail } from '#base/reason';
-import { asFileError } from './files.ts';
+import { asFileError, makeFoldersSync } from './files.ts';
 import { R } from './reasons.ts';
 
 export type { DatabaseSync as Database, StatementSync as SqlStatement } from 'node:sqlite';
@@ -32,7 +31,7 @@ export function openDatabase(path: string, options: SqliteOptions = {}): Databas
 }
 
 function openedDatabase(path: string, options: SqliteOptions): DatabaseSync {
-  if (path !== ':memory:' && options.readOnly !== true) mkdirSync(dirname(path), { recursive: true });
+  if (path !== ':memory:' && options.readOnly !== true) makeFoldersSync(dirname(path));
   const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
   try {
     prepare(database, path, options);

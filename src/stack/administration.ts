@@ -101,6 +101,7 @@ function stepIn(station: Rotatable, body: Uint8Array): RotationStep {
   const json = reader(unwrap(parseJson(body)), 'answer', { as: R.admin });
   const before = json.child('before');
   const end = before.optionalInteger('end');
+  const unfinished = json.optionalString('unfinished');
   return {
     station,
     number: json.integer('number'),
@@ -111,6 +112,7 @@ function stepIn(station: Rotatable, body: Uint8Array): RotationStep {
     switchAt: json.integer('switchAt'),
     endAt: json.integer('endAt'),
     hasSwitched: json.boolean('hasSwitched'),
+    ...(unfinished === undefined ? {} : { unfinished }),
   };
 }
 

@@ -5,7 +5,9 @@ import { utf8Text } from '#base/bytes';
 import { attempt, unwrap } from '#base/result';
 import { parseJson, reader } from '#formats/json';
 import { parseCheckpoint, parseNote } from '#formats/note';
+import { readPublishedText } from '#platform/checkpoint-lock';
 import type { Transport } from '#platform/http-client';
+import { FROZEN_LINE } from '#tlog';
 import { currentOf, folderOf, type Generations } from './generations.ts';
 
 export interface LogStatus {
@@ -15,6 +17,8 @@ export interface LogStatus {
   readonly checkpointAt?: number;
   /** Names of those who signed the newest checkpoint beside the log; empty without witnesses. */
   readonly witnesses: readonly string[];
+  /** Its last checkpoint says that nothing follows. */
+  readonly isFrozen: boolean;
 }
 
 export interface LogPlace {
@@ -35,7 +39,11 @@ export async function logStatus(transport: Transport, place: LogPlace): Promise<
     if (name === 'log2') return noteStatus(utf8Text(body));
     const json = reader(unwrap(parseJson(body)));
     if (name === 'log') return noteStatus(json.string('signedTreeHead'));
-    return { entries: json.integer('tree_size'), checkpointAt: json.integer('timestamp'), witnesses: [] };
+    const [entries, checkpointAt] = [json.integer('tree_size'), json.integer('timestamp')];
+    // Tree heads of certificate logs have no room to say it; their checkpoints do.
+    const published = readPublishedText(treeOf(place));
+    const { isFrozen } = published === undefined ? { isFrozen: false } : noteStatus(published);
+    return { entries, checkpointAt, witnesses: [], isFrozen };
   });
   if (!read.ok) return undefined;
   if (read.value.checkpointAt !== undefined) return read.value;
@@ -45,17 +53,17 @@ export async function logStatus(transport: Transport, place: LogPlace): Promise<
 
 function noteStatus(text: string): LogStatus {
   const note = unwrap(parseNote(text));
-  const { origin, size } = unwrap(parseCheckpoint(note.text));
+  const { origin, size, extensions } = unwrap(parseCheckpoint(note.text));
   const own = origin.replace(/ - [0-9]+$/, '');
   const names = note.signatures.map((signature) => signature.name).filter((name) => name !== own);
-  return { entries: size, witnesses: [...new Set(names)] };
+  return { entries: size, witnesses: [...new Set(names)], isFrozen: extensions.includes(FROZEN_LINE) };
 }
 
 /** A checkpoint has no time of its own: its file has. */
-async function publishedAt({ dataDir, generations, name }: LogPlace): Promise<number | undefined> {
-  const { number } = currentOf(generations, name);
-  const found = await stat(join(dataDir, folderOf(name, number), 'tree', 'checkpoint')).catch(
-    () => undefined,
-  );
+async function publishedAt(place: LogPlace): Promise<number | undefined> {
+  const found = await stat(join(treeOf(place), 'checkpoint')).catch(() => undefined);
   return found === undefined ? undefined : Math.floor(found.mtimeMs);
 }
+
+const treeOf = ({ dataDir, generations, name }: LogPlace): string =>
+  join(dataDir, folderOf(name, currentOf(generations, name).number), 'tree');

@@ -4,7 +4,7 @@
  * that was stopped in between goes on at its next start.
  */
 import type { Clock } from '#base/clock';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { Turns } from '#base/turns';
 import type { Logger } from '#platform/telemetry';
 import {
@@ -59,6 +59,8 @@ export interface RotationStep extends Pending {
   readonly number: number;
   /** The one before, with the time it is believed for: none when its end lies before its start. */
   readonly before: Pick<Generation, 'number' | 'start' | 'end'>;
+  /** Why a step that was due is not done: what was done before stays, and it is tried again and again. */
+  readonly unfinished?: string;
 }
 
 export class Rotation {
@@ -115,8 +117,10 @@ export class Rotation {
     next = withKeys(next, (name, number) => stations.keysOf(name, number));
     await this.#keep(next);
     this.#deps.log.info({ station, generation: made.number, switchAt, endAt }, 'rotation begun');
-    await this.#step();
-    return { station, ...this.#newest(station), switchAt, endAt, hasSwitched: switchAt <= now };
+    const unfinished = await this.#tried(() => this.#step());
+    const pending = this.#generations.pending.find((one) => one.station === station);
+    const hasSwitched = pending?.hasSwitched ?? switchAt <= now;
+    return { station, ...this.#newest(station), switchAt, endAt, hasSwitched, ...unfinished };
   }
 
   async #hasten(station: Rotatable): Promise<RotationStep> {
@@ -127,11 +131,23 @@ export class Rotation {
     const now = this.#deps.clock.now();
     if (pending.hasSwitched || pending.endAt === pending.switchAt) {
       if (!pending.hasSwitched) await this.#switch(station);
-      await this.#end(station, now);
-      return { ...pending, ...this.#newest(station), hasSwitched: true, endAt: now };
+      const unfinished = await this.#tried(() => this.#end(station, now));
+      return { ...pending, ...this.#newest(station), hasSwitched: true, endAt: now, ...unfinished };
     }
     await this.#switch(station);
     return { ...pending, ...this.#newest(station), hasSwitched: true, switchAt: now };
+  }
+
+  /** A rotation that has begun goes on whatever its next step meets: that is told, not thrown. */
+  async #tried(step: () => Promise<void>): Promise<Pick<RotationStep, 'unfinished'>> {
+    try {
+      await step();
+      return {};
+    } catch (error) {
+      if (!(error instanceof WaybillError)) throw error;
+      this.#deps.log.error({ err: error }, 'a step of a rotation failed and is tried again');
+      return { unfinished: error.message };
+    }
   }
 
   #newest(station: Rotatable): Pick<RotationStep, 'number' | 'before'> {

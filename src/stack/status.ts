@@ -23,6 +23,8 @@ export interface StationStatus {
   readonly checkpointAt?: number;
   /** Logs only: names of those who cosigned the newest checkpoint. */
   readonly witnesses?: readonly string[];
+  /** Logs only: the last checkpoint says that nothing follows. */
+  readonly isFrozen?: boolean;
   /** Every key it has had, oldest first; absent for stations that do not rotate. */
   readonly generations?: readonly Generation[];
   /** A rotation under way. */

@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { WaybillError } from '#base/reason';
-import { asFileError, inputChunks, readFileLimited, writeFileDurable } from '#platform/files';
+import {
+  asFileError,
+  inputChunks,
+  makeFolderDurable,
+  makeFoldersSync,
+  readFileLimited,
+  writeFileDurable,
+} from '#platform/files';
+import { lockDataOf, lockFolder } from '#platform/folder-lock';
 import { httpTransport } from '#platform/http-client';
 import { openDatabase } from '#platform/sqlite';
 
@@ -118,4 +126,28 @@ test('a file below new folders is written, and where none can be made that is to
   assert.equal(await readFile(path, 'utf8'), 'content');
   if (process.platform !== 'linux') return console.log('note: not Linux; writing below /proc did not run');
   await assert.rejects(writeFileDurable('/proc/self/new/file', ''), refused('WB-209', /./));
+  for (const use of [
+    lockFolder,
+    makeFolderDurable,
+    makeFoldersSync,
+    (at: string) => openDatabase(join(at, 'db')),
+  ]) {
+    assert.throws(() => use('/proc/self/new/folder'), refused('WB-209', /./));
+  }
+});
+
+test('the lock of a folder is taken with those of the data directories it lies in, through links too', async () => {
+  const [data, elsewhere] = [join(folder, 'stack'), join(folder, 'elsewhere')];
+  await mkdir(join(elsewhere, 'tree'), { recursive: true });
+  await mkdir(data);
+  await symlink(elsewhere, join(data, 'log'));
+  const running = lockFolder(data);
+  const tree = join(data, 'log', 'tree');
+  assert.throws(() => lockDataOf(tree), refused('WB-210', new RegExp(`process ${process.pid} `)));
+  running.release();
+  const freezing = lockDataOf(tree);
+  assert.throws(() => lockFolder(data), refused('WB-210', /./));
+  freezing.release();
+  lockFolder(data).release();
+  lockFolder(tree).release();
 });

@@ -1,5 +1,5 @@
 /** `waybill log fsck|monitor|freeze`: a transparency log from outside, and its end. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { PublicKey } from '#base/crypto';
 import { fail } from '#base/reason';
@@ -172,18 +172,21 @@ async function fsckFolder(
  * this user's logs have theirs, else in the folder.
  */
 async function existingStore(folder: string, asked: string | undefined, key: PublicKey, context: CliContext) {
-  const [{ existsSync }, { join }, { openLogStore }, { defaultLockDir, lockFileOf }] = await Promise.all([
+  await requireLog(folder);
+  const [{ existsSync }, { openLogStore }, { defaultLockDir, lockFileOf }] = await Promise.all([
     import('node:fs'),
-    import('node:path'),
     import('#platform/store-embedded'),
     import('#platform/checkpoint-lock'),
   ]);
-  if (!existsSync(join(folder, 'checkpoint'))) {
-    throw fail(R.optionValue, { expected: 'the folder of a log', actual: `no checkpoint in ${folder}` });
-  }
   const lockDir = defaultLockDir(context.env);
   const usual = lockDir === undefined ? undefined : lockFileOf(lockDir, key);
   return openLogStore(folder, asked ?? (usual !== undefined && existsSync(usual) ? usual : undefined));
+}
+
+async function requireLog(folder: string): Promise<void> {
+  const { existsSync } = await import('node:fs');
+  if (existsSync(join(folder, 'checkpoint'))) return;
+  throw fail(R.optionValue, { expected: 'the folder of a log', actual: `no checkpoint in ${folder}` });
 }
 
 async function runMonitor(url: string, flags: MonitorFlags, context: CliContext): Promise<void> {
@@ -292,16 +295,17 @@ async function keep(look: Look, flags: MonitorFlags, origin: string, context: Cl
 }
 
 async function runFreeze(folder: string, flags: FreezeFlags, context: CliContext): Promise<void> {
-  const [{ checkpointSigner, openLog }, { privateKeyFromPem }, { lockFolder }] = await Promise.all([
+  const [{ checkpointSigner, openLog }, { privateKeyFromPem }, { lockDataOf }] = await Promise.all([
     import('#tlog'),
     import('#base/crypto'),
     import('#platform/folder-lock'),
   ]);
   const directory = resolve(context.cwd, folder);
   const signer = unwrap(privateKeyFromPem(await textFile(flags.key)));
-  const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
-  const lock = lockFolder(directory);
+  await requireLog(directory);
+  const lock = lockDataOf(directory);
   try {
+    const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
     const names = namesOf(await store.published(), flags);
     const log = await openLog({
       store,

@@ -222,7 +222,11 @@ async function status(options: StatusOptions, context: CliContext): Promise<void
     statusText(found, dataDir, clock.now()),
   );
   if (!found.isUp) context.exit(20);
-  else if (found.ending.length > 0 || found.losses.some(({ level }) => level === 'error')) context.exit(2);
+  else {
+    const isFrozen = found.stations.some((station) => station.isFrozen === true);
+    const isLost = found.losses.some(({ level }) => level === 'error');
+    if (isFrozen || isLost || found.ending.length > 0) context.exit(2);
+  }
 }
 
 interface TokenOptions {

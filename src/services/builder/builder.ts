@@ -7,6 +7,7 @@ import { sha256 } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import type { JsonValue } from '#formats/json';
+import { makeFolders } from '#platform/files';
 import { R as platformReasons } from '#platform/reasons';
 import { runBuild, type Workshop } from './build.ts';
 import { type BackendName, type BuilderConfig, type BuilderDeps, builderDefaults } from './config.ts';
@@ -51,7 +52,7 @@ const byName: Readonly<Record<BackendName, SandboxBackend>> = {
 
 /** Starts a builder: finds a back end that works here and measures it. WB-1119 when none does. */
 export async function createBuilder(config: BuilderConfig, deps: BuilderDeps): Promise<Builder> {
-  await mkdir(config.workDir, { recursive: true });
+  await makeFolders(config.workDir);
   // Builds pass through; only their owner may list it.
   await chmod(config.workDir, 0o711);
   const store = await BuildStore.open(config.dataDir);

@@ -1,9 +1,9 @@
 /** Builds on disk: one record each, replaced as a whole, and one log. A record is written before it is shown. */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8Text } from '#base/bytes';
 import { type Reason, reason } from '#base/reason';
-import { readFileIfThere, writeFileDurable } from '#platform/files';
+import { makeFolders, readFileIfThere, writeFileDurable } from '#platform/files';
 import type { BuildResult } from './build.ts';
 import { R } from './reasons.ts';
 import type { BuildRequest } from './request.ts';
@@ -34,7 +34,7 @@ export class BuildStore {
 
   static async open(dataDir: string): Promise<BuildStore> {
     const store = new BuildStore(dataDir);
-    for (const folder of [store.#folder, store.#logs]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [store.#folder, store.#logs]) await makeFolders(folder, 0o700);
     return store;
   }
 

@@ -1,5 +1,5 @@
 /** Where the bytes of blobs lie. */
-import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, renameSync, rmSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '#base/brand';
@@ -7,7 +7,7 @@ import { toHex } from '#base/bytes';
 import { hasher } from '#base/crypto';
 import { digestAlgorithm, digestHex, parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
-import { syncFolder } from '#platform/files';
+import { makeFoldersSync, syncFolder } from '#platform/files';
 import { type Database, transaction } from '#platform/sqlite';
 import { R } from './reasons.ts';
 
@@ -56,7 +56,7 @@ export class FileBlobs implements BlobStore {
   constructor(dataDir: string, db: Database) {
     this.#dataDir = dataDir;
     this.#db = db;
-    mkdirSync(join(dataDir, 'blobs'), { recursive: true });
+    makeFoldersSync(join(dataDir, 'blobs'));
   }
 
   #path(digest: Digest): string {
@@ -67,7 +67,7 @@ export class FileBlobs implements BlobStore {
   async take({ file, digest }: Upload, link: () => Promise<void>): Promise<void> {
     const path = this.#path(digest);
     const folder = dirname(path);
-    mkdirSync(folder, { recursive: true });
+    makeFoldersSync(folder);
     this.#taking.set(digest, (this.#taking.get(digest) ?? 0) + 1);
     try {
       renameSync(file, path);

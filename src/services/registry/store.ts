@@ -3,7 +3,7 @@
  * one SQLite database, whose writes a `Ledger` puts in order. A blob is visible in a repository only through its link
  * there.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
@@ -11,6 +11,7 @@ import { digestAlgorithm, digestOf } from '#base/digest';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import { artifactTypeOf, type Manifest } from '#formats/oci';
+import { makeFoldersSync } from '#platform/files';
 import { type Database, openDatabase } from '#platform/sqlite';
 import { type Bucket, openBucket, requireConditionalWrites } from '#platform/store-s3-bucket';
 import { type BlobStore, type ByteRange, FileBlobs, filesBelow, removeIfOld } from './blobs.ts';
@@ -58,7 +59,7 @@ export async function openRegistryStore(
   clock: Clock,
   random: Random,
 ): Promise<RegistryStore> {
-  mkdirSync(join(dataDir, 'uploads'), { recursive: true });
+  makeFoldersSync(join(dataDir, 'uploads'));
   const places =
     bucket === undefined
       ? ownPlaces(dataDir)

@@ -5,7 +5,6 @@
  * listen. What contradicts is refused before a port is open. End: no new connection, what is under way finishes,
  * data is closed, the lock is given back.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
 import type { PublicKey } from '#base/crypto';
@@ -15,7 +14,7 @@ import { fail, reasonText, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
 import { parseTrustedRoot, type TrustedRoot } from '#formats/trusted-root';
-import { readFileLimited, writeFileDurable } from '#platform/files';
+import { makeFolders, readFileLimited, writeFileDurable } from '#platform/files';
 import { lockFolder } from '#platform/folder-lock';
 import type { Transport } from '#platform/http-client';
 import {
@@ -177,7 +176,7 @@ async function prepare(
   { isInit, closers }: { readonly isInit: boolean; readonly closers: Closers },
 ): Promise<Opened> {
   const { dataDir, clock, random, transport } = settings;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolders(dataDir, 0o700);
   await requireOwnFolder(dataDir);
   const lock = lockFolder(dataDir);
   closers.push(() => lock.release());
