@@ -17,6 +17,7 @@ import {
 } from './serve-station-flags.ts';
 import { auditStation, builderStation } from './serve-station-work.ts';
 import { collect } from './sign-options.ts';
+import { timeSettings } from './time-options.ts';
 
 const LOCK_FILE =
   'checkpoint lock, apart from the data (default: where it was, else below WAYBILL_STATE_DIR or the user state folder)';
@@ -89,16 +90,22 @@ export const stations: readonly Station[] = [
     description: 'Serves a timestamp authority (RFC 3161).',
     port: 8084,
     addOptions: (command) =>
-      addSignerOptions(command, 'tsa').option(
-        '--organization <name>',
-        'O of its certificates, when they are made',
-      ),
+      addSignerOptions(command, 'tsa')
+        .option('--organization <name>', 'O of its certificates, when they are made')
+        .option(
+          '--ntp-server <host[:port]>',
+          'compare the clock with this server of time, stamp nothing while most of them disagree (repeatable)',
+          collect,
+          [],
+        )
+        .option('--max-clock-offset <duration>', 'how far the clock may be from them: 1s to 1m', '1s'),
     parts: async (flags, deps, context) => {
       const { tsaParts } = await import('#stack');
       return tsaParts(
         {
           ...optional('organization', plain(flags, 'organization')),
           ...optional('signer', signerFrom(flags, 'tsa', context)),
+          ...timeSettings(flags),
         },
         deps,
       );

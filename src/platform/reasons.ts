@@ -152,4 +152,12 @@ export const R = defineReasons({
     summary: 'The file of further certificate authorities cannot be used.',
     hint: 'let --ca-file or SSL_CERT_FILE name a file with PEM certificates, or leave them out',
   },
+  time: {
+    code: 'WB-220',
+    check: 'time.source',
+    side: 'environment',
+    summary: 'A server of time gives none that can be used.',
+    hint: 'check its name, and that UDP port 123 is open to it; name another with --ntp-server',
+    exit: 20,
+  },
 });

@@ -3,6 +3,7 @@ import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
 import type { KeyHolders, KeyStore } from '#platform/key-store';
 import type { Logger } from '#platform/telemetry';
+import type { ClockWatch } from './clock-watch.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -19,6 +20,8 @@ export interface TsaConfig {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Compares the clock with others; without it the clock is believed. Whoever opened it closes it. */
+  readonly watch?: ClockWatch;
   /** The O of both certificates. Default `waybill`. */
   readonly organization?: string;
 }

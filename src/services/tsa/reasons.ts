@@ -59,4 +59,13 @@ export const R = defineReasons({
     summary: 'A request has an extension this authority does not understand.',
     hint: 'send no extensions',
   },
+  clock: {
+    code: 'WB-1058',
+    check: 'tsa.clock',
+    side: 'environment',
+    summary:
+      'The clock of the timestamp authority is not where its sources of time are, so it stamps nothing.',
+    hint: 'look at the time service of its machine and at the sources given with --ntp-server; it goes on by itself',
+    exit: 30,
+  },
 });

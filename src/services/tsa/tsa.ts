@@ -20,7 +20,7 @@ import { R } from './reasons.ts';
 export interface TsaAnswer {
   /** A TimeStampResp: a token, or a refusal in RFC 3161's own words. */
   readonly der: Der;
-  /** What was refused: WB-1054 to WB-1057, or why the request cannot be read; undefined when granted. */
+  /** What was refused: WB-1054 to WB-1058, or why the request cannot be read; undefined when granted. */
   readonly refusal: Reason | undefined;
 }
 
@@ -60,6 +60,8 @@ const SHA1_OID = '1.3.14.3.2.26';
 async function answer(parts: Parts, bytes: Uint8Array): Promise<TsaAnswer> {
   const parsed = parseTimeStampRequest(bytes);
   if (!parsed.ok) return refused(pkiFailure.badDataFormat, parsed.error);
+  const trouble = parts.config.watch?.trouble();
+  if (trouble !== undefined) return refused(pkiFailure.timeNotAvailable, trouble);
   const request = parsed.value;
   if (request.hashName === undefined) {
     const spec = request.hashOid === SHA1_OID ? R.weakHash : R.hash;
@@ -95,7 +97,7 @@ async function granted(
     serial: positive(serial()),
     // Taken before the signature, however long a holder takes for it: what was asked about existed by then.
     genTime,
-    accuracySeconds: ACCURACY_SECONDS,
+    accuracySeconds: Math.max(ACCURACY_SECONDS, Math.ceil((config.watch?.maxOffsetMs ?? 0) / 1000)),
     nonce: request.nonce,
     signerCertificate: leaf,
     certificates: request.certReq ? [leaf] : [],

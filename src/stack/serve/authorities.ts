@@ -8,13 +8,14 @@ import type { CaAuthority } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import { readFileLimited } from '#platform/files';
 import type { KeyHolders } from '#platform/key-store';
+import { sntpSource } from '#platform/sntp';
 import { type Ca, createCa, httpCtSubmitter, readIssuerTable, registerCa } from '#services/ca';
-import { createTsa, registerTsa } from '#services/tsa';
+import { type ClockWatch, createTsa, openClockWatch, registerTsa } from '#services/tsa';
 import { chainPem } from '../material.ts';
 import type { StationDeps, StationParts } from './frame.ts';
 import { type HeldKeys, openHeldKeys, type SignerSettings, withHeldKeys } from './held-keys.ts';
 import { R } from './reasons.ts';
-import { certificatesMade, timestampsMade, tsaDays } from './station-metrics.ts';
+import { certificatesMade, clockMetrics, timestampsMade, tsaDays } from './station-metrics.ts';
 
 export interface CaSettings {
   /** Issuers in the form of Fulcio's configuration. */
@@ -30,6 +31,12 @@ export interface CaSettings {
 
 export interface TsaSettings {
   readonly organization?: string;
+  /** Servers of time the clock is compared with. */
+  readonly ntpServers?: readonly { readonly host: string; readonly port?: number }[];
+  /** How far the clock may be from them, in milliseconds. */
+  readonly maxClockOffsetMs?: number;
+  /** How often it is compared, in milliseconds. */
+  readonly clockEveryMs?: number;
   /** Holds `tsa`, and `root` where it is told to. */
   readonly signer?: SignerSettings;
 }
@@ -101,16 +108,28 @@ async function keyIn(path: string): Promise<PublicKey> {
   return unwrap(publicKeyFromPem(await readText(path)));
 }
 
-export async function tsaParts(
-  { organization, signer }: TsaSettings,
-  deps: StationDeps,
-): Promise<StationParts> {
+async function watchOf(
+  { ntpServers = [], maxClockOffsetMs, clockEveryMs }: TsaSettings,
+  { clock, random, log, isInit }: StationDeps,
+): Promise<ClockWatch | undefined> {
+  if (ntpServers.length === 0 || isInit) return undefined;
+  return openClockWatch({
+    ...{ clock, log, sources: ntpServers.map((server) => sntpSource({ ...server, clock, random })) },
+    ...(maxClockOffsetMs === undefined ? {} : { maxOffsetMs: maxClockOffsetMs }),
+    ...(clockEveryMs === undefined ? {} : { everyMs: clockEveryMs }),
+  });
+}
+
+export async function tsaParts(settings: TsaSettings, deps: StationDeps): Promise<StationParts> {
+  const { organization, signer } = settings;
   const { keys, clock, random, log } = deps;
   const held = await openHeldKeys(signer, ['root', 'tsa'], deps);
+  const watch = await watchOf(settings, deps);
   const tsa = await withHeldKeys(held, (holders) =>
     createTsa({
       ...{ keys, holders, clock, random, log },
       ...(organization === undefined ? {} : { organization }),
+      ...(watch === undefined ? {} : { watch }),
     }),
   );
   const [leaf, root] = tsa.chain;
@@ -122,14 +141,16 @@ export async function tsaParts(
     files: { 'chain.pem': chainPem(tsa.chain) },
     missing: (trusted) =>
       chainMissing(trusted.timestampAuthorities, tsa.chain, 'the certificate of the timestamp authority'),
-    unready: () => expired(tsa.chain, deps) ?? signerDown(held),
+    unready: () => expired(tsa.chain, deps) ?? signerDown(held) ?? clockTrouble(watch),
     metrics: (metrics) => {
       metrics.expiry('certificate', () => ({ root: root.notAfter, signer: leaf.notAfter }));
       const days = (): number => Math.floor((leaf.notAfter - clock.now()) / DAY_MS);
       tsaDays(metrics, days);
       metrics.made(timestampsMade);
+      if (watch !== undefined) clockMetrics(metrics, watch);
     },
     close: async () => {
+      watch?.close();
       await tsa.close();
       await held.close();
     },
@@ -139,6 +160,11 @@ export async function tsaParts(
 function signerDown(held: HeldKeys): string | undefined {
   const why = held.trouble();
   return why === undefined ? undefined : `the program that holds the key is down: ${why}`;
+}
+
+function clockTrouble(watch: ClockWatch | undefined): string | undefined {
+  const why = watch?.trouble();
+  return why === undefined ? undefined : `${why.code} the clock cannot be believed: ${why.actual}`;
 }
 
 function expired(chain: readonly Certificate[], { clock }: StationDeps): string | undefined {

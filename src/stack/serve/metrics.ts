@@ -57,6 +57,19 @@ export interface Made {
   readonly routes: readonly string[];
 }
 
+export interface Tally {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** From a closed set, as all labels are. */
+  readonly rows: () => readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly count: number;
+  }[];
+  /** What the same is called by Sigstore's server. */
+  readonly otherName: string;
+}
+
 export class StationMetrics {
   readonly #registry = new Registry();
   readonly #prefix: string;
@@ -151,6 +164,20 @@ export class StationMetrics {
         registers: [this.#registry],
         collect() {
           this.set(value());
+        },
+      });
+    }
+  }
+
+  /** Counts that are kept elsewhere, asked for when metrics are read. */
+  tally({ name, help, labels, rows, otherName }: Tally): void {
+    const names = [`${this.#prefix}${name}`, ...(this.#aliases === undefined ? [] : [otherName])];
+    for (const each of names) {
+      new Counter({
+        ...{ name: each, help, labelNames: [...labels], registers: [this.#registry] },
+        collect() {
+          this.reset();
+          for (const row of rows()) this.inc(row.labels, row.count);
         },
       });
     }
