@@ -1,9 +1,11 @@
-/** The table of counts in docs/corpus.md; run as a program it writes it there. */
+/** The tables of counts in docs/corpus.md; run as a program it writes it there. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Case, readCases, stations } from './case.ts';
+import { classOf, type ServerClass, type ServerRow, serverClasses, serverRows } from './census/census.ts';
 
 const DOC = 'docs/corpus.md';
-const [BEGIN, END] = ['<!-- counts -->', '<!-- /counts -->'];
+const COUNTS = ['<!-- counts -->', '<!-- /counts -->'] as const;
+const SERVERS = ['<!-- servers -->', '<!-- /servers -->'] as const;
 
 const names: Readonly<Record<(typeof stations)[number], string>> = {
   BND: 'bundle parsing',
@@ -36,13 +38,50 @@ export function countsTable(cases: readonly Case[]): string {
   ].join('\n');
 }
 
-/** The page with the table as it should be. */
+const serverNames: Readonly<Record<ServerClass, string>> = {
+  LGS: 'log servers',
+  CA: 'certificate authority',
+  TSA: 'timestamp authority',
+  RGS: 'registry',
+  TUF: 'TUF client and its cache',
+};
+
+/** Rows by severity, and how many different proofs show them. */
+export function serversTable(rows: ReadonlyMap<string, ServerRow>): string {
+  const line = (title: string, list: readonly ServerRow[]): string => {
+    const of = (...severities: readonly ServerRow['severity'][]): number =>
+      list.filter(({ severity }) => severities.includes(severity)).length;
+    const proofs = list.flatMap(({ shownBy }) => shownBy);
+    const different = (kind: 'file' | 'tuf' | 'soak'): number =>
+      new Set(proofs.filter((by) => kind in by).map((by) => JSON.stringify(by))).size;
+    const cells = [title, list.length, of('C'), of('H'), of('M', 'L'), different('file'), different('tuf')];
+    return `| ${[...cells, different('soak')].join(' | ')} |`;
+  };
+  return [
+    '| class | rows | C | H | M, L | tests | cases of the TUF client | soaks |',
+    '|---|---|---|---|---|---|---|---|',
+    ...serverClasses.map((name) =>
+      line(
+        `${name} ${serverNames[name]}`,
+        [...rows].flatMap(([id, row]) => (classOf(id) === name ? [row] : [])),
+      ),
+    ),
+    line('all', [...rows.values()]),
+  ].join('\n');
+}
+
+function replaced(page: string, [begin, end]: readonly [string, string], table: string): string {
+  const [before, rest] = page.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`${DOC} has no place for ${begin}`);
+  return `${before}${begin}\n${table}\n${end}${after}`;
+}
+
+/** The page with the tables as they should be. */
 export function renderedDoc(): { readonly now: string; readonly wanted: string } {
   const now = readFileSync(DOC, 'utf8');
-  const [before, rest] = now.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${DOC} has no place for the counts`);
-  return { now, wanted: `${before}${BEGIN}\n${countsTable(readCases())}\n${END}${after}` };
+  const counted = replaced(now, COUNTS, countsTable(readCases()));
+  return { now, wanted: replaced(counted, SERVERS, serversTable(serverRows())) };
 }
 
 if (import.meta.main) writeFileSync(DOC, renderedDoc().wanted);
