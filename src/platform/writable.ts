@@ -1,5 +1,6 @@
 /** Asking before long or costly work whether its result can be kept. */
-import { access, constants, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { asFileError } from './files.ts';
 

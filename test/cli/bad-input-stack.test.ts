@@ -98,7 +98,7 @@ describe('evidence that is not enough', { concurrency: 2 }, () => {
       exit: 10,
       code: 'WB-902',
     },
-    { name: 'a layer that is no archive', args: ['sbom', bare], exit: 3, code: 'WB-844' },
+    { name: 'a layer that is no archive', args: ['sbom', bare], exit: 12, code: 'WB-844' },
     {
       name: 'nothing in the log',
       args: ['audit', 'search', ...trust, `sha256:${'0'.repeat(64)}`],

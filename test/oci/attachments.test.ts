@@ -248,7 +248,7 @@ test('as many attachments as the cap are read, one more is refused', async () =>
   await put(limits.signaturesPerImage + 1);
   const why = await reasonOf(listAttachments(repository, image.digest));
   assert.deepEqual([why.code, why.exit], ['WB-509', 20]);
-  assert.match(why.hint, /waybill cosign clean IMAGE/);
+  assert.match(why.hint, /waybill clean --dry-run IMAGE/);
 });
 
 test('COSIGN_REPOSITORY is written to, and both repositories are read', async () => {
