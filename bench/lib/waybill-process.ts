@@ -1,7 +1,8 @@
 /** `waybill` as a process that stays: started with `--json`, ready with its first line. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface Running<T> {
@@ -15,13 +16,23 @@ export interface Running<T> {
   stop(): Promise<void>;
 }
 
+let state: string | undefined;
+/** Locks of logs that are measured are not kept in the home of whoever measures. */
+function stateDir(): string {
+  if (state !== undefined) return state;
+  const made = mkdtempSync(join(tmpdir(), 'waybill-bench-state-'));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  state = made;
+  return made;
+}
+
 export async function startWaybill<T>(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running<T>> {
   const start = performance.now();
   const child = spawn(resolve('bin/waybill'), [...words, '--json', '--quiet'], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, WAYBILL_STATE_DIR: stateDir(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((settle) => child.once('close', () => settle()));

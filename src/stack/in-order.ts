@@ -145,7 +145,12 @@ function logLosses(
   const hash = keys?.['log'];
   if (state.lockDir === undefined || hash === undefined || isClosed === true) return [];
   const file = lockFileNamed(state.lockDir, hash);
-  const lock = readLock(file);
+  const read = attempt(() => readLock(file));
+  if (!read.ok) {
+    const message = `the checkpoint lock of ${tree} cannot be read: ${read.error.actual}`;
+    return [error('locks', message, `look at ${file} and its permissions`)];
+  }
+  const lock = read.value;
   if (lock === undefined) {
     const fix =
       'bring it back; only when it is lost and nothing was signed after this data: stack up --adopt-locks';

@@ -7,11 +7,11 @@ import { defaultLockDir, lockFileOf } from '#platform/checkpoint-lock';
 
 test('locks lie in the state folder that is named, the user’s, or nowhere', () => {
   const dirOf = (env: Record<string, string>): string | undefined => defaultLockDir(env);
-  const home = { HOME: '/home/ada' };
-  assert.equal(dirOf(home), '/home/ada/.local/state/waybill/locks');
+  const home = { HOME: '/people/ada' };
+  assert.equal(dirOf(home), '/people/ada/.local/state/waybill/locks');
   assert.equal(dirOf({ ...home, XDG_STATE_HOME: '/var/state' }), '/var/state/waybill/locks');
   // As the XDG specification has it: a relative path is no path.
-  assert.equal(dirOf({ ...home, XDG_STATE_HOME: 'state' }), '/home/ada/.local/state/waybill/locks');
+  assert.equal(dirOf({ ...home, XDG_STATE_HOME: 'state' }), '/people/ada/.local/state/waybill/locks');
   const named = { ...home, XDG_STATE_HOME: '/var/state', WAYBILL_STATE_DIR: 'here' };
   assert.equal(dirOf(named), join(resolve('here'), 'locks'));
   assert.equal(dirOf({ HOME: '' }), undefined);

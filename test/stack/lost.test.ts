@@ -118,6 +118,15 @@ test('without data and lock a log is refused as missing, and what to do is said:
   });
 });
 
+test('a lock that cannot be read is a finding, not an end of status', async () => {
+  const lock = await lockOf(dataDir, 'log');
+  const own = await readFile(lock);
+  await writeFile(lock, 'no database at all, but long enough to be looked at as one'.repeat(20));
+  const { losses } = await stackStatus(dataDir, { ...wire, cacheDir });
+  assert.match(losses.map((loss) => loss.message).join(), /lock of log\/tree cannot be read/);
+  await writeFile(lock, own);
+});
+
 test('a key of another stack in its place is refused: WB-1213; doctor names it', async () => {
   const path = join(dataDir, 'log', 'keys', 'log.key');
   const own = await readFile(path);
