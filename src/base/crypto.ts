@@ -18,8 +18,8 @@ import {
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Der, Pem } from './brand.ts';
-import { toBase64 } from './bytes.ts';
-import { curveOfSpki } from './curves.ts';
+import { equalBytes, toBase64 } from './bytes.ts';
+import { curveOfSpki, isNamedForm } from './curves.ts';
 import { fail, reason } from './reason.ts';
 import { R } from './reasons.ts';
 import { err, ok, type Result } from './result.ts';
@@ -90,16 +90,23 @@ function wrapPublic(handle: KeyObject, spki: Uint8Array): Result<PublicKey> {
   return ok({ kind, bits, spki: spki as Der, handle });
 }
 
-/** Parses DER SubjectPublicKeyInfo. Bytes after the structure are refused. */
+/**
+ * Parses DER SubjectPublicKeyInfo: one key has one spelling for each form of its point. Bytes after the structure,
+ * BER, the point at infinity, and what RFC 5480 §2 has receivers refuse are refused.
+ */
 export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
   // The usual form of an EC key needs no native parser before it verifies something.
   const curve = curveOfSpki(spki);
   if (curve !== undefined) return ok(lazyPublicKey(spki as Der, curve, 0));
   try {
-    // OpenSSL reads the first element and says nothing about what follows it.
-    if (spki.length !== elementLength(spki)) throw new Error('bytes after the structure');
     const handle = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-    return wrapPublic(handle, spki);
+    // OpenSSL reads BER, says nothing about what follows it, and takes infinity: under that key everything verifies.
+    // What it writes is DER; of infinity it writes nothing but throws.
+    if (!equalBytes(handle.export({ format: 'der', type: 'spki' }), spki)) throw new Error('not DER');
+    const read = wrapPublic(handle, spki);
+    if (read.ok && !isNamedForm(read.value.kind, spki))
+      throw new Error('a curve or point in a forbidden form');
+    return read;
   } catch {
     return err(
       reason(R.publicKey, {
@@ -108,12 +115,6 @@ export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
       }),
     );
   }
-}
-
-/** Bytes of the DER element that begins here; lengths of up to two bytes, which is more than any key takes. */
-function elementLength([, length = 0, high = 0, low = 0]: Uint8Array): number {
-  if (length < 0x80) return 2 + length;
-  return length === 0x81 ? 3 + high : 4 + high * 256 + low;
 }
 
 /**

@@ -69,6 +69,17 @@ export function curveOfSpki(spki: Uint8Array): CurveKind | undefined {
   return isOnCurve(curve, coordinates(spki.subarray(spkiHead.length - 1))) ? kind : undefined;
 }
 
+/**
+ * Whether a SubjectPublicKeyInfo that is DER names its curve and has no hybrid point (RFC 5480 §2.1.1, §2.2): numbers
+ * of a curve make it longer, and a point that is not whole is compressed. True for kinds that are no curve.
+ */
+export function isNamedForm(kind: string, spki: Uint8Array): boolean {
+  if (!(kind in curves)) return true;
+  const { spkiHead, bytes } = curves[kind as CurveKind];
+  const whole = spkiHead.length + 2 * bytes;
+  return spki.length < whole || (spki.length === whole && spki[spkiHead.length - 1] === 4);
+}
+
 /** Whether both coordinates are of the field and fulfil the curve's equation. */
 export function isOnCurve({ p, b }: Curve, { x, y }: Point): boolean {
   return x < p && y < p && (y * y - (x * x - 3n) * x - b) % p === 0n;
