@@ -1,37 +1,9 @@
-/** From captured files to the SBOM: the cataloguers run, what they found is merged, what is missing is named. */
+/** From what cataloguers found to the SBOM: packages are merged, what is missing is named. */
 import { compareUnknowns, type Distro, type Sbom, type Unknown } from '#formats/sbom';
 import { detectDistro } from './distro.ts';
-import { type CataloguerResult, mergePackages } from './merge.ts';
+import { mergePackages } from './merge.ts';
+import type { CataloguerResult, Stage } from './stage.ts';
 import type { ImageTree } from './tree.ts';
-import type { Cataloguer, Findings } from './types.ts';
-
-/** What cataloguers say of one state of the image. */
-export interface Stage {
-  readonly results: readonly CataloguerResult[];
-  readonly unknowns: readonly Unknown[];
-}
-
-/** Runs every cataloguer over the files as they are now. */
-export function stageOf(tree: ImageTree, cataloguers: readonly Cataloguer[]): Stage {
-  const distro = detectDistro(tree);
-  const unknowns: Unknown[] = [];
-  const results = cataloguers.map((cataloguer) => {
-    const findings = runCataloguer(cataloguer, tree, distro);
-    unknowns.push(...findings.unknowns);
-    return { cataloguer, packages: findings.packages };
-  });
-  return { results, unknowns };
-}
-
-/** One cataloguer that fails on hostile input must not take the others with it, and must not be silent. */
-function runCataloguer(cataloguer: Cataloguer, tree: ImageTree, distro: Distro | undefined): Findings {
-  try {
-    return cataloguer.catalogue(tree, { distro });
-  } catch (error) {
-    const reason = `the cataloguer failed: ${error instanceof Error ? error.message : String(error)}`;
-    return { packages: [], unknowns: [{ path: '', wantedBy: cataloguer.name, reason }] };
-  }
-}
 
 /** The finished SBOM. */
 export function assemble(
@@ -44,7 +16,7 @@ export function assemble(
   const results = stages.flatMap((stage) => stage.results);
   const all = [
     ...unknowns,
-    ...stages.flatMap((stage) => stage.unknowns),
+    ...results.flatMap((one) => one.unknowns),
     ...systemUnknowns(distro, results),
   ].sort(compareUnknowns);
   return {

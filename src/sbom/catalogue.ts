@@ -3,28 +3,18 @@
  * then the cataloguers run over the result. Nothing is written to disk.
  */
 import type { Digest } from '#base/brand';
-import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import type { ImageConfig } from '#formats/image-config';
 import type { Descriptor, ImageManifest } from '#formats/oci';
-import type { Sbom, SbomSubject, Unknown } from '#formats/sbom';
+import type { Sbom, SbomSubject } from '#formats/sbom';
 import { type FilePlace, type ImageSource, imageConfig } from '#oci';
-import { assemble, type Stage, stageOf } from './assemble.ts';
+import { assemble } from './assemble.ts';
 import { cataloguers as allCataloguers } from './cataloguers/index.ts';
 import { distroFiles } from './distro.ts';
-import { type Compression, type LayerInput, statedCompression } from './layer.ts';
-import {
-  type LayerCache,
-  type LayerReader,
-  localReader,
-  matcherOf,
-  readLayers,
-  readOne,
-  type Sources,
-} from './read-layers.ts';
+import { type LayerInput, statedCompression } from './layer.ts';
+import { type LayerCache, type LayerReader, localReader, matcherOf } from './read-layers.ts';
 import { R } from './reasons.ts';
-import { replayLayer } from './replay.ts';
-import { ImageTree } from './tree.ts';
+import { type Bases, squashLayers } from './squash.ts';
 import type { Cataloguer } from './types.ts';
 
 /** An image whose documents are at hand and whose layers can be opened. */
@@ -98,16 +88,18 @@ export async function catalogueImage(
 
 export async function catalogueLayers(input: ImageInput, options: CatalogueOptions): Promise<Catalogue> {
   const layers = await layersOf(input, options);
-  const stated = layers.map(statedCompression);
+  for (const layer of layers) statedCompression(layer);
   const cataloguers = [distroReader, ...(options.cataloguers ?? installed)];
-  const known = await knownOf(layers, options.cache);
+  const { known, ...bases } = await cachedOf(layers, options);
   const own = options.readerFor?.(
     layers.filter((one) => !known.has(one.diffId)).map((one) => one.descriptor),
   );
   const reader = options.reader ?? own ?? localReader(cataloguers, matcherOf(cataloguers));
   try {
     const sources = { reader, cache: options.cache, known };
-    const read = await stagesOf({ layers, stated, cataloguers, sources }, options);
+    const { isExcluded, onLayer, scope } = options;
+    const isEach = scope === 'all-layers';
+    const read = await squashLayers({ layers, cataloguers, sources, isExcluded, isEach, onLayer, ...bases });
     const { manifest, config } = input;
     const found = {
       subject: subjectOf(input, options),
@@ -126,64 +118,32 @@ export async function catalogueLayers(input: ImageInput, options: CatalogueOptio
   }
 }
 
-async function knownOf(
-  layers: readonly LayerInput[],
-  cache: LayerCache | undefined,
-): Promise<ReadonlySet<Digest>> {
-  if (cache === undefined) return new Set();
+interface Cached extends Bases {
+  /** Of layers that need not be read. */
+  readonly known: ReadonlySet<Digest>;
+}
+
+/**
+ * What the cache has, and what it is to keep: the lower layers that were known before, or else all but the last. Not
+ * where paths are left out, which nothing in it would tell, nor where every layer is looked at.
+ */
+async function cachedOf(layers: readonly LayerInput[], options: CatalogueOptions): Promise<Cached> {
+  const { cache, isExcluded, scope, skipDiffIds } = options;
+  if (cache === undefined) return { known: new Set(), from: 0, keepAt: 0 };
   const ids = layers.map((one) => one.diffId);
-  const found = await Promise.all(ids.map((id) => cache.has(id)));
-  return new Set(ids.filter((_, i) => found[i] === true));
-}
-
-interface Reading {
-  readonly layers: readonly LayerInput[];
-  readonly stated: readonly Compression[];
-  readonly cataloguers: readonly Cataloguer[];
-  readonly sources: Sources;
-}
-
-interface Read {
-  readonly tree: ImageTree;
-  readonly stages: readonly Stage[];
-  readonly unknowns: readonly Unknown[];
-  readonly bytes: number;
-  readonly entries: number;
-}
-
-/** Lays the layers on each other as they are read, and has the cataloguers look at what the scope asks for. */
-async function stagesOf(
-  { layers, stated, cataloguers, sources }: Reading,
-  { isExcluded, scope, onLayer }: CatalogueOptions,
-): Promise<Read> {
-  const matcher = matcherOf(cataloguers);
-  const replay = { matcher, cataloguers, ...(isExcluded === undefined ? {} : { isExcluded }) };
-  const tree = new ImageTree();
-  const unknowns: Unknown[] = [];
-  const stages: Stage[] = [];
-  let bytes = 0;
-  let entries = 0;
-  let kept = 0;
-  for await (const { facts, record } of readLayers(layers, sources)) {
-    const index = stages.length;
-    const layer = layers[index] as LayerInput;
-    for (const one of record.kept) kept += one.bytes.length;
-    entries += facts.entries;
-    requireWithin(entries, limits.layerEntries, 'entries');
-    requireWithin(kept, limits.capturedBytes, 'bytes of package data');
-    let replayed = replayLayer(tree, record, index, replay);
-    if (replayed.again !== undefined) {
-      const second = await readOne(layer, sources, replayed.again);
-      replayed = replayLayer(tree, second.record, index, replay);
-    }
-    tree.apply(replayed.changes);
-    unknowns.push(...replayed.changes.unknowns, ...disguised(facts.compression, stated[index], layer));
-    bytes += facts.bytes;
-    const isWanted = scope === 'all-layers' || index === layers.length - 1;
-    stages.push(isWanted ? stageOf(tree, cataloguers) : { results: [], unknowns: [] });
-    onLayer?.(index + 1, layers.length);
-  }
-  return { tree, stages, unknowns, bytes, entries };
+  const isWhole = isExcluded === undefined && scope !== 'all-layers';
+  const [single, together] = await Promise.all([
+    Promise.all(ids.map((id) => cache.has(id))),
+    Promise.all(ids.map(async (_, i) => isWhole && (await cache.hasBase(ids.slice(0, i + 1))))),
+  ]);
+  const from = together.lastIndexOf(true) + 1;
+  const found = single.map((isThere, i) => isThere || i < from);
+  const unread = found.indexOf(false);
+  const first = unread < 0 ? ids.length : unread;
+  // What was not compared with its diffID may not stand for it later.
+  const isKept = isWhole && skipDiffIds !== true;
+  const keepAt = isKept ? (first === 0 ? ids.length - 1 : first) : 0;
+  return { known: new Set(ids.filter((_, i) => found[i])), from, keepAt };
 }
 
 async function layersOf(input: ImageInput, options: CatalogueOptions): Promise<LayerInput[]> {
@@ -205,20 +165,6 @@ async function layersOf(input: ImageInput, options: CatalogueOptions): Promise<L
       ...(place === undefined ? {} : { place }),
     };
   });
-}
-
-function requireWithin(actual: number, most: number, what: string): void {
-  if (actual > most) throw fail(R.layerLimit, { expected: `at most ${most} ${what}`, actual: 'more' });
-}
-
-function disguised(
-  real: Compression,
-  stated: Compression | undefined,
-  { descriptor }: LayerInput,
-): Unknown[] {
-  if (real === stated) return [];
-  const reason = `layer ${descriptor.digest} is ${real}, its media type says ${stated}`;
-  return [{ path: '', wantedBy: 'layer', reason }];
 }
 
 function subjectOf({ manifest, config }: ImageInput, options: CatalogueOptions): SbomSubject {

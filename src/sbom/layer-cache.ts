@@ -1,9 +1,10 @@
 /**
- * Records of layers in a folder, one file a layer: what was read of a base image once need not be read again.
- * The name says diffID, version and cataloguers; a file that is damaged is as good as none.
+ * Records of layers in a folder, one file a layer: what was read of a base image once need not be read again. And what
+ * the lower layers of an image come to together, a file for the lot.
+ * The name says diffIDs, version and cataloguers; a file that is damaged is as good as none.
  */
 import { randomUUID } from 'node:crypto';
-import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '#base/brand';
@@ -13,17 +14,23 @@ import { digestHex } from '#base/digest';
 import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
 import { asFileError, makeFolders, readFileLimitedIfThere } from '#platform/files';
+import { type Base, packBase, unpackBase } from './base.ts';
 import type { Again } from './capture.ts';
 import { packReading, unpackReading } from './pack.ts';
 import type { LayerCache, LayerReading } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 3;
+const FORM = 4;
 const SUM_BYTES = 32;
 const LENGTH_BYTES = 4;
 const PACKED_BYTES_MAX = limits.capturedBytes * 2;
 const RECORD_BYTES_MAX = PACKED_BYTES_MAX + 1024 * 1024;
+/** Images with more in their lower layers go on from the layers. */
+const BASE_BYTES_MAX = 64 * 1024 * 1024;
+/** Those of lower layers repeat what those of layers hold: only the newest are kept. */
+const BASES_KEPT = 32;
+const BASE_ENDING = '.base';
 const compressing = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**
@@ -43,22 +50,27 @@ export function layerCache(
   };
   const fileOf = (diffId: Digest, again?: Again): string =>
     join(folder, `${digestHex(diffId)}-${keyOf(again)}.layer`);
+  const baseOf = (chain: readonly Digest[]): string =>
+    join(folder, `${toHex(sha256(utf8(chain.join(' '))))}-${keyOf(undefined)}${BASE_ENDING}`);
   let isTold = false;
   const failed = (error: unknown): undefined => {
     const known = error instanceof WaybillError ? error : asFileError(error);
     if (!isTold) onFailure(known?.reason.actual ?? (error instanceof Error ? error.message : String(error)));
     isTold = true;
   };
+  async function read<T>(file: string, unpack: (packed: Uint8Array) => T): Promise<T | undefined> {
+    // A pipe would be waited for.
+    if (!(await isFile(file))) return undefined;
+    const bytes = await readFileLimitedIfThere(file, RECORD_BYTES_MAX).catch(failed);
+    return bytes === undefined ? undefined : readRecord(bytes, unpack);
+  }
   return {
     has: (diffId) => isFile(fileOf(diffId)),
-    async get(diffId, again) {
-      const file = fileOf(diffId, again);
-      // A pipe would be waited for.
-      if (!(await isFile(file))) return undefined;
-      const bytes = await readFileLimitedIfThere(file, RECORD_BYTES_MAX).catch(failed);
-      return bytes === undefined ? undefined : readRecord(bytes);
-    },
-    put: (diffId, reading, again) => write(fileOf(diffId, again), reading).catch(failed),
+    get: (diffId, again) => read(fileOf(diffId, again), unpackReading),
+    put: (diffId, reading, again) => writeReading(fileOf(diffId, again), reading).catch(failed),
+    hasBase: (chain) => isFile(baseOf(chain)),
+    getBase: (chain, chosen) => read(baseOf(chain), (packed) => unpackBase(packed, chosen)),
+    putBase: (chain, base) => writeBase(baseOf(chain), base).catch(failed),
   };
 }
 
@@ -68,8 +80,29 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function write(file: string, reading: LayerReading): Promise<void> {
-  const packed = packReading(reading);
+async function writeReading(file: string, reading: LayerReading): Promise<void> {
+  await write(file, packReading(reading));
+}
+
+async function writeBase(file: string, base: Base): Promise<void> {
+  const packed = packBase(base);
+  if (packed.length > BASE_BYTES_MAX) return;
+  await write(file, packed);
+  const folder = dirname(file);
+  const names = (await readdir(folder)).filter((name) => name.endsWith(BASE_ENDING));
+  if (names.length <= BASES_KEPT) return;
+  const ages = await Promise.all(
+    names.map(async (name) => {
+      // What another process removed meanwhile is older than all.
+      const found = await stat(join(folder, name)).catch(() => undefined);
+      return { name, writtenMs: found?.mtimeMs ?? 0 };
+    }),
+  );
+  const old = ages.sort((a, b) => b.writtenMs - a.writtenMs || (a.name < b.name ? -1 : 1)).slice(BASES_KEPT);
+  await Promise.all(old.map(({ name }) => rm(join(folder, name), { force: true })));
+}
+
+async function write(file: string, packed: Uint8Array): Promise<void> {
   const length = new Uint8Array(LENGTH_BYTES);
   new DataView(length.buffer).setUint32(0, packed.length);
   const body = concat(length, zstdCompressSync(packed, compressing));
@@ -84,7 +117,7 @@ async function write(file: string, reading: LayerReading): Promise<void> {
   }
 }
 
-function readRecord(bytes: Uint8Array): LayerReading | undefined {
+function readRecord<T>(bytes: Uint8Array, unpack: (packed: Uint8Array) => T): T | undefined {
   const body = bytes.subarray(SUM_BYTES);
   if (body.length < LENGTH_BYTES || !equalBytes(sha256(body), bytes.subarray(0, SUM_BYTES))) return undefined;
   try {
@@ -92,7 +125,7 @@ function readRecord(bytes: Uint8Array): LayerReading | undefined {
     if (length > PACKED_BYTES_MAX) return undefined;
     // One piece of the right size: nothing has to be joined.
     const sizes = { chunkSize: Math.max(64, length + 1), maxOutputLength: length + 1 };
-    return unpackReading(zstdDecompressSync(body.subarray(LENGTH_BYTES), sizes));
+    return unpack(zstdDecompressSync(body.subarray(LENGTH_BYTES), sizes));
   } catch {
     return undefined;
   }

@@ -33,6 +33,18 @@ export class PathMatcher<T> {
       (this.#folders.size === 0 ? undefined : pick(this.#folders.get(baseOf(parentOf(path))), path))
     )?.owner;
   }
+
+  /** Every owner that wants the file; one may be named twice. */
+  all(path: string): T[] {
+    const base = baseOf(path);
+    const dot = base.lastIndexOf('.');
+    const wishes = [
+      this.#names.get(base),
+      dot < 0 ? undefined : this.#endings.get(base.slice(dot)),
+      this.#folders.size === 0 ? undefined : this.#folders.get(baseOf(parentOf(path))),
+    ];
+    return wishes.flatMap((list) => fitting(list, path).map((wish) => wish.owner));
+  }
 }
 
 function add<T>(map: Map<string, T[]>, key: string, one: T): void {
@@ -40,6 +52,9 @@ function add<T>(map: Map<string, T[]>, key: string, one: T): void {
   if (list === undefined) map.set(key, [one]);
   else list.push(one);
 }
+
+const fitting = <T>(wishes: Wish<T>[] | undefined, path: string): Wish<T>[] =>
+  wishes?.filter((wish) => wish.path === undefined || wish.path.test(path)) ?? [];
 
 const pick = <T>(wishes: Wish<T>[] | undefined, path: string): Wish<T> | undefined =>
   wishes?.find((wish) => wish.path === undefined || wish.path.test(path));

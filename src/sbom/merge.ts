@@ -4,12 +4,8 @@ import { cpeCandidates } from '#formats/cpe';
 import { comparePackages, packageId, type SbomLocation, type SbomPackage } from '#formats/sbom';
 import { NameSet } from './owned.ts';
 import { baseOf } from './paths.ts';
-import type { Cataloguer, FoundPackage, ImageFiles } from './types.ts';
-
-export interface CataloguerResult {
-  readonly cataloguer: Cataloguer;
-  readonly packages: readonly FoundPackage[];
-}
+import type { CataloguerResult } from './stage.ts';
+import type { Cataloguer, FoundPackage, SquashedFiles } from './types.ts';
 
 interface Draft {
   readonly found: FoundPackage;
@@ -24,7 +20,7 @@ interface Draft {
  */
 export function mergePackages(
   results: readonly CataloguerResult[],
-  image: ImageFiles,
+  image: SquashedFiles,
   diffIds: readonly Digest[],
 ): SbomPackage[] {
   const drafts = new Map<string, Draft>();
@@ -54,7 +50,7 @@ const idOf = (found: FoundPackage, cataloguer: Cataloguer): string =>
 const fileOf = (path: string): string => /^.+?\.[jwe]ar(?=:)/.exec(path)?.[0] ?? path;
 
 /** Id of the owner for each package all of whose files were brought by operating system packages. */
-function findOwners(drafts: ReadonlyMap<string, Draft>, image: ImageFiles): Map<string, string> {
+function findOwners(drafts: ReadonlyMap<string, Draft>, image: SquashedFiles): Map<string, string> {
   const wanted = new Map<string, string | undefined>();
   for (const { cataloguer, locations } of drafts.values()) {
     if (cataloguer.isSystem !== true) for (const { path } of locations) wanted.set(fileOf(path), undefined);

@@ -8,6 +8,8 @@ import { baseOf } from './paths.ts';
 export interface OwnedPaths {
   /** At least those whose last part is one of `names`; relative to the root. */
   named(names: NameSet): Iterable<string>;
+  /** What these can be made of again: a list of dpkg, or paths as JSON. */
+  readonly packed: { readonly form: 'lines' | 'paths'; readonly bytes: Uint8Array };
 }
 
 const SLASH = 0x2f;
@@ -43,7 +45,14 @@ export class NameSet {
 
 export const ownedPaths = (paths: readonly string[]): OwnedPaths => ({
   named: (names) => paths.filter((path) => names.has(baseOf(path))),
+  get packed() {
+    return { form: 'paths' as const, bytes: utf8(JSON.stringify(paths)) };
+  },
 });
+
+/** From what is packed. */
+export const ownedOf = (form: OwnedPaths['packed']['form'], bytes: Uint8Array): OwnedPaths =>
+  form === 'lines' ? ownedLines(bytes) : ownedPaths(JSON.parse(decoder.decode(bytes)) as string[]);
 
 /** First line of a list that is grouped by folders; a list of dpkg begins with a slash. */
 const GROUPED = utf8('grouped\n');
@@ -52,8 +61,9 @@ const decoder = new TextDecoder();
 /** Of a list of dpkg: an absolute path a line. Or of the same list, grouped. */
 export function ownedLines(list: Uint8Array): OwnedPaths {
   const isGrouped = GROUPED.every((byte, at) => list[at] === byte);
-  if (isGrouped) return { named: (names) => groupedNamed(list, names) };
-  return ownedPaths(listedPaths(list));
+  const packed = { form: 'lines' as const, bytes: list };
+  if (isGrouped) return { named: (names) => groupedNamed(list, names), packed };
+  return { ...ownedPaths(listedPaths(list)), packed };
 }
 
 /** The paths of a list, without the folders, which come right before what is in them. */

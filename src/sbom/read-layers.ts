@@ -1,5 +1,6 @@
 /** Reads the layers of an image, several at a time where there are threads for it, into records. */
 import type { Digest } from '#base/brand';
+import type { Base } from './base.ts';
 import { type Again, Capture } from './capture.ts';
 import { type Inflating, type LayerFacts, type LayerInput, readLayer } from './layer.ts';
 import { PathMatcher } from './match.ts';
@@ -25,6 +26,10 @@ export interface LayerCache {
   has(diffId: Digest): Promise<boolean>;
   get(diffId: Digest, again?: Again): Promise<LayerReading | undefined>;
   put(diffId: Digest, reading: LayerReading, again?: Again): Promise<void>;
+  /** Of several layers on each other, the lowest first. */
+  hasBase(chain: readonly Digest[]): Promise<boolean>;
+  getBase(chain: readonly Digest[], cataloguers: readonly Cataloguer[]): Promise<Base | undefined>;
+  putBase(chain: readonly Digest[], base: Base): Promise<void>;
 }
 
 /** What cataloguers want, once for all layers. */

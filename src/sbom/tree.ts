@@ -7,14 +7,20 @@ import { limits } from '#base/limits';
 import type { Unknown } from '#formats/sbom';
 import { ancestors, baseOf, cleanPath, joinPath, parentOf } from './paths.ts';
 import type { LayerEvent } from './record.ts';
-import type { ImageFile, ImageFiles } from './types.ts';
+import type { ImageFile, SquashedFiles } from './types.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const AUFS = '.wh..wh.';
 const FOLDERS_KEPT = 50_000;
 
-export class ImageTree implements ImageFiles {
+/** What became another one since: files that came or went, and the paths of these and of links. */
+export interface Changed {
+  readonly files: ImageFile[];
+  readonly paths: Set<string>;
+}
+
+export class ImageTree implements SquashedFiles {
   #files = new Map<string, ImageFile>();
   #links = new Map<string, string>();
   #folders = new Set<string>();
@@ -31,8 +37,24 @@ export class ImageTree implements ImageFiles {
     return this.#links.keys();
   }
 
-  find(path: string): ImageFile | undefined {
-    const real = resolvePath(cleanPath(path), (at) => this.#links.get(at));
+  get linkTargets(): Iterable<readonly [string, string]> {
+    return this.#links;
+  }
+
+  /** A tree as it was: its files, and its links with what they say. */
+  static of(files: Iterable<ImageFile>, links: Iterable<readonly [string, string]>): ImageTree {
+    const tree = new ImageTree();
+    for (const file of files) tree.#put(file.path, tree.#files, file);
+    for (const [path, target] of links) tree.#put(path, tree.#links, target);
+    return tree;
+  }
+
+  /** Also adds to `asked` every path that the answer depends on. */
+  find(path: string, asked?: Set<string>): ImageFile | undefined {
+    const real = resolvePath(cleanPath(path), (at) => {
+      asked?.add(at);
+      return this.#links.get(at);
+    });
     return real === undefined ? undefined : this.#files.get(real);
   }
 
@@ -67,17 +89,34 @@ export class ImageTree implements ImageFiles {
     return this.#files.has(path) || this.#links.has(path) || this.#folders.has(path);
   }
 
-  /** Puts a finished layer on top. */
-  apply(layer: LayerChanges): void {
+  /** Puts a finished layer on top; notes in `changed` what that changed. */
+  apply(layer: LayerChanges, changed?: Changed): void {
     this.#sorted = undefined;
     this.#realFolders.clear();
+    if (changed !== undefined) this.#note(layer, changed);
     for (const paths of [this.#files, this.#links]) {
       for (const path of paths.keys()) if (layer.hides(path)) paths.delete(path);
     }
-    for (const [path, target] of layer.links) this.#links.set(path, target);
-    for (const [path, file] of layer.files) this.#files.set(path, file);
-    for (const path of [...layer.links.keys(), ...layer.files.keys()]) {
-      for (const folder of ancestors(path)) this.#folders.add(folder);
+    for (const [path, target] of layer.links) this.#put(path, this.#links, target);
+    for (const [path, file] of layer.files) this.#put(path, this.#files, file);
+  }
+
+  #put<T>(path: string, map: Map<string, T>, one: T): void {
+    map.set(path, one);
+    for (const folder of ancestors(path)) this.#folders.add(folder);
+  }
+
+  #note(layer: LayerChanges, { files, paths }: Changed): void {
+    for (const file of this.#files.values()) {
+      if (!layer.hides(file.path) && !layer.files.has(file.path)) continue;
+      files.push(file);
+      paths.add(file.path);
+    }
+    for (const path of this.#links.keys()) if (layer.hides(path)) paths.add(path);
+    for (const path of layer.links.keys()) paths.add(path);
+    for (const file of layer.files.values()) {
+      files.push(file);
+      paths.add(file.path);
     }
   }
 }

@@ -13,14 +13,18 @@ export interface ImageFile {
   readonly findings?: ReadonlyMap<string, Uint8Array>;
 }
 
-/** The squashed image as far as cataloguers asked for it. */
+/** The squashed image as far as cataloguers asked for it; for one of them, with the files that it wants. */
 export interface ImageFiles {
   /** Sorted by path. */
   readonly files: readonly ImageFile[];
-  /** Paths of symbolic links. */
-  readonly links: Iterable<string>;
   /** Looks a path up, following symbolic links inside the image. */
   find(path: string): ImageFile | undefined;
+}
+
+/** The same with all that links say. */
+export interface SquashedFiles extends ImageFiles {
+  /** Paths of symbolic links. */
+  readonly links: Iterable<string>;
   /** The path with symbolic links in it followed, as far as they are known. */
   real(path: string): string;
 }

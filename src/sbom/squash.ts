@@ -1,0 +1,184 @@
+/**
+ * Lays the layers of an image on each other as they are read, and has the cataloguers look at what the scope asks
+ * for. Where the cache knows what the lower layers come to, it goes on from there.
+ */
+import type { Digest } from '#base/brand';
+import { limits } from '#base/limits';
+import { fail } from '#base/reason';
+import type { Unknown } from '#formats/sbom';
+import type { Base } from './base.ts';
+import { type Compression, type LayerFacts, type LayerInput, statedCompression } from './layer.ts';
+import { type LayerReading, matcherOf, readLayers, readOne, type Sources } from './read-layers.ts';
+import { R } from './reasons.ts';
+import { type ReplayOptions, replayLayer } from './replay.ts';
+import { type Earlier, type Stage, stageOf } from './stage.ts';
+import { type Changed, ImageTree } from './tree.ts';
+import type { Cataloguer } from './types.ts';
+
+/** Which of the lower layers the cache has together. */
+export interface Bases {
+  /** So many layers are there. */
+  readonly from: number;
+  /** So many are to be kept. */
+  readonly keepAt: number;
+}
+
+export interface SquashInput extends Bases {
+  readonly layers: readonly LayerInput[];
+  readonly cataloguers: readonly Cataloguer[];
+  readonly sources: Sources;
+  readonly isExcluded?: ((path: string) => boolean) | undefined;
+  /** A look at the image after every layer, instead of the last. */
+  readonly isEach: boolean;
+  readonly onLayer?: ((done: number, of: number) => void) | undefined;
+}
+
+export interface Squashed {
+  readonly tree: ImageTree;
+  readonly stages: readonly Stage[];
+  readonly unknowns: readonly Unknown[];
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+export async function squashLayers(input: SquashInput): Promise<Squashed> {
+  const squash = new Squash(input);
+  const { layers, sources, from } = input;
+  const readings = from === 0 ? readLayers(layers, sources) : fromBase(input);
+  try {
+    for await (const one of readings) {
+      if ('tree' in one) squash.adopt(one);
+      else await squash.add(one);
+    }
+    return squash.finish();
+  } finally {
+    await squash.kept;
+  }
+}
+
+/** What the lower layers come to, and readings of the others, which begin meanwhile. Or readings of all. */
+async function* fromBase(input: SquashInput): AsyncGenerator<LayerReading | Base> {
+  const { layers, cataloguers, sources, from } = input;
+  const upper = readLayers(layers.slice(from), sources);
+  const first = upper.next();
+  // A failure is seen when its turn comes; until then it is not unhandled.
+  first.catch(() => undefined);
+  try {
+    const base = await sources.cache?.getBase(chainOf(layers, from), cataloguers);
+    if (base === undefined) yield* readLayers(layers.slice(0, from), sources);
+    else yield base;
+    for (let step = await first; step.done !== true; step = await upper.next()) yield step.value;
+  } finally {
+    await Promise.allSettled([first]);
+    await upper.return(undefined);
+  }
+}
+
+/** The diffIDs of the lowest `count` layers. */
+const chainOf = (layers: readonly LayerInput[], count: number): Digest[] =>
+  layers.slice(0, count).map((one) => one.diffId);
+
+const nothing = (): Changed => ({ files: [], paths: new Set() });
+
+class Squash {
+  /** Ends when what is kept of the lower layers is written. */
+  kept: Promise<void> | undefined;
+  readonly #input: SquashInput;
+  readonly #replay: ReplayOptions;
+  #tree = new ImageTree();
+  readonly #stages: Stage[] = [];
+  #earlier: Earlier | undefined;
+  readonly #facts: LayerFacts[] = [];
+  readonly #unknowns: Unknown[] = [];
+  #keptBytes = 0;
+  readonly #keepAt: number;
+  readonly #stated: readonly Compression[];
+
+  constructor(input: SquashInput) {
+    this.#input = input;
+    const { cataloguers, isExcluded, layers, keepAt } = input;
+    const matcher = matcherOf(cataloguers);
+    this.#replay = { matcher, cataloguers, ...(isExcluded === undefined ? {} : { isExcluded }) };
+    // Nothing is added at what was there, unless it could not be read.
+    this.#keepAt = keepAt;
+    this.#stated = layers.map(statedCompression);
+  }
+
+  adopt({ tree, stage, layers, kept, unknowns }: Base): void {
+    this.#tree = tree;
+    this.#earlier = { stage, changed: nothing() };
+    this.#keptBytes = kept;
+    this.#unknowns.push(...unknowns);
+    for (const facts of layers) this.#count(facts);
+  }
+
+  async add({ facts, record }: LayerReading): Promise<void> {
+    const { layers, sources } = this.#input;
+    const index = this.#facts.length;
+    for (const one of record.kept) this.#keptBytes += one.bytes.length;
+    requireWithin(this.#entries + facts.entries, limits.layerEntries, 'entries');
+    requireWithin(this.#keptBytes, limits.capturedBytes, 'bytes of package data');
+    let replayed = replayLayer(this.#tree, record, index, this.#replay);
+    if (replayed.again !== undefined) {
+      const second = await readOne(layers[index] as LayerInput, sources, replayed.again);
+      replayed = replayLayer(this.#tree, second.record, index, this.#replay);
+    }
+    this.#tree.apply(replayed.changes, this.#earlier?.changed);
+    this.#unknowns.push(...replayed.changes.unknowns);
+    this.#count(facts);
+    if (this.#input.isEach) this.#stages.push(this.#stage());
+    if (this.#facts.length === this.#keepAt) this.#keep();
+  }
+
+  finish(): Squashed {
+    const disguised = this.#facts.flatMap(({ compression }, index) =>
+      disguise(compression, this.#stated[index], this.#input.layers[index] as LayerInput),
+    );
+    if (!this.#input.isEach && this.#facts.length > 0) this.#stages.push(this.#stage());
+    return {
+      tree: this.#tree,
+      stages: this.#stages,
+      unknowns: [...this.#unknowns, ...disguised],
+      bytes: this.#facts.reduce((sum, { bytes }) => sum + bytes, 0),
+      entries: this.#entries,
+    };
+  }
+
+  get #entries(): number {
+    return this.#facts.reduce((sum, { entries }) => sum + entries, 0);
+  }
+
+  #count(facts: LayerFacts): void {
+    this.#facts.push(facts);
+    this.#input.onLayer?.(this.#facts.length, this.#input.layers.length);
+  }
+
+  #stage(): Stage {
+    const stage = stageOf(this.#tree, this.#input.cataloguers, this.#earlier);
+    this.#earlier = { stage, changed: nothing() };
+    return stage;
+  }
+
+  #keep(): void {
+    const { layers, sources } = this.#input;
+    const base = {
+      tree: this.#tree,
+      stage: this.#stage(),
+      layers: this.#facts,
+      kept: this.#keptBytes,
+      unknowns: this.#unknowns,
+    };
+    // Packed before the next layer changes any of it; only written meanwhile.
+    this.kept = sources.cache?.putBase(chainOf(layers, this.#facts.length), base);
+  }
+}
+
+function requireWithin(actual: number, most: number, what: string): void {
+  if (actual > most) throw fail(R.layerLimit, { expected: `at most ${most} ${what}`, actual: 'more' });
+}
+
+function disguise(real: Compression, stated: Compression | undefined, { descriptor }: LayerInput): Unknown[] {
+  if (real === stated) return [];
+  const reason = `layer ${descriptor.digest} is ${real}, its media type says ${stated}`;
+  return [{ path: '', wantedBy: 'layer', reason }];
+}
