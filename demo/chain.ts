@@ -130,11 +130,11 @@ export async function attestBoth(world: World, walk: Walk, pinned: string, by: s
     ['vuln', 'vulnerability report', 'vuln.json'],
   ] as const) {
     await walk.step(`attest: the ${name}`, async () => {
-      const done = await passes<{ predicateType: string }>(
+      const { images } = await passes<{ images: readonly { predicateType: string }[] }>(
         ['attest', '--identity-token', by, '--type', type, '--predicate', file(world, path), pinned],
         world.run,
       );
-      return { detail: done.predicateType, value: undefined };
+      return { detail: images.map((one) => one.predicateType).join(', '), value: undefined };
     });
   }
 }

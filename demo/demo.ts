@@ -137,6 +137,7 @@ const walk = new Walk();
 let world: World | undefined;
 /** `registry/repository@digest` of the image the walk built. */
 let walked: string | undefined;
+let isBroken = false;
 const stop = async (): Promise<void> => {
   await world?.stack.stop();
   if (world !== undefined) rmSync(world.work, { recursive: true, force: true });
@@ -154,10 +155,13 @@ try {
     await searchLog(world, walk, digest, ['signature', 'signature (plain)', 'SBOM (CycloneDX)']);
   }
 } catch (error) {
-  // The failed step is on record; what needs it cannot run.
-  if (walk.counts.failed === 0) console.error(error);
+  // The failed step is on record; what needs it cannot run. Without one, the walk itself broke.
+  if (walk.counts.failed === 0) {
+    console.error(error);
+    isBroken = true;
+  }
 }
-process.exitCode = walk.counts.failed === 0 && walk.counts.passed > 0 ? 0 : 1;
+process.exitCode = !isBroken && walk.counts.failed === 0 && walk.counts.passed > 0 ? 0 : 1;
 if (flags.keep && world !== undefined) {
   keepRunning(world);
   report(walk, walked);
