@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fail } from '#base/reason';
 import { makeFoldersSync } from './files.ts';
 import { R } from './reasons.ts';
+import { asDamage } from './sqlite.ts';
 
 const LOCK = 'process.lock';
 
@@ -23,6 +24,9 @@ export function lockFolder(folder: string): FolderLock {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
+    // Nothing is kept in it: what is no database is not somebody's lock.
+    const damage = asDamage(join(folder, LOCK), error);
+    if (damage !== undefined) throw damage;
     const holder = holderOf(folder);
     throw fail(R.locked, { expected: `${folder} to be free`, actual: `process ${holder} uses it` }, error);
   }

@@ -136,6 +136,16 @@ export const R = defineReasons({
     hint: 'run the version that wrote it, or a newer one; nothing was changed',
     exit: 3,
   },
+  damaged: {
+    code: 'WB-218',
+    check: 'store.damaged',
+    side: 'environment',
+    class: 'malformed',
+    summary: 'A database file is damaged: truncated, overwritten, or changed by a disk.',
+    hint: 'bring this file back from the newest backup, or the whole folder with waybill stack restore',
+    exit: 3,
+    status: 500,
+  },
   tls: {
     code: 'WB-216',
     check: 'server.certificate',

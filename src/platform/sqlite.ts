@@ -1,11 +1,64 @@
 /** Embedded SQL: node:sqlite opened for durability (WAL, full synchronisation) or for speed (caches). */
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { fail } from '#base/reason';
+import { basename, dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { fail, WaybillError } from '#base/reason';
 import { asFileError, makeFoldersSync } from './files.ts';
 import { R } from './reasons.ts';
 
 export type { DatabaseSync as Database, StatementSync as SqlStatement } from 'node:sqlite';
+
+/** Of SQLite (sqlite.org/rescode.html): CORRUPT and NOTADB. */
+const DAMAGED: ReadonlySet<number> = new Set([11, 26]);
+
+/** Files that hold nothing of their own. */
+const DERIVED = /^(?:(?:index|names|search)\.db|process\.lock)$/;
+
+/** The kinds of calls that read or write pages. */
+const CALLS = ['get', 'all', 'run'] as const;
+
+/** A database whose damage is told with its path: SQLite's own errors name no file. */
+class NamedDatabase extends DatabaseSync {
+  readonly #path: string;
+
+  constructor(path: string, options: { readonly readOnly: boolean }) {
+    super(path, options);
+    this.#path = path;
+  }
+
+  override exec(sql: string): void {
+    this.#named(() => super.exec(sql));
+  }
+
+  override prepare(sql: string): StatementSync {
+    const statement = this.#named(() => super.prepare(sql));
+    for (const name of CALLS) {
+      const call = statement[name].bind(statement) as unknown as (...values: SQLInputValue[]) => never;
+      statement[name] = (...values: unknown[]) => this.#named(() => call(...(values as SQLInputValue[])));
+    }
+    return statement;
+  }
+
+  #named<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw asDamage(this.#path, error) ?? error;
+    }
+  }
+}
+
+/** WB-218 for an error that says so; undefined for every other. */
+export function asDamage(path: string, error: unknown): WaybillError | undefined {
+  const { code, errcode = 0, message } = error as NodeJS.ErrnoException & { errcode?: number };
+  if (code !== 'ERR_SQLITE_ERROR' || !DAMAGED.has(errcode & 0xff)) return undefined;
+  const again = `nothing is lost: stop what uses it, remove it with ${path}-wal and ${path}-shm, and start again`;
+  const hint = DERIVED.test(basename(path)) ? { hint: again } : {};
+  return fail(R.damaged, { expected: `${path} whole`, actual: message, ...hint }, error);
+}
+
+/** Whether an error says that a database is damaged: WB-218. */
+export const isDamaged = (error: unknown): error is WaybillError =>
+  error instanceof WaybillError && error.reason.code === R.damaged.code;
 
 export interface SqliteOptions {
   /** `durable`: a commit is on disk when it returns. `fast`: a crash may lose the last commits. */
@@ -21,7 +74,7 @@ export function asDatabaseError(path: string, error: unknown): unknown {
   return fail(R.file, { expected: `access to ${path}`, actual: (error as Error).message }, error);
 }
 
-/** Throws WB-209, and WB-215 for a database of a newer version, which stays as it is. */
+/** Throws WB-209, WB-218 for a database that is damaged, here or when it is used, and WB-215 for a database of a newer version, which stays as it is. */
 export function openDatabase(path: string, options: SqliteOptions = {}): DatabaseSync {
   try {
     return openedDatabase(path, options);
@@ -32,7 +85,7 @@ export function openDatabase(path: string, options: SqliteOptions = {}): Databas
 
 function openedDatabase(path: string, options: SqliteOptions): DatabaseSync {
   if (path !== ':memory:' && options.readOnly !== true) makeFoldersSync(dirname(path));
-  const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
+  const database = new NamedDatabase(path, { readOnly: options.readOnly ?? false });
   try {
     prepare(database, path, options);
     return database;

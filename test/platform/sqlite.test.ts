@@ -1,6 +1,6 @@
 /** Every database says its version; one of a newer version is refused by whoever opens it. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,7 +9,8 @@ import { FixedClock } from '#base/clock';
 import { generateKey } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import { openOutbox } from '#flows/exception-outbox';
-import { openDatabase } from '#platform/sqlite';
+import { lockFolder } from '#platform/folder-lock';
+import { isDamaged, openDatabase } from '#platform/sqlite';
 import { embeddedLogStore, openNameIndex } from '#platform/store-embedded';
 import { Claims, ImageRecords } from '#services/audit';
 import { openSearchStore } from '#services/log';
@@ -84,4 +85,59 @@ test('what an older version left is taken up and says its version from then on',
   assert.equal(version(), 2);
   assert.throws(() => openDatabase(path), /format 1 or older/);
   rmSync(folder, { recursive: true });
+});
+
+/** Fills a page after the first with something else. */
+function damage(path: string, at: 'header' | 'page' | 'end'): void {
+  const bytes = readFileSync(path);
+  if (at !== 'end') bytes.fill(0xff, at === 'header' ? 0 : 4096, at === 'header' ? 64 : 8192);
+  writeFileSync(path, at === 'end' ? bytes.subarray(0, Math.floor(bytes.length / 2) + 1) : bytes);
+}
+
+test('damage of a database is WB-218 with its path, at the opening or in the call that meets it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-sqlite-'));
+  try {
+    for (const [file, at] of [
+      ['index.db', 'header'],
+      ['index.db', 'page'],
+      ['staging.db', 'page'],
+      ['registry.sqlite', 'end'],
+    ] as const) {
+      const path = join(folder, file);
+      rmSync(path, { force: true });
+      const whole = openDatabase(path);
+      whole.exec('CREATE TABLE t (n INTEGER PRIMARY KEY, b BLOB)');
+      for (let n = 0; n < 20; n++) whole.prepare('INSERT INTO t VALUES (?, ?)').run(n, new Uint8Array(3000));
+      whole.close();
+      damage(path, at);
+      assert.throws(
+        () => {
+          const database = openDatabase(path);
+          try {
+            database.prepare('SELECT * FROM t').all();
+          } finally {
+            database.close();
+          }
+        },
+        (error: unknown) => {
+          assert.ok(isDamaged(error), String(error));
+          assert.match(error.reason.expected, new RegExp(file));
+          assert.match(error.reason.hint, file === 'index.db' ? /nothing is lost/ : /backup/);
+          return true;
+        },
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a process.lock that is no database is no lock of somebody', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-sqlite-'));
+  try {
+    writeFileSync(join(folder, 'process.lock'), 'x'.repeat(5000));
+    assert.throws(() => lockFolder(folder), isDamaged);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

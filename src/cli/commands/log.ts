@@ -119,7 +119,7 @@ async function runFsck(where: string, flags: FsckFlags, context: CliContext): Pr
   const known = await Promise.all(flags.known.map(textFile));
   const report = /^https?:\/\//.test(where)
     ? await fsckUrl(where, flags, known, context)
-    : await fsckFolder(resolve(context.cwd, where), flags, known, context);
+    : await fsckFolder(resolve(context.cwd, where), flags, context);
   const ok = report.problems.length === 0;
   context.result('waybill.dev/log-fsck/v1', { ok, where, ...report }, () =>
     ok ? `${where}: ${report.size} entries, all as the checkpoint says` : report.problems.join('\n'),
@@ -151,20 +151,40 @@ async function checkpointOf(source: TileSource): Promise<string | undefined> {
   return bytes === undefined ? undefined : utf8Text(bytes);
 }
 
-async function fsckFolder(
-  folder: string,
-  flags: FsckFlags,
-  known: readonly string[],
-  context: CliContext,
-): Promise<Report> {
-  const { fsckStored } = await import('#tlog');
-  const store = await existingStore(folder, flags.lockFile, await publicKeyOf(flags), context);
+async function fsckFolder(folder: string, flags: FsckFlags, context: CliContext): Promise<Report> {
+  const key = await publicKeyOf(flags);
   try {
-    const verifier = await verifierOf(await store.published(), flags);
-    return await fsckStored({ store, verifier, known });
-  } finally {
-    await store.close();
+    const store = await existingStore(folder, flags.lockFile, key, context);
+    try {
+      return await fsckStore(folder, store, flags);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    const { isDamaged } = await import('#platform/sqlite');
+    if (!isDamaged(error)) throw error;
+    const { expected, actual, hint } = error.reason;
+    return { size: 0, problems: [`expected ${expected}, got ${actual}; ${hint}`] };
   }
+}
+
+type Store = Awaited<ReturnType<typeof existingStore>>;
+
+async function fsckStore(folder: string, store: Store, flags: FsckFlags): Promise<Report> {
+  const [{ fsckStored }, { checkpointFinding, knownCheckpoints }] = await Promise.all([
+    import('#tlog'),
+    import('../log-checkpoints.ts'),
+  ]);
+  const checkpoint = await store.published();
+  const verifier = await verifierOf(checkpoint, flags);
+  const altered =
+    checkpoint === undefined ? undefined : checkpointFinding(checkpoint, verifier, await publicKeyOf(flags));
+  if (altered !== undefined) {
+    return { size: 0, problems: [`${join(folder, 'checkpoint')} is altered: ${altered}`] };
+  }
+  const given = await knownCheckpoints(flags.known, verifier);
+  const { size, problems } = await fsckStored({ store, verifier, known: given.known });
+  return { size, problems: [...given.problems, ...problems] };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { equalBytes, toHex } from '#base/bytes';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
+import { isDamaged } from '#platform/sqlite';
 import type { LogStore } from '#platform/store';
 import type { CheckpointVerifier, TreeHead } from '../checkpoint.ts';
 import type { FsckReport } from '../fsck.ts';
@@ -92,6 +93,6 @@ async function compare(
 
 function findingOf(error: unknown): string {
   if (!(error instanceof WaybillError) || error.reason.side === 'defect') throw error;
-  const { code, expected, actual } = error.reason;
-  return `${code}: expected ${expected}, got ${actual}`;
+  const { code, expected, actual, hint } = error.reason;
+  return `${code}: expected ${expected}, got ${actual}${isDamaged(error) ? `; ${hint}` : ''}`;
 }

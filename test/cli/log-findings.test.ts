@@ -1,0 +1,91 @@
+/** What somebody changed in the folder of a log is a finding of `waybill log`, with its file: never advice about keys. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { utf8 } from '#base/bytes';
+import { generateKey, publicKeyPem } from '#base/crypto';
+import { embeddedLogStore } from '#platform/store-embedded';
+import { systemClock } from '#platform/system';
+import { checkpointSigner, openLog } from '#tlog';
+import { waybillHere } from './here.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'waybill-log-findings-'));
+after(() => rmSync(folder, { recursive: true }));
+const key = generateKey('ed25519');
+const [sound, pub] = [join(folder, 'sound'), join(folder, 'log.pub')];
+writeFileSync(pub, publicKeyPem(key.publicKey));
+const log = await openLog({
+  store: embeddedLogStore({ directory: sound }),
+  signer: checkpointSigner({ origin: 'log.example', signer: key }),
+  clock: systemClock,
+  create: true,
+});
+await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(utf8(`entry ${i}`))));
+await log.close();
+
+/** Fsck of a copy of the log in which something was changed. */
+async function fsck(change: (dir: string) => void, more: readonly string[] = []) {
+  const dir = mkdtempSync(join(folder, 'copy-'));
+  cpSync(sound, dir, { recursive: true });
+  change(dir);
+  const env = { HOME: folder };
+  return { dir, ...(await waybillHere(['log', 'fsck', dir, '--public-key', pub, ...more], { env })) };
+}
+
+const rewrite = (file: string, change: (text: string) => string) => (dir: string) =>
+  writeFileSync(join(dir, file), change(readFileSync(join(dir, file), 'utf8')));
+
+test('an altered checkpoint is a finding with its file', async () => {
+  assert.equal((await fsck(() => {})).code, 0);
+  for (const change of [
+    rewrite('checkpoint', (text) => text.replace('\n300\n', '\n299\n')),
+    rewrite('checkpoint', (text) => text.replace('log.example', 'log.exampel')),
+    rewrite('checkpoint', () => 'garbage'),
+  ]) {
+    const { code, stdout, stderr, dir } = await fsck(change);
+    assert.equal(code, 2, stderr);
+    assert.ok(stdout.includes(join(dir, 'checkpoint')), stdout);
+  }
+});
+
+test('a file of --known that is no checkpoint of the log is a finding with its name, beside what else is found', async () => {
+  const file = join(folder, 'known');
+  writeFileSync(file, 'garbage');
+  const { code, stdout } = await fsck(() => {}, ['--known', file]);
+  assert.equal(code, 2);
+  assert.ok(stdout.startsWith(`${file}: no checkpoint of log.example`), stdout);
+});
+
+test('a damaged database is a finding with its path, and what to do', async () => {
+  for (const [file, hint] of [
+    ['index.db', /nothing is lost/],
+    ['staging.db', /backup/],
+    ['lock.db', /backup/],
+  ] as const) {
+    for (const at of [0, 4096]) {
+      const { code, stdout, stderr, dir } = await fsck((copy) => {
+        const bytes = readFileSync(join(copy, file));
+        bytes.fill(0xff, at, at + 100);
+        writeFileSync(join(copy, file), bytes);
+      });
+      assert.equal(code, 2, `${file} ${stdout} ${stderr}`);
+      assert.ok(stdout.includes(join(dir, file)), stdout);
+      assert.match(stdout, hint);
+    }
+  }
+});
+
+test('an index that was removed is made again from the log', async () => {
+  const dir = mkdtempSync(join(folder, 'copy-'));
+  cpSync(sound, dir, { recursive: true });
+  rmSync(join(dir, 'index.db'));
+  const again = await openLog({
+    store: embeddedLogStore({ directory: dir }),
+    signer: checkpointSigner({ origin: 'log.example', signer: key }),
+    clock: systemClock,
+  });
+  assert.deepEqual((await again.check()).problems, []);
+  await again.close();
+});
