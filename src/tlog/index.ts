@@ -18,6 +18,7 @@ export { runSequencer, type SequencerOptions, type TermEvent } from './cluster/s
 export { type FsckInput, type FsckReport, fsck } from './fsck.ts';
 export { type LogWriter, openLog } from './log.ts';
 export { entryOutside, type OutsideTree } from './outside/entry.ts';
+export { IssuedCertificates } from './outside/issued.ts';
 export {
   type Look,
   type LookOptions,
@@ -26,7 +27,8 @@ export {
   monitorStateJson,
   readMonitorState,
 } from './outside/monitor.ts';
-export { folderTiles, httpTiles, type TileSource } from './outside/source.ts';
+export { type EntryBundles, folderTiles, httpTiles, type TileSource } from './outside/source.ts';
+export { dataTiles, isStaticCt, staticCtVerifier } from './outside/static-ct.ts';
 export { fsckStored, type StoredOptions } from './outside/stored.ts';
 export type { Log } from './reader.ts';
 export {

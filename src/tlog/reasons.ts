@@ -155,4 +155,11 @@ export const R = defineReasons({
     exit: 30,
     status: 503,
   },
+  issued: {
+    code: 'WB-418',
+    check: 'tlog.issued',
+    side: 'input',
+    summary: 'A list of issued certificates is not of a form that is read.',
+    hint: 'give PEM certificates, serial numbers in hex one a line, or the JSON lines an authority logged',
+  },
 });

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { PublicKey } from '#base/crypto';
 import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import type { CheckpointVerifier, Look, MonitorState, TileSource } from '#tlog';
+import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource } from '#tlog';
 import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { R } from '../reasons.ts';
@@ -27,6 +27,7 @@ interface MonitorFlags extends KeyFlags {
   readonly identity: readonly string[];
   readonly issuer: readonly string[];
   readonly interval?: string;
+  readonly issued: readonly string[];
 }
 
 interface FreezeFlags {
@@ -37,6 +38,7 @@ interface FreezeFlags {
 }
 
 const TEXT_BYTES_MAX = 1024 * 1024;
+const ISSUED_BYTES_MAX = 256 * 1024 * 1024;
 /** The monitor's state holds up to 255 hashes for each of eight levels. */
 const STATE_BYTES_MAX = 1024 * 1024;
 
@@ -46,7 +48,8 @@ export function register(program: Command, context: CliContext): void {
     .command('fsck')
     .description(
       'Rebuilds a whole log from the bytes of its entries and compares every tile, the names, the checkpoint and ' +
-        'the lock. Reads a folder of `waybill` or any tlog-tiles log by URL. Exit 2 when something is wrong.',
+        'the lock. Reads a folder of `waybill`, or any tlog-tiles or static-ct log by URL. Exit 2 when something is ' +
+        'wrong.',
     )
     .argument('<where>', 'folder of the log, or the URL below which checkpoint and tile/… lie')
     .option('--known <file>', 'a checkpoint of this log seen elsewhere (repeatable)', collect, [])
@@ -59,13 +62,20 @@ export function register(program: Command, context: CliContext): void {
     .command('monitor')
     .description(
       'Follows a log by URL: rebuilds the tree from entry bytes, holds every checkpoint against the one before, ' +
-        'and names entries by identities that are watched. Exit 2 when the log is not what it says.',
+        'and names entries by identities that are watched. Of a certificate log (static-ct) it says what an ' +
+        'authority issued and never logged. Exit 2 when the log is not what it says, or lacks a certificate.',
     )
     .argument('<url>', 'where checkpoint and tile/… lie')
     .option('--state <file>', 'where to go on from, and what is kept for the next look')
     .option('--checkpoints <file>', 'append every new checkpoint here')
     .option('--identity <name>', 'name entries by this identity, any case (repeatable)', collect, [])
     .option('--issuer <url>', 'name entries by identities of this OIDC issuer (repeatable)', collect, [])
+    .option(
+      '--issued <file>',
+      'PEM certificates, serial numbers, or log lines of an authority: each must be in the log (repeatable)',
+      collect,
+      [],
+    )
     .addOption(new Option('--interval <seconds>', 'look again and again until a signal ends it'));
   withKey(monitor).action((url: string, flags: MonitorFlags) => runMonitor(url, flags, context));
   log
@@ -138,11 +148,47 @@ async function fsckUrl(
   known: readonly string[],
   context: CliContext,
 ): Promise<Report> {
-  const { httpTiles, lookAt } = await import('#tlog');
-  const source = httpTiles(url, context.transport);
-  const verifier = await verifierOf(await checkpointOf(source), flags);
+  const { lookAt } = await import('#tlog');
+  const { source, verifier } = await outsideOf(url, flags, context);
   const { head, problems } = await lookAt({ source, verifier, known, tiles: true });
   return { size: head.size, problems };
+}
+
+/** A log by URL, read and verified as its checkpoint is signed: tlog-tiles, or a certificate log by static-ct. */
+async function outsideOf(
+  url: string,
+  flags: KeyFlags,
+  context: CliContext,
+): Promise<{ readonly source: TileSource; readonly verifier: CheckpointVerifier }> {
+  const { dataTiles, httpTiles, isStaticCt, staticCtVerifier } = await import('#tlog');
+  const source = httpTiles(url, context.transport);
+  const checkpoint = await checkpointOf(source);
+  const names = { origin: namesOf(checkpoint, flags).origin, publicKey: await publicKeyOf(flags) };
+  if (checkpoint === undefined || !isStaticCt(checkpoint, names)) {
+    return { source, verifier: await verifierOf(checkpoint, flags) };
+  }
+  return { source: { ...source, bundles: dataTiles }, verifier: staticCtVerifier(names) };
+}
+
+/** Throws WB-1305 for options that do not go together, WB-418 for a file of another form. */
+async function issuedOf(source: TileSource, flags: MonitorFlags): Promise<IssuedCertificates | undefined> {
+  const { issued: files, identity, issuer, state, interval } = flags;
+  const refuse = (expected: string, actual: string) => fail(R.optionValue, { expected, actual });
+  if (source.bundles !== undefined && identity.length + issuer.length > 0) {
+    throw refuse(
+      '--identity and --issuer with a log of signatures',
+      'a certificate log: --issued compares it',
+    );
+  }
+  if (files.length === 0) return undefined;
+  if (source.bundles === undefined) throw refuse('--issued with a certificate log', 'a log of another kind');
+  if (state !== undefined || interval !== undefined) {
+    throw refuse('--issued alone: it reads the whole log', '--state or --interval');
+  }
+  const { IssuedCertificates } = await import('#tlog');
+  const issued = new IssuedCertificates();
+  for (const file of files) issued.add(await readInput(file, ISSUED_BYTES_MAX), file);
+  return issued;
 }
 
 async function checkpointOf(source: TileSource): Promise<string | undefined> {
@@ -210,9 +256,8 @@ async function requireLog(folder: string): Promise<void> {
 }
 
 async function runMonitor(url: string, flags: MonitorFlags, context: CliContext): Promise<void> {
-  const { httpTiles } = await import('#tlog');
-  const source = httpTiles(url, context.transport);
-  const verifier = await verifierOf(await checkpointOf(source), flags);
+  const { source, verifier } = await outsideOf(url, flags, context);
+  const issued = await issuedOf(source, flags);
   const seconds = flags.interval === undefined ? undefined : Number(flags.interval);
   if (seconds !== undefined && !(seconds >= 1 && seconds <= 86_400)) {
     throw fail(R.optionValue, {
@@ -223,9 +268,10 @@ async function runMonitor(url: string, flags: MonitorFlags, context: CliContext)
   let state = await loadState(flags, verifier.origin, context);
   const isEnded = await untilEnded(seconds);
   for (;;) {
-    const { look, seen } = await lookOnce({ source, verifier, state, flags });
-    report(look, seen, url, context);
-    if (look.state === undefined) return context.exit(2);
+    const { look, seen } = await lookOnce({ source, verifier, state, flags, issued });
+    const missing = issued?.missing() ?? [];
+    report(look, { seen, missing, compared: issued?.count }, url, context);
+    if (look.state === undefined || missing.length > 0) return context.exit(2);
     state = look.state;
     await keep(look, flags, verifier.origin, context);
     if (seconds === undefined || (await isEnded(seconds))) return;
@@ -251,18 +297,20 @@ async function lookOnce(options: {
   readonly verifier: CheckpointVerifier;
   readonly state: MonitorState | undefined;
   readonly flags: MonitorFlags;
+  readonly issued: IssuedCertificates | undefined;
 }): Promise<{ readonly look: Look; readonly seen: readonly Seen[] }> {
   const [{ lookAt }, { bodyKeys, issuerKey, subjectKey }] = await Promise.all([
     import('#tlog'),
     import('#services/log'),
   ]);
-  const { source, verifier, state, flags } = options;
+  const { source, verifier, state, flags, issued } = options;
   const watched = new Set([...flags.identity.map(subjectKey), ...flags.issuer.map(issuerKey)]);
   const seen: Seen[] = [];
   const look = await lookAt({
     ...{ source, verifier },
     ...(state === undefined ? {} : { state }),
     onEntry: (index, entry) => {
+      issued?.take(entry);
       const keys = watched.size === 0 ? [] : bodyKeys(entry).filter((key) => watched.has(key));
       if (keys.length > 0) seen.push({ index, keys });
     },
@@ -270,14 +318,25 @@ async function lookOnce(options: {
   return { look, seen };
 }
 
-function report(look: Look, seen: readonly Seen[], url: string, context: CliContext): void {
+interface Found {
+  readonly seen: readonly Seen[];
+  /** Certificates that were issued and are not in the log, in words. */
+  readonly missing: readonly string[];
+  /** How many were looked for; absent when none. */
+  readonly compared: number | undefined;
+}
+
+function report(look: Look, { seen, missing, compared }: Found, url: string, context: CliContext): void {
   const { size } = look.head;
-  const value = { ok: look.problems.length === 0, url, size, problems: look.problems, seen };
+  const ok = look.problems.length + missing.length === 0;
+  const issued = compared === undefined ? {} : { issued: { compared, missing } };
+  const value = { ok, url, size, problems: look.problems, seen, ...issued };
   context.result('waybill.dev/log-monitor/v1', value, () =>
     [
       ...look.problems,
       ...seen.map(({ index, keys }) => `entry ${index} is by ${keys.join(', ')}`),
-      `${url}: ${size} entries`,
+      ...missing,
+      `${url}: ${size} entries${compared === undefined ? '' : `, ${compared} issued certificates looked for`}`,
     ].join('\n'),
   );
 }

@@ -2,15 +2,24 @@
 import { join } from 'node:path';
 import { utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
-import { unwrap } from '#base/result';
-import { decodeEntryBundle, parseTilePath, TILE_WIDTH, tilePath } from '#formats/tiles';
+import { type Result, unwrap } from '#base/result';
+import { decodeEntryBundle, type EntryTile, parseTilePath, TILE_WIDTH, tilePath } from '#formats/tiles';
 import { readFileIfThere } from '#platform/files';
 import type { Transport } from '#platform/http-client';
 import { R } from '../reasons.ts';
 
+/** How a log names and writes its entries in bundles. */
+export interface EntryBundles {
+  path(tile: EntryTile): string;
+  /** The entries of a bundle: what the leaves of the tree are made from. */
+  decode(bytes: Uint8Array, width: number): Result<Uint8Array[]>;
+}
+
 export interface TileSource {
   /** Where it is, for messages. */
   readonly name: string;
+  /** Entry bundles of tlog-tiles without it. */
+  readonly bundles?: EntryBundles;
   /** The file at a path below the log's prefix; undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
 }
@@ -52,14 +61,17 @@ export async function readTile(source: TileSource, path: string): Promise<Uint8A
   return source.read(tilePath({ ...tile, width: TILE_WIDTH }));
 }
 
+const entryBundles: EntryBundles = { path: tilePath, decode: decodeEntryBundle };
+
 /** The first `width` entries of tile `index`. WB-416 when the log does not give them, WB-119 when they are malformed. */
 export async function readEntries(source: TileSource, index: number, width: number): Promise<Uint8Array[]> {
-  const path = tilePath({ kind: 'entries', index, width });
+  const { path: pathOf, decode } = source.bundles ?? entryBundles;
+  const path = pathOf({ kind: 'entries', index, width });
   const partial = await source.read(path);
-  if (partial !== undefined) return unwrap(decodeEntryBundle(partial, width));
-  const fullPath = tilePath({ kind: 'entries', index, width: TILE_WIDTH });
+  if (partial !== undefined) return unwrap(decode(partial, width));
+  const fullPath = pathOf({ kind: 'entries', index, width: TILE_WIDTH });
   const full = width === TILE_WIDTH ? undefined : await source.read(fullPath);
   if (full === undefined)
     throw fail(R.source, { expected: `${path} of ${source.name}`, actual: 'no such file' });
-  return unwrap(decodeEntryBundle(full, TILE_WIDTH)).slice(0, width);
+  return unwrap(decode(full, TILE_WIDTH)).slice(0, width);
 }
