@@ -39,11 +39,15 @@ const logKey = generateKey('ed25519');
 const signer = generateKey('p256');
 const verifier = checkpointVerifier({ origin: 'log.example', publicKey: logKey.publicKey });
 
-/** Runs `count` lives and checks after each; throws on the first thing that is wrong. */
+/**
+ * Runs `count` lives and checks after each; throws on the first thing that is wrong. `afterAnswer`: no life ends before
+ * something was acknowledged in it, however busy the machine is.
+ */
 export async function killServer(
   count: number,
   seed: number,
   told: (text: string) => void,
+  { afterAnswer = false }: { readonly afterAnswer?: boolean } = {},
 ): Promise<ServerKills> {
   const folder = mkdtempSync(join(tmpdir(), 'waybill-kill-server-'));
   const keyFile = join(folder, 'log.key');
@@ -57,6 +61,7 @@ export async function killServer(
         // What the life before left is proven by the one after it, while that takes entries already.
         const writing = write(server, `${kill}`, history);
         await history.look(server.url);
+        if (afterAnswer) await history.next();
         await sleep(random() * LIFE_MS_MAX);
         server.child.kill('SIGKILL');
         await writing;
@@ -155,6 +160,7 @@ class History {
   #entries = 0;
   readonly #leaves: string[] = [];
   #unchecked: Acknowledged[] = [];
+  #waiting: (() => void) | undefined;
   acknowledged = 0;
 
   get unanswered(): number {
@@ -163,6 +169,14 @@ class History {
 
   take(answer: Acknowledged): void {
     this.#unchecked.push(answer);
+    this.#waiting?.();
+  }
+
+  /** The next answer of the server. */
+  next(): Promise<void> {
+    return new Promise((done) => {
+      this.#waiting = done;
+    });
   }
 
   /** Rebuilds what is new, and holds everything acknowledged before this moment against it. */
