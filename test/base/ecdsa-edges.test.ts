@@ -1,6 +1,6 @@
 /** Cases nobody meets by chance, whose verdict follows from how they are built; the numbers are fixed. */
 import assert from 'node:assert/strict';
-import { createECDH, createPublicKey, ECDH } from 'node:crypto';
+import { createECDH, createPublicKey, ECDH, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import type { Der } from '#base/brand';
@@ -19,6 +19,7 @@ import {
   curveOfSpki,
   curves,
   inverse,
+  isNamedForm,
   mod,
   toBytes,
   toNumber,
@@ -293,6 +294,27 @@ for (const kind of kinds) {
     assert.equal(await verifyEcdsaDigestAsync(infinity, sha256(message), signature), false);
   });
 }
+
+test('a form is named by its length and the first byte of its point', () => {
+  for (const kind of kinds) {
+    const { spkiHead, bytes } = curves[kind];
+    const whole = spkiHead.length + 2 * bytes;
+    const form = (length: number, first: number): Uint8Array =>
+      new Uint8Array(length).fill(first, spkiHead.length - 1, spkiHead.length);
+    assert.equal(isNamedForm(kind, form(whole, 4)), true);
+    assert.equal(isNamedForm(kind, form(whole, 6)), false);
+    assert.equal(isNamedForm(kind, form(whole - 1, 0)), true);
+    assert.equal(isNamedForm(kind, form(whole + 1, 4)), false);
+  }
+  assert.equal(isNamedForm('rsa', new Uint8Array(300)), true);
+});
+
+test('a curve that is none of the three is told by name (WB-105)', () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+  const read = publicKeyFromSpki(publicKey.export({ format: 'der', type: 'spki' }));
+  assert.ok(!read.ok && read.error.code === 'WB-105');
+  assert.match(read.error.actual, /secp256k1/);
+});
 
 test('what the caller does to its bytes after the call changes no verdict', async () => {
   const key = generateKey('p256');
