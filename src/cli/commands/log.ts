@@ -6,28 +6,26 @@ import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource } from '#tlog';
 import type { CliContext } from '../context.ts';
-import { readInput } from '../input.ts';
+import {
+  type IssuedFlags,
+  issuedOf,
+  type KeyFlags,
+  namesOf,
+  outsideOf,
+  publicKeyOf,
+  textFile,
+  verifierOf,
+} from '../log-outside.ts';
 import { R } from '../reasons.ts';
 import { collect } from '../sign-options.ts';
-
-interface KeyFlags {
-  readonly publicKey: string;
-  readonly origin?: string;
-  readonly keyName?: string;
-}
 
 interface FsckFlags extends KeyFlags {
   readonly known: readonly string[];
   readonly lockFile?: string;
 }
 
-interface MonitorFlags extends KeyFlags {
-  readonly state?: string;
+interface MonitorFlags extends KeyFlags, IssuedFlags {
   readonly checkpoints?: string;
-  readonly identity: readonly string[];
-  readonly issuer: readonly string[];
-  readonly interval?: string;
-  readonly issued: readonly string[];
 }
 
 interface FreezeFlags {
@@ -37,8 +35,6 @@ interface FreezeFlags {
   readonly lockFile?: string;
 }
 
-const TEXT_BYTES_MAX = 1024 * 1024;
-const ISSUED_BYTES_MAX = 256 * 1024 * 1024;
 /** The monitor's state holds up to 255 hashes for each of eight levels. */
 const STATE_BYTES_MAX = 1024 * 1024;
 
@@ -99,32 +95,6 @@ function withKey(command: Command): Command {
     .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `');
 }
 
-interface Named {
-  readonly origin: string;
-  readonly keyName: string;
-}
-
-/** Rekor v1 writes `<host> - <tree id>` and signs as `<host>`; every other log signs as its origin. */
-function namesOf(checkpoint: string | undefined, flags: Pick<KeyFlags, 'origin' | 'keyName'>): Named {
-  const origin = flags.origin ?? checkpoint?.split('\n')[0] ?? '';
-  return { origin, keyName: flags.keyName ?? origin.replace(/ - [0-9]+$/, '') };
-}
-
-async function verifierOf(checkpoint: string | undefined, flags: KeyFlags): Promise<CheckpointVerifier> {
-  const { checkpointVerifier } = await import('#tlog');
-  return checkpointVerifier({ ...namesOf(checkpoint, flags), publicKey: await publicKeyOf(flags) });
-}
-
-async function publicKeyOf({ publicKey }: KeyFlags): Promise<PublicKey> {
-  const { publicKeyFromPem } = await import('#base/crypto');
-  return unwrap(publicKeyFromPem(await textFile(publicKey)));
-}
-
-async function textFile(path: string): Promise<string> {
-  const { utf8Text } = await import('#base/bytes');
-  return utf8Text(await readInput(path, TEXT_BYTES_MAX));
-}
-
 async function runFsck(where: string, flags: FsckFlags, context: CliContext): Promise<void> {
   const known = await Promise.all(flags.known.map(textFile));
   const report = /^https?:\/\//.test(where)
@@ -152,49 +122,6 @@ async function fsckUrl(
   const { source, verifier } = await outsideOf(url, flags, context);
   const { head, problems } = await lookAt({ source, verifier, known, tiles: true });
   return { size: head.size, problems };
-}
-
-/** A log by URL, read and verified as its checkpoint is signed: tlog-tiles, or a certificate log by static-ct. */
-async function outsideOf(
-  url: string,
-  flags: KeyFlags,
-  context: CliContext,
-): Promise<{ readonly source: TileSource; readonly verifier: CheckpointVerifier }> {
-  const { dataTiles, httpTiles, isStaticCt, staticCtVerifier } = await import('#tlog');
-  const source = httpTiles(url, context.transport);
-  const checkpoint = await checkpointOf(source);
-  const names = { origin: namesOf(checkpoint, flags).origin, publicKey: await publicKeyOf(flags) };
-  if (checkpoint === undefined || !isStaticCt(checkpoint, names)) {
-    return { source, verifier: await verifierOf(checkpoint, flags) };
-  }
-  return { source: { ...source, bundles: dataTiles }, verifier: staticCtVerifier(names) };
-}
-
-/** Throws WB-1305 for options that do not go together, WB-418 for a file of another form. */
-async function issuedOf(source: TileSource, flags: MonitorFlags): Promise<IssuedCertificates | undefined> {
-  const { issued: files, identity, issuer, state, interval } = flags;
-  const refuse = (expected: string, actual: string) => fail(R.optionValue, { expected, actual });
-  if (source.bundles !== undefined && identity.length + issuer.length > 0) {
-    throw refuse(
-      '--identity and --issuer with a log of signatures',
-      'a certificate log: --issued compares it',
-    );
-  }
-  if (files.length === 0) return undefined;
-  if (source.bundles === undefined) throw refuse('--issued with a certificate log', 'a log of another kind');
-  if (state !== undefined || interval !== undefined) {
-    throw refuse('--issued alone: it reads the whole log', '--state or --interval');
-  }
-  const { IssuedCertificates } = await import('#tlog');
-  const issued = new IssuedCertificates();
-  for (const file of files) issued.add(await readInput(file, ISSUED_BYTES_MAX), file);
-  return issued;
-}
-
-async function checkpointOf(source: TileSource): Promise<string | undefined> {
-  const { utf8Text } = await import('#base/bytes');
-  const bytes = await source.read('checkpoint');
-  return bytes === undefined ? undefined : utf8Text(bytes);
 }
 
 async function fsckFolder(folder: string, flags: FsckFlags, context: CliContext): Promise<Report> {
