@@ -7,7 +7,7 @@ import { leafHash } from '#formats/merkle';
 import { appendedProofs } from './appended.ts';
 import { EXTRA_BYTES_MAX } from './batch.ts';
 import { commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
-import { openState } from './open.ts';
+import { openState, readPublished } from './open.ts';
 import { Pool, type Waiter } from './pool.ts';
 import { Log } from './reader.ts';
 import { R } from './reasons.ts';
@@ -70,6 +70,8 @@ export class LogWriter extends Log {
   readonly #closed = new AbortController();
   /** What readers saw last, as far as this process knows: a guess that saves a look. */
   #published: string | undefined;
+  /** Until witnesses cosigned what an earlier process committed: nothing is logged, and what is public is served. */
+  #behind: Promise<void> | undefined;
 
   constructor(options: LogOptions, personality: Personality, state: TreeState) {
     super(options, personality, state);
@@ -86,8 +88,14 @@ export class LogWriter extends Log {
     return this.#pool.size;
   }
 
+  override get isBehind(): boolean {
+    return this.#behind !== undefined;
+  }
+
   async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
     checkEntrySize(entry, extra, this.personality);
+    // An entry that waits for cosignatures is in the log already, and not found yet.
+    await this.#behind;
     const leaf = leafHash(this.personality.leaf(entry));
     const identity = this.personality.identity?.(entry) ?? leaf;
     const known = this.#pool.same(identity) ?? (await this.find(identity));
@@ -166,7 +174,8 @@ export class LogWriter extends Log {
 
   /**
    * What the lock names is what readers see, also when a crash or absent witnesses kept it back. A checkpoint of this
-   * tree that is public already stays, with the cosignatures it has: a log opens without its witnesses.
+   * tree that is public already stays, with the cosignatures it has: a log opens without its witnesses, also where they
+   * have not cosigned what it committed last.
    */
   async publishAgain(): Promise<void> {
     const seen = await this.store.published();
@@ -175,7 +184,23 @@ export class LogWriter extends Log {
     const { size, isFrozen } = this.state;
     const isPublic = head?.size === size && head.isFrozen === isFrozen;
     if (seen !== undefined && isPublic) this.state = { ...this.state, checkpoint: seen };
-    else this.state = await this.#publish(this.state);
+    else if (seen !== undefined && head !== undefined && this.#options.cosign !== undefined) {
+      const locked = this.state;
+      this.state = await readPublished(this.store, head, seen, this.personality);
+      this.#behind = this.#publishLater(locked);
+    } else this.state = await this.#publish(this.state);
+  }
+
+  /** Witnesses may be away for long: the log is served as it was published until they have answered. */
+  async #publishLater(locked: TreeState): Promise<void> {
+    try {
+      this.state = await this.#publish(locked);
+    } catch (error) {
+      if (this.#closing) return;
+      this.#stop(error instanceof StopLog ? error.why : unknownOutcome('publishing failed', error).why);
+    } finally {
+      this.#behind = undefined;
+    }
   }
 
   #failBatch(waiters: readonly Waiter[], error: unknown): void {
@@ -208,6 +233,7 @@ export class LogWriter extends Log {
    * WB-406.
    */
   async freeze(): Promise<void> {
+    await this.#behind;
     while (this.#writer !== undefined) await this.#writer;
     if (this.state.isFrozen) return;
     this.#refuseWhenStopped();
@@ -236,6 +262,7 @@ export class LogWriter extends Log {
   async close(): Promise<void> {
     this.#closing = true;
     this.#closed.abort();
+    await this.#behind;
     await this.#writer;
     await this.store.close();
   }

@@ -41,6 +41,11 @@ export abstract class Log {
   /** Why the log takes no more entries; undefined while it does. */
   abstract get stopped(): Reason | undefined;
 
+  /** What is committed waits for witnesses since the log was opened; entries wait with it. */
+  get isBehind(): boolean {
+    return false;
+  }
+
   /** Entries that wait for their batch here. */
   get waiting(): number {
     return 0;

@@ -327,6 +327,33 @@ test('a log that is closed while it waits for witnesses is finished by the next 
   assert.equal((await again.append(entry(0))).duplicate, true);
 });
 
+test('a log opens while its witnesses are away: it serves what they cosigned, takes entries when they are back, and closes at once', async () => {
+  const one = await start('w.example/away');
+  const { port } = new URL(one.url);
+  const policy = policyOf([`witness A ${one.key} ${one.url}`], 'A');
+  const store: LogStore = { ...memoryLogStore(), close: async () => {} };
+  const options = { cosign: cosigner(policy, 'closed') };
+  const first = await open(store, options);
+  await first.append(entry(0));
+  await one.close();
+  const lost = first.append(entry(1)).catch(() => {});
+  await sleep(100);
+  await first.close();
+  await lost;
+  const second = await open(store, options);
+  assert.deepEqual([second.tree.size, second.isBehind], [1, true]);
+  assert.equal((await second.entry(0)).index, 0);
+  await second.close();
+  const third = await open(store, options);
+  const again = third.append(entry(1));
+  const other = third.append(entry(2));
+  await start('w.example/away', undefined, Number(port));
+  assert.equal((await again).duplicate, true);
+  assert.equal((await other).logged.index, 2);
+  assert.deepEqual([third.tree.size, third.isBehind, third.stopped], [3, false, undefined]);
+  assert.deepEqual((await third.check()).problems, []);
+});
+
 /** The fork a stolen or copied log key can make: the same origin and key, another history. */
 test('a fork of a witnessed log gets no cosignature and is never published', async () => {
   const one = await start('w.example/guard');

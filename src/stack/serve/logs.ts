@@ -281,8 +281,10 @@ async function cosignerFor(
   });
 }
 
-const stoppedText = ({ stopped }: Pick<Log, 'stopped'>): string | undefined =>
-  stopped === undefined ? undefined : `the log stopped: ${stopped.actual}`;
+function stoppedText({ stopped, isBehind }: Pick<Log, 'stopped' | 'isBehind'>): string | undefined {
+  if (stopped !== undefined) return `the log stopped: ${stopped.actual}`;
+  return isBehind ? 'the last checkpoint waits for its witnesses' : undefined;
+}
 
 function logMissing(published: readonly LogAuthority[], logId: Uint8Array, what: string): string | undefined {
   return published.some((one) => equalBytes(one.logId, logId)) ? undefined : `the key of ${what}`;
