@@ -2,7 +2,7 @@
  * The same log over a folder, and over PostgreSQL with its tiles in an S3-compatible store: entries a second with the
  * signature checked, by turns on one machine, where a database and a store beside it can only cost. Then two front
  * ends over one sequencer under load: every entry that was acknowledged is in the log once, where it was said to be,
- * and its proof verifies. `npm run bench -- storage`; it needs PostgreSQL's programs and `npm run peers -- versitygw`.
+ * and its proof verifies. `npm run bench:peers -- storage`; it needs PostgreSQL's programs and `npm run peers -- versitygw`.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,12 +13,12 @@ import { unwrap } from '#base/result';
 import { leafHash, verifyInclusion } from '#formats/merkle';
 import { httpTransport } from '#platform/http-client';
 import { checkpointVerifier, httpTiles, lookAt } from '#tlog';
-import { hasPostgres, startPostgres } from '../test/double/postgres.ts';
-import { at, closedLoop, type Load, load, makeRequests, post } from './lib/log-load.ts';
-import { type ObjectStore, startObjectStore } from './lib/object-store.ts';
-import { ratioOf } from './lib/processes.ts';
-import { median, report } from './lib/report.ts';
-import { type Running, startWaybill } from './lib/waybill-process.ts';
+import { hasPostgres, startPostgres } from '../../test/double/postgres.ts';
+import { at, closedLoop, type Load, load, makeRequests, post } from '../lib/log-load.ts';
+import { type ObjectStore, startObjectStore } from '../lib/object-store.ts';
+import { ratioOf } from '../lib/processes.ts';
+import { median, report } from '../lib/report.ts';
+import { type Running, startWaybill } from '../lib/waybill-process.ts';
 
 const ROUNDS = 5;
 const CLIENTS = 256;
