@@ -18,6 +18,7 @@ import {
   type Trust,
   writeExport,
 } from '#trust';
+import { requireSignedFiles } from './hand-over-files.ts';
 import { R } from './reasons.ts';
 import { requireState, stackTransport } from './state.ts';
 
@@ -70,7 +71,7 @@ export async function exportStack(
 
 /**
  * Takes an export into the trust cache of this machine, and under a name when one is given. `checksum` is what the
- * stack's operator said. Throws WB-1218 for another folder, and what the trust is refused for (exit 16).
+ * stack's operator said. Throws WB-1218 for another folder or single files in it that are not of this stack, and what the trust is refused for (exit 16).
  */
 export async function importStack(
   folder: string,
@@ -93,6 +94,7 @@ export async function importStack(
     root,
     rootChecksum: checksum,
   });
+  await requireSignedFiles(folder, MIRROR, trust);
   if (place.name !== undefined) {
     await addProfile(place.configDir, place.name, { tufMirror: read.value, tufRoot: root }, folder);
   }

@@ -130,6 +130,27 @@ test('an export carries trust to a machine that never reaches the stack, after i
     error instanceof WaybillError && error.reason.code === wanted;
   await assert.rejects(importStack(folder, `sha512:${'0'.repeat(128)}`, place), code('WB-608'));
   await importStack(folder, rootChecksum, place);
+  // Single files that somebody swapped for those of another stack, or changed.
+  const stranger = await startStack();
+  for (const name of [
+    'trusted_root.json',
+    'signing_config.v0.2.json',
+    'signing_config_rekor_v2.v0.2.json',
+    'client_trust_config.json',
+    'rekor.pub',
+    'ctfe.pub',
+    'fulcio_chain.pem',
+    'tsa_chain.pem',
+  ]) {
+    const ours = await readFile(join(folder, name));
+    await writeFile(join(folder, name), await readFile(join(stranger.dataDir, 'public', name)));
+    await assert.rejects(importStack(folder, rootChecksum, place), (error: unknown) => {
+      code('WB-1218')(error);
+      return String(error).includes(name);
+    });
+    await writeFile(join(folder, name), ours);
+  }
+  await importStack(folder, rootChecksum, place);
   const profile = (await readProfiles(place.configDir)).profiles.get('theirs');
   assert.equal(profile?.tufMirror, mirror);
   const nobody: Transport = {
