@@ -61,13 +61,14 @@ async function httpLog(answer: (response: ServerResponse, good: () => string) =>
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', async () => {
+    const promise = async (): Promise<void> => {
       const { chain } = JSON.parse(Buffer.concat(parts).toString()) as { chain: string[] };
       const sct = await log.addPreChain(
         chain.map((one) => new Uint8Array(Buffer.from(one, 'base64')) as never),
       );
       answer(response, () => JSON.stringify(addChainResponse(sct)));
-    });
+    };
+    request.on('end', () => void promise());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   after(() => {
