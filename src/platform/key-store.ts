@@ -23,6 +23,8 @@ import { readFileIfThere, writeFileDurable } from './files.ts';
 import { R } from './reasons.ts';
 
 export interface KeyStore {
+  /** Where it is, for words: a folder. */
+  readonly place?: string;
   /** The kept key, undefined when there is none. */
   findKey(name: string): Promise<Signer | undefined>;
   /** The kept key; a fresh one of `kind` when there is none. */
@@ -93,6 +95,7 @@ export function fileKeyStore(dir: string, passphrase?: Secret): FileKeyStore {
     return readKey(path, utf8Text(pem), passphrase);
   };
   return {
+    place: dir,
     findKey,
     openKey: async (name, kind) => {
       const kept = await findKey(name);

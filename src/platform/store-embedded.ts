@@ -64,6 +64,7 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
   return {
     lock: lockIn(lockDb, turns),
     lockPlace: lockFile,
+    place: directory,
     ...stagingPart(staging),
     ...indexPart(index),
     writeTile: async (path, bytes) => {

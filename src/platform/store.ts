@@ -46,6 +46,8 @@ export interface LogStore extends Staging, TileStore, NameIndex {
   readonly lock: CheckpointLock;
   /** Where the lock is, for words: a path. */
   readonly lockPlace?: string;
+  /** Where its data is, for words: a folder. */
+  readonly place?: string;
   close(): Promise<void>;
 }
 

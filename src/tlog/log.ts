@@ -34,13 +34,18 @@ export async function openLog(options: LogOptions): Promise<LogWriter> {
     if (options.isClosed !== true) await log.publishAgain();
     return log;
   } catch (error) {
-    throw openingError(error);
+    throw openingError(error, options);
   }
 }
 
 /** What a store throws of its own has a code of the system or of a database; an error without one is a defect. */
-function openingError(error: unknown): unknown {
+function openingError(error: unknown, { store, signer }: LogOptions): unknown {
   if (error instanceof StopLog) return error.answer;
+  if (error instanceof WaybillError && ofItsData.has(error.reason.code)) {
+    const { expected } = error.reason;
+    const which = `${signer.origin}${store.place === undefined ? '' : ` in ${store.place}`}`;
+    return new WaybillError({ ...error.reason, expected: `log ${which}: ${expected}` }, { cause: error });
+  }
   if (error instanceof WaybillError || !(error instanceof Error)) return error;
   if (typeof (error as NodeJS.ErrnoException).code !== 'string') return error;
   return fail(R.opening, { expected: 'a store that can be read and written', actual: error.message }, error);
@@ -274,3 +279,11 @@ function frozen(state: TreeState): WaybillError {
 
 /** The failures of `commit` after which the batch is certainly not in the log, and the log goes on. */
 const refusals: ReadonlySet<string> = new Set([R.notLogged.code, R.clock.code]);
+
+/** What is wrong with the data of one log says which: a process may open several. */
+const ofItsData: ReadonlySet<string> = new Set([
+  R.key.code,
+  R.rolledBack.code,
+  R.corrupt.code,
+  R.missing.code,
+]);

@@ -6,7 +6,7 @@ import { equalBytes, toHex, utf8Text } from '#base/bytes';
 import { type KeyHolder, verifySignature } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
-import { unwrap } from '#base/result';
+import { attempt, unwrap } from '#base/result';
 import { signDraftBy } from '#formats/draft';
 import { pemDecode, pemEncode } from '#formats/pem';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
@@ -62,7 +62,15 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 async function keptCertificate(keys: KeyStore, name: string): Promise<Certificate | undefined> {
   const pem = await keys.read(`${name}.pem`);
   if (pem === undefined) return undefined;
-  return unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der));
+  const read = attempt(() =>
+    unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der)),
+  );
+  if (read.ok) return read.value;
+  const { expected, actual } = read.error;
+  throw fail(R.authority, {
+    expected: `the certificate in ${keys.place ?? ''}/${name}.pem: ${expected}`,
+    actual,
+  });
 }
 
 /** Proves by a signature that the key in hand is the one the world was told about. */
