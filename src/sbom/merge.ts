@@ -55,9 +55,10 @@ function findOwners(drafts: ReadonlyMap<string, Draft>, image: SquashedFiles): M
   for (const { cataloguer, locations } of drafts.values()) {
     if (cataloguer.isSystem !== true) for (const { path } of locations) wanted.set(fileOf(path), undefined);
   }
-  // A path leads to a wanted one by links: of folders, which keep its name, or by one of its own name.
+  // A path leads to a wanted one by links: of folders, which keep its name, or by one of its own name, that leads there.
   const names = new NameSet();
-  for (const path of [...wanted.keys(), ...image.links]) names.add(baseOf(path));
+  for (const path of wanted.keys()) names.add(baseOf(path));
+  for (const link of image.links) if (wanted.has(image.real(link))) names.add(baseOf(link));
   for (const [id, { found, cataloguer }] of drafts) {
     if (cataloguer.isSystem !== true) continue;
     for (const path of found.owns?.named(names) ?? []) {

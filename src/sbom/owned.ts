@@ -2,7 +2,7 @@
  * The files a package brought, asked for by name: packages of an image list tens of thousands, and only those matter
  * where something else was found.
  */
-import { utf8 } from '#base/bytes';
+import { concat, utf8 } from '#base/bytes';
 import { baseOf } from './paths.ts';
 
 export interface OwnedPaths {
@@ -20,17 +20,24 @@ const SEED = 0x811c9dc5;
 const PRIME = 0x01000193;
 const PLACES = 1 << 16;
 
+const hashed = (hash: number, byte: number): number => Math.imul(hash ^ byte, PRIME);
+
 /** Last parts of paths. What a path with an unusual end (`a/`, `a/..`) names is not told by it: such are in it. */
 export class NameSet {
   readonly #names = new Set(['', '.', '..']);
   readonly #places = new Uint8Array(PLACES);
+  /** Those of names in ASCII are what their bytes have. */
+  readonly hashes: number[] = [];
+  isAscii = true;
 
   add(name: string): void {
     if (this.#names.has(name)) return;
     this.#names.add(name);
     let hash = SEED;
-    for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), PRIME);
+    for (let at = 0; at < name.length; at++) hash = hashed(hash, name.charCodeAt(at));
     this.#places[hash & (PLACES - 1)] = 1;
+    this.hashes.push(hash);
+    for (let at = 0; at < name.length; at++) if (name.charCodeAt(at) > 0x7f) this.isAscii = false;
   }
 
   has(name: string): boolean {
@@ -54,8 +61,46 @@ export const ownedPaths = (paths: readonly string[]): OwnedPaths => ({
 export const ownedOf = (form: OwnedPaths['packed']['form'], bytes: Uint8Array): OwnedPaths =>
   form === 'lines' ? ownedLines(bytes) : ownedPaths(JSON.parse(decoder.decode(bytes)) as string[]);
 
-/** First line of a list that is grouped by folders; a list of dpkg begins with a slash. */
+/**
+ * First line of a list that is grouped by folders; a list of dpkg begins with a slash. Behind it, a byte: how often the
+ * filter of the names was doubled, or `UNTOLD`; then the filter, and the lines.
+ */
 const GROUPED = utf8('grouped\n');
+const UNTOLD = 0xff;
+const FILTER_DOUBLED_MAX = 16;
+/** Of four hundred names that are asked for in vain, one is looked for. */
+const BITS_FOR_EACH = 16;
+const SHIFTS = [0, 5, 11, 16];
+
+/** A Bloom filter with four places a name: most lists have none of the names that are asked for. */
+function filterOf(hashes: readonly number[]): { readonly doubled: number; readonly filter: Uint8Array } {
+  let doubled = 0;
+  while (2 ** (doubled + 3) < hashes.length * BITS_FOR_EACH && doubled < FILTER_DOUBLED_MAX) doubled++;
+  const filter = new Uint8Array(2 ** doubled);
+  for (const hash of hashes) {
+    for (const shift of SHIFTS) setBit(filter, hash >>> shift);
+  }
+  return { doubled, filter };
+}
+
+function setBit(filter: Uint8Array, place: number): void {
+  const at = (place >>> 3) & (filter.length - 1);
+  filter[at] = (filter[at] as number) | (1 << (place & 7));
+}
+
+const hasBit = (list: Uint8Array, from: number, mask: number, place: number): boolean =>
+  ((list[from + ((place >>> 3) & mask)] as number) & (1 << (place & 7))) !== 0;
+
+/** Where the lines of a grouped list begin; undefined where none of the names can be in them. */
+function linesAt(list: Uint8Array, { hashes, isAscii }: NameSet): number | undefined {
+  const from = GROUPED.length + 1;
+  const doubled = list[from - 1] as number;
+  if (doubled === UNTOLD) return from;
+  const length = 2 ** doubled;
+  const mayBe = (hash: number): boolean =>
+    SHIFTS.every((shift) => hasBit(list, from, length - 1, hash >>> shift));
+  return !isAscii || hashes.some(mayBe) ? from + length : undefined;
+}
 const decoder = new TextDecoder();
 
 /** Of a list of dpkg: an absolute path a line. Or of the same list, grouped. */
@@ -81,9 +126,10 @@ function listedPaths(list: Uint8Array): string[] {
  */
 export function groupedList(list: Uint8Array): Uint8Array {
   // At worst every path has a folder of its own, whose line takes two bytes more.
-  const out = new Uint8Array(GROUPED.length + list.length * 2 + 2);
-  out.set(GROUPED);
-  let length = GROUPED.length;
+  const out = new Uint8Array(list.length * 2 + 2);
+  const hashes: number[] = [];
+  let isTold = true;
+  let length = 0;
   let folderAt = 0;
   let folderLength = -1;
   for (let start = 0; start < list.length; ) {
@@ -97,11 +143,31 @@ export function groupedList(list: Uint8Array): Uint8Array {
         folderLength = slash + 1 - start;
         length = copyLine(list, start, slash + 1, out, length);
       }
+      const nameAt = length;
       length = copyLine(list, slash + 1, end, out, length);
+      const hash = nameHash(out, nameAt, length - 1);
+      if (hash === undefined) isTold = false;
+      else hashes.push(hash);
     }
     start = end + 1;
   }
-  return out.slice(0, length);
+  const lines = out.subarray(0, length);
+  const { doubled, filter } = filterOf(hashes);
+  return isTold
+    ? concat(GROUPED, Uint8Array.of(doubled), filter, lines)
+    : concat(GROUPED, Uint8Array.of(UNTOLD), lines);
+}
+
+/** Undefined for a name that is none: nothing, or one or two dots. */
+function nameHash(bytes: Uint8Array, start: number, end: number): number | undefined {
+  let hash = SEED;
+  let areDots = end - start <= 2;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte !== DOT) areDots = false;
+    hash = hashed(hash, byte);
+  }
+  return areDots ? undefined : hash;
 }
 
 /** A line with a path that is no folder. */
@@ -130,13 +196,14 @@ function groupedNamed(list: Uint8Array, names: NameSet): string[] {
   const found: string[] = [];
   let folderStart = 0;
   let folderEnd = 0;
-  let start = GROUPED.length;
+  let start = linesAt(list, names);
+  if (start === undefined) return found;
   let hash = SEED;
   let bits = 0;
   for (let at = start; at < list.length; at++) {
     const byte = list[at] as number;
     if (byte !== LINE) {
-      hash = Math.imul(hash ^ byte, PRIME);
+      hash = hashed(hash, byte);
       bits |= byte;
       continue;
     }

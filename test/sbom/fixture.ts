@@ -16,12 +16,14 @@ export type Entry =
 
 function tarEntry(entry: Entry): TarEntry {
   const name = entry.path;
-  if ('symlink' in entry) return { header: { name, size: 0, type: 'symlink', linkname: entry.symlink } };
-  if ('hardlink' in entry) return { header: { name, size: 0, type: 'link', linkname: entry.hardlink } };
-  if ('folder' in entry) return { header: { name: `${name}/`, size: 0, type: 'directory', mode: 0o755 } };
+  // Of one time, so that equal entries are equal layers.
+  const rest = { size: 0, mtime: new Date(0) };
+  if ('symlink' in entry) return { header: { name, ...rest, type: 'symlink', linkname: entry.symlink } };
+  if ('hardlink' in entry) return { header: { name, ...rest, type: 'link', linkname: entry.hardlink } };
+  if ('folder' in entry) return { header: { name: `${name}/`, ...rest, type: 'directory', mode: 0o755 } };
   const body = typeof entry.text === 'string' ? encoder.encode(entry.text) : entry.text;
   return {
-    header: { name, size: body.length, type: 'file', mode: entry.mode ?? 0o644, mtime: new Date(0) },
+    header: { name, ...rest, size: body.length, type: 'file', mode: entry.mode ?? 0o644 },
     body,
   };
 }

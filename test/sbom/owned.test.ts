@@ -45,6 +45,23 @@ test('a grouped list gives what the list gives, for every name in it', () => {
   assert.deepEqual(named(groupedList(bytes(['/a', ''])), 'a'), ['a']);
 });
 
+test('of names in ASCII a filter tells most that are not there, and none that is', () => {
+  for (const count of [0, 1, 3, 40, 2000]) {
+    const paths = Array.from({ length: count }, (_, i) => `/usr/share/folder-${i % 7}/name-${i}`);
+    const grouped = groupedList(bytes(paths));
+    for (const path of paths.slice(0, 100)) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      assert.deepEqual(named(grouped, 'other', name), [path.slice(1)]);
+    }
+    const others = Array.from({ length: 300 }, (_, i) => `other-${i}`);
+    assert.deepEqual(named(grouped, ...others), []);
+  }
+  // Bytes of other names say something else than their text.
+  const caf = groupedList(bytes(['/usr/caf\u00e9', '/usr/w', '/usr/ps']));
+  assert.deepEqual(named(caf, 'caf\u00e9'), ['usr/caf\u00e9']);
+  assert.deepEqual([named(caf, 'w'), named(caf, 'ps'), named(caf, 'x')], [['usr/w'], ['usr/ps'], []]);
+});
+
 test('what a package brought is told apart through linked folders and linked names', async () => {
   const status = 'Package: p\nStatus: install ok installed\nVersion: 1\n';
   const manifest = (name: string): string => JSON.stringify({ name, version: '1.0.0' });
