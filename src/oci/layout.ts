@@ -161,7 +161,8 @@ export class Layout extends LayoutSource implements ImageStore {
     try {
       const handle = await open(temporary, 'w');
       try {
-        for await (const chunk of verified(openSource(), content, 'the source')) await handle.write(chunk);
+        for await (const chunk of verified(openSource(), content, 'the source'))
+          await handle.writeFile(chunk);
         await handle.sync();
       } finally {
         await handle.close();

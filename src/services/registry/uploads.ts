@@ -2,7 +2,7 @@
  * Upload sessions: one file each, whose length is where the upload stands. They survive a restart; only the
  * running hash does not, and is then taken from the file at the end.
  */
-import { open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { toHex } from '#base/bytes';
@@ -122,7 +122,7 @@ export class Uploads {
         if (at + bytes.length > this.#blobBytesMax) {
           throw fail(R.tooLarge, { expected: `at most ${this.#blobBytesMax} bytes`, actual: 'more' });
         }
-        await file.write(bytes, 0, bytes.length, at);
+        await writeAll(file, bytes, at);
         state?.update(bytes);
         at += bytes.length;
       }
@@ -141,6 +141,13 @@ export class Uploads {
     } finally {
       await file.close();
     }
+  }
+}
+
+/** A disk that is nearly full may take less than it is given, without an error. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
   }
 }
 
