@@ -9,7 +9,7 @@ import { type JsonReader, parseJson, reader } from '#formats/json';
 import { readFileIfThere, writeFileDurable } from '#platform/files';
 import { R } from './reasons.ts';
 
-const FILE = 'generations.json';
+export const GENERATIONS_FILE = 'generations.json';
 const SCHEMA = 'waybill.dev/stack-generations/v1';
 
 export const rotatable = ['ca', 'ct', 'log', 'log2', 'tsa'] as const;
@@ -118,7 +118,7 @@ export function mapGenerations(
 
 /** What the data directory says; the first generation of everything when it says nothing. Throws WB-1202. */
 export async function readGenerations(dataDir: string, createdAt: number): Promise<Generations> {
-  const path = join(dataDir, FILE);
+  const path = join(dataDir, GENERATIONS_FILE);
   const bytes = await readFileIfThere(path);
   if (bytes === undefined) return firstGenerations(createdAt);
   const read = attempt((): Generations => {
@@ -170,7 +170,7 @@ function stationIn(json: JsonReader): Rotatable {
 
 export async function writeGenerations(dataDir: string, all: Generations): Promise<void> {
   await writeFileDurable(
-    join(dataDir, FILE),
+    join(dataDir, GENERATIONS_FILE),
     `${JSON.stringify({ schema: SCHEMA, ...all }, undefined, 2)}\n`,
   );
 }

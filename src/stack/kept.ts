@@ -2,6 +2,7 @@
  * What a stack has published and must find again at its next start: the keys of every generation, and the first root
  * of its TUF repository. What is missing is not made again: nobody would believe it.
  */
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { toHex } from '#base/bytes';
 import { sha256 } from '#base/crypto';
@@ -9,14 +10,18 @@ import { fail } from '#base/reason';
 import { readFileIfThere } from '#platform/files';
 import { stackTrustFiles } from '#trust';
 import {
+  folderOf,
+  GENERATIONS_FILE,
   type Generation,
   type Generations,
   mapGenerations,
   type Rotatable,
   readGenerations,
+  rotatable,
 } from './generations.ts';
+import { R as stack } from './reasons.ts';
 import { R } from './serve/reasons.ts';
-import type { StackState } from './state.ts';
+import { STATE_FILE, type StackState } from './state.ts';
 
 /**
  * The generations of a start. Those of a stack that ran before have keys, also where an earlier version did not write
@@ -27,10 +32,36 @@ export async function generationsToOpen(
   createdAt: number,
   before: StackState | undefined,
 ): Promise<Generations> {
+  requireKeptGenerations(dataDir);
   const all = await readGenerations(dataDir, createdAt);
   return before === undefined
     ? all
     : mapGenerations(all, (_station, one) => ({ ...one, keys: one.keys ?? {} }));
+}
+
+/** Throws WB-1202 when generations were made and the list of them is gone: the first ones alone would be published. */
+function requireKeptGenerations(dataDir: string): void {
+  if (existsSync(join(dataDir, GENERATIONS_FILE))) return;
+  const later = rotatable
+    .map((station) => folderOf(station, 2))
+    .find((name) => existsSync(join(dataDir, name)));
+  if (later === undefined) return;
+  throw fail(stack.state, {
+    expected: `${join(dataDir, GENERATIONS_FILE)}, which says when each key of ${later} and the others is believed`,
+    actual: 'no such file',
+    hint: 'bring this file back from a backup: without it what later keys signed would no longer be believed',
+  });
+}
+
+/** Throws WB-1202 for the folder of a stack that has published, and lost what it is: it would begin anew. */
+export function requireKeptState(dataDir: string, before: StackState | undefined): void {
+  const pinned = join(dataDir, stackTrustFiles.tufRoot);
+  if (before !== undefined || !existsSync(pinned)) return;
+  throw fail(stack.state, {
+    expected: `${join(dataDir, STATE_FILE)} of the stack that published ${pinned}`,
+    actual: 'no such file',
+    hint: 'bring stack.json back from a backup, or its old text; for a new stack take an empty folder',
+  });
 }
 
 /** With the keys that were opened written to each generation. */
@@ -60,9 +91,7 @@ export async function tufTrouble(
   const expected = `${file(FIRST_ROOT)}${wanted === undefined ? '' : ` with SHA-256 ${wanted}`}, as clients pinned it`;
   const root = await readFileIfThere(file(FIRST_ROOT));
   if (root === undefined) return { expected, actual: 'no such file' };
-  if (wanted !== undefined && rootHash(root) !== wanted) return { expected, actual: rootHash(root) };
-  if ((await readFileIfThere(file('timestamp.json'))) !== undefined) return undefined;
-  return { expected: `${file('timestamp.json')}, as it was published`, actual: 'no such file' };
+  return wanted !== undefined && rootHash(root) !== wanted ? { expected, actual: rootHash(root) } : undefined;
 }
 
 /** Throws WB-1213 when the repository would begin anew under the eyes of clients that pinned it. */

@@ -10,7 +10,7 @@ import { type Origins, type StationName, stations } from './layout.ts';
 import { R } from './reasons.ts';
 
 export const STATE_SCHEMA = 'waybill.dev/stack/v1';
-const STATE_FILE = 'stack.json';
+export const STATE_FILE = 'stack.json';
 
 export interface StackState {
   readonly schema: typeof STATE_SCHEMA;

@@ -1,5 +1,6 @@
 /** A log of a stack is frozen by hand: not while it runs, and then seen, and followed by the next rotation. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256 } from '#base/crypto';
@@ -48,6 +49,12 @@ test('a running log is not frozen; a frozen one is seen in the status, and a rot
     assert.deepEqual([step.hasSwitched, step.unfinished], [true, undefined]);
   }
   assert.deepEqual(await frozen(), []);
+  const status = () =>
+    waybillHere(['stack', 'status', '--stack', dataDir], { env: { XDG_CACHE_HOME: cacheDir } });
+  assert.equal((await status()).code, 0);
+  // Metadata that clients cannot use is no sound stack, whatever answers.
+  await writeFile(join(dataDir, 'public', 'root.json'), '{}');
+  assert.equal((await status()).code, 2);
   await (await personSigner(again, 1)).sign(message('load'));
 });
 

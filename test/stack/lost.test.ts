@@ -86,7 +86,6 @@ const lost: readonly (readonly [string, string, RegExp])[] = [
   ['log/tree', 'WB-409', /entries/],
   ['tuf', 'WB-1213', /1\.root\.json/],
   ['tuf/metadata', 'WB-1213', /clients follow no other root/],
-  ['tuf/metadata/timestamp.json', 'WB-1213', /timestamp\.json/],
 ];
 for (const [path, code, words] of lost) {
   test(`a stack that lost ${path} does not start: ${code}; doctor and status say what is missing`, async () => {
@@ -107,6 +106,34 @@ for (const [path, code, words] of lost) {
     });
   });
 }
+
+test('a stack that lost its state, the list of its generations or the tables of its registry does not begin anew', async () => {
+  await without('stack.json', () =>
+    refuses(startStack({ dataDir }), 'WB-1202', /stack\.json/, /empty folder/),
+  );
+  await mkdir(join(dataDir, 'ca-2'));
+  await without('generations.json', () =>
+    refuses(startStack({ dataDir }), 'WB-1202', /generations\.json/, /ca-2/),
+  );
+  await rm(join(dataDir, 'ca-2'), { recursive: true });
+  const blob = join(dataDir, 'registry', 'blobs', 'sha256', 'aa', 'a'.repeat(64));
+  await mkdir(dirname(blob), { recursive: true });
+  await writeFile(blob, 'layer');
+  await without('registry/registry.sqlite', () =>
+    refuses(startStack({ dataDir }), 'WB-1104', /registry\.sqlite/),
+  );
+  await rm(blob);
+});
+
+test('a lost timestamp of the TUF repository is signed again, later than any that clients know', async () => {
+  const path = join(dataDir, 'tuf', 'metadata', 'timestamp.json');
+  const versionOf = async (): Promise<number> =>
+    (JSON.parse(await readFile(path, 'utf8')) as { signed: { version: number } }).signed.version;
+  const known = await versionOf();
+  await rm(path);
+  await (await startStack({ dataDir })).close();
+  assert.ok((await versionOf()) > known + 1000);
+});
 
 test('without data and lock a log is refused as missing, and what to do is said: WB-411', async () => {
   const lock = await lockOf(dataDir, 'log2');

@@ -26,7 +26,7 @@ export function register(program: Command, context: CliContext): void {
         'WAYBILL_STATE_DIR or the user state folder)',
     )
     .option('--adopt-locks', 'make locks that are lost again: only when nothing was signed after this data')
-    .option('--port-base <number>', 'first port; 0 takes free ones and keeps them')
+    .option('--port-base <number>', 'first port; 0 takes free ones (default: the ports it had)')
     .option(
       '--passphrase-file <file>',
       'its keys are encrypted under the first line of this file; plain ones become so',
@@ -98,12 +98,12 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
   // Listened for from the start: a signal right after the ready line still stops cleanly.
   const signalled = untilSignal();
+  const before = await readState(dataDir);
   const running = await composeStack({
     dataDir,
-    lockDir: lockDirFrom(options.lockDir, (await readState(dataDir))?.lockDir, context),
+    lockDir: lockDirFrom(options.lockDir, before?.lockDir, context),
     hasLostLocks: options.adoptLocks === true,
-    portBase:
-      options.portBase === undefined ? PORT_BASE_DEFAULT : wholeNumber('--port-base', options.portBase),
+    portBase: portBase(options, before === undefined ? PORT_BASE_DEFAULT : 0),
     clock: context.clock,
     random: context.random,
     logLevel: logLevel(options.logLevel),
@@ -225,7 +225,7 @@ async function status(options: StatusOptions, context: CliContext): Promise<void
   else {
     const isFrozen = found.stations.some((station) => station.isFrozen === true);
     const isLost = found.losses.some(({ level }) => level === 'error');
-    if (isFrozen || isLost || found.ending.length > 0) context.exit(2);
+    if (isFrozen || isLost || found.trust === undefined || found.ending.length > 0) context.exit(2);
   }
 }
 
@@ -256,6 +256,10 @@ function tokenRequest({ email, subject, github, audience: aud }: TokenOptions): 
   if (subject !== undefined) return { realm: 'workload', sub: subject, aud };
   return { github: { ...workflowOf(github ?? ''), sha: '0'.repeat(40) }, aud };
 }
+
+/** Where a stack was before, clients look for it: its addresses move only when that is asked for. */
+const portBase = ({ portBase: asked }: UpOptions, usual: number): number =>
+  asked === undefined ? usual : wholeNumber('--port-base', asked);
 
 function wholeNumber(option: string, text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);

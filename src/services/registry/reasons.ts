@@ -202,6 +202,16 @@ export const R = defineReasons({
     exit: 20,
     status: 429,
   },
+  tables: {
+    code: 'WB-1104',
+    check: 'registry.tables',
+    side: 'environment',
+    class: 'io',
+    summary: 'The tables of a registry are gone while its blobs are there: nothing would be found in it.',
+    hint: 'bring registry.sqlite back from a backup made with the blobs; for an empty registry move the blobs away',
+    exit: 3,
+    status: 500,
+  },
   slow: {
     code: 'WB-1103',
     check: 'registry.time',

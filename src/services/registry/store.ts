@@ -3,7 +3,7 @@
  * one SQLite database, whose writes a `Ledger` puts in order. A blob is visible in a repository only through its link
  * there.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
@@ -68,10 +68,22 @@ export async function openRegistryStore(
 }
 
 function ownPlaces(dataDir: string): Places {
-  const db = openDatabase(join(dataDir, 'registry.sqlite'));
+  const file = join(dataDir, 'registry.sqlite');
+  requireTables(file, join(dataDir, 'blobs'));
+  const db = openDatabase(file);
   prepareTables(db);
   const blobs = new FileBlobs(dataDir, db);
   return { dataDir, db, ledger: ownLedger(db), blobs, requireContent: () => {} };
+}
+
+/** The tables are made before the first blob: where there are blobs, there were tables. Throws WB-1104. */
+function requireTables(file: string, blobs: string): void {
+  const hasTables = existsSync(file) && statSync(file).size > 0;
+  if (hasTables || !existsSync(blobs)) return;
+  const kept = readdirSync(blobs, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile());
+  if (kept === undefined) return;
+  const actual = `no tables, and blobs such as ${kept.name.slice(0, 12)} in ${blobs}`;
+  throw fail(R.tables, { expected: `${file} of the blobs beside it`, actual });
 }
 
 async function bucketPlaces(dataDir: string, bucket: Bucket, clock: Clock, random: Random): Promise<Places> {
