@@ -26,7 +26,7 @@ const file = (name: string, content: string | Uint8Array): string => {
 const publicKey = file('key.pub', pemOfKey(signer));
 
 async function serve(config: LogConfig, body: (url: string) => Promise<void>): Promise<void> {
-  const service = await createLog(config);
+  const service = await createLog({ ...config, create: true });
   const app = createHttpServer({ log: quiet, bodyBytesMax: 1024 });
   registerLog(app, service, quiet);
   const url = await listen(app, '127.0.0.1', 0);
