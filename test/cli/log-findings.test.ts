@@ -1,6 +1,7 @@
 /** What somebody changed in the folder of a log is a finding of `waybill log`, with its file: never advice about keys. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -88,4 +89,25 @@ test('an index that was removed is made again from the log', async () => {
   });
   assert.deepEqual((await again.check()).problems, []);
   await again.close();
+});
+
+test('a log that serves an altered checkpoint is a finding by URL too, of fsck and of monitor', async () => {
+  const server = createServer((request, response) => {
+    const path = join(sound, request.url ?? '');
+    const isThere = existsSync(path) && statSync(path).isFile();
+    const bytes = isThere ? readFileSync(path) : Buffer.alloc(0);
+    const text = bytes.toString().replace('\n300\n', '\n301\n');
+    response.writeHead(isThere ? 200 : 404).end(request.url === '/checkpoint' ? text : bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  try {
+    for (const verb of ['fsck', 'monitor']) {
+      const found = await waybillHere(['log', verb, url, '--public-key', pub], { env: { HOME: folder } });
+      assert.equal(found.code, 2, found.stderr);
+      assert.ok(found.stdout.startsWith(`${url}/checkpoint is altered`), found.stdout);
+    }
+  } finally {
+    server.close();
+  }
 });

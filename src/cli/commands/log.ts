@@ -96,9 +96,8 @@ function withKey(command: Command): Command {
 }
 
 async function runFsck(where: string, flags: FsckFlags, context: CliContext): Promise<void> {
-  const known = await Promise.all(flags.known.map(textFile));
   const report = /^https?:\/\//.test(where)
-    ? await fsckUrl(where, flags, known, context)
+    ? await fsckUrl(where, flags, context)
     : await fsckFolder(resolve(context.cwd, where), flags, context);
   const ok = report.problems.length === 0;
   context.result('waybill.dev/log-fsck/v1', { ok, where, ...report }, () =>
@@ -112,16 +111,32 @@ interface Report {
   readonly problems: readonly string[];
 }
 
-async function fsckUrl(
-  url: string,
-  flags: FsckFlags,
-  known: readonly string[],
-  context: CliContext,
-): Promise<Report> {
-  const { lookAt } = await import('#tlog');
+async function fsckUrl(url: string, flags: FsckFlags, context: CliContext): Promise<Report> {
+  const [{ lookAt }, { knownCheckpoints }] = await Promise.all([
+    import('#tlog'),
+    import('../log-checkpoints.ts'),
+  ]);
   const { source, verifier } = await outsideOf(url, flags, context);
-  const { head, problems } = await lookAt({ source, verifier, known, tiles: true });
-  return { size: head.size, problems };
+  const altered = await alteredAt(url, { source, verifier }, flags);
+  if (altered !== undefined) return { size: 0, problems: [altered] };
+  const given = await knownCheckpoints(flags.known, verifier);
+  const { head, problems } = await lookAt({ source, verifier, known: given.known, tiles: true });
+  return { size: head.size, problems: [...given.problems, ...problems] };
+}
+
+/** What is wrong with the checkpoint a log serves; one that is not there is told by whoever reads it. */
+async function alteredAt(
+  url: string,
+  { source, verifier }: { readonly source: TileSource; readonly verifier: CheckpointVerifier },
+  flags: KeyFlags,
+): Promise<string | undefined> {
+  const [{ checkpointFinding }, { utf8Text }] = await Promise.all([
+    import('../log-checkpoints.ts'),
+    import('#base/bytes'),
+  ]);
+  const bytes = await source.read('checkpoint');
+  const finding = bytes && checkpointFinding(utf8Text(bytes), verifier, await publicKeyOf(flags));
+  return finding === undefined ? undefined : `${url}/checkpoint is altered: ${finding}`;
 }
 
 async function fsckFolder(folder: string, flags: FsckFlags, context: CliContext): Promise<Report> {
@@ -195,6 +210,12 @@ async function runMonitor(url: string, flags: MonitorFlags, context: CliContext)
   let state = await loadState(flags, verifier.origin, context);
   const isEnded = await untilEnded(seconds);
   for (;;) {
+    const altered = await alteredAt(url, { source, verifier }, flags);
+    if (altered !== undefined) {
+      const value = { ok: false, url, size: null, problems: [altered], seen: [] };
+      context.result('waybill.dev/log-monitor/v1', value, () => altered);
+      return context.exit(2);
+    }
     const { look, seen } = await lookOnce({ source, verifier, state, flags, issued });
     const missing = issued?.missing() ?? [];
     report(look, { seen, missing, compared: issued?.count }, url, context);
