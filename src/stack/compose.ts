@@ -21,7 +21,7 @@ import { readRestored, settleRestored } from './backup.ts';
 import { environmentText, oldEnvironmentText } from './environment.ts';
 import { factsOf } from './facts.ts';
 import { type Generations, writeGenerations } from './generations.ts';
-import { generationsToOpen, isInside, requireKeptState, requireTufRoot, rootHash, withKeys } from './kept.ts';
+import { generationsToOpen, isInside, requireTufRoot, rootHash, withKeys } from './kept.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
 import type { Closers } from './opener.ts';
@@ -109,7 +109,6 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     const createdAt = before?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
     requireSameKind(before, config.simulate);
     const organization = config.organization ?? organizationOf(config.simulate);
-    requireKeptState(dataDir, before);
     await requireTufRoot(dataDir, before);
     const known = await generationsToOpen(dataDir, createdAt, before);
     const logLevel = config.logLevel ?? 'warn';

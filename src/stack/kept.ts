@@ -54,9 +54,9 @@ function requireKeptGenerations(dataDir: string): void {
 }
 
 /** Throws WB-1202 for the folder of a stack that has published, and lost what it is: it would begin anew. */
-export function requireKeptState(dataDir: string, before: StackState | undefined): void {
+function requireKeptState(dataDir: string): void {
   const pinned = join(dataDir, stackTrustFiles.tufRoot);
-  if (before !== undefined || !existsSync(pinned)) return;
+  if (!existsSync(pinned)) return;
   throw fail(stack.state, {
     expected: `${join(dataDir, STATE_FILE)} of the stack that published ${pinned}`,
     actual: 'no such file',
@@ -94,9 +94,13 @@ export async function tufTrouble(
   return wanted !== undefined && rootHash(root) !== wanted ? { expected, actual: rootHash(root) } : undefined;
 }
 
-/** Throws WB-1213 when the repository would begin anew under the eyes of clients that pinned it. */
+/**
+ * Throws WB-1213 when the repository would begin anew under the eyes of clients that pinned it, and WB-1202 when the
+ * whole stack would.
+ */
 export async function requireTufRoot(dataDir: string, before: StackState | undefined): Promise<void> {
-  const trouble = before === undefined ? undefined : await tufTrouble(dataDir, before);
+  if (before === undefined) return requireKeptState(dataDir);
+  const trouble = await tufTrouble(dataDir, before);
   if (trouble === undefined) return;
   const hint =
     'bring the folder tuf back from a backup (waybill stack restore): clients follow no other root';
