@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TargetFile, Updater } from 'tuf-js';
 // tuf-js ends its walk over roots only at its own error class, which its front door does not export.
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { utf8Text } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
@@ -13,7 +14,7 @@ import { readFileLimitedIfThere } from '#platform/files';
 import { systemClock } from '#platform/system';
 import { R } from './reasons.ts';
 import { refuseSharedKeys } from './tuf-keys.ts';
-import { refuseOddShape } from './tuf-shape.ts';
+import { refuseOddNumbers, refuseOddShape } from './tuf-shape.ts';
 import { encodePath, isTarget, targetHashes, targetPath } from './tuf-target.ts';
 import type { TufMemory, TufSource } from './tuf-types.ts';
 
@@ -81,6 +82,7 @@ export class SourceFetcher {
       const actual = `${strict.error.check}: ${strict.error.actual}`;
       throw fail(R.tuf, { expected: `${path} of ${this.#from} as strict JSON`, actual });
     }
+    refuseOddNumbers(utf8Text(bytes), path);
     refuseOddShape(strict.value, path);
     refuseSharedKeys(strict.value, path);
     this.#seen.set(decodeURIComponent(path.replace(/^\d+\.|\.json$/g, '')), bytes);

@@ -31,3 +31,15 @@ function sizeOf(value: JsonValue | undefined): number {
   if (Array.isArray(value)) return value.length;
   return isJsonObject(value) ? Object.keys(value).length : 0;
 }
+
+/** In JSON text a quote within a string is escaped: what is found here is a member. */
+const BROKEN = /"(version|length|threshold)"\s*:\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Throws WB-601 for a count that is written as a fraction or with an exponent: read as text, it is not what was signed. */
+export function refuseOddNumbers(text: string, path: string): void {
+  for (const [found, name] of text.matchAll(BROKEN)) {
+    const written = found.slice(found.indexOf(':') + 1).trim();
+    if (/^-?\d+$/.test(written)) continue;
+    throw fail(R.tuf, { expected: `a whole ${name} in ${path}`, actual: written.slice(0, 40) });
+  }
+}

@@ -43,7 +43,7 @@ const serverNames: Readonly<Record<ServerClass, string>> = {
   CA: 'certificate authority',
   TSA: 'timestamp authority',
   RGS: 'registry',
-  TUF: 'TUF client and its cache',
+  TUF: 'clients of TUF and their caches',
 };
 
 /** Rows by severity, and how many different proofs show them. */
@@ -58,7 +58,7 @@ export function serversTable(rows: ReadonlyMap<string, ServerRow>): string {
     return `| ${[...cells, different('soak')].join(' | ')} |`;
   };
   return [
-    '| class | rows | C | H | M, L | tests | cases of the TUF client | soaks |',
+    '| class | rows | C | H | M, L | tests and cases of their tables | cases of the TUF client | soaks |',
     '|---|---|---|---|---|---|---|---|',
     ...serverClasses.map((name) =>
       line(

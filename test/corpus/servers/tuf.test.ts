@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { utf8 } from '#base/bytes';
 import { FixedClock } from '#base/clock';
 import { limits } from '#base/limits';
+import { unwrap } from '#base/result';
+import { parseTrustedRoot } from '#formats/trusted-root';
 import { systemClock } from '#platform/system';
 import { mirrorFolder } from '#trust';
 import { base, DAY, load, mirror, noNetwork, rootText, source, targets } from '../../trust/world.ts';
@@ -143,6 +146,30 @@ for (const [what, written] of Object.entries({
     }));
 }
 
+for (const written of ['1.0', '1e0', '10E-1']) {
+  test(`TUF-15: a version written as ${written} is no version, though it counts the same`, () =>
+    inWorld(inside, async ({ repo, client }) => {
+      assert.ok(await client.init(began(repo)));
+      repo.amendBytes('timestamp', (bytes) =>
+        utf8(Buffer.from(bytes).toString().replaceAll('"version": 1,', `"version": ${written},`)),
+      );
+      assert.ok(Buffer.from(repo.last('timestamp') as Uint8Array).includes(`"version": ${written}`));
+      assert.equal(await client.refresh(), false);
+      assert.equal(await client.version('timestamp'), undefined);
+    }));
+}
+
+test('TUF-15: what is signed is the canonical form: blanks and order of members mean nothing', () =>
+  inWorld(inside, async ({ repo, client }) => {
+    assert.ok(await client.init(began(repo)));
+    repo.amendBytes('timestamp', (bytes) => {
+      const { signatures, signed } = JSON.parse(Buffer.from(bytes).toString()) as Record<string, JsonMap>;
+      const turned = Object.fromEntries(Object.entries(signed ?? {}).toReversed());
+      return utf8(JSON.stringify({ signed: turned, signatures }, undefined, 7));
+    });
+    assert.equal(await client.refresh(), true);
+  }));
+
 test('TUF-17: a newer timestamp beside an older snapshot in the cache is mended by the next run', async () => {
   const clock = new FixedClock(systemClock.now() - DAY);
   const from = await mirror(clock);
@@ -172,6 +199,13 @@ test('TUF-18: of many that update one cache at once all are right, and the cache
   const folder = join(base, 'shared', mirrorFolder(from.url));
   const left = (await readdir(folder, { recursive: true })).filter((name) => /tmp|~$|\.part/.test(name));
   assert.deepEqual(left, [], 'nothing half written stays');
+});
+
+test('TUF-20: fields of a trusted root that nobody knows change nothing of what is read', () => {
+  const { note, ...plain } = JSON.parse(rootText()) as JsonMap;
+  assert.notEqual(note, undefined);
+  const read = (value: JsonMap) => unwrap(parseTrustedRoot(utf8(JSON.stringify(value))));
+  assert.deepEqual(read({ ...plain, note: { deep: [1, 'x', null] }, tlogsV9: [] }), read(plain));
 });
 
 test('TUF-22: a clock of 1970 is named as one that cannot be, and nothing is read under it', async (t) => {
