@@ -59,7 +59,8 @@ const lies: Readonly<Record<string, readonly [NtpLie, RegExp]>> = {
 };
 for (const [what, [lie, actual]] of Object.entries(lies)) {
   test(`${what} gives no time: WB-220`, async () => {
-    const { source } = await asked(lie, NOW, 50);
+    const isUnanswered = lie.isSilent === true || lie.bytes !== undefined;
+    const { source } = await asked(lie, NOW, isUnanswered ? 50 : 5000);
     await assert.rejects(source.offset(), (error) => {
       assert.ok(error instanceof WaybillError);
       assert.equal(error.reason.code, 'WB-220');

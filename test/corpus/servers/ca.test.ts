@@ -55,7 +55,7 @@ test('CA-02: the age of a token is its end: one made long ago that has not ended
 });
 
 /** A log over real HTTP that answers as it is told. */
-async function httpLog(answer: (response: ServerResponse, good: () => string) => void) {
+async function httpLog(answer: (response: ServerResponse, good: () => string) => void, timeoutMs = 150) {
   const clock = new FixedClock(NOW);
   const log = fakeLog(clock);
   const server = createServer((request, response) => {
@@ -76,7 +76,7 @@ async function httpLog(answer: (response: ServerResponse, good: () => string) =>
     server.close();
   });
   const real = httpTransport();
-  const hasty: Transport = { ...real, request: (request) => real.request({ ...request, timeoutMs: 150 }) };
+  const hasty: Transport = { ...real, request: (request) => real.request({ ...request, timeoutMs }) };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return caFixture([email], { ct: httpCtSubmitter(url, hasty), ctKey: log.key.publicKey });
 }
@@ -111,7 +111,7 @@ for (const [what, answer] of Object.entries(logs)) {
 }
 
 test('CA-07: with a log over HTTP that promises, the certificate carries its promise', async () => {
-  const { sign } = await httpLog((response, good) => response.writeHead(200).end(good()));
+  const { sign } = await httpLog((response, good) => response.writeHead(200).end(good()), 10_000);
   assert.equal((await sign(await token())).status, 200);
 });
 
