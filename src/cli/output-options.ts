@@ -9,6 +9,9 @@ export interface Output<F> {
   readonly file?: string;
 }
 
+/** What several documents may go to: what takes bytes and keeps none. `/dev/shm` holds files. */
+const isDevice = (path: string): boolean => /^\/dev\/(?:null|stdout|stderr|tty|fd\/\d+)$/.test(path);
+
 /**
  * `parse` throws for a format that is not known; WB-1305 when the name of the file is empty, and for a file that is to
  * take two documents.
@@ -21,7 +24,7 @@ export function outputsFrom<F>(words: readonly string[], parse: (name: string) =
     const file = word.slice(equals + 1);
     if (file === '') throw fail(R.optionValue, { expected: '--output FORMAT=FILE', actual: word });
     const path = resolve(file);
-    if (taken.has(path) && !path.startsWith('/dev/')) {
+    if (taken.has(path) && !isDevice(path)) {
       throw fail(R.optionValue, { expected: 'a file of its own for each output', actual: `${file} twice` });
     }
     taken.add(path);

@@ -3,7 +3,7 @@
  * it was logged. One process appends (the webhook), another may drain it to a log at the same time.
  */
 import { limits } from '#base/limits';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { type JsonObject, parseJson, reader } from '#formats/json';
 import { type Database, openDatabase, transaction } from '#platform/sqlite';
@@ -110,8 +110,13 @@ function guarded<T>(path: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ERR_SQLITE_ERROR' && !isFileError(error)) throw error;
-    throw fail(R.outbox, { expected: `an outbox at ${path}`, actual: (error as Error).message }, error);
+    const isDatabase = (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR' || isFileError(error);
+    // What the platform says of a file or a database: damaged, of a newer version, not to be opened.
+    const told =
+      error instanceof WaybillError && error.reason.code !== R.outbox.code ? error.reason : undefined;
+    if (!isDatabase && told === undefined) throw error;
+    const actual = told === undefined ? (error as Error).message : `${told.actual} (${told.code})`;
+    throw fail(R.outbox, { expected: `an outbox at ${path}`, actual }, error);
   }
 }
 
