@@ -21,7 +21,7 @@ import type { LayerCache, LayerReading } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 6;
+const FORM = 7;
 const SUM_BYTES = 32;
 const LENGTH_BYTES = 4;
 const PACKED_BYTES_MAX = limits.capturedBytes * 2;

@@ -54,7 +54,9 @@ export interface LayerInput {
 export interface LayerFacts {
   readonly entries: number;
   readonly bytes: number;
-  /** What the first bytes said. */
+  /** Of the bytes that were read. Another image may store the same layer in another form. */
+  readonly stored: Digest;
+  /** What their first bytes said. */
   readonly compression: Compression;
 }
 
@@ -92,7 +94,8 @@ export async function readLayer(
   try {
     const compression = await drive(layer.open(), outside, inside, inflating);
     inside.finish();
-    return { entries: walker.entries, bytes: inside.bytes, compression };
+    const { digest: stored } = layer.descriptor;
+    return { entries: walker.entries, bytes: inside.bytes, stored, compression };
   } catch (error) {
     throw named(error, label);
   }

@@ -131,8 +131,8 @@ class Squash {
   }
 
   finish(): Squashed {
-    const disguised = this.#facts.flatMap(({ compression }, index) =>
-      disguise(compression, this.#stated[index], this.#input.layers[index] as LayerInput),
+    const disguised = this.#facts.flatMap((facts, index) =>
+      disguise(facts, this.#stated[index], this.#input.layers[index] as LayerInput),
     );
     if (!this.#input.isEach && this.#facts.length > 0) this.#stages.push(this.#stage());
     return {
@@ -177,8 +177,13 @@ function requireWithin(actual: number, most: number, what: string): void {
   if (actual > most) throw fail(R.layerLimit, { expected: `at most ${most} ${what}`, actual: 'more' });
 }
 
-function disguise(real: Compression, stated: Compression | undefined, { descriptor }: LayerInput): Unknown[] {
-  if (real === stated) return [];
-  const reason = `layer ${descriptor.digest} is ${real}, its media type says ${stated}`;
+/** Nothing is said of bytes that were not opened: the cache knew the layer from others. */
+function disguise(
+  { compression, stored }: LayerFacts,
+  stated: Compression | undefined,
+  { descriptor }: LayerInput,
+): Unknown[] {
+  if (stored !== descriptor.digest || compression === stated) return [];
+  const reason = `layer ${descriptor.digest} is ${compression}, its media type says ${stated}`;
   return [{ path: '', wantedBy: 'layer', reason }];
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import {
   type Cataloguer,
   catalogueLayers,
@@ -13,7 +14,7 @@ import {
   selectCataloguers,
 } from '#sbom';
 import { goProgram } from './binaries.ts';
-import { type Entry, type FixtureImage, image, options } from './fixture.ts';
+import { type Entry, type FixtureImage, image, imageOf, options, tar } from './fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-base-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,6 +53,9 @@ const lower: readonly (readonly Entry[])[] = [
   [
     { path: 'srv/old', text: goProgram('go1.17.1', modules, true), mode: 0o755 },
     { path: 'x/.wh.none', text: '' },
+    // Two that cannot be read: one for a cataloguer, one for the layer.
+    { path: 'opt/broken/package.json', text: '{"name":"cut' },
+    { path: 'x/.wh.', text: '' },
   ],
 ];
 
@@ -94,6 +98,11 @@ for (const [what, top] of Object.entries(tops)) {
     const made = await image(...lower, top);
     for (const scope of scopes) {
       const cold = await bytesOf(made, { scope });
+      for (const gap of [
+        '"path":"opt/broken/package.json","wantedBy":"npm"',
+        'a whiteout that names nothing',
+      ])
+        assert.ok(cold.includes(gap), gap);
       for (let shared = 0; shared <= lower.length + 1; shared++) {
         const cache = layerCache(place(), all, '1');
         const below = [...lower, top].slice(0, shared);
@@ -149,6 +158,33 @@ test('layers below a new one are neither opened nor looked up, and only whom it 
     assert.deepEqual(ran, expected, what);
     assert.deepEqual(opened, [made.manifest.layers.at(-1)?.digest]);
   }
+});
+
+test('layers that another image stored in another form are not said to be of the wrong type', async () => {
+  const bytes = await tar([npm('a', 'a')]);
+  const other = await tar([npm('b', 'b')]);
+  const oci = 'application/vnd.oci.image.layer.v1.tar';
+  const forms = {
+    gzip: { stored: gzipSync(bytes), mediaType: `${oci}+gzip` },
+    zstd: { stored: zstdCompressSync(bytes), mediaType: `${oci}+zstd` },
+    none: { stored: bytes, mediaType: oci },
+    lying: { stored: gzipSync(bytes), mediaType: oci },
+  };
+  const imageIn = (form: keyof typeof forms): FixtureImage =>
+    imageOf([{ tar: bytes, ...forms[form] }, { tar: other }]);
+  const gapsIn = async (form: keyof typeof forms, cache: LayerCache): Promise<string[]> => {
+    const { sbom } = await catalogueLayers(imageIn(form).input, { ...options, cache });
+    assert.equal(sbom.packages.length, 2);
+    return sbom.unknowns.map(({ reason }) => reason.replace(/^layer \S+ /, ''));
+  };
+  const cache = layerCache(place(), all, '1');
+  for (const form of ['gzip', 'zstd', 'none', 'gzip'] as const)
+    assert.deepEqual(await gapsIn(form, cache), [], form);
+  // What was opened once is told as often as it is asked for.
+  const lied = layerCache(place(), all, '1');
+  for (let again = 0; again < 3; again++)
+    assert.deepEqual(await gapsIn('lying', lied), ['is gzip, its media type says none']);
+  assert.deepEqual(await gapsIn('zstd', lied), []);
 });
 
 test('one that is cut, changed or of another version is as good as none, and is made again', async () => {
