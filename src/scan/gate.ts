@@ -77,10 +77,11 @@ function judgeSample({ database }: ScanResult, { allowSampleDb }: GateOptions): 
   return [reason(R.gateSample, { expected: 'a database built from real sources', actual })];
 }
 
+/** A gap of theirs hides a part of the operating system: layers, its name, and every form of package database. */
+const systemReaders = new Set(['layer', 'distro', 'dpkg', 'apk', 'rpm', 'alpm', 'portage']);
+
 function judgeUnknown(result: ScanResult, { failOnUnknown }: GateOptions): Reason[] {
-  const systemGaps = result.unknowns.filter((one) =>
-    ['distro', 'layer', 'dpkg', 'apk'].includes(one.wantedBy),
-  );
+  const systemGaps = result.unknowns.filter((one) => systemReaders.has(one.wantedBy));
   const lists = failOnUnknown === true ? result.unknowns : systemGaps;
   const gaps = lists.map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
   // An image says itself which distribution it is: one that nobody has advisories for would always pass.

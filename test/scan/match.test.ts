@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { JsonValue } from '#formats/json';
 import { type OsvRecord, parseOsv } from '#formats/osv';
 import { type Distro, packageId, type Sbom, type SbomPackage } from '#formats/sbom';
+import { cataloguers } from '#sbom';
 import {
   evaluate,
   judge,
@@ -228,6 +229,16 @@ test('a hidden operating system fails every gate; other gaps only where asked', 
   );
   const uncovered = scan(records, [one('cargo', 'x', '1.0.0')]);
   assert.deepEqual(gate(uncovered, 'critical', { failOnUnknown: true }), ['WB-875']);
+});
+
+test('a package database of any form that was read in part fails every gate', () => {
+  const systems = cataloguers.filter((reader) => reader.isSystem === true).map((reader) => reader.name);
+  assert.ok(systems.includes('rpm'));
+  for (const wantedBy of ['layer', ...systems]) {
+    const unknowns = [{ path: 'var/lib/database', wantedBy, reason: 'broken' }];
+    const result = scan([advisory('B-1', 'npm', 'z', '1.0.0')], [one('npm', 'x', '1.0.0')], { unknowns });
+    assert.deepEqual(gate(result, 'critical'), ['WB-875'], wantedBy);
+  }
 });
 
 const sampleFolder = 'demo/advisories';
