@@ -23,7 +23,13 @@ import { openImage, type Registry, readBlob } from '#oci';
 import { makeFolderDurable, readFileIfThere, readFileLimited, writeFileDurable } from '#platform/files';
 import type { Transport } from '#platform/http-client';
 import { type DatabaseInfo, loadDatabase, scanReasons as R } from '#scan';
-import { bundlePath, DATABASE_BYTES_MAX, type DatabaseTrust, verifyDatabaseBundle } from './scan-database.ts';
+import {
+  bundlePath,
+  DATABASE_BYTES_MAX,
+  type DatabaseTrust,
+  verifyDatabase,
+  verifyDatabaseBundle,
+} from './scan-database.ts';
 import { registryReference } from './sign-image.ts';
 
 export const DATABASE_MEDIA_TYPE = 'application/vnd.waybill.advisories.v2';
@@ -70,7 +76,7 @@ export async function updateDatabase(
   file: string,
   deps: UpdateDeps,
 ): Promise<UpdateResult> {
-  const known = await readState(file);
+  const known = (await isAsAsked(file, deps.trust)) ? await readState(file) : undefined;
   const failed: { place: string; reason: Reason }[] = [];
   for (const place of places) {
     let fetched: Fetched | 'unchanged';
@@ -97,6 +103,19 @@ function infoOf(file: string): DatabaseInfo {
   return database.info;
 }
 
+/** What is here and is not signed as asked does not count as known: it is fetched again, and judged anew. */
+async function isAsAsked(file: string, trust: DatabaseTrust | undefined): Promise<boolean> {
+  const info = installedInfo(file);
+  if (info === undefined || trust === undefined) return info !== undefined;
+  return verifyDatabase(file, info, trust).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof WaybillError) return false;
+      throw error;
+    },
+  );
+}
+
 function installedInfo(file: string): DatabaseInfo | undefined {
   try {
     return infoOf(file);
@@ -109,8 +128,7 @@ function installedInfo(file: string): DatabaseInfo | undefined {
 async function readState(file: string): Promise<UpdateState | undefined> {
   const bytes = await readFileIfThere(statePath(file));
   const parsed = bytes === undefined ? undefined : parseJson(bytes);
-  if (parsed?.ok !== true || !isJsonObject(parsed.value) || installedInfo(file) === undefined)
-    return undefined;
+  if (parsed?.ok !== true || !isJsonObject(parsed.value)) return undefined;
   const json = parsed.value;
   const text = (key: keyof UpdateState): Partial<UpdateState> => {
     const value = own(json, key);

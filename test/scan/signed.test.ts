@@ -137,6 +137,36 @@ test('update asks an address only for what changed, and a mirror when that is go
   await refuses('WB-881', () => updateDatabase([`${origin}/gone.db`], file, depsOf()));
 });
 
+test('a database that was taken from anybody is not called unchanged where a signature is asked for', async () => {
+  let isSigned = false;
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const isBundle = request.url === '/advisories.db.sigstore.json';
+    const isSame = request.headers['if-none-match'] === '"1"';
+    asked.push(`${request.url} ${isSame ? 304 : 200}`);
+    if (isSame) response.writeHead(304).end();
+    else if (isBundle && !isSigned) response.writeHead(404).end();
+    else response.writeHead(200, { etag: '"1"' }).end(readFileSync(isBundle ? bundlePath(fresh) : fresh));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  after(() => server.close());
+  const place = `http://127.0.0.1:${(server.address() as AddressInfo).port}/advisories.db`;
+  const file = join(folder, 'anybody.db');
+  const { registry, transport } = depsOf();
+  const anybody = { registry, transport, clock };
+  assert.equal((await updateDatabase([place], file, anybody)).outcome, 'updated');
+  assert.equal((await updateDatabase([place], file, anybody)).outcome, 'unchanged');
+  await refuses('WB-880', () => updateDatabase([place], file, depsOf()));
+  // The signature came later: the same database, now with it beside it.
+  isSigned = true;
+  await updateDatabase([place], file, depsOf());
+  (await openTrustedDatabase(file, trustIn(ada))).close();
+  await refuses('WB-351', () => updateDatabase([place], file, depsOf({ trust: trustIn('eve@example.com') })));
+  asked.length = 0;
+  assert.equal((await updateDatabase([place], file, depsOf())).outcome, 'unchanged');
+  assert.deepEqual(asked, ['/advisories.db 304']);
+});
+
 test('a database travels as an OCI artifact with its signature', async () => {
   const world = new CheckWorld(stack);
   const reference = `${stack.registryHost}/acme/advisories:latest`;
