@@ -114,6 +114,18 @@ test('sbom --fail-on-unknown writes the document, names the gap and exits 2', as
   assert.match(strict.err, /WB-849/);
 });
 
+test('sbom of a folder: words take away from what is read in folders', () => {
+  const tree = join(folder, 'tree');
+  mkdirSync(tree);
+  writeFileSync(join(tree, 'package.json'), '{"name":"here","version":"1.0.0"}');
+  writeFileSync(join(tree, 'Cargo.lock'), '[[package]]\nname = "serde"\nversion = "1.0.0"\n');
+  const purls = (...words: readonly string[]): string =>
+    waybill('sbom', 'dir:tree', '-o', 'purls', '--quiet', ...words).out;
+  assert.equal(purls(), 'pkg:cargo/serde@1.0.0\npkg:npm/here@1.0.0\n');
+  assert.equal(purls('--select-cataloguers=-installed'), 'pkg:cargo/serde@1.0.0\n');
+  assert.equal(purls('--select-cataloguers=-declared'), 'pkg:npm/here@1.0.0\n');
+});
+
 test('scanning an image and scanning its SBOM give the same findings', () => {
   waybill('sbom', image_(), '-o', 'cyclonedx-json=three.json', '--quiet');
   const direct = waybill('scan', image_(), '--json', '--quiet');

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { SbomImageOptions } from '#flows/sbom-image';
 import type { Sbom } from '#formats/sbom';
+import type { SourceKind } from '#sbom';
 import type { CliContext } from '../context.ts';
 import { type Output, outputsFrom } from '../output-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
@@ -77,8 +78,8 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
   const [flow, document] = await Promise.all([import('#flows/sbom-image'), import('#flows/sbom-document')]);
   const names = flags.output.length === 0 ? ['cyclonedx-json'] : flags.output;
   const outputs = outputsFrom(names, document.parseSbomFormat);
-  const options = await optionsFrom(flags, context);
   const folder = flow.folderOf(source);
+  const options = await optionsFrom(flags, folder === undefined ? 'image' : 'folder', context);
   let found: Catalogued;
   if (folder !== undefined) found = { ...(await flow.sbomFolder(folder, options)), name: source };
   else {
@@ -101,7 +102,7 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
   context.exit(why.exit);
 }
 
-async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImageOptions> {
+async function optionsFrom(flags: Flags, kind: SourceKind, context: CliContext): Promise<SbomImageOptions> {
   const [
     { enginePlaces, parsePlatform },
     { unwrap },
@@ -109,7 +110,7 @@ async function optionsFrom(flags: Flags, context: CliContext): Promise<SbomImage
   ] = await Promise.all([import('#oci'), import('#base/result'), import('#sbom')]);
   const { platform, name, layerCache: folder, selectCataloguers: cataloguers } = flags;
   const version = packageVersion();
-  const chosen = selectCataloguers(cataloguers, 'image');
+  const chosen = selectCataloguers(cataloguers, kind);
   const unused = (why: string): void =>
     context.stderr(`warning: the layer cache in ${folder} cannot be used: ${why}`);
   return {
