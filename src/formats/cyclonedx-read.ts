@@ -1,7 +1,7 @@
 /** CycloneDX 1.4–1.7 JSON in, with the properties Syft, Trivy and waybill write. */
 import type { Digest } from '#base/brand';
 import { fail } from '#base/reason';
-import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from './json.ts';
+import { isJsonObject, type JsonObject, own } from './json.ts';
 import { type Purl, parsePurl } from './purl.ts';
 import { R } from './reasons-sbom.ts';
 import {
@@ -23,6 +23,7 @@ import {
   object,
   objects,
   readNamed,
+  readUnknown,
   sourceOfPurl,
   text,
   texts,
@@ -209,10 +210,7 @@ function readLayers(properties: ReadonlyMap<string, string>): SbomLayer[] {
 function readUnknowns(properties: ReadonlyMap<string, string>): Unknown[] {
   const found: Unknown[] = [];
   for (let i = 0; properties.has(`waybill:unknown:${i}`); i++) {
-    const parsed = parseJson(properties.get(`waybill:unknown:${i}`) as string);
-    const list: JsonValue = parsed.ok ? parsed.value : null;
-    const [path, wantedBy, why] = Array.isArray(list) ? list : [];
-    found.push({ path: String(path ?? ''), wantedBy: String(wantedBy ?? 'sbom'), reason: String(why ?? '') });
+    found.push(readUnknown(properties.get(`waybill:unknown:${i}`) as string));
   }
   return found;
 }

@@ -11,6 +11,7 @@ import type { JsonObject } from './json.ts';
 import { classifyLicense } from './licenses.ts';
 import { buildPurl } from './purl.ts';
 import type { Sbom, SbomPackage, SbomSubject } from './sbom.ts';
+import { unknownText } from './sbom-parts.ts';
 import { syftWords } from './sbom-syft-words.ts';
 
 export const cycloneDxVersions = ['1.5', '1.6', '1.7'] as const;
@@ -233,7 +234,7 @@ function metadataProperties(sbom: Sbom): Property[] {
     list.push({ name: 'waybill:image:architecture', value: sbom.subject.architecture });
   }
   sbom.unknowns.forEach((one, i) => {
-    list.push({ name: `waybill:unknown:${i}`, value: JSON.stringify([one.path, one.wantedBy, one.reason]) });
+    list.push({ name: `waybill:unknown:${i}`, value: unknownText(one) });
   });
   return list;
 }

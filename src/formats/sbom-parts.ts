@@ -2,7 +2,7 @@
 import type { Digest } from '#base/brand';
 import { parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
-import { isJsonObject, type JsonObject, own } from './json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from './json.ts';
 import { type Purl, parsePurl } from './purl.ts';
 import { R } from './reasons-sbom.ts';
 import { type Distro, packageId, type SbomPackage, type Unknown } from './sbom.ts';
@@ -42,6 +42,29 @@ export const unnamed = (what: string, shown: string): Unknown => ({
   wantedBy: 'sbom',
   reason: `${what} ${JSON.stringify(shown)} without a name and a version`,
 });
+
+/** What could not be read, as one text; `readUnknown` takes it back. */
+export const unknownText = ({ path, wantedBy, reason }: Unknown): string =>
+  JSON.stringify([path, wantedBy, reason]);
+
+/** Never throws: what is no such text is still something that could not be read. */
+export function readUnknown(from: string): Unknown {
+  const parsed = parseJson(from);
+  const list: JsonValue = parsed.ok ? parsed.value : null;
+  const [path, wantedBy, reason] = Array.isArray(list) ? list : [];
+  return { path: String(path ?? ''), wantedBy: String(wantedBy ?? 'sbom'), reason: String(reason ?? '') };
+}
+
+/** What stands before `unknownText` in the annotations of SPDX. */
+const UNKNOWN_MARK = 'waybill:unknown ';
+
+export const unknownNote = (one: Unknown): string => `${UNKNOWN_MARK}${unknownText(one)}`;
+
+/** Those among the texts of annotations. */
+export const unknownsInNotes = (notes: readonly (string | undefined)[]): Unknown[] =>
+  notes.flatMap((note) =>
+    note?.startsWith(UNKNOWN_MARK) === true ? [readUnknown(note.slice(UNKNOWN_MARK.length))] : [],
+  );
 
 /** Purposes of SPDX that stand for what holds packages; such need no version. */
 export const isHolder = (purpose: string | undefined): boolean =>

@@ -1,6 +1,13 @@
 /** Syft's own JSON in (schema 11 and later). */
 import type { JsonObject } from './json.ts';
-import { comparePackages, type Distro, type Sbom, type SbomPackage, type SbomSubject } from './sbom.ts';
+import {
+  comparePackages,
+  type Distro,
+  type Sbom,
+  type SbomPackage,
+  type SbomSubject,
+  type Unknown,
+} from './sbom.ts';
 import {
   digestOrNone,
   distroOfPurls,
@@ -20,7 +27,7 @@ import { purlTypeOf } from './sbom-syft-words.ts';
 /** What has no name or version becomes an unknown. */
 export function readSyft(json: JsonObject): Sbom {
   const packages: { ref: string; found: SbomPackage }[] = [];
-  const unknowns: Sbom['unknowns'][number][] = [];
+  const unknowns: Unknown[] = [];
   const owners = new Map<string, string>();
   const edges = new Map<string, string[]>();
   for (const one of objects(json, 'artifactRelationships')) {
@@ -42,9 +49,18 @@ export function readSyft(json: JsonObject): Sbom {
     ...given('distro', readDistro(object(json, 'distro')) ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns,
+    unknowns: [...objects(json, 'files').flatMap(unreadIn), ...unknowns],
     tool: { name: text(descriptor, 'name') ?? 'unknown', version: text(descriptor, 'version') ?? '' },
   };
+}
+
+/** What could not be read of one file: the name of a cataloguer, and why. */
+function unreadIn(file: JsonObject): Unknown[] {
+  const path = (text(object(file, 'location'), 'path') ?? '').replace(/^\//, '');
+  return texts(file, 'unknowns').map((one) => {
+    const [, wantedBy = 'sbom', reason = one] = /^([\w-]+): (.*)$/s.exec(one) ?? [];
+    return { path, wantedBy, reason };
+  });
 }
 
 function readArtifact(one: JsonObject, ownedBy: string | undefined): SbomPackage | undefined {

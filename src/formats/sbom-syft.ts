@@ -1,5 +1,6 @@
 /** Syft's own JSON out, as far as Grype and scripts read it. Equal input gives equal bytes. */
-import { utf8 } from '#base/bytes';
+import { toHex, utf8 } from '#base/bytes';
+import { sha256 } from '#base/crypto';
 import type { JsonObject } from './json.ts';
 import type { Sbom, SbomPackage } from './sbom.ts';
 import { syftWords } from './sbom-syft-words.ts';
@@ -12,6 +13,7 @@ export function syftBytes(sbom: Sbom): Uint8Array {
   const document = {
     artifacts: sbom.packages.map((one) => artifact(one)),
     artifactRelationships: relationships(sbom),
+    ...files(sbom),
     source: source(sbom),
     distro:
       distro === undefined
@@ -29,6 +31,17 @@ export function syftBytes(sbom: Sbom): Uint8Array {
     },
   };
   return utf8(`${JSON.stringify(document)}\n`);
+}
+
+/** Files that could not be read, each with why, as Syft tells its own; `/` stands for the image. */
+function files({ unknowns }: Sbom): JsonObject {
+  const byPath = Map.groupBy(unknowns, ({ path }) => path);
+  const list = [...byPath].map(([path, ones]) => ({
+    id: toHex(sha256(utf8(path))).slice(0, 16),
+    location: { path: `/${path}` },
+    unknowns: ones.map(({ wantedBy, reason }) => `${wantedBy}: ${reason}`),
+  }));
+  return list.length === 0 ? {} : { files: list };
 }
 
 function artifact(one: SbomPackage): JsonObject {

@@ -17,6 +17,7 @@ import {
   sourceOfPurl,
   text,
   texts,
+  unknownsInNotes,
   unnamed,
 } from './sbom-parts.ts';
 
@@ -63,7 +64,10 @@ export function readSpdx(json: JsonObject): Sbom {
     ...given('distro', distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns,
+    unknowns: [
+      ...unknownsInNotes(objects(json, 'annotations').map((one) => text(one, 'comment'))),
+      ...unknowns,
+    ],
     ...given('created', text(object(json, 'creationInfo'), 'created')),
     tool: toolOf(tool?.slice('Tool: '.length)),
   };

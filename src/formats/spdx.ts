@@ -6,6 +6,7 @@ import { digestHex } from '#base/digest';
 import type { JsonObject } from './json.ts';
 import { classifyLicense } from './licenses.ts';
 import type { Sbom, SbomPackage } from './sbom.ts';
+import { unknownNote } from './sbom-parts.ts';
 
 export interface SpdxOptions {
   /** Milliseconds; goes into creationInfo.created. */
@@ -20,17 +21,27 @@ export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
     ...systemPackage(sbom),
     ...sbom.packages.map((one) => packageJson(one, refs)),
   ];
-  const seed = toHex(sha256(utf8(JSON.stringify(packages))));
+  const notes = sbom.unknowns.map(unknownNote);
+  const seed = toHex(sha256(utf8(JSON.stringify([...packages, ...notes]))));
+  const annotator = `Tool: ${sbom.tool.name}-${sbom.tool.version}`;
+  const annotationDate = rfc3339(options.createdMs);
   const document = {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
     name: sbom.subject.name,
     documentNamespace: `https://waybill.dev/spdx/${encodeURIComponent(sbom.subject.name)}-${seed.slice(0, 32)}`,
-    creationInfo: {
-      created: rfc3339(options.createdMs),
-      creators: [`Tool: ${sbom.tool.name}-${sbom.tool.version}`],
-    },
+    creationInfo: { created: annotationDate, creators: [annotator] },
+    ...(notes.length === 0
+      ? {}
+      : {
+          annotations: notes.map((comment) => ({
+            annotationDate,
+            annotationType: 'OTHER',
+            annotator,
+            comment,
+          })),
+        }),
     packages,
     ...(refs.all.length === 0 ? {} : { hasExtractedLicensingInfos: refs.all.map(extractedJson) }),
     relationships: [

@@ -16,6 +16,7 @@ import {
   sourceOfPurl,
   text,
   texts,
+  unknownsInNotes,
   unnamed,
 } from './sbom-parts.ts';
 import { toolOf } from './spdx-read.ts';
@@ -51,13 +52,16 @@ export function readSpdx3(json: JsonObject): Sbom {
   }
   const linked = linkPackages(packages, edgesOf(relationships));
   const document = graph.find((one) => text(one, 'type') === 'SpdxDocument');
+  const notes = graph
+    .filter((one) => text(one, 'type') === 'Annotation')
+    .map((one) => text(one, 'statement'));
   const [toolId] = texts(info, 'createdUsing');
   return {
     subject: subject ?? { name: text(document, 'name') ?? 'unnamed' },
     ...given('distro', distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns,
+    unknowns: [...unknownsInNotes(notes), ...unknowns],
     ...given('created', text(info, 'created')),
     ...given('context', contextOf(graph)),
     tool: toolOf(text(elements.get(toolId ?? ''), 'name')),

@@ -5,13 +5,14 @@ import { sha256 } from '#base/crypto';
 import { digestAlgorithm, digestHex } from '#base/digest';
 import type { JsonObject } from './json.ts';
 import type { Sbom, SbomPackage } from './sbom.ts';
+import { unknownNote } from './sbom-parts.ts';
 import { declaredLicense, LicenseRefs, type SpdxOptions } from './spdx.ts';
 
 const CREATION = '_:creationInfo';
 
 /** The bytes of an SPDX 3.0.1 document, ending in a newline. Equal input gives equal bytes. */
 export function spdx3Bytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
-  const seed = toHex(sha256(utf8(JSON.stringify([sbom.subject, sbom.packages])))).slice(0, 32);
+  const seed = toHex(sha256(utf8(JSON.stringify(seedOf(sbom))))).slice(0, 32);
   const base = `https://waybill.dev/spdx3/${encodeURIComponent(sbom.subject.name)}-${seed}#`;
   const refs = new LicenseRefs();
   const elements = elementsOf(sbom, base, refs);
@@ -39,6 +40,9 @@ export function spdx3Bytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
   };
   return utf8(`${JSON.stringify(document)}\n`);
 }
+
+const seedOf = ({ subject, packages, unknowns }: Sbom): readonly unknown[] =>
+  unknowns.length === 0 ? [subject, packages] : [subject, packages, unknowns];
 
 const head = (type: string, id: string): JsonObject => ({ type, spdxId: id, creationInfo: CREATION });
 
@@ -76,6 +80,12 @@ function elementsOf(sbom: Sbom, base: string, refs: LicenseRefs): JsonObject[] {
     ...(all.length === 0 ? [] : [edge(base, 'contains', image, 'contains', all)]),
     ...needs,
     ...stated,
+    ...sbom.unknowns.map((one, i) => ({
+      ...head('Annotation', `${base}unknown-${i}`),
+      annotationType: 'other',
+      subject: image,
+      statement: unknownNote(one),
+    })),
     {
       ...head('software_Sbom', `${base}sbom`),
       rootElement: [image],

@@ -48,6 +48,18 @@ for (const [format, write] of Object.entries(writers)) {
     assert.equal(read.tool.name, 'waybill');
   });
 
+  test(`${format}: what could not be read is still said`, () => {
+    const gaps = [
+      { path: '', wantedBy: 'distro', reason: 'no os-release' },
+      { path: 'a/package.json', wantedBy: 'npm-lock', reason: 'broken: "JSON"\nand more' },
+      { path: 'a/package.json', wantedBy: 'npm', reason: 'twice' },
+    ];
+    const said = (unknowns: Sbom['unknowns']): Sbom['unknowns'] =>
+      unwrap(parseSbom(write({ ...sampleSbom, unknowns }))).unknowns;
+    assert.deepEqual(said(gaps), gaps);
+    assert.deepEqual(said([]), []);
+  });
+
   test(`${format}: equal input gives equal bytes`, () =>
     assert.deepEqual(write(sampleSbom), write(sampleSbom)));
 }
