@@ -110,7 +110,7 @@ export function ecosystemOf(one: SbomPackage, distro: Distro | undefined): strin
   return language ?? (bitnamiNames.has(one.name) ? 'Bitnami' : `(${one.type})`);
 }
 
-export function lookupsFor(one: SbomPackage, distro: Distro | undefined): readonly Lookup[] {
+function lookupsFor(one: SbomPackage, distro: Distro | undefined): readonly Lookup[] {
   const ecosystem = ecosystemOf(one, distro);
   if (ecosystem.startsWith('(')) return [];
   const direct = { ecosystem, name: one.name, version: one.version, isSource: false };

@@ -59,7 +59,13 @@ function waybill(...args: readonly string[]): Ran {
   const ran = spawnSync(resolve('bin/waybill'), args, {
     encoding: 'utf8',
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, SOURCE_DATE_EPOCH: '1700000000', NO_COLOR: '1' },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      SOURCE_DATE_EPOCH: '1700000000',
+      NO_COLOR: '1',
+      DOCKER_HOST: `unix://${join(folder, 'no-engine.sock')}`,
+    },
   });
   return { code: ran.status, out: ran.stdout, err: ran.stderr };
 }
@@ -202,6 +208,14 @@ test('an SBOM of another image is refused where a digest is expected', () => {
   const ran = waybill('scan', 'sbom:four.json', '--expect-digest', other, '--quiet');
   assert.equal(ran.code, 2);
   assert.match(ran.err, /WB-878/);
+});
+
+test('a name of an engine is looked for in the engine by every verb, and never in a registry', () => {
+  for (const words of [['sbom'], ['scan'], ['explain', 'CVE-2021-44906']]) {
+    const { code, err } = waybill(...words, 'docker:app:v1', '--quiet');
+    assert.match(err, /WB-518/, words.join(' '));
+    assert.equal(code, 20, words.join(' '));
+  }
 });
 
 test('bad input ends with its code and its exit code', () => {

@@ -17,7 +17,10 @@ export function register(program: Command, context: CliContext): void {
     .command('explain')
     .description('say what an advisory or an error code is, and why it is found or not')
     .argument('<id>', 'CVE-…, GHSA-…, any id of the database, or WB-…')
-    .argument('[target]', 'an image, dir:PATH or sbom:FILE to look for it in')
+    .argument(
+      '[target]',
+      'an image (also docker:NAME, podman:NAME, containerd:NAME), dir:PATH or sbom:FILE to look for it in',
+    )
     .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)');
   withRegistryOptions(command).action((id: string, target: string | undefined, flags: Flags) =>
     /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context),
@@ -70,6 +73,7 @@ async function explain(
         : explainIn(
             await targetSbom(() => registryFrom(flags, context, [target]), target, {
               version: packageVersion(),
+              engines: (await import('#oci')).enginePlaces(context.env),
             }),
             database,
             id,
