@@ -82,11 +82,13 @@ export class Capture {
       },
       end: () => {
         if (extractor === undefined) {
-          return this.#record.keep(event, wantedBy.condense?.(bytes, baseOf(entry.name)) ?? bytes);
+          this.#record.keep(event, wantedBy.condense?.(bytes, baseOf(entry.name)) ?? bytes);
+          return;
         }
         const findings = new Map<string, Uint8Array>();
         this.#extract(wantedBy, event, bytes, baseOf(entry.name), findings);
-        return this.#record.keep(event, new Uint8Array(), findings);
+        // What could not be read is a problem already; a hard link to it has to say so as well.
+        if (findings.size > 0) this.#record.keep(event, new Uint8Array(), findings);
       },
     };
   }

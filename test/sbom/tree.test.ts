@@ -97,6 +97,27 @@ test('files are written through links of lower layers, inside the image only', a
   ]);
 });
 
+test('a package database that is written through a link is read, or named', async () => {
+  const manifest = 'bash\t5.1.8-2\t1\t2\tVMware, Inc.\t(none)\t1\tx86_64\t0\tbash-5.1.8-2.src.rpm\n';
+  const lower: Entry[] = [
+    { path: 'etc/os-release', text: 'ID=photon\nVERSION_ID=4.0\n' },
+    { path: 'opt/x', symlink: '/var/lib/rpmmanifest' },
+  ];
+  assert.deepEqual(await names(lower, [{ path: 'opt/x/container-manifest-2', text: manifest }]), [
+    'bash@var/lib/rpmmanifest/container-manifest-2',
+  ]);
+  const named = async (...upper: Entry[]): Promise<string[]> => {
+    const { input } = await image(lower, upper);
+    const { packages, unknowns } = (await catalogueLayers(input, options)).sbom;
+    assert.deepEqual(packages, []);
+    return unknowns.filter((one) => one.wantedBy === 'rpm').map((one) => one.path);
+  };
+  const path = 'var/lib/rpmmanifest/container-manifest-2';
+  assert.deepEqual(await named({ path: 'opt/x/container-manifest-2', text: 'nothing of it\n' }), [path]);
+  const other: Entry = { path: 'srv/other.jar', text: manifest.repeat(2) };
+  assert.deepEqual(await named(other, { path, hardlink: 'srv/other.jar' }), [path]);
+});
+
 test('a loop of links ends and is reported', async () => {
   const loop: Entry[] = [
     { path: 'l', symlink: 'm' },

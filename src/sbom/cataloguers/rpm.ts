@@ -3,6 +3,7 @@ import { utf8 } from '#base/bytes';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import { type Distro, distroText } from '#formats/sbom';
 import { ownedPaths } from '../owned.ts';
+import { baseOf } from '../paths.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
 import { type Linked, packageIn, readEach, textsIn } from './common.ts';
 import { rpmBlobs } from './rpm-db.ts';
@@ -60,8 +61,15 @@ function manifestPackages(bytes: Uint8Array): RpmPackage[] {
   });
 }
 
+/** Of a file that only links lead to: it was kept as it is, or as what another cataloguer takes it for. */
+function extractedFrom({ path, bytes, findings }: ImageFile): Uint8Array | undefined {
+  if (bytes.length > 0) return rpm.extractor?.extract(bytes, baseOf(path));
+  if (findings !== undefined && findings.size > 0) throw new Error('the content was not kept as a database');
+  return undefined;
+}
+
 function* packagesOf(file: ImageFile, distro: Distro | undefined): Generator<Linked> {
-  const found = file.findings?.get('rpm');
+  const found = file.findings?.get('rpm') ?? extractedFrom(file);
   if (found === undefined) return;
   const parsed = parseJson(found, { maxBytes: found.length });
   if (!parsed.ok || !Array.isArray(parsed.value)) throw new Error('unreadable findings');
