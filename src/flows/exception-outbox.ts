@@ -6,6 +6,7 @@ import { limits } from '#base/limits';
 import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { type JsonObject, parseJson, reader } from '#formats/json';
+import { R as Platform } from '#platform/reasons';
 import { type Database, openDatabase, transaction } from '#platform/sqlite';
 import { R } from './exception-reasons.ts';
 
@@ -105,15 +106,16 @@ function outboxOver(database: Database, path: string): Outbox {
   };
 }
 
+const outside: ReadonlySet<string> = new Set([Platform.file.code, Platform.damaged.code]);
+
 /** What SQLite says becomes one reason, with the file in it. */
 function guarded<T>(path: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
     const isDatabase = (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR' || isFileError(error);
-    // What the platform says of a file or a database: damaged, of a newer version, not to be opened.
-    const told =
-      error instanceof WaybillError && error.reason.code !== R.outbox.code ? error.reason : undefined;
+    // What the platform says of a file or a database that cannot be used; one of a newer version says so itself.
+    const told = error instanceof WaybillError && outside.has(error.reason.code) ? error.reason : undefined;
     if (!isDatabase && told === undefined) throw error;
     const actual = told === undefined ? (error as Error).message : `${told.actual} (${told.code})`;
     throw fail(R.outbox, { expected: `an outbox at ${path}`, actual }, error);

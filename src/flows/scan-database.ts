@@ -10,6 +10,7 @@ import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { STATEMENT_V1, statementBytes } from '#formats/intoto';
+import { canonicalJson, isJsonObject, type JsonObject, own } from '#formats/json';
 import { readFileIfThere, readFileLimited, writeFileDurable } from '#platform/files';
 import { type AdvisoryDatabase, type DatabaseInfo, loadDatabase, scanReasons as R } from '#scan';
 import { type Accepted, type Requirements, type TrustMaterial, verifyBundle } from '#verify';
@@ -29,16 +30,25 @@ function databaseStatement(name: string, file: Digest, info: DatabaseInfo): Uint
       { name: 'content', digest: digestSet(info.digest) },
     ],
     predicateType: DATABASE_PREDICATE,
-    predicate: {
-      content: info.digest,
-      schemaVersion: info.schemaVersion,
-      built: rfc3339(info.builtMs),
-      ...(info.newest === undefined ? {} : { newest: info.newest }),
-      records: info.records,
-      ecosystems: Object.fromEntries(info.ecosystems),
-    },
+    predicate: predicateOf(info),
   });
 }
+
+/** Everything the head of the file says: the digest of the content does not cover it. */
+const predicateOf = (info: DatabaseInfo): JsonObject => ({
+  content: info.digest,
+  schemaVersion: info.schemaVersion,
+  built: rfc3339(info.builtMs),
+  ...(info.newest === undefined ? {} : { newest: info.newest }),
+  records: info.records,
+  sampleRecords: info.sampleRecords,
+  ecosystems: Object.fromEntries(info.ecosystems),
+  sources: info.sources.map(({ name, records, newest }) => ({
+    name,
+    records,
+    ...(newest === undefined ? {} : { newest }),
+  })),
+});
 
 /** Signs a database file; the bundle lies beside it. */
 export async function signDatabase(
@@ -72,11 +82,14 @@ export async function verifyDatabase(
   if (bytes === undefined) {
     throw fail(R.databaseSignature, { expected: `a signature at ${bundlePath(file)}`, actual: 'none' });
   }
-  return verifyDatabaseBundle(bytes, info.digest, trust);
+  return verifyDatabaseBundle(bytes, info, trust);
 }
 
-/** A statement about the content, by whom the requirements ask for. */
-export function verifyDatabaseBundle(bytes: Uint8Array, content: Digest, trust: DatabaseTrust): Accepted {
+/**
+ * A statement about the content, by whom the requirements ask for, that says of it what the head of the file says: its
+ * date and what it covers decide about gates and roll-backs. Throws WB-880, or the verifier's own reason.
+ */
+export function verifyDatabaseBundle(bytes: Uint8Array, info: DatabaseInfo, trust: DatabaseTrust): Accepted {
   if (bytes.length > BUNDLE_BYTES_MAX) {
     throw fail(R.databaseSignature, {
       expected: `a bundle of at most ${BUNDLE_BYTES_MAX} bytes`,
@@ -84,7 +97,7 @@ export function verifyDatabaseBundle(bytes: Uint8Array, content: Digest, trust: 
     });
   }
   const verdict = verifyBundle({
-    artifact: content,
+    artifact: info.digest,
     bundle: unwrap(parseBundle(bytes)),
     trustedRoot: trust.material,
     requirements: trust.requirements,
@@ -92,7 +105,22 @@ export function verifyDatabaseBundle(bytes: Uint8Array, content: Digest, trust: 
   });
   if (verdict.outcome === 'rejected') throw new WaybillError(verdict.reason);
   if (verdict.outcome === 'unavailable') throw new WaybillError(verdict.cause);
-  return verdict;
+  const { statement } = verdict;
+  if (statement?.predicateType !== DATABASE_PREDICATE) {
+    const actual = statement?.predicateType ?? 'a bare signature';
+    throw fail(R.databaseSignature, { expected: `a statement of type ${DATABASE_PREDICATE}`, actual });
+  }
+  const expected = predicateOf(info);
+  const signed = isJsonObject(statement.predicate) ? statement.predicate : {};
+  const other = Object.keys({ ...expected, ...signed }).find(
+    (field) => canonicalJson(expected[field] ?? null) !== canonicalJson(own(signed, field) ?? null),
+  );
+  if (other === undefined) return verdict;
+  const shown = JSON.stringify(own(signed, other) ?? null).slice(0, 200);
+  throw fail(R.databaseSignature, {
+    expected: `a database whose head says ${other} as its signature does: ${shown}`,
+    actual: JSON.stringify(expected[other] ?? null).slice(0, 200),
+  });
 }
 
 /** Opens a database and, where trust is given, verifies who signed it before a single record is read. */

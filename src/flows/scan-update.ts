@@ -230,7 +230,7 @@ async function install(
         const expected = `a signature beside ${fetched.state.place}`;
         throw fail(R.databaseSignature, { expected, actual: 'none' });
       }
-      verifyDatabaseBundle(fetched.bundle, info.digest, trust);
+      verifyDatabaseBundle(fetched.bundle, info, trust);
     }
     const before = installedInfo(file);
     if (before !== undefined && before.builtMs > info.builtMs) {

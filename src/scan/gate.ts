@@ -31,12 +31,16 @@ export function judge(result: ScanResult, options: GateOptions): readonly Reason
   ];
 }
 
+const CLOCK_LEEWAY_MS = 10 * 60_000;
+
 function judgeAge({ database }: ScanResult, { maxDbAgeMs, nowMs }: GateOptions): Reason[] {
   if (maxDbAgeMs === undefined || nowMs === undefined) return [];
   const age = nowMs - database.builtMs;
-  if (age <= maxDbAgeMs) return [];
+  // Ahead of the clock it would be young for ever: then one of the two dates is wrong.
+  if (age <= maxDbAgeMs && age >= -CLOCK_LEEWAY_MS) return [];
   const days = (ms: number): string => `${(ms / 86_400_000).toFixed(1)} days`;
-  const actual = `built ${days(age)} ago (${new Date(database.builtMs).toISOString()})`;
+  const when = age < 0 ? `dated ${days(-age)} ahead of this clock` : `built ${days(age)} ago`;
+  const actual = `${when} (${new Date(database.builtMs).toISOString()})`;
   return [reason(R.gateAge, { expected: `a database of at most ${days(maxDbAgeMs)}`, actual })];
 }
 

@@ -358,4 +358,8 @@ test('an old database is a warning, and a gate where asked', () => {
     judge(later, { nowMs: NOW + 8 * day, maxDbAgeMs }).map((one) => one.code);
   assert.deepEqual(gate(8 * day), []);
   assert.deepEqual(gate(8 * day - 1), ['WB-879']);
+  // A date ahead of the clock would be young for ever.
+  const ahead = (byMs: number): string[] =>
+    judge(later, { nowMs: later.database.builtMs - byMs, maxDbAgeMs: 8 * day }).map((one) => one.code);
+  assert.deepEqual([ahead(10 * 60_000), ahead(day)], [[], ['WB-879']]);
 });

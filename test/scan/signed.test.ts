@@ -80,6 +80,21 @@ test('the signature of one database says nothing about another', async () => {
   await assert.rejects(openTrustedDatabase(file, trustIn(ada)), WaybillError);
 });
 
+test('a head that says another date or another coverage than was signed is refused, and so is such an update', async () => {
+  for (const [name, from, to] of [
+    ['date', '"builtMs":1767225600000', '"builtMs":1795300000000'],
+    ['coverage', '"npm":1', '"nim":1'],
+  ] as const) {
+    const bytes = readFileSync(old).toString('latin1');
+    assert.ok(bytes.includes(from), `${name}: the head is written otherwise`);
+    const file = join(folder, `${name}.db`);
+    writeFileSync(file, Buffer.from(bytes.replace(from, to), 'latin1'));
+    writeFileSync(bundlePath(file), readFileSync(bundlePath(old)));
+    await refuses('WB-880', () => openTrustedDatabase(file, trustIn(ada)));
+    await refuses('WB-880', () => updateDatabase([file], join(folder, `${name}-installed.db`), depsOf()));
+  }
+});
+
 function depsOf(more: Partial<UpdateDeps> = {}): UpdateDeps {
   const world = new CheckWorld(stack);
   return {

@@ -34,12 +34,15 @@ function talk(
   { limitMs = 3000, at = port }: { readonly limitMs?: number; readonly at?: string } = {},
 ): Promise<{ answer: string; closed: boolean }> {
   return new Promise((resolve) => {
-    const socket = connect(Number(at), '127.0.0.1', () => socket.write(first, 'latin1'));
+    let timer: NodeJS.Timeout | undefined;
+    const socket = connect(Number(at), '127.0.0.1', () => {
+      socket.write(first, 'latin1');
+      timer = setInterval(() => {
+        if (part !== '' && socket.writable) socket.write(part, 'latin1');
+      }, 5);
+    });
     let answer = '';
     let closed = true;
-    const timer = setInterval(() => {
-      if (part !== '' && socket.writable) socket.write(part, 'latin1');
-    }, 5);
     const limit = setTimeout(() => {
       closed = false;
       socket.destroy();

@@ -165,7 +165,7 @@ test('TSA-02: the station asks real servers of time; readiness and metrics tell,
   assert.equal(await ready(), '200 ok');
   assert.equal((await stamp()).status, 200);
   for (const server of ntp.slice(1)) server.lie = { offsetMs: 120_000 };
-  await until(/^503 WB-1058 the clock cannot be believed: .*12\d\d\d\d ms off/);
+  await until(/^503 WB-1058 the clock cannot be believed: .*1(?:19|20)\d\d\d ms off/);
   assert.equal((await stamp()).status, 503);
   const metrics = await (await fetch(`${station.adminOrigin}/metrics`)).text();
   const host = `127.0.0.1:${ntp[0]?.port}`;
