@@ -1,10 +1,10 @@
 /** An S3-compatible store for benchmarks: versitygw, where it is installed, over a folder of this machine. */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requirePeer } from '../../test/peers/cache.ts';
+import { freePort } from '../../test/peers/real-services.ts';
 
 export interface ObjectStore {
   /** `s3://BUCKET/PREFIX?…` for `--objects`. */
@@ -12,15 +12,6 @@ export interface ObjectStore {
   /** Credentials, for the environment. */
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((settle) => probe.listen(0, '127.0.0.1', settle));
-  const address = probe.address();
-  await new Promise((settle) => probe.close(settle));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }
 
 /** Throws, with the command that installs it, where it is not there. */

@@ -7,13 +7,13 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromBase64, toBase64 } from '#base/bytes';
+import { toBase64 } from '#base/bytes';
 import { publicKeyFromPem } from '#base/crypto';
-import { unwrap } from '#base/result';
-import { leafHash, verifyInclusion } from '#formats/merkle';
+import { attempt, unwrap } from '#base/result';
 import { httpTransport } from '#platform/http-client';
-import { checkpointVerifier, httpTiles, lookAt } from '#tlog';
+import { type CheckpointVerifier, checkpointVerifier, httpTiles, lookAt } from '#tlog';
 import { hasPostgres, startPostgres } from '../../test/double/postgres.ts';
+import { type LogAnswer, requireProof } from '../lib/log-answers.ts';
 import { at, closedLoop, type Load, load, makeRequests, post } from '../lib/log-load.ts';
 import { type ObjectStore, startObjectStore } from '../lib/object-store.ts';
 import { ratioOf } from '../lib/processes.ts';
@@ -80,15 +80,6 @@ async function compared(shared: readonly string[], objects: ObjectStore): Promis
   return ratioOf(rates('database'), rates('embedded'));
 }
 
-interface Answer {
-  readonly logIndex: string;
-  readonly canonicalizedBody: string;
-  readonly inclusionProof: {
-    readonly hashes: readonly string[];
-    readonly checkpoint: { readonly envelope: string };
-  };
-}
-
 interface Counts {
   readonly acknowledged: number;
   readonly unproven: number;
@@ -103,11 +94,11 @@ async function cluster(shared: readonly string[], objects: ObjectStore): Promise
   const sequencer = await startLog('sequencer', [...words, '--role', 'sequencer'], { env });
   const front = (name: string) => startLog(name, [...words, '--role', 'front'], { env, like: 'sequencer' });
   const fronts = await Promise.all([front('front-1'), front('front-2')]);
-  const answers: Answer[] = [];
+  const answers: LogAnswer[] = [];
   const requests = makeRequests(CLUSTER_REQUESTS, 'cluster');
   const { perSecond } = await closedLoop(requests, CLIENTS, async (body, agent, turn) => {
     const { origin } = (fronts[turn % fronts.length] as (typeof fronts)[number]).said;
-    answers.push(JSON.parse(await post(origin, body, agent)) as Answer);
+    answers.push(JSON.parse(await post(origin, body, agent)) as LogAnswer);
   });
   say(`two front ends, one sequencer: ${perSecond.toFixed(0)} entries/s with ${CLIENTS} clients`);
   const verifier = checkpointVerifier({ origin: hostnames.many, publicKey: keyOf('sequencer') });
@@ -133,15 +124,8 @@ async function cluster(shared: readonly string[], objects: ObjectStore): Promise
   };
 }
 
-function isProven(answer: Answer, verifier: ReturnType<typeof checkpointVerifier>): boolean {
-  const { hashes, checkpoint } = answer.inclusionProof;
-  const head = verifier.open(checkpoint.envelope);
-  if (!head.ok) return false;
-  const { size, root } = head.value;
-  const leaf = leafHash(fromBase64(answer.canonicalizedBody));
-  const index = Number(answer.logIndex);
-  return verifyInclusion({ index, size, leaf, hashes: hashes.map(fromBase64), root }).ok;
-}
+const isProven = (answer: LogAnswer, verifier: CheckpointVerifier): boolean =>
+  attempt(() => requireProof(answer, verifier)).ok;
 
 if (!hasPostgres())
   throw new Error('storage: the programs of PostgreSQL (initdb, postgres) are not on the PATH');
