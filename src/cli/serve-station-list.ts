@@ -1,7 +1,7 @@
 /** The stations of `waybill serve`: what each takes, and what is made of it. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { StationDeps, StationParts } from '#stack';
+import type { LogRole, PlaceSettings, StationDeps, StationParts } from '#stack';
 import type { CliContext } from './context.ts';
 import { addressOf } from './listen.ts';
 import { registryStation } from './serve-registry.ts';
@@ -59,11 +59,11 @@ export const stations: readonly Station[] = [
     description: 'Serves a certificate log: RFC 6962, and the same as tiles.',
     port: 8082,
     addOptions: (command) =>
-      command
-        .option('--name <name>', 'its name in checkpoints, such as ct.example/2026')
-        .option('--root <file>', 'PEM roots whose chains it takes, read again (repeatable)', collect, [])
-        .option('--lock-file <file>', LOCK_FILE)
-        .option('--adopt-lock', ADOPT_LOCK),
+      addPlaceOptions(
+        command
+          .option('--name <name>', 'its name in checkpoints, such as ct.example/2026')
+          .option('--root <file>', 'PEM roots whose chains it takes, read again (repeatable)', collect, []),
+      ),
     parts: async (flags, deps, context) => {
       const { ctParts } = await import('#stack');
       const roots = (flags['root'] as readonly string[]).map((path) => resolve(context.cwd, path));
@@ -71,7 +71,7 @@ export const stations: readonly Station[] = [
         {
           rootFiles: roots,
           ...optional('name', plain(flags, 'name')),
-          ...optional('lockFile', text(flags, 'lockFile', context)),
+          ...placeFrom(flags, context),
         },
         deps,
       );
@@ -81,7 +81,7 @@ export const stations: readonly Station[] = [
     name: 'log',
     description: "Serves a transparency log with Rekor's API, version 1 or 2.",
     port: 8083,
-    addOptions: addLogOptions,
+    addOptions: (command) => addPlaceOptions(addLogOptions(command)),
     kind: (flags) => (flags['api'] === 'v2' ? 'log2' : 'log'),
     parts: logPartsOf,
   },
@@ -145,10 +145,23 @@ export const stations: readonly Station[] = [
   auditStation,
 ];
 
-function addLogOptions(command: Command): void {
-  command
+function addLogOptions(command: Command): Command {
+  return command
     .addOption(new Option('--api <version>', 'which API').choices(['v1', 'v2']).default('v1'))
     .option('--hostname <name>', 'host name clients know it by, as in its checkpoints')
+    .option(
+      '--inactive <dir>',
+      'v1: data directory of a frozen log this one follows (repeatable)',
+      collect,
+      [],
+    )
+    .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
+    .option('--witness-optional', 'publish after 5 s with what the witnesses gave');
+}
+
+/** Where a log lives, whatever it logs. */
+function addPlaceOptions(command: Command): Command {
+  return command
     .option(
       '--store <url>',
       'postgres://… (many machines) or s3://BUCKET (one writer); without it the folder',
@@ -159,16 +172,18 @@ function addLogOptions(command: Command): void {
         .choices(['all', 'front', 'sequencer'])
         .default('all'),
     )
-    .option(
-      '--inactive <dir>',
-      'v1: data directory of a frozen log this one follows (repeatable)',
-      collect,
-      [],
-    )
-    .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
-    .option('--witness-optional', 'publish after 5 s with what the witnesses gave')
     .option('--lock-file <file>', LOCK_FILE)
     .option('--adopt-lock', ADOPT_LOCK);
+}
+
+function placeFrom(flags: Flags, context: CliContext): PlaceSettings {
+  return {
+    role: flags['role'] as LogRole,
+    env: context.env,
+    ...optional('store', plain(flags, 'store')),
+    ...optional('objects', plain(flags, 'objects')),
+    ...optional('lockFile', text(flags, 'lockFile', context)),
+  };
 }
 
 async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext): Promise<StationParts> {
@@ -176,15 +191,11 @@ async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext):
   return logParts(
     {
       api: flags['api'] as 'v1' | 'v2',
-      role: flags['role'] as 'all' | 'front' | 'sequencer',
-      env: context.env,
       ...optional('hostname', plain(flags, 'hostname')),
-      ...optional('store', plain(flags, 'store')),
-      ...optional('objects', plain(flags, 'objects')),
+      ...placeFrom(flags, context),
       ...optional('witnessPolicyFile', text(flags, 'witnessPolicy', context)),
       inactiveDirs: (flags['inactive'] as readonly string[]).map((dir) => resolve(context.cwd, dir)),
       isWitnessOptional: flags['witnessOptional'] === true,
-      ...optional('lockFile', text(flags, 'lockFile', context)),
     },
     deps,
   );

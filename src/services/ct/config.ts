@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock';
 import type { Signer } from '#base/crypto';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
+import type { Log, LogOptions } from '#tlog';
 
 export interface CtConfig {
   /** Origin of the log's own checkpoints, for example its host name. */
@@ -18,6 +19,8 @@ export interface CtConfig {
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
+  /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
+  readonly engine?: (options: LogOptions) => Promise<Log>;
   /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */
   readonly create?: boolean;
   /** The folder came from a backup that its lock contradicts: nothing is taken (WB-413) and nothing signed. */

@@ -7,7 +7,7 @@ import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
 import type { LogStore } from '#platform/store';
 import { openLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type LogRecord, type LogWriter, openLog } from '#tlog';
+import { checkpointSigner, type Log, type LogRecord, type LogWriter, openLog } from '#tlog';
 import { ChainChecker } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
 import {
@@ -27,7 +27,7 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
   const store = config.store ?? openLogStore(config.dataDir, config.lockFile);
-  const opening = openLog({
+  const opening = (config.engine ?? openLog)({
     store,
     signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
@@ -63,9 +63,11 @@ export interface AuditPath {
 
 const TREE_HASH = 1;
 
+const isWriter = (log: Log): log is LogWriter => 'freeze' in log;
+
 export class CtLog {
   /** The engine, for checks of the whole log. */
-  readonly log: LogWriter;
+  readonly log: Log;
   /** SHA-256 of the key: how SCTs name this log. */
   readonly logId: Uint8Array;
   readonly #config: CtConfig;
@@ -78,7 +80,7 @@ export class CtLog {
   /** The same log as tiles. */
   readonly static: StaticView;
 
-  constructor(config: CtConfig, log: LogWriter, store: LogStore) {
+  constructor(config: CtConfig, log: Log, store: LogStore) {
     this.#config = config;
     this.log = log;
     this.static = new StaticView(store, log);
@@ -100,9 +102,14 @@ export class CtLog {
     if (!this.#roots.some((known) => equalBytes(known.der, root.der))) this.#roots.push(root);
   }
 
-  /** Takes no more entries, for ever; what is in it stays readable. Errors: those of `LogWriter.freeze`. */
-  freeze(): Promise<void> {
-    return this.log.freeze();
+  /**
+   * Takes no more entries, for ever; what is in it stays readable. Errors: those of `LogWriter.freeze`, and WB-1024
+   * in a front end: the process that sequences freezes.
+   */
+  async freeze(): Promise<void> {
+    const { log } = this;
+    if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
+    await log.freeze();
   }
 
   /** A poisoned precertificate and its issuers → SCT, once the entry is durable and published. */

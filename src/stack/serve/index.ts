@@ -14,7 +14,9 @@ export {
 } from './frame.ts';
 export type { SignerSettings } from './held-keys.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
+export type { LogRole } from './placed-log.ts';
 export type { PublicFile } from './public-file.ts';
 export { type CollectSettings, collectRegistry } from './registry-collect.ts';
 export type { ReadingSettings } from './registry-reading.ts';
+export type { PlaceSettings } from './store-url.ts';
 export { networkOf, readTenants } from './tenants.ts';

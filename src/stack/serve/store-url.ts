@@ -2,25 +2,28 @@
 import { fail } from '#base/reason';
 import { Secret } from '#base/secret';
 import type { StoreSettings } from '#platform/store-open';
+import type { LogRole } from './placed-log.ts';
 import { R } from './reasons.ts';
 
 type BucketOptions = Extract<StoreSettings, { kind: 's3' }>['bucket'];
 
 export interface PlaceSettings {
-  readonly api: 'v1' | 'v2';
-  /** Host name clients know the log by. */
-  readonly hostname?: string;
   /** `postgres://…`: many machines; `s3://…`: one writer over a bucket. Absent: a folder. */
   readonly store?: string;
   /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: tiles, with a database for the rest. */
   readonly objects?: string;
+  /** File of the checkpoint lock of a log in a folder, out of what is backed up. */
   readonly lockFile?: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the keys of a bucket are. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What this process does; default: both. */
+  readonly role?: LogRole;
 }
 
-/** Throws WB-1212. */
+/** `log` is its name in a database, which may hold others. Throws WB-1212. */
 export function logPlace(
-  { store, objects, hostname, api, env, lockFile }: PlaceSettings,
+  { store, objects, env = {}, lockFile }: PlaceSettings,
+  log: string,
   dataDir: string,
 ): StoreSettings {
   if (store === undefined) {
@@ -34,8 +37,7 @@ export function logPlace(
   }
   if (/^postgres(?:ql)?:\/\//.test(store)) {
     const tiles = objects === undefined ? {} : { tiles: bucketOf(objects, env) };
-    // Two logs of one host name share a database without meeting.
-    return { kind: 'postgres', url: store, log: `${hostname ?? ''}-${api}`, ...tiles };
+    return { kind: 'postgres', url: store, log, ...tiles };
   }
   if (store.startsWith('s3://') && objects === undefined) {
     return { kind: 's3', bucket: bucketOf(store, env), indexFile: `${dataDir}/names.db` };
@@ -44,7 +46,7 @@ export function logPlace(
 }
 
 /** Keys are taken from the environment. Throws WB-1212. */
-export function bucketOf(text: string, env: PlaceSettings['env']): BucketOptions {
+export function bucketOf(text: string, env: Readonly<Record<string, string | undefined>>): BucketOptions {
   const url = URL.parse(text);
   if (url === null || url.protocol !== 's3:' || url.hostname === '') {
     throw fail(R.settings, {
