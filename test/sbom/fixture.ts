@@ -33,6 +33,16 @@ export async function tar(entries: readonly Entry[]): Promise<Uint8Array> {
   return packTar(entries.map(tarEntry));
 }
 
+/** An archive of one file with holes, which is all its header says of it. */
+export async function sparseTar(entry: Entry): Promise<Uint8Array> {
+  const bytes = Buffer.from(await tar([entry]));
+  bytes[156] = 'S'.charCodeAt(0);
+  bytes.write('        ', 148, 'latin1');
+  const sum = bytes.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return new Uint8Array(bytes);
+}
+
 export interface LayerBytes {
   /** Uncompressed. */
   readonly tar: Uint8Array;

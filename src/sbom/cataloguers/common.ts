@@ -57,20 +57,29 @@ export interface Linked {
   readonly needs?: readonly string[];
 }
 
+/** A part of a file that could not be read; the rest of the file counts. */
+export interface Problem {
+  readonly problem: string;
+}
+
 /**
- * Reads every file a cataloguer names. What `read` throws becomes an unknown of that file; needs are resolved
- * by name among the packages of the same file.
+ * Reads every file a cataloguer names. What `read` throws becomes an unknown of that file, as a problem does; needs
+ * are resolved by name among the packages of the same file.
  */
 export function readEach(
   image: ImageFiles,
   { name, files }: Pick<Cataloguer, 'name' | 'files'>,
-  read: (file: ImageFile) => Iterable<Linked | FoundPackage>,
+  read: (file: ImageFile) => Iterable<Linked | FoundPackage | Problem>,
 ): Findings {
   const packages: FoundPackage[] = [];
   const unknowns: Unknown[] = [];
   for (const file of filesFor(image, files)) {
     try {
-      const linked = [...read(file)].map((one) => ('found' in one ? one : { found: one }));
+      const linked: Linked[] = [];
+      for (const one of read(file)) {
+        if ('problem' in one) unknowns.push({ path: file.path, wantedBy: name, reason: one.problem });
+        else linked.push('found' in one ? one : { found: one });
+      }
       const offset = packages.length;
       const indexes = new Map<string, number>();
       for (const [i, { found }] of linked.entries()) indexes.set(found.name, offset + i);

@@ -88,7 +88,12 @@ function* readRelease(file: ImageFile): Generator<FoundPackage> {
   }
   const version =
     fields.get('JAVA_RUNTIME_VERSION') ?? fields.get('FULL_VERSION') ?? fields.get('JAVA_VERSION') ?? '';
-  if (version === '' || !fields.has('JAVA_VERSION')) return;
+  if (version === '' || !fields.has('JAVA_VERSION')) {
+    // Other things are called release too; only a run-time says who built it for what.
+    if (['IMPLEMENTOR', 'MODULES', 'OS_ARCH', 'SOURCE'].some((key) => fields.has(key)))
+      throw new Error('a Java run-time without a JAVA_VERSION');
+    return;
+  }
   const implementor = fields.get('IMPLEMENTOR') ?? '';
   const isOracle = /oracle/i.test(implementor) && !fields.has('IMPLEMENTOR_VERSION');
   const source = /^https?:\S+/.exec(fields.get('SOURCE_REPO') ?? fields.get('BUILD_SOURCE_REPO') ?? '')?.[0];

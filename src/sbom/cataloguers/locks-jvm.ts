@@ -1,7 +1,7 @@
 /** What Maven and Gradle projects declare. */
 import { XMLParser } from 'fast-xml-parser';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
-import { packageIn, readEach, textOf } from './common.ts';
+import { type Problem, packageIn, readEach, textOf } from './common.ts';
 import { type PomCoordinates, parsePom } from './pom.ts';
 
 const declared = 'declared' as const;
@@ -43,9 +43,11 @@ export const gradleLock: Cataloguer = {
     readEach(image, gradleLock, (file) =>
       textOf(file)
         .split(/\r?\n/)
-        .flatMap((line) => {
-          const match = /^([^#:=\s]+):([^:=\s]+):([^:=\s]+)=/.exec(line);
-          if (match === null) return [];
+        .flatMap((line): (FoundPackage | Problem)[] => {
+          // `empty=` lists the configurations that have nothing.
+          if (/^\s*(?:#|$)|^empty=/.test(line)) return [];
+          const match = /^([^#:=\s]+):([^:=\s]+):([^:=\s]+)(?:=|\s*$)/.exec(line);
+          if (match === null) return [{ problem: `a line ${JSON.stringify(line)} that locks nothing` }];
           const [, group = '', artifact = '', version = ''] = match;
           return maven(file, { group, artifact, version });
         }),

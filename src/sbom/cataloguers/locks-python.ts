@@ -9,6 +9,7 @@ import {
   namesIn,
   objectIn,
   objectsIn,
+  type Problem,
   packageIn,
   readEach,
   stringIn,
@@ -100,8 +101,9 @@ export const requirements: Cataloguer = {
   catalogue: (image) => readEach(image, requirements, readRequirements),
 };
 
-/** One requirement a logical line; options, addresses and ranges name no version. */
-function* readRequirements(file: ImageFile): Generator<FoundPackage> {
+/** One requirement a logical line. What is not pinned is named: another version may be what gets installed. */
+function* readRequirements(file: ImageFile): Generator<FoundPackage | Problem> {
+  const open: string[] = [];
   const joined = textOf(file).replace(/\\\r?\n/g, ' ');
   for (const raw of joined.split(/\r?\n/)) {
     const line = raw.replace(/(?:^|\s)#.*$/, '').trim();
@@ -110,5 +112,12 @@ function* readRequirements(file: ImageFile): Generator<FoundPackage> {
         line,
       );
     if (match !== null) yield pypi(file, match[1] as string, match[2] as string);
+    // Options, and other files, which are read where they lie.
+    else if (line !== '' && !/^-(?!e\b|-editable\b)/.test(line)) open.push(line.split(/[\s;]/)[0] as string);
   }
+  if (open.length === 0) return;
+  const more = open.length > SHOWN_MAX ? ` and ${open.length - SHOWN_MAX} more` : '';
+  yield { problem: `without an exact version: ${open.slice(0, SHOWN_MAX).join(', ')}${more}` };
 }
+
+const SHOWN_MAX = 10;

@@ -9,6 +9,7 @@ import {
   namesIn,
   objectIn,
   objectsIn,
+  type Problem,
   packageIn,
   readEach,
   splitName,
@@ -25,7 +26,7 @@ function lock(
   name: string,
   type: string,
   file: string,
-  read: (file: ImageFile) => Iterable<Linked | FoundPackage>,
+  read: (file: ImageFile) => Iterable<Linked | FoundPackage | Problem>,
 ): Cataloguer {
   const one: Cataloguer = {
     name,
@@ -60,15 +61,20 @@ export const composerLock = lock('composer-lock', 'composer', 'composer.lock', (
 /** Sections GEM, GIT, PATH with `specs:`; a gem is indented by four spaces, what it needs by six. */
 export const gemfileLock = lock('gemfile-lock', 'gem', 'Gemfile.lock', function* (file) {
   let isSpecs = false;
+  let hasSection = false;
   let current: { found: FoundPackage; needs: string[] } | undefined;
   for (const line of textOf(file).split(/\r?\n/)) {
     if (/^\S/.test(line)) isSpecs = false;
+    if (/^[A-Z][A-Z ]+$/.test(line)) hasSection = true;
     if (line === '  specs:') isSpecs = true;
     if (!isSpecs) continue;
     const need = /^ {6}(\S+)/.exec(line);
     const gem = /^ {4}(\S+) \(([^)]+)\)$/.exec(line);
     if (need !== null) current?.needs.push(need[1] as string);
-    if (gem === null) continue;
+    if (gem === null) {
+      if (/^ {4}\S/.test(line)) yield { problem: `a gem ${JSON.stringify(line.trim())} without a version` };
+      continue;
+    }
     if (current !== undefined) yield current;
     const [, name = '', full = ''] = gem;
     // `1.2.3-x86_64-linux`: the platform is no part of the version.
@@ -77,6 +83,7 @@ export const gemfileLock = lock('gemfile-lock', 'gem', 'Gemfile.lock', function*
     current = { found: packageIn(file, { type: 'gem', name, version, qualifiers: { platform } }), needs: [] };
   }
   if (current !== undefined) yield current;
+  if (!hasSection && textOf(file).trim() !== '') throw new Error('no section of a lock file');
 });
 
 export const goMod = lock('go-mod', 'golang', 'go.mod', function* (file) {
@@ -144,24 +151,33 @@ export const conanLock = lock('conan-lock', 'conan', 'conan.lock', function* (fi
   }
 });
 
-/** Elixir terms: `"name": {:hex, :name, "1.0.0", "sum", …}`. */
+/** Elixir terms, one a line: `"name": {:hex, :name, "1.0.0", "sum", …}` or `{:git, "address", "commit", …}`. */
 export const mixLock = lock('mix-lock', 'hex', 'mix.lock', function* (file) {
-  for (const match of textOf(file).matchAll(
-    /^[ \t]*"([^"]+)":\s*\{:hex,\s*:"?([^",\s]+)"?,\s*"([^"]+)",\s*"([0-9a-f]*)"/gm,
-  )) {
-    const [, , name = '', version = '', sum = ''] = match;
-    yield packageIn(
-      file,
-      { type: 'hex', name, version },
-      sum.length === 64 ? { hashes: [`sha256:${sum}`] } : {},
-    );
+  const text = textOf(file);
+  if (text.trim() !== '' && !/^\s*%\{/.test(text)) throw new Error('no map of Elixir');
+  for (const [, app = '', term = ''] of text.matchAll(/^[ \t]*"([^"]+)":\s*(.*)$/gm)) {
+    const hex = /^\{:hex,\s*:"?([^",\s]+)"?,\s*"([^"]+)",\s*"([0-9a-f]*)"/.exec(term);
+    const git = /^\{:git,\s*"[^"]*",\s*"([^"]+)"/.exec(term);
+    if (hex !== null) {
+      const [, name = '', version = '', sum = ''] = hex;
+      const rest = sum.length === 64 ? { hashes: [`sha256:${sum}`] } : {};
+      yield packageIn(file, { type: 'hex', name, version }, rest);
+    } else if (git !== null) yield packageIn(file, { type: 'hex', name: app, version: git[1] as string });
+    else yield { problem: `a package ${JSON.stringify(app)} without a version` };
   }
 });
 
-/** Erlang terms: `{<<"name">>,{pkg,<<"name">>,<<"1.0.0">>},0}`. */
+/** Erlang terms: `{<<"name">>,{pkg,<<"name">>,<<"1.0.0">>},0}` or `{git,"address",{ref,"commit"}}`. */
 export const rebarLock = lock('rebar-lock', 'hex', 'rebar.lock', function* (file) {
-  for (const match of textOf(file).matchAll(/\{<<"([^"]+)">>,\s*\{pkg,\s*<<"([^"]+)">>,\s*<<"([^"]+)">>/g)) {
-    yield packageIn(file, { type: 'hex', name: match[2] as string, version: match[3] as string });
+  const text = textOf(file);
+  if (text.trim() !== '' && !/^\s*[{[]/.test(text)) throw new Error('no term of Erlang');
+  for (const [, app = '', term = ''] of text.matchAll(/\{<<"([^"]+)">>,\s*(\{[^}]*\}?)/g)) {
+    const hex = /^\{pkg,\s*<<"([^"]+)">>,\s*<<"([^"]+)">>/.exec(term);
+    const git = /^\{git(?:_subdir)?,\s*"[^"]*",\s*\{ref,\s*"([^"]+)"/.exec(term);
+    const name = hex?.[1] ?? app;
+    const version = hex?.[2] ?? git?.[1];
+    if (version === undefined) yield { problem: `a package ${JSON.stringify(app)} without a version` };
+    else yield packageIn(file, { type: 'hex', name, version });
   }
 });
 

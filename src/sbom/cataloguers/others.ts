@@ -2,7 +2,7 @@
 import { own } from '#formats/json';
 import { ownedPaths } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
-import { jsonObject, packageIn, readEach, stringIn, textOf } from './common.ts';
+import { jsonObject, type Problem, packageIn, readEach, stringIn, textOf } from './common.ts';
 
 const installed = 'installed' as const;
 
@@ -43,16 +43,19 @@ export function conanPackage(file: ImageFile, one: ConanReference): FoundPackage
   });
 }
 
-function* readConanInfo(file: ImageFile): Generator<FoundPackage> {
+/** `1.Y.Z`, `1.2.Z`: what a package was built against up to the letters, not what it has. */
+const isVersionMode = (version: string): boolean => /(?:^|\.)[XYZ](?:\.|$)/.test(version);
+
+function* readConanInfo(file: ImageFile): Generator<FoundPackage | Problem> {
   let section = '';
   for (const raw of textOf(file).split('\n')) {
     const line = raw.trim();
     const heading = /^\[(.+)\]$/.exec(line)?.[1];
     if (heading !== undefined) section = heading;
-    else if (section === 'full_requires' || section === 'requires') {
+    else if (line !== '' && (section === 'full_requires' || section === 'requires')) {
       const one = conanReference(line);
-      if (one !== undefined && /\d/.test(one.version) && !one.version.includes('X'))
-        yield conanPackage(file, one);
+      if (one === undefined) yield { problem: `a requirement ${JSON.stringify(line)} without a version` };
+      else if (!isVersionMode(one.version)) yield conanPackage(file, one);
     }
   }
   const own = /\/([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\/package\/[0-9a-f]{32,40}\/conaninfo\.txt$/.exec(
@@ -104,7 +107,9 @@ export const wordpress: Cataloguer = {
       const field = (name: string): string | undefined =>
         new RegExp(String.raw`^[ \t/*#@]*${name}:[ \t]*(.+?)\s*(?:\*/)?\s*$`, 'im').exec(head)?.[1];
       const version = field('Version');
-      if (field('Plugin Name') === undefined || version === undefined) return [];
+      // A folder has many files; the one that says the plugin's name is the plugin.
+      if (field('Plugin Name') === undefined) return [];
+      if (version === undefined) throw new Error('a plugin without a version');
       const name = file.path.split('/').at(-2) ?? '';
       const license = field('License');
       const rest = { licenses: license === undefined ? [] : [license], supplier: field('Author') };
