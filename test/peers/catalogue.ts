@@ -34,13 +34,20 @@ export interface PipPeer extends PeerFacts {
   readonly program: string;
 }
 
+/** A program of an npm package, in a folder of its own; no script of a package runs. */
+export interface NpmPeer extends PeerFacts {
+  readonly npmPackage: string;
+  /** What the package calls its program. */
+  readonly program: string;
+}
+
 /** A program of Debian packages, unpacked into one folder and not installed; other libraries have to be there. */
 export interface DebPeer extends PeerFacts {
   readonly debPackages: readonly string[];
   readonly program: string;
 }
 
-export type Peer = PackagePeer | ScratchPeer | ModulePeer | PipPeer | DebPeer;
+export type Peer = PackagePeer | ScratchPeer | ModulePeer | PipPeer | NpmPeer | DebPeer;
 
 export const peers: readonly Peer[] = [
   {
@@ -138,6 +145,14 @@ export const peers: readonly Peer[] = [
     seconds: 60,
   },
   {
+    // Its own command line, which reads trust from a TUF repository.
+    name: 'sigstore-go',
+    binary: 'sigstore-go-verification',
+    version: '1.3.0',
+    goPackage: 'github.com/sigstore/sigstore-go/examples/sigstore-go-verification',
+    seconds: 12,
+  },
+  {
     // For the benchmark: Tessera's POSIX driver with its antispam, appending in a loop.
     name: 'tessera',
     binary: 'tessera-loop',
@@ -171,12 +186,30 @@ export const peers: readonly Peer[] = [
     seconds: 30,
   },
   {
+    // Its command line, which brings the libraries with it.
+    name: 'sigstore-js',
+    binary: 'sigstore-js',
+    version: '0.10.3',
+    npmPackage: '@sigstore/cli',
+    program: 'sigstore',
+    seconds: 10,
+  },
+  {
     // Its Go module is not to be had. The Debian package is older, and verifies nothing: see containers-image.
     name: 'skopeo',
     binary: 'skopeo',
     version: '1.9.3',
     debPackages: ['skopeo'],
     program: 'usr/bin/skopeo',
+    seconds: 5,
+  },
+  {
+    // Unpacks images as a runtime does, so that package managers can be asked about what is inside.
+    name: 'umoci',
+    binary: 'umoci',
+    version: '0.4.7',
+    debPackages: ['umoci'],
+    program: 'usr/bin/umoci',
     seconds: 5,
   },
   {

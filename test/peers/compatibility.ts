@@ -27,6 +27,7 @@ const clients = [
   'cosign',
   'sigstore-go',
   'sigstore-python',
+  'sigstore-js',
   'rekor-cli',
   'crane',
   'skopeo',
@@ -39,7 +40,9 @@ const operations: readonly Operation[] = [
     title: 'trusts the stack by TUF alone',
     shown: {
       cosign: ['cosign', /^cosign starts from our TUF repository alone/],
+      'sigstore-go': ['sigstore-go', /^trusting by TUF alone/],
       'sigstore-python': ['sigstore-python', /trusting by tuf, and both verify/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js signs a file .* trusting by TUF alone/],
     },
   },
   {
@@ -47,21 +50,25 @@ const operations: readonly Operation[] = [
     shown: {
       cosign: ['cosign-sign', /^we verify files that cosign 3 and 2 signed/],
       'sigstore-python': ['sigstore-python', /^it signs, trusting by file, and both verify/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js signs a file .* API v1/],
     },
   },
   {
     title: 'verifies a file we signed',
     shown: {
       cosign: ['cosign-sign', /^cosign 3 and 2 verify files .* API v1/],
-      'sigstore-go': ['sigstore-go-differential', /^on bundles good and bad/],
+      'sigstore-go': ['sigstore-go', /^trusting by TUF alone it verifies .* API v1/],
       'sigstore-python': ['sigstore-python', /^it verifies, trusting by file, what we signed/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js verifies a file we signed .* API v1/],
     },
   },
   {
     title: 'the same by the log with API v2',
     shown: {
       cosign: ['cosign-sign', /^cosign 3 and 2 verify files .* API v2/],
+      'sigstore-go': ['sigstore-go', /^trusting by TUF alone it verifies .* API v2/],
       'sigstore-python': ['sigstore-python', /^it verifies, trusting by file for v2/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js signs a file .* API v2/],
     },
   },
   {
@@ -91,7 +98,12 @@ const operations: readonly Operation[] = [
     shown: {
       cosign: ['cosign', /^we verify the signature and attestation cosign makes/],
       'sigstore-python': ['sigstore-python', /^statements: it attests/],
+      'sigstore-js': ['sigstore-js', /^statements by the log with API v2/],
     },
+  },
+  {
+    title: 'attestations we signed (a verifier only)',
+    shown: { 'sigstore-go': ['sigstore-go', /^and statements we signed with log API v2/] },
   },
   {
     title: 'the older layout under tags, both ways',
@@ -105,6 +117,7 @@ const operations: readonly Operation[] = [
     title: 'writes into our log',
     shown: {
       cosign: ['cosign', /^cosign signs and verifies a blob/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js signs a file .* API v1/],
       'rekor-cli': ['rekor-cli-upload', /^rekor-cli uploads hashedrekord and rekord/],
     },
   },
@@ -125,9 +138,22 @@ const operations: readonly Operation[] = [
     },
   },
   {
+    title: 'does what `waybill stack connect` prints, as it is printed, over TLS',
+    shown: {
+      cosign: ['cosign-connect', /^cosign: initialize, and images and files/],
+      'sigstore-go': ['cosign-connect', /^sigstore-go: /],
+      'sigstore-python': ['sigstore-python-connect', /^sigstore-python: /],
+      'sigstore-js': ['cosign-connect', /^sigstore-js: /],
+      'rekor-cli': ['cosign-connect', /^rekor-cli: /],
+      crane: ['cosign-connect', /^crane: /],
+      skopeo: ['cosign-connect', /^skopeo: /],
+    },
+  },
+  {
     title: 'is refused what is not signed, with our words',
     shown: {
       cosign: ['cosign-demo', /^cosign refuses it for another identity/],
+      'sigstore-js': ['sigstore-js', /^sigstore-js is told by our services/],
       'containers-image': ['containers-image', /signed with a key, and no other/],
       kubectl: ['kube', /^an unsigned image is denied/],
     },
@@ -139,6 +165,9 @@ const titles: Readonly<Record<string, string>> = {
   kubectl: 'kubectl, kube-apiserver',
 };
 
+/** Binaries whose printed lines `cosign-connect` says, beside those of cosign. */
+const connected = ['rekor-cli', 'crane', 'skopeo', 'sigstore-go-verification', 'sigstore-js'];
+
 /** Versions of the peers a file of tests is about. */
 function versionsFor(file: string): string[] {
   // The contract of stores is asked of the real one here.
@@ -147,8 +176,10 @@ function versionsFor(file: string): string[] {
   const more =
     file === 'fulcio'
       ? peers.filter(({ name }) => ['rekor-tiles', 'timestamp-server', 'cosign'].includes(name))
-      : [];
-  return [...own, ...more].map(({ name, version }) => `${name} ${version}`);
+      : file === 'cosign-connect'
+        ? peers.filter(({ binary }) => connected.includes(binary))
+        : [];
+  return [...new Set([...own, ...more].map(({ name, version }) => `${name} ${version}`))];
 }
 
 const readRecord = (): readonly Met[] =>
@@ -208,10 +239,11 @@ const head: readonly string[] = [
   '# Compatibility',
   '',
   'Written by `npm run test:peers -- --record` from the tests that held in its run; do not edit. Every cell is a test with',
-  'the real program: against one running stack of ours, with the one setting the stack prints for it (sigstore-go, a library,',
-  'judges bundles of a stack in memory); an empty cell was not asked, or the client has no such operation. `npm run peers` installs the clients, `npm run test:peers -- NAME` asks one again.',
+  'the real program against one running stack of ours, with the one setting the stack prints for it; an empty cell was not',
+  'asked, or the client has no such operation. `npm run peers` installs the clients, `npm run test:peers -- NAME` asks one again.',
   '',
-  'sigstore-js signs and verifies in `npm test` (test/stack/sigstore-js.test.ts), with the packages npm brings.',
+  'sigstore-js is its npm packages, and its command line for what the stack prints. sigstore-go is its command line; as a',
+  'library it judges thousands of bundles beside us (sigstore-go-differential).',
   '',
   '`cosign load` of 3.1.3 puts the manifest of a bundle without the layer it names; a registry that checks what a manifest',
   'names, as ours does, refuses that. `cosign copy`, `waybill load` and `waybill copy` bring everything.',

@@ -1,12 +1,14 @@
 /** A stack with TLS, and what `waybill stack connect CLIENT` prints for it, said to a shell word for word. */
 import assert from 'node:assert/strict';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
+import { pemEncode } from '#formats/pem';
 import { type ConnectableClient, connectionOf } from '#stack';
 import { startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
+import { foreignRegistry } from './foreign-registry.ts';
 import { pushImage, runProgram } from './stack-image.ts';
 
 const stack = await startStack({ tls: true });
@@ -28,8 +30,20 @@ const image = await pushImage(stack.registryHost, 'acme/app', 'connect');
 const other = await pushImage(stack.registryHost, 'acme/other', 'connect');
 const [repository = ''] = image.split('@');
 
+// A registry of others, over https; skopeo is told of its authority where containers/image looks for it.
+const foreign = await foreignRegistry(folder);
+const statementText = { _type: 'https://in-toto.io/Statement/v1', predicateType: 'https://example.com/p/v1' };
+const subject = [{ name: 'artifact', digest: { sha256: toHex(sha256(content)) } }];
+await writeFile(join(folder, 'said.json'), JSON.stringify({ ...statementText, subject, predicate: {} }));
+// A browser that knows what to type, and that returns at once as real openers do.
+const form = `curl -fsSL --max-time 20 --cacert "$SSL_CERT_FILE" "$1" -d email=you@example.com`;
+await writeFile(join(folder, 'browser'), `#!/bin/sh\n${form} >/dev/null 2>&1 &\n`, { mode: 0o755 });
+
 const filled = (command: string, signed: string): string =>
   command
+    .replaceAll('STATEMENT', 'said.json')
+    .replace(/\bCACHE\b/, join(folder, 'sigstore-js'))
+    .replace('docker://SRC', `docker://${foreign}`)
     .replaceAll(`${stack.registryHost}/IMAGE@DIGEST`, signed)
     .replaceAll(`${stack.registryHost}/IMAGE:TAG`, `${repository}:copied`)
     .replaceAll(`${stack.registryHost}/IMAGE`, repository)
@@ -37,13 +51,26 @@ const filled = (command: string, signed: string): string =>
     .replace(/\bSRC\b/, image)
     .replace(/\bSHA256\b/, toHex(sha256(content)));
 
+/** The signature and the certificate in a bundle of the file, as files of their own. */
+export async function takeApart(): Promise<void> {
+  const bundle = JSON.parse(await readFile(join(folder, 'artifact.sigstore.json'), 'utf8')) as {
+    verificationMaterial: { certificate: { rawBytes: string } };
+    messageSignature: { signature: string };
+  };
+  const { certificate } = bundle.verificationMaterial;
+  const der = Buffer.from(certificate.rawBytes, 'base64');
+  await writeFile(join(folder, 'artifact.pub'), pemEncode('CERTIFICATE', der));
+  await writeFile(join(folder, 'artifact.sig'), Buffer.from(bundle.messageSignature.signature, 'base64'));
+}
+
 /** Runs the lines that are printed for a client, their placeholders filled in; returns what each said. */
-export async function say(client: ConnectableClient, count = 5): Promise<readonly string[]> {
+export async function say(client: ConnectableClient): Promise<readonly string[]> {
   const { variables, commands } = connectionOf(client, stack.dataDir, stack.state);
-  const env = { PATH: path, HOME: folder, WAYBILL_STACK: stack.dataDir, ...variables };
+  const own = { HOME: folder, WAYBILL_STACK: stack.dataDir, BROWSER: join(folder, 'browser') };
+  const env = { PATH: path, ...own, ...variables };
   const said: string[] = [];
   const signed = client === 'cosign-2' ? other : image;
-  for (const text of commands.slice(0, count)) {
+  for (const text of commands.filter((line) => !line.startsWith('#'))) {
     const command = filled(text, signed);
     const ran = await runProgram('bash', ['-c', `cd ${folder} && ${command}`], env);
     assert.equal(ran.code, 0, `${command}\n${ran.stdout}${ran.stderr}`);

@@ -19,6 +19,7 @@ import { binaryOf, peersFolder } from './cache.ts';
 import {
   type DebPeer,
   type ModulePeer,
+  type NpmPeer,
   type PackagePeer,
   type Peer,
   type PipPeer,
@@ -48,7 +49,7 @@ function installedVersion(peer: PackagePeer | ScratchPeer): string | undefined {
 }
 
 /** What a program that is not written in Go says of itself. */
-function saidVersion(peer: PipPeer | DebPeer): string | undefined {
+function saidVersion(peer: PipPeer | NpmPeer | DebPeer): string | undefined {
   const ran = spawnSync(binaryOf(peer), ['--version'], { encoding: 'utf8' });
   return /\d+\.\d+\.\d+/.exec(`${ran.stdout}`)?.[0];
 }
@@ -113,7 +114,7 @@ function ran(command: string, args: readonly string[], cwd: string): boolean {
   return spawnSync('nice', [command, ...args], { cwd, stdio: 'inherit' }).status === 0;
 }
 
-function link(peer: PipPeer | DebPeer, program: string): boolean {
+function link(peer: PipPeer | NpmPeer | DebPeer, program: string): boolean {
   rmSync(binaryOf(peer), { force: true });
   symlinkSync(program, binaryOf(peer));
   return true;
@@ -127,6 +128,17 @@ function buildPip(peer: PipPeer): boolean {
     ran('python3', ['-m', 'venv', folder], peersFolder) &&
     ran(join(folder, 'bin', 'python'), [...pip, `${peer.pipPackage}==${peer.version}`], peersFolder) &&
     link(peer, join(folder, 'bin', peer.program))
+  );
+}
+
+function buildNpm(peer: NpmPeer): boolean {
+  const folder = join(peersFolder, 'npm', peer.name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  return (
+    ran('npm', ['install', ...quiet, '--prefix', folder, `${peer.npmPackage}@${peer.version}`], folder) &&
+    link(peer, join(folder, 'node_modules', '.bin', peer.program))
   );
 }
 
@@ -148,6 +160,7 @@ function buildDeb(peer: DebPeer): boolean {
 
 function build(peer: Peer): boolean {
   if ('pipPackage' in peer) return buildPip(peer);
+  if ('npmPackage' in peer) return buildNpm(peer);
   if ('debPackages' in peer) return buildDeb(peer);
   if ('goModule' in peer) return buildScratch(peer);
   if ('goPackage' in peer) return buildPackage(peer);

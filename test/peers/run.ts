@@ -13,7 +13,7 @@ import type { Claim } from './claims-reporter.ts';
 import { record } from './compatibility.ts';
 
 const areas: Readonly<Record<string, readonly string[]>> = {
-  sbom: ['syft.test.ts', 'trivy-packages.test.ts'],
+  sbom: ['sbom-truth.test.ts', 'syft.test.ts', 'trivy-packages.test.ts'],
   services: ['fulcio.test.ts'],
   scan: ['grype.test.ts', 'grype-verdicts.test.ts', 'trivy.test.ts', 'trivy-verdicts.test.ts'],
 };

@@ -1,7 +1,7 @@
 /** Images of real trees, made without a container engine: folders of this machine, and layouts made elsewhere. */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '#base/digest';
 import { buildManifest, describe } from '#formats/oci';
@@ -13,8 +13,6 @@ export interface RealImage {
   readonly name: string;
   /** OCI layout. */
   readonly folder: string;
-  /** What its own package manager lists: `name version`. */
-  readonly truth?: { readonly type: string; readonly packages: readonly string[] };
 }
 
 /** Root → what is taken from below it; an image has one layer for each. Patterns that match nothing are left out. */
@@ -52,20 +50,13 @@ export async function realImages(folder: string): Promise<RealImage[]> {
     if (layers.length === 0) continue;
     const image = { name, folder: join(folder, name) };
     await makeLayout(image.folder, layers);
-    made.push(name === 'debian' ? { ...image, truth: await dpkgTruth() } : image);
+    made.push(image);
   }
-  made.push(...(await rpmImage(folder)), ...(await apkImage(folder)));
+  made.push(...(await rpmImage(folder)), ...(await rpmImages(folder)), ...(await apkImage(folder)));
   const given = process.env['WAYBILL_IMAGES'] ?? join(peersFolder, 'images');
   if (!existsSync(given)) return made;
   const others = readdirSync(given).filter((name) => existsSync(join(given, name, 'oci-layout')));
   return [...made, ...others.sort().map((name) => ({ name, folder: join(given, name) }))];
-}
-
-async function dpkgTruth(): Promise<NonNullable<RealImage['truth']>> {
-  const format = '${db:Status-Status} ${Package} ${Version}\n';
-  const { stdout } = await run('dpkg-query', ['-W', `-f=${format}`], { timeoutMs: 60_000 });
-  const lines = stdout.split('\n').filter((line) => line.startsWith('installed '));
-  return { type: 'deb', packages: lines.map((line) => line.slice('installed '.length)) };
 }
 
 /** A source that makes packages with and without an epoch, of the machine and of none. */
@@ -102,11 +93,28 @@ async function rpmImage(folder: string): Promise<RealImage[]> {
   await writeFile(join(root, 'etc/os-release'), 'ID=rocky\nID_LIKE="rhel"\nVERSION_ID=9.4\n');
   const place = ['--root', root, '--dbpath', '/var/lib/rpm'];
   await must('rpm', [...place, '-i', '--justdb', '--nodeps', ...built]);
-  const format = '%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\n';
-  const listed = await must('rpm', [...place, '-qa', '--qf', format]);
   const image = { name: 'rpm', folder: join(folder, 'rpm') };
   await makeLayout(image.folder, [{ root, paths: ['etc', 'var'] }]);
-  return [{ ...image, truth: { type: 'rpm', packages: listed.trim().split('\n') } }];
+  return [image];
+}
+
+/** Databases of rpm out of published images, CentOS 5 to Fedora 35, that came with the modules Syft is built from. */
+async function rpmImages(folder: string): Promise<RealImage[]> {
+  const testdata = 'gopath/pkg/mod/github.com/anchore/go-rpmdb@*/pkg/testdata/*/{Packages,rpmdb.sqlite}';
+  const made: RealImage[] = [];
+  for (const path of globSync(testdata, { cwd: peersFolder }).sort()) {
+    const name = basename(dirname(path));
+    const root = join(folder, `${name}-root`);
+    await mkdir(join(root, 'var/lib/rpm'), { recursive: true });
+    await mkdir(join(root, 'etc'), { recursive: true });
+    const [, id, version] = /^([a-z-]+?)-?([\d.]+)?(?:-|$)/.exec(name) ?? [];
+    await writeFile(join(root, 'etc/os-release'), `ID=${id}\nID_LIKE=rhel\nVERSION_ID=${version ?? 1}\n`);
+    await copyFile(join(peersFolder, path), join(root, 'var/lib/rpm', basename(path)));
+    const image = { name: `rpm-${name}`, folder: join(folder, `rpm-${name}`) };
+    await makeLayout(image.folder, [{ root, paths: ['etc', 'var'] }]);
+    made.push(image);
+  }
+  return made;
 }
 
 /** Undefined where this machine has no rpmbuild. */
@@ -125,7 +133,7 @@ async function must(program: string, args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** A database of apk that others published; apk itself is not to be had here, so its lines are the truth. */
+/** A database of apk that others published. */
 async function apkImage(folder: string): Promise<RealImage[]> {
   const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'vectors/packages/os/apk');
   const [database] = globSync('**/installed', { cwd: shared }).sort();
@@ -138,8 +146,7 @@ async function apkImage(folder: string): Promise<RealImage[]> {
   await writeFile(join(root, 'etc/os-release'), 'ID=alpine\nVERSION_ID=3.18.4\n');
   const image = { name: 'alpine', folder: join(folder, 'alpine') };
   await makeLayout(image.folder, [{ root, paths: ['etc', 'lib'] }]);
-  const packages = [...text.matchAll(/^P:(.+)\nV:(.+)$/gm)].map(([, name, version]) => `${name} ${version}`);
-  return [{ ...image, truth: { type: 'apk', packages } }];
+  return [image];
 }
 
 async function makeLayout(

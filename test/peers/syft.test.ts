@@ -83,34 +83,3 @@ test('of what Syft finds in each image, 99 % is found here, and the rest is expl
   recall.printReviewed();
   assert.deepEqual(recall.open, []);
 });
-
-const imageNamed = (name: string): RealImage | undefined => images.find((one) => one.name === name);
-
-test('dpkg, rpm and the lines of apk say the same as we do, package by package', async () => {
-  for (const image of images) {
-    if (image.truth === undefined) continue;
-    const { type, packages } = image.truth;
-    const found = (await ours(image)).packages.filter((one) => one.type === type);
-    const keys = [...new Set(found.map((one) => `${one.name} ${one.version}`))].sort();
-    console.log(`${image.name} ${type}: ${packages.length} of its own package manager`);
-    assert.deepEqual(keys, [...new Set(packages)].sort());
-  }
-});
-
-test('everything npm ls lists is found', async () => {
-  const node = imageNamed('node');
-  if (node === undefined) return;
-  const { stdout } = await run('npm', ['ls', '--all', '--json', '--long=false'], { timeoutMs: 120_000 });
-  const listed = new Set<string>();
-  const walk = (of: { readonly dependencies?: Record<string, { readonly version?: string }> }): void => {
-    for (const [name, one] of Object.entries(of.dependencies ?? {})) {
-      if (one.version !== undefined) listed.add(`${name} ${one.version}`);
-      walk(one as typeof of);
-    }
-  };
-  walk(JSON.parse(stdout) as Parameters<typeof walk>[0]);
-  const keys = new Set((await ours(node)).packages.map((one) => `${one.name} ${one.version}`));
-  const missing = [...listed].filter((key) => !keys.has(key));
-  console.log(`node npm: ${listed.size - missing.length} of ${listed.size} of npm ls`);
-  assert.deepEqual(missing, []);
-});
