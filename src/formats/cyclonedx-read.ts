@@ -13,6 +13,7 @@ import {
   type SbomSubject,
   type Unknown,
 } from './sbom.ts';
+import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
 import {
   digestOrNone,
   distroOfPurls,
@@ -22,13 +23,12 @@ import {
   listed,
   object,
   objects,
-  readNamed,
   readUnknown,
   sourceOfPurl,
   text,
   texts,
-  unnamed,
 } from './sbom-parts.ts';
+import { purlTypeOf } from './sbom-syft-words.ts';
 
 /** Throws WB-192 for a version that is not known. */
 export function readCycloneDx(json: JsonObject): Sbom {
@@ -37,27 +37,22 @@ export function readCycloneDx(json: JsonObject): Sbom {
     throw fail(R.sbom, { expected: 'CycloneDX 1.4, 1.5, 1.6 or 1.7', actual: `specVersion ${version}` });
   }
   const metadata = object(json, 'metadata');
+  const root = object(metadata, 'component');
   const flat = flatten(listed(json, 'components'));
   const distro = flat.map(readSystem).find((one) => one !== undefined);
-  const unknowns: Unknown[] = [];
-  const packages: { ref: string; found: SbomPackage }[] = [];
-  for (const component of flat) {
-    if (text(component, 'type') === 'operating-system' || text(component, 'type') === 'file') continue;
-    const found = readComponent(component);
-    if (found !== undefined) packages.push({ ref: text(component, 'bom-ref') ?? found.id, found });
-    else unknowns.push(unnamed('component', text(component, 'bom-ref') ?? text(component, 'name') ?? ''));
-  }
+  const packages = new PackageList();
+  for (const component of [...flat, ...partsOf(root, flat)]) readComponent(component, packages);
   const edges = objects(json, 'dependencies').map(
     (one) => [text(one, 'ref') ?? '', texts(one, 'dependsOn')] as const,
   );
   const properties = propertiesOf(metadata);
-  const linked = linkPackages(packages, new Map(edges));
+  const linked = linkPackages(packages.all, new Map(edges));
   return {
-    subject: readSubject(object(metadata, 'component'), properties),
+    subject: readSubject(root, properties),
     ...given('distro', distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: readLayers(properties),
-    unknowns: [...readUnknowns(properties), ...unknowns],
+    unknowns: [...readUnknowns(properties), ...packages.unknowns],
     ...given('created', text(metadata, 'timestamp')),
     ...given('context', text(objects(metadata, 'lifecycles')[0], 'phase')),
     tool: readTool(metadata),
@@ -79,26 +74,50 @@ function propertiesOf(json: JsonObject | undefined): ReadonlyMap<string, string>
   return found;
 }
 
-function readComponent(component: JsonObject): SbomPackage | undefined {
+/** What the document is about, where that is a package, and what is listed inside it. */
+function partsOf(root: JsonObject | undefined, listedToo: readonly JsonObject[]): JsonObject[] {
+  if (root === undefined) return [];
+  const parts = flatten(listed(root, 'components'));
+  const isPackage = namesPackage(text(root, 'purl'));
+  const isKnown = [...listedToo, ...parts].some((one) => text(one, 'purl') === text(root, 'purl'));
+  return isPackage && !isKnown ? [root, ...parts] : parts;
+}
+
+/** Files and operating systems are packages only where something names the package; Trivy's lists of them never. */
+function isHolderOnly(component: JsonObject, properties: ReadonlyMap<string, string>): boolean {
+  if (text(component, 'purl') !== undefined || text(component, 'cpe') !== undefined) return false;
+  const type = text(component, 'type');
+  const isList = text(component, 'version') === undefined && properties.has('aquasecurity:trivy:Class');
+  return type === 'file' || type === 'operating-system' || isList;
+}
+
+function readComponent(component: JsonObject, packages: PackageList): void {
   const properties = propertiesOf(component);
+  if (isHolderOnly(component, properties)) return;
+  const syftType = properties.get('syft:package:type');
+  const id = properties.get('waybill:id');
   const read = readNamed({
     name: text(component, 'name'),
     group: text(component, 'group'),
     version: text(component, 'version'),
     purl: text(component, 'purl'),
     foundBy: properties.get('syft:package:foundBy'),
-    type: properties.get('syft:package:type'),
-    id: properties.get('waybill:id'),
+    ...given('type', syftType === undefined ? undefined : purlTypeOf(syftType)),
+    id,
+    isOwn: id !== undefined,
   });
-  if (read === undefined) return undefined;
+  const ref = text(component, 'bom-ref');
+  if (read === undefined) {
+    packages.unnamed('component', ref ?? text(component, 'name') ?? '');
+    return;
+  }
   const cpes = [text(component, 'cpe'), ...cpeProperties(component)].filter((one) => one !== undefined);
   const hashes = objects(component, 'hashes').map((one) => hashText(text(one, 'alg'), text(one, 'content')));
   const known = hashes.filter((one) => one !== undefined);
   const supplier =
     text(object(component, 'supplier'), 'name') ?? text(component, 'publisher') ?? text(component, 'author');
   const homepage = objects(component, 'externalReferences').find((one) => text(one, 'type') === 'website');
-  return {
-    ...read.core,
+  packages.add(ref ?? read.core.id, read, {
     locations: readLocations(properties),
     licenses: objects(component, 'licenses').flatMap(readLicense),
     ...given('supplier', supplier),
@@ -113,7 +132,7 @@ function readComponent(component: JsonObject): SbomPackage | undefined {
     ...(known.length === 0 ? {} : { hashes: known }),
     dependsOn: [],
     ...given('ownedBy', properties.get('waybill:ownedBy')),
-  };
+  });
 }
 
 const cpeProperties = (component: JsonObject): (string | undefined)[] =>
@@ -135,10 +154,18 @@ function sourceOf(
     properties.get('syft:metadata:source') ??
     properties.get('syft:metadata:originPackage') ??
     properties.get('aquasecurity:trivy:SrcName');
-  const version =
-    properties.get('syft:metadata:sourceVersion') ?? properties.get('aquasecurity:trivy:SrcVersion');
+  const version = properties.get('syft:metadata:sourceVersion') ?? trivySourceVersion(properties);
   if (named === undefined) return sourceOfPurl(purl);
   return { source: { name: named, ...(version === undefined ? {} : { version }) } };
+}
+
+/** Trivy keeps the parts of a version apart. */
+function trivySourceVersion(properties: ReadonlyMap<string, string>): string | undefined {
+  const part = (name: string): string | undefined => properties.get(`aquasecurity:trivy:Src${name}`);
+  const [epoch, version, release] = [part('Epoch'), part('Version'), part('Release')];
+  if (version === undefined) return undefined;
+  const start = epoch === undefined || epoch === '0' ? '' : `${epoch}:`;
+  return `${start}${version}${release === undefined ? '' : `-${release}`}`;
 }
 
 function readLocations(properties: ReadonlyMap<string, string>): SbomPackage['locations'] {

@@ -5,7 +5,7 @@ import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from './json.ts';
 import { type Purl, parsePurl } from './purl.ts';
 import { R } from './reasons-sbom.ts';
-import { type Distro, packageId, type SbomPackage, type Unknown } from './sbom.ts';
+import type { Distro, SbomPackage, Unknown } from './sbom.ts';
 
 export const text = (json: JsonObject | undefined, key: string): string | undefined => {
   const value = json === undefined ? undefined : own(json, key);
@@ -36,13 +36,6 @@ export function listed(json: JsonObject, key: string): readonly JsonObject[] {
   return value as readonly JsonObject[];
 }
 
-/** What takes the place of a package without a name or a version. */
-export const unnamed = (what: string, shown: string): Unknown => ({
-  path: '',
-  wantedBy: 'sbom',
-  reason: `${what} ${JSON.stringify(shown)} without a name and a version`,
-});
-
 /** What could not be read, as one text; `readUnknown` takes it back. */
 export const unknownText = ({ path, wantedBy, reason }: Unknown): string =>
   JSON.stringify([path, wantedBy, reason]);
@@ -54,17 +47,6 @@ export function readUnknown(from: string): Unknown {
   const [path, wantedBy, reason] = Array.isArray(list) ? list : [];
   return { path: String(path ?? ''), wantedBy: String(wantedBy ?? 'sbom'), reason: String(reason ?? '') };
 }
-
-/** What stands before `unknownText` in the annotations of SPDX. */
-const UNKNOWN_MARK = 'waybill:unknown ';
-
-export const unknownNote = (one: Unknown): string => `${UNKNOWN_MARK}${unknownText(one)}`;
-
-/** Those among the texts of annotations. */
-export const unknownsInNotes = (notes: readonly (string | undefined)[]): Unknown[] =>
-  notes.flatMap((note) =>
-    note?.startsWith(UNKNOWN_MARK) === true ? [readUnknown(note.slice(UNKNOWN_MARK.length))] : [],
-  );
 
 /** Purposes of SPDX that stand for what holds packages; such need no version. */
 export const isHolder = (purpose: string | undefined): boolean =>
@@ -93,63 +75,6 @@ export function hashText(algorithm: string | undefined, hex: string | undefined)
     : undefined;
 }
 
-export interface NamedPackage {
-  readonly name?: string | undefined;
-  readonly group?: string | undefined;
-  readonly version?: string | undefined;
-  readonly purl?: string | undefined;
-  readonly foundBy?: string | undefined;
-  /** purl type, where there is no purl. */
-  readonly type?: string | undefined;
-  /** Our own id in a document of ours. */
-  readonly id?: string | undefined;
-}
-
-/** The core of a package; undefined without a name and a version. A purl says more than the fields beside it. */
-export function readNamed(
-  one: NamedPackage,
-): { readonly core: CorePackage; readonly purl: Purl | undefined } | undefined {
-  const parsed = one.purl === undefined ? undefined : parsePurl(one.purl, { lenient: true });
-  const purl = parsed?.ok === true ? parsed.value : undefined;
-  const joined = one.group === undefined || one.name === undefined ? one.name : `${one.group}/${one.name}`;
-  const name = purl === undefined ? joined : nameOfPurl(purl, one.name);
-  const version = versionOf(purl, one.version);
-  if (name === undefined || version === undefined) return undefined;
-  const foundBy = one.foundBy ?? 'sbom';
-  const type = purl?.type ?? one.type ?? 'generic';
-  const core = {
-    id: one.id ?? packageId(type, name, version, one.purl, foundBy),
-    type,
-    name,
-    version,
-    ...(purl === undefined || one.purl === undefined ? {} : { purl: one.purl }),
-    foundBy,
-  };
-  return { core, purl };
-}
-
-type CorePackage = Pick<SbomPackage, 'id' | 'type' | 'name' | 'version' | 'purl' | 'foundBy'>;
-
-/** A purl of an rpm keeps the epoch apart; versions are compared with it. */
-function versionOf(purl: Purl | undefined, stated: string | undefined): string | undefined {
-  if (purl?.version === undefined) return stated;
-  const epoch = purl.type === 'rpm' ? purl.qualifiers.get('epoch') : undefined;
-  return epoch === undefined ? purl.version : `${epoch}:${purl.version}`;
-}
-
-const systemTypes: ReadonlySet<string> = new Set(['deb', 'apk', 'rpm', 'alpm']);
-
-/** The name as package managers write it: with an npm scope, a Go path, `group:artifact` for Maven. */
-function nameOfPurl(purl: Purl, stated: string | undefined): string {
-  if (purl.namespace === undefined || systemTypes.has(purl.type)) return purl.name;
-  // The vendor of a program, or a channel, is no part of its name.
-  const isBare = ['generic', 'pear', 'conan'].includes(purl.type) && stated === purl.name;
-  if (isBare) return purl.name;
-  if (purl.type === 'maven')
-    return purl.namespace === purl.name ? purl.name : `${purl.namespace}:${purl.name}`;
-  return `${purl.namespace}/${purl.name}`;
-}
-
 /** The source package a `upstream` qualifier names. */
 export function sourceOfPurl(purl: Purl | undefined): Pick<SbomPackage, 'source'> {
   const upstream = purl?.qualifiers.get('upstream');
@@ -172,15 +97,18 @@ export function distroOfPurls(packages: readonly SbomPackage[]): Distro | undefi
   return undefined;
 }
 
-/** References of a document → ids of packages; edges to what is no package are left out. */
+/** References of a document → ids of packages; edges to, and owners that are, no package are left out. */
 export function linkPackages(
   packages: readonly { readonly ref: string; readonly found: SbomPackage }[],
   edges: ReadonlyMap<string, readonly string[]>,
+  owners: ReadonlyMap<string, string> = new Map(),
 ): SbomPackage[] {
   const ids = new Map(packages.map(({ ref, found }) => [ref, found.id]));
   return packages.map(({ ref, found }) => {
     const needs = (edges.get(ref) ?? []).map((target) => ids.get(target));
     const dependsOn = needs.filter((id): id is string => id !== undefined && id !== found.id);
-    return { ...found, dependsOn: [...new Set(dependsOn)].sort() };
+    const owner = ids.get(owners.get(ref) ?? '');
+    const owned = owner === undefined || owner === found.id ? {} : { ownedBy: owner };
+    return { ...found, dependsOn: [...new Set(dependsOn)].sort(), ...owned };
   });
 }

@@ -1,13 +1,7 @@
 /** Syft's own JSON in (schema 11 and later). */
 import type { JsonObject } from './json.ts';
-import {
-  comparePackages,
-  type Distro,
-  type Sbom,
-  type SbomPackage,
-  type SbomSubject,
-  type Unknown,
-} from './sbom.ts';
+import { comparePackages, type Distro, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
+import { PackageList, readNamed } from './sbom-named.ts';
 import {
   digestOrNone,
   distroOfPurls,
@@ -16,18 +10,15 @@ import {
   listed,
   object,
   objects,
-  readNamed,
   sourceOfPurl,
   text,
   texts,
-  unnamed,
 } from './sbom-parts.ts';
 import { purlTypeOf } from './sbom-syft-words.ts';
 
 /** What has no name or version becomes an unknown. */
 export function readSyft(json: JsonObject): Sbom {
-  const packages: { ref: string; found: SbomPackage }[] = [];
-  const unknowns: Unknown[] = [];
+  const packages = new PackageList();
   const owners = new Map<string, string>();
   const edges = new Map<string, string[]>();
   for (const one of objects(json, 'artifactRelationships')) {
@@ -36,20 +27,18 @@ export function readSyft(json: JsonObject): Sbom {
     if (type === 'dependency-of') edges.set(child, [...(edges.get(child) ?? []), parent]);
     else if (type === 'ownership-by-file-overlap') owners.set(child, parent);
   }
-  for (const one of listed(json, 'artifacts')) {
-    const ref = text(one, 'id') ?? '';
-    const found = readArtifact(one, owners.get(ref));
-    if (found !== undefined) packages.push({ ref, found });
-    else unknowns.push(unnamed('artifact', text(one, 'name') ?? ref));
-  }
-  const linked = linkPackages(packages, edges);
   const descriptor = object(json, 'descriptor');
+  const isOwn = text(descriptor, 'name') === 'waybill';
+  for (const one of listed(json, 'artifacts')) {
+    readArtifact(one, owners.get(text(one, 'id') ?? ''), isOwn, packages);
+  }
+  const linked = linkPackages(packages.all, edges);
   return {
     subject: readSource(object(json, 'source')),
     ...given('distro', readDistro(object(json, 'distro')) ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...objects(json, 'files').flatMap(unreadIn), ...unknowns],
+    unknowns: [...objects(json, 'files').flatMap(unreadIn), ...packages.unknowns],
     tool: { name: text(descriptor, 'name') ?? 'unknown', version: text(descriptor, 'version') ?? '' },
   };
 }
@@ -63,22 +52,32 @@ function unreadIn(file: JsonObject): Unknown[] {
   });
 }
 
-function readArtifact(one: JsonObject, ownedBy: string | undefined): SbomPackage | undefined {
+function readArtifact(
+  one: JsonObject,
+  ownedBy: string | undefined,
+  isOwn: boolean,
+  packages: PackageList,
+): void {
   const metadata = object(one, 'metadata');
+  const type = text(one, 'type');
   const read = readNamed({
     name: text(one, 'name'),
     version: text(one, 'version'),
     purl: text(one, 'purl'),
     foundBy: text(one, 'foundBy'),
-    type: purlTypeOf(text(one, 'type') ?? 'generic'),
+    ...given('type', type === undefined ? undefined : purlTypeOf(type)),
     id: text(one, 'id'),
+    isOwn,
   });
-  if (read === undefined) return undefined;
+  const ref = text(one, 'id') ?? '';
+  if (read === undefined) {
+    packages.unnamed('artifact', text(one, 'name') ?? ref);
+    return;
+  }
   const cpes = [...texts(one, 'cpes'), ...objects(one, 'cpes').flatMap((cpe) => text(cpe, 'cpe') ?? [])];
   const source = text(metadata, 'source') ?? text(metadata, 'originPackage');
   const sourceVersion = text(metadata, 'sourceVersion');
-  return {
-    ...read.core,
+  packages.add(ref, read, {
     locations: objects(one, 'locations').map((place) => ({
       path: (text(place, 'path') ?? '').replace(/^\/+/, ''),
       ...given('layer', digestOrNone(text(place, 'layerID'))),
@@ -98,7 +97,7 @@ function readArtifact(one: JsonObject, ownedBy: string | undefined): SbomPackage
     ...(cpes.length === 0 ? {} : { cpes }),
     dependsOn: [],
     ...given('ownedBy', ownedBy),
-  };
+  });
 }
 
 function readDistro(distro: JsonObject | undefined): Distro | undefined {

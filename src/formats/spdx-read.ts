@@ -2,7 +2,16 @@
 import { fail } from '#base/reason';
 import type { JsonObject } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomPackage, type SbomSubject, type Unknown } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
+import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
+import {
+  imageInNotes,
+  type Notes,
+  OWNERSHIP,
+  packageInNotes,
+  placesIn,
+  unknownsInNotes,
+} from './sbom-notes.ts';
 import {
   digestOrNone,
   distroOfPurls,
@@ -13,12 +22,9 @@ import {
   listed,
   object,
   objects,
-  readNamed,
   sourceOfPurl,
   text,
   texts,
-  unknownsInNotes,
-  unnamed,
 } from './sbom-parts.ts';
 
 /** Throws WB-192 for a version that is not known. */
@@ -39,39 +45,56 @@ export function readSpdx(json: JsonObject): Sbom {
       (one) => [text(one, 'licenseId'), text(one, 'name')] as const,
     ),
   );
-  const packages: { ref: string; found: SbomPackage }[] = [];
+  const creators = texts(object(json, 'creationInfo'), 'creators');
+  const tool = toolOf(creators.find((one) => one.startsWith('Tool: '))?.slice('Tool: '.length));
+  const packages = new PackageList();
   let subject: SbomSubject = { name: text(json, 'name') ?? 'unnamed' };
   let distro: Sbom['distro'];
-  const unknowns: Unknown[] = [];
   for (const one of listed(json, 'packages')) {
-    const ref = text(one, 'SPDXID') ?? '';
-    const found = readPackage(one, extracted);
-    const purpose = text(one, 'primaryPackagePurpose');
-    if (described.has(ref)) subject = readSubject(one, found);
-    else if (/^OPERATING[-_]SYSTEM$/.test(purpose ?? '')) {
+    const isRoot = described.has(text(one, 'SPDXID') ?? '') && described.size === 1;
+    const isSystem = /^OPERATING[-_]SYSTEM$/.test(text(one, 'primaryPackagePurpose') ?? '');
+    if (isRoot) subject = readSubject(one);
+    if (isSystem) {
       distro = {
         id: text(one, 'name') ?? 'linux',
         ...given('versionId', text(one, 'versionInfo')),
         idLike: [],
       };
-    } else if (found !== undefined) packages.push({ ref, found });
-    else if (!isHolder(purpose)) unknowns.push(unnamed('package', text(one, 'name') ?? ref));
+    }
+    if ((isRoot || isSystem) && !namesPackage(locators(one, 'purl')[0])) continue;
+    readPackage(one, extracted, tool.name === 'waybill', packages);
   }
-  const linked = linkPackages(packages, edgesOf(relationships));
-  const tool = texts(object(json, 'creationInfo'), 'creators').find((one) => one.startsWith('Tool: '));
+  const linked = linkPackages(packages.all, edgesOf(relationships), ownersOf(relationships));
+  const notes = notesOf(json);
+  const image = imageInNotes(notes);
   return {
-    subject,
-    ...given('distro', distro ?? distroOfPurls(linked)),
+    subject: { ...subject, ...image.subject },
+    ...given('distro', image.distro ?? distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [
-      ...unknownsInNotes(objects(json, 'annotations').map((one) => text(one, 'comment'))),
-      ...unknowns,
-    ],
+    unknowns: [...unknownsInNotes(notes), ...packages.unknowns],
     ...given('created', text(object(json, 'creationInfo'), 'created')),
-    tool: toolOf(tool?.slice('Tool: '.length)),
+    tool,
   };
 }
+
+const notesOf = (one: JsonObject): Notes => objects(one, 'annotations').map((note) => text(note, 'comment'));
+
+/** Syft and we: the owner first. */
+function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const one of relationships) {
+    const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;
+    if (text(one, 'relationshipType') !== 'OTHER' || !isOwnership) continue;
+    owners.set(text(one, 'relatedSpdxElement') ?? '', text(one, 'spdxElementId') ?? '');
+  }
+  return owners;
+}
+
+const locators = (one: JsonObject, type: string): string[] =>
+  objects(one, 'externalRefs')
+    .filter((ref) => text(ref, 'referenceType') === type)
+    .map((ref) => text(ref, 'referenceLocator') ?? '');
 
 /** `name-1.2.3`. */
 export function toolOf(full: string | undefined): Sbom['tool'] {
@@ -95,28 +118,34 @@ function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {
 function readPackage(
   one: JsonObject,
   extracted: ReadonlyMap<string | undefined, string | undefined>,
-): SbomPackage | undefined {
-  const references = objects(one, 'externalRefs');
-  const locators = (type: string): string[] =>
-    references
-      .filter((ref) => text(ref, 'referenceType') === type)
-      .map((ref) => text(ref, 'referenceLocator') ?? '');
+  isOwn: boolean,
+  packages: PackageList,
+): void {
+  const ref = text(one, 'SPDXID') ?? '';
+  const facts = packageInNotes(notesOf(one));
+  const { foundBy, locations } = placesIn(isOwn ? text(one, 'sourceInfo') : undefined);
   const read = readNamed({
     name: text(one, 'name'),
     version: text(one, 'versionInfo'),
-    purl: locators('purl')[0],
+    purl: locators(one, 'purl')[0],
+    foundBy,
+    type: facts.type,
+    ...(isOwn ? { id: /^SPDXRef-Package-([0-9a-f]{16})$/.exec(ref)?.[1] } : {}),
+    isOwn,
   });
-  if (read === undefined) return undefined;
+  if (read === undefined) {
+    if (!isHolder(text(one, 'primaryPackagePurpose'))) packages.unnamed('package', text(one, 'name') ?? ref);
+    return;
+  }
   const declared = text(one, 'licenseDeclared');
   const hashes = objects(one, 'checksums')
     .map((sum) => hashText(text(sum, 'algorithm'), text(sum, 'checksumValue')))
     .filter((hash) => hash !== undefined);
-  const cpes = locators('cpe23Type');
+  const cpes = locators(one, 'cpe23Type');
   const supplier = /^(?:Organization|Person): (.+)$/.exec(text(one, 'supplier') ?? '')?.[1];
   const homepage = text(one, 'homepage');
-  return {
-    ...read.core,
-    locations: [],
+  packages.add(ref, read, {
+    locations,
     licenses:
       declared === undefined || declared === 'NOASSERTION' || declared === 'NONE'
         ? []
@@ -129,14 +158,14 @@ function readPackage(
     ...(cpes.length === 0 ? {} : { cpes }),
     ...(hashes.length === 0 ? {} : { hashes }),
     dependsOn: [],
-  };
+    ...facts.rest,
+  });
 }
 
-function readSubject(one: JsonObject, found: SbomPackage | undefined): SbomSubject {
+function readSubject(one: JsonObject): SbomSubject {
   const sums = objects(one, 'checksums').map((sum) =>
     digestOrNone(`${(text(sum, 'algorithm') ?? '').toLowerCase()}:${text(sum, 'checksumValue') ?? ''}`),
   );
-  const digest =
-    sums.find((sum) => sum !== undefined) ?? digestOrNone(found?.version ?? text(one, 'versionInfo'));
+  const digest = sums.find((sum) => sum !== undefined) ?? digestOrNone(text(one, 'versionInfo'));
   return { name: text(one, 'name') ?? 'unnamed', ...(digest === undefined ? {} : { digest }) };
 }

@@ -6,7 +6,7 @@ import { digestHex } from '#base/digest';
 import type { JsonObject } from './json.ts';
 import { classifyLicense } from './licenses.ts';
 import type { Sbom, SbomPackage } from './sbom.ts';
-import { unknownNote } from './sbom-parts.ts';
+import { imageNote, OWNERSHIP, packageNote, unknownNote } from './sbom-notes.ts';
 
 export interface SpdxOptions {
   /** Milliseconds; goes into creationInfo.created. */
@@ -16,15 +16,26 @@ export interface SpdxOptions {
 /** The bytes of an SPDX 2.3 document, ending in a newline. */
 export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
   const refs = new LicenseRefs();
+  const annotator = `Tool: ${sbom.tool.name}-${sbom.tool.version}`;
+  const annotationDate = rfc3339(options.createdMs);
+  const annotated = (notes: readonly (string | undefined)[]): JsonObject => {
+    const texts = notes.filter((note) => note !== undefined);
+    if (texts.length === 0) return {};
+    const head = { annotationDate, annotationType: 'OTHER', annotator };
+    return { annotations: texts.map((comment) => ({ ...head, comment })) };
+  };
+  const notes = [...sbom.unknowns.map(unknownNote), imageNote(sbom)];
   const packages = [
     imagePackage(sbom),
     ...systemPackage(sbom),
     ...sbom.packages.map((one) => packageJson(one, refs)),
   ];
-  const notes = sbom.unknowns.map(unknownNote);
-  const seed = toHex(sha256(utf8(JSON.stringify([...packages, ...notes]))));
-  const annotator = `Tool: ${sbom.tool.name}-${sbom.tool.version}`;
-  const annotationDate = rfc3339(options.createdMs);
+  const packageNotes = sbom.packages.map(packageNote);
+  const seed = toHex(sha256(utf8(JSON.stringify([...packages, ...packageNotes, ...notes]))));
+  const first = packages.length - packageNotes.length;
+  packageNotes.forEach((note, i) => {
+    Object.assign(packages[first + i] as JsonObject, annotated([note]));
+  });
   const document = {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
@@ -32,16 +43,7 @@ export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
     name: sbom.subject.name,
     documentNamespace: `https://waybill.dev/spdx/${encodeURIComponent(sbom.subject.name)}-${seed.slice(0, 32)}`,
     creationInfo: { created: annotationDate, creators: [annotator] },
-    ...(notes.length === 0
-      ? {}
-      : {
-          annotations: notes.map((comment) => ({
-            annotationDate,
-            annotationType: 'OTHER',
-            annotator,
-            comment,
-          })),
-        }),
+    ...annotated(notes),
     packages,
     ...(refs.all.length === 0 ? {} : { hasExtractedLicensingInfos: refs.all.map(extractedJson) }),
     relationships: [
@@ -54,7 +56,7 @@ export function spdxBytes(sbom: Sbom, options: SpdxOptions): Uint8Array {
       ...sbom.packages.flatMap((one) =>
         one.ownedBy === undefined
           ? []
-          : [{ ...edge(idOf(one.ownedBy), 'OTHER', idOf(one.id)), comment: 'ownership-by-file-overlap' }],
+          : [{ ...edge(idOf(one.ownedBy), 'OTHER', idOf(one.id)), comment: OWNERSHIP }],
       ),
     ],
   };
@@ -139,7 +141,7 @@ function packageJson(one: SbomPackage, refs: LicenseRefs): JsonObject {
   return {
     SPDXID: idOf(one.id),
     name: one.name,
-    versionInfo: one.version,
+    ...(one.version === '' ? {} : { versionInfo: one.version }),
     supplier: one.supplier === undefined ? 'NOASSERTION' : `Organization: ${one.supplier}`,
     downloadLocation: 'NOASSERTION',
     filesAnalyzed: false,

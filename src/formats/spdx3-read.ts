@@ -2,7 +2,16 @@
 import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, own } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomPackage, type SbomSubject, type Unknown } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
+import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
+import {
+  imageInNotes,
+  type Notes,
+  OWNERSHIP,
+  packageInNotes,
+  placesIn,
+  unknownsInNotes,
+} from './sbom-notes.ts';
 import {
   digestOrNone,
   distroOfPurls,
@@ -12,12 +21,9 @@ import {
   linkPackages,
   listed,
   objects,
-  readNamed,
   sourceOfPurl,
   text,
   texts,
-  unknownsInNotes,
-  unnamed,
 } from './sbom-parts.ts';
 import { toolOf } from './spdx-read.ts';
 
@@ -35,37 +41,60 @@ export function readSpdx3(json: JsonObject): Sbom {
   const relationships = graph.filter((one) => text(one, 'from') !== undefined);
   const licenses = declaredLicenses(relationships, elements);
   const roots = rootsOf(graph, elements);
-  const packages: { ref: string; found: SbomPackage }[] = [];
-  const unknowns: Unknown[] = [];
+  const packages = new PackageList();
+  const notes = notesOf(graph);
+  const [toolId] = texts(info, 'createdUsing');
+  const tool = toolOf(text(elements.get(toolId ?? ''), 'name'));
+  const isOwn = tool.name === 'waybill';
   let subject: SbomSubject | undefined;
   for (const one of graph.filter((element) => text(element, 'type') === 'software_Package')) {
     const ref = idOf(one);
     if (roots.has(ref)) {
       subject ??= readSubject(one);
-      continue;
+      if (!namesPackage(purlOf(one))) continue;
     }
-    const found = readPackage(one, elements, licenses.get(ref) ?? []);
-    if (found !== undefined) packages.push({ ref, found });
-    else if (!isHolder(text(one, 'software_primaryPurpose'))) {
-      unknowns.push(unnamed('package', text(one, 'name') ?? ref));
-    }
+    readPackage(
+      one,
+      { elements, licenses: licenses.get(ref) ?? [], notes: notes.get(ref) ?? [], isOwn },
+      packages,
+    );
   }
-  const linked = linkPackages(packages, edgesOf(relationships));
+  const linked = linkPackages(packages.all, edgesOf(relationships), ownersOf(relationships));
   const document = graph.find((one) => text(one, 'type') === 'SpdxDocument');
-  const notes = graph
-    .filter((one) => text(one, 'type') === 'Annotation')
-    .map((one) => text(one, 'statement'));
-  const [toolId] = texts(info, 'createdUsing');
+  const all = [...notes.values()].flat();
+  const image = imageInNotes(all);
   return {
-    subject: subject ?? { name: text(document, 'name') ?? 'unnamed' },
-    ...given('distro', distroOfPurls(linked)),
+    subject: { ...(subject ?? { name: text(document, 'name') ?? 'unnamed' }), ...image.subject },
+    ...given('distro', image.distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...unknownsInNotes(notes), ...unknowns],
+    unknowns: [...unknownsInNotes(all), ...packages.unknowns],
     ...given('created', text(info, 'created')),
     ...given('context', contextOf(graph)),
-    tool: toolOf(text(elements.get(toolId ?? ''), 'name')),
+    tool,
   };
+}
+
+/** Texts of annotations, by what they are about. */
+function notesOf(graph: readonly JsonObject[]): Map<string, string[]> {
+  const notes = new Map<string, string[]>();
+  for (const one of graph) {
+    const statement = text(one, 'type') === 'Annotation' ? text(one, 'statement') : undefined;
+    if (statement === undefined) continue;
+    const about = text(one, 'subject') ?? '';
+    notes.set(about, [...(notes.get(about) ?? []), statement]);
+  }
+  return notes;
+}
+
+function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const one of relationships) {
+    const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;
+    if (text(one, 'relationshipType') !== 'other' || !isOwnership) continue;
+    for (const target of texts(one, 'to')) owners.set(target, text(one, 'from') ?? '');
+  }
+  return owners;
 }
 
 /** What the document or its SBOMs are about. A document that lists every package as a root is about none. */
@@ -97,25 +126,49 @@ function readSubject(one: JsonObject): SbomSubject {
   return { name: text(one, 'name') ?? 'unnamed', ...given('digest', digest) };
 }
 
+const identifiersOf = (one: JsonObject, type: string): string[] =>
+  objects(one, 'externalIdentifier')
+    .filter((entry) => text(entry, 'externalIdentifierType') === type)
+    .map((entry) => text(entry, 'identifier') ?? '');
+
+const purlOf = (one: JsonObject): string | undefined =>
+  text(one, 'software_packageUrl') ?? identifiersOf(one, 'packageUrl')[0];
+
+interface Around {
+  readonly elements: ReadonlyMap<string, JsonObject>;
+  readonly licenses: readonly string[];
+  readonly notes: Notes;
+  readonly isOwn: boolean;
+}
+
 function readPackage(
   one: JsonObject,
-  elements: ReadonlyMap<string, JsonObject>,
-  licenses: readonly string[],
-): SbomPackage | undefined {
-  const identifiers = (type: string): string[] =>
-    objects(one, 'externalIdentifier')
-      .filter((entry) => text(entry, 'externalIdentifierType') === type)
-      .map((entry) => text(entry, 'identifier') ?? '');
-  const purl = text(one, 'software_packageUrl') ?? identifiers('packageUrl')[0];
-  const read = readNamed({ name: text(one, 'name'), version: text(one, 'software_packageVersion'), purl });
-  if (read === undefined) return undefined;
-  const cpes = identifiers('cpe23');
+  { elements, licenses, notes, isOwn }: Around,
+  packages: PackageList,
+): void {
+  const ref = idOf(one);
+  const facts = packageInNotes(notes);
+  const { foundBy, locations } = placesIn(isOwn ? text(one, 'software_sourceInfo') : undefined);
+  const read = readNamed({
+    name: text(one, 'name'),
+    version: text(one, 'software_packageVersion'),
+    purl: purlOf(one),
+    foundBy,
+    type: facts.type,
+    ...(isOwn ? { id: /#package-([0-9a-f]{16})$/.exec(ref)?.[1] } : {}),
+    isOwn,
+  });
+  if (read === undefined) {
+    if (!isHolder(text(one, 'software_primaryPurpose')))
+      packages.unnamed('package', text(one, 'name') ?? ref);
+    return;
+  }
+  const cpes = identifiersOf(one, 'cpe23');
   const hashes = objects(one, 'verifiedUsing')
     .map((hash) => hashText(text(hash, 'algorithm'), text(hash, 'hashValue')))
     .filter((hash) => hash !== undefined);
-  return {
-    ...read.core,
-    locations: [],
+  packages.add(ref, read, {
+    locations,
     licenses,
     ...given('supplier', text(elements.get(text(one, 'suppliedBy') ?? ''), 'name')),
     ...given('description', text(one, 'summary')),
@@ -125,7 +178,8 @@ function readPackage(
     ...(cpes.length === 0 ? {} : { cpes }),
     ...(hashes.length === 0 ? {} : { hashes }),
     dependsOn: [],
-  };
+    ...facts.rest,
+  });
 }
 
 function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {

@@ -5,7 +5,7 @@ import { sha256 } from '#base/crypto';
 import { digestAlgorithm, digestHex } from '#base/digest';
 import type { JsonObject } from './json.ts';
 import type { Sbom, SbomPackage } from './sbom.ts';
-import { unknownNote } from './sbom-parts.ts';
+import { imageNote, OWNERSHIP, packageNote, unknownNote } from './sbom-notes.ts';
 import { declaredLicense, LicenseRefs, type SpdxOptions } from './spdx.ts';
 
 const CREATION = '_:creationInfo';
@@ -80,12 +80,17 @@ function elementsOf(sbom: Sbom, base: string, refs: LicenseRefs): JsonObject[] {
     ...(all.length === 0 ? [] : [edge(base, 'contains', image, 'contains', all)]),
     ...needs,
     ...stated,
-    ...sbom.unknowns.map((one, i) => ({
-      ...head('Annotation', `${base}unknown-${i}`),
-      annotationType: 'other',
-      subject: image,
-      statement: unknownNote(one),
-    })),
+    ...owned(sbom, base),
+    ...sbom.unknowns.map((one, i) => annotation(`${base}unknown-${i}`, image, unknownNote(one))),
+    ...[imageNote(sbom)]
+      .filter((note) => note !== undefined)
+      .map((note) => annotation(`${base}note-image`, image, note)),
+    ...sbom.packages.flatMap((one) => {
+      const note = packageNote(one);
+      return note === undefined
+        ? []
+        : [annotation(`${base}note-${one.id}`, `${base}package-${one.id}`, note)];
+    }),
     {
       ...head('software_Sbom', `${base}sbom`),
       rootElement: [image],
@@ -93,6 +98,25 @@ function elementsOf(sbom: Sbom, base: string, refs: LicenseRefs): JsonObject[] {
       software_sbomType: ['analyzed'],
     },
   ];
+}
+
+const annotation = (id: string, subject: string, statement: string): JsonObject => ({
+  ...head('Annotation', id),
+  annotationType: 'other',
+  subject,
+  statement,
+});
+
+/** From each owner to what came with its files. */
+function owned({ packages }: Sbom, base: string): JsonObject[] {
+  const groups = Map.groupBy(packages, ({ ownedBy }) => ownedBy);
+  return [...groups].flatMap(([owner, list]) => {
+    if (owner === undefined) return [];
+    const targets = list.map((one) => `${base}package-${one.id}`);
+    return [
+      { ...edge(base, `owns-${owner}`, `${base}package-${owner}`, 'other', targets), comment: OWNERSHIP },
+    ];
+  });
 }
 
 const byFirst = (a: readonly [string, string], b: readonly [string, string]): number =>
