@@ -1,5 +1,5 @@
 /**
- * A program for `waybill serve ca|tsa --signer`: keys of a PKCS#11 token, by OpenSC's pkcs11-tool.
+ * A program for `waybill serve ca|ct|log|tsa|tuf --signer`: keys of a PKCS#11 token, by OpenSC's pkcs11-tool.
  *
  *     PKCS11_PIN=… waybill serve ca … --signer node --signer-arg examples/pkcs11-signer.ts \
  *       --signer-arg /usr/lib/softhsm/libsofthsm2.so --signer-arg waybill --signer-key intermediate=01
@@ -23,6 +23,7 @@ interface Question {
   readonly method: string;
   readonly key: string;
   readonly digest?: string;
+  readonly message?: string;
 }
 
 const TIMEOUT_MS = 8000;
@@ -49,17 +50,28 @@ function tool(args: readonly string[], input: Buffer = Buffer.alloc(0)): Promise
   });
 }
 
-async function answer({ method, key, digest }: Question): Promise<object> {
+async function answer({ method, key, digest, message }: Question): Promise<object> {
   if (!/^([0-9a-f]{2}){1,32}$/.test(key)) throw new Error('a key is named by its id in hex');
   const id = `--id=${key}`;
   if (method === 'publicKey') {
-    const spki = await tool(['--read-object', '--type=pubkey', id]);
-    return { publicKey: spki.toString('base64') };
+    return { publicKey: spkiOf(await tool(['--read-object', '--type=pubkey', id])).toString('base64') };
   }
-  if (method !== 'sign' || digest === undefined) throw new Error(`no method ${method}`);
-  const how = ['--sign', '--mechanism=ECDSA', '--signature-format=rs'];
-  const raw = await tool(['--login', '--pin=env:PKCS11_PIN', ...how, id], Buffer.from(digest, 'base64'));
+  const text = digest ?? message;
+  if (method !== 'sign' || text === undefined) throw new Error(`no method ${method}`);
+  const login = ['--login', '--pin=env:PKCS11_PIN', '--sign', id];
+  const input = Buffer.from(text, 'base64');
+  // Ed25519 signs the message itself, and its signature has one form.
+  if (digest === undefined) {
+    return { signature: (await tool([...login, '--mechanism=EDDSA'], input)).toString('base64') };
+  }
+  const raw = await tool([...login, '--mechanism=ECDSA', '--signature-format=rs'], input);
   return { signature: derOf(raw).toString('base64') };
+}
+
+/** An Ed25519 key comes as PEM, others as DER. */
+function spkiOf(read: Buffer): Buffer {
+  const pem = /^-----BEGIN PUBLIC KEY-----([^-]+)-----END/.exec(read.toString('latin1'));
+  return pem === null ? read : Buffer.from(pem[1] ?? '', 'base64');
 }
 
 /** A token gives r and s side by side; a certificate wants SEQUENCE { INTEGER r, INTEGER s }. */

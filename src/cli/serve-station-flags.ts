@@ -75,7 +75,7 @@ export function signerFrom(flags: Flags, key: string, { env }: CliContext): Sign
     throw fail(R.optionValue, { expected: '--signer with --signer-arg and --signer-key', actual: 'none' });
   }
   const pairs = given.map((pair): [string, string] => {
-    const [, name, there] = /^([a-z]+)=(.+)$/.exec(pair) ?? [];
+    const [, name, there] = /^([a-z][a-z0-9-]*)=(.+)$/.exec(pair) ?? [];
     if (name !== undefined && there !== undefined) return [name, there];
     throw fail(R.optionValue, { expected: `--signer-key as ${key}=NAME`, actual: JSON.stringify(pair) });
   });

@@ -116,7 +116,7 @@ export const stations: readonly Station[] = [
     description: 'Serves the TUF repository of the other stations, and signs it again in time.',
     port: 8085,
     addOptions: (command) =>
-      command
+      addSignerOptions(command, 'online')
         .option('--stations <file>', 'whose trust is published, read again when it changes')
         .option('--next-root <file>', 'a root signed elsewhere: published when it is there and follows'),
     parts: async (flags, deps, context) => {
@@ -125,6 +125,7 @@ export const stations: readonly Station[] = [
         {
           ...optional('stationsFile', text(flags, 'stations', context)),
           ...optional('nextRootFile', text(flags, 'nextRoot', context)),
+          ...optional('signer', signerFrom(flags, 'online', context)),
         },
         deps,
       );

@@ -47,7 +47,9 @@ const ERROR_CHARS_MAX = 300;
 
 type Question =
   | { readonly method: 'publicKey'; readonly key: string }
-  | { readonly method: 'sign'; readonly key: string; readonly hash: HashName; readonly digest: string };
+  | { readonly method: 'sign'; readonly key: string; readonly hash: HashName; readonly digest: string }
+  /** Ed25519 signs what was said, no hash value of it. */
+  | { readonly method: 'sign'; readonly key: string; readonly message: string };
 
 interface Waiting {
   readonly question: Question;
@@ -88,12 +90,9 @@ export class ExternalSigner {
     return this.#trouble;
   }
 
-  /** The key the process knows by this name. Throws WB-823, WB-824 for a key that is not ECDSA or RSA, WB-104. */
+  /** The key the process knows by this name. Throws WB-823, WB-104 for no public key. */
   async holder(key: string): Promise<KeyHolder> {
     const publicKey = await this.#publicKey(key);
-    if (publicKey.kind === 'ed25519') {
-      throw fail(R.externalAnswer, { expected: `an ECDSA or RSA key under ${key}`, actual: publicKey.kind });
-    }
     this.#held.set(key, publicKey);
     return {
       publicKey,
@@ -115,8 +114,11 @@ export class ExternalSigner {
   }
 
   async #sign(key: string, publicKey: PublicKey, data: Uint8Array, algorithm: HashName): Promise<Uint8Array> {
-    const digest = toBase64(hash(algorithm, data));
-    const answer = await this.#ask({ method: 'sign', key, hash: algorithm, digest });
+    const asked =
+      publicKey.kind === 'ed25519'
+        ? { message: toBase64(data) }
+        : { hash: algorithm, digest: toBase64(hash(algorithm, data)) };
+    const answer = await this.#ask({ method: 'sign', key, ...asked });
     const signature = answer.bytes('signature');
     if (!verifySignature(publicKey, data, signature, algorithm)) {
       this.#options.log.error({ key }, 'the signer gave a signature its key did not make');

@@ -3,7 +3,13 @@
  * FLAG is a file whose presence says that the fault has happened; a fault happens once. FAKE_SIGNER_PIDS names a file
  * that gets its process id.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign as signWhole,
+} from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { p256 } from '@noble/curves/nist.js';
@@ -22,6 +28,8 @@ interface Question {
   readonly method: string;
   readonly key: string;
   readonly digest: string;
+  /** In the place of a digest, for Ed25519. */
+  readonly message?: string;
 }
 
 const say = (answer: object): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -64,7 +72,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (method === 'publicKey') return say({ id, publicKey: publicKey() });
   const fault = faults[mode];
   if (fault === undefined || (flag !== '' && existsSync(flag))) {
-    return say({ id, signature: sign(question.digest, key) });
+    const { digest, message } = question;
+    if (message === undefined) return say({ id, signature: sign(digest, key) });
+    const signature = signWhole(null, Buffer.from(message, 'base64'), key);
+    return say({ id, signature: signature.toString('base64') });
   }
   if (flag !== '') writeFileSync(flag, '');
   return fault(question);

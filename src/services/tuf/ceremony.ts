@@ -2,14 +2,14 @@
  * Root ceremonies: a next root is drafted, its keys' holders sign it one after the other, each where the key is,
  * and only a root with enough signatures of the old and of the new keys is published. The draft is a root file.
  */
-import { Metadata, type Root } from '@tufjs/models';
+import { Metadata, type Root, Signature } from '@tufjs/models';
 import { toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
 import { type TufRoleName, tufRoleNames } from './config.ts';
-import { type TufKey, tufKey, tufSigner } from './keys.ts';
-import { newRoot, roleKeys } from './metadata.ts';
+import { type TufKey, tufKey } from './keys.ts';
+import { newRoot, roleKeys, signedBytes } from './metadata.ts';
 import { R } from './reasons.ts';
 import { rootIn } from './roots.ts';
 
@@ -60,13 +60,13 @@ function idOf(root: Root, text: string): string {
 /** The draft with one more signature. Throws WB-1065 for a key that neither `before` nor the draft lists. */
 export function signRoot(draft: Uint8Array, signer: Signer, before?: Uint8Array): Uint8Array {
   const metadata = rootIn(draft);
-  const key = tufSigner('signer', signer);
-  const lists = (root: Root | undefined): boolean => root?.roles['root']?.keyIDs.includes(key.id) === true;
+  const { id } = tufKey(signer.publicKey);
+  const lists = (root: Root | undefined): boolean => root?.roles['root']?.keyIDs.includes(id) === true;
   if (!lists(metadata.signed) && !lists(before === undefined ? undefined : rootIn(before).signed)) {
     const expected = `a key of the root role of version ${metadata.signed.version} or of the one before`;
-    throw fail(R.root, { expected, actual: `key ${key.id.slice(0, 16)}…` });
+    throw fail(R.root, { expected, actual: `key ${id.slice(0, 16)}…` });
   }
-  metadata.sign((data) => key.sign(data), true);
+  metadata.sign((data) => new Signature({ keyID: id, sig: toHex(signer.sign(data)) }), true);
   return rootBytes(metadata);
 }
 
@@ -103,7 +103,7 @@ export function describeRoot(bytes: Uint8Array, before?: Uint8Array): RootDescri
   return {
     version: signed.version,
     expires: rfc3339(Date.parse(signed.expires)),
-    sha256: toHex(sha256(canonicalBytes(metadata))),
+    sha256: toHex(sha256(signedBytes(signed))),
     roles: tufRoleNames.map((role) => {
       const ids = signed.roles[role]?.keyIDs ?? [];
       const oldIds = old?.signed.roles[role]?.keyIDs ?? (old === undefined ? ids : []);
@@ -139,18 +139,6 @@ function validSigners(root: Root, metadata: Metadata<Root>): string[] {
     }
   });
 }
-
-/** What a signature covers: the library hands it to whoever signs. */
-function canonicalBytes({ signed }: Metadata<Root>): Uint8Array {
-  let bytes: Uint8Array = new Uint8Array(0);
-  new Metadata(signed).sign((data) => {
-    bytes = data;
-    return tufNoSignature;
-  });
-  return bytes;
-}
-
-const tufNoSignature = { keyID: 'none', sig: '', toJSON: () => ({ keyid: 'none', sig: '' }) };
 
 const rootBytes = (metadata: Metadata<Root>): Uint8Array =>
   utf8(`${JSON.stringify(metadata.toJSON(), undefined, 1)}\n`);

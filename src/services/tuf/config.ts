@@ -1,5 +1,6 @@
 /** What a TUF repository needs, and how long its signatures live. */
 import type { Clock } from '#base/clock';
+import type { KeyHolder } from '#base/crypto';
 import type { Secret } from '#base/secret';
 
 export const tufRoleNames = ['root', 'targets', 'snapshot', 'timestamp'] as const;
@@ -17,6 +18,8 @@ export interface TufConfig {
   readonly clock: Clock;
   /** Its keys are encrypted under this. */
   readonly passphrase?: Secret;
+  /** Keys that lie elsewhere, by name: `online` for the first of snapshot and timestamp, `online-v4` as of root 4. */
+  readonly elsewhere?: ReadonlyMap<string, KeyHolder>;
   /** Root keys; each also signs targets. Default 3, of which `threshold` (2) must sign. */
   readonly rootKeys?: number;
   readonly threshold?: number;

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { Key, Signature } from '@tufjs/models';
 import { toHex, utf8 } from '#base/bytes';
-import { type PublicKey, publicKeyPem, type Signer, sha256 } from '#base/crypto';
+import { holderOf, type KeyHolder, type PublicKey, publicKeyPem, sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
 import { fileKeyStore } from '#platform/key-store';
@@ -17,35 +17,55 @@ export interface TufKey {
 
 /** A key that signs. */
 export interface TufSigner extends TufKey {
-  /** Its file, without `.key`. */
+  /** Its file, without `.key`, or what it is called where it lies elsewhere. */
   readonly name: string;
-  sign(data: Buffer): Signature;
+  sign(data: Buffer): Promise<Signature>;
 }
 
 /** What a folder holds; which of it signs what, the newest root says. */
 export interface KeyRing {
   readonly held: readonly TufSigner[];
-  /** Makes one more key, durably. */
+  /** Makes one more key, durably; one that lies elsewhere is taken. Throws WB-1067. */
   make(name: string): Promise<TufSigner>;
 }
 
-export async function openKeyRing(dir: string, passphrase?: Secret): Promise<KeyRing> {
+export interface KeyRingOptions {
+  readonly passphrase?: Secret;
+  /** Keys that are in no file here, by the names their files would have. */
+  readonly elsewhere?: ReadonlyMap<string, KeyHolder>;
+}
+
+export async function openKeyRing(dir: string, options: KeyRingOptions = {}): Promise<KeyRing> {
+  const { passphrase, elsewhere = new Map<string, KeyHolder>() } = options;
   const store = fileKeyStore(dir, passphrase);
-  const held: TufSigner[] = [];
+  const held = [...elsewhere].map(([name, holder]) => tufSigner(name, holder));
   const open = async (name: string): Promise<TufSigner> => {
-    const signer = tufSigner(name, await store.openKey(name, 'p256'));
+    const signer = tufSigner(name, holderOf(await store.openKey(name, 'p256')));
     held.push(signer);
     return signer;
+  };
+  const make = async (name: string): Promise<TufSigner> => {
+    const known = held.find((one) => one.name === name);
+    if (known !== undefined) return known;
+    const [kind] = name.split('-');
+    if (![...elsewhere.keys()].some((one) => one.split('-')[0] === kind)) return open(name);
+    // A key in a file would be one the operator believes to be elsewhere.
+    throw fail(R.heldElsewhere, {
+      expected: `the key ${name} where the other ${kind} keys are`,
+      actual: 'none named',
+    });
   };
   const names = await readdir(dir).catch(() => []);
   for (const name of names.sort((a, b) => (a < b ? -1 : 1)))
     if (name.endsWith('.key')) await open(name.slice(0, -'.key'.length));
-  return { held, make: async (name) => held.find((one) => one.name === name) ?? open(name) };
+  return { held, make };
 }
 
-export function tufSigner(name: string, pair: Signer): TufSigner {
-  const { id, key } = tufKey(pair.publicKey);
-  return { name, id, key, sign: (data) => new Signature({ keyID: id, sig: toHex(pair.sign(data)) }) };
+export function tufSigner(name: string, holder: KeyHolder): TufSigner {
+  const { id, key } = tufKey(holder.publicKey);
+  const sign = async (data: Uint8Array): Promise<Signature> =>
+    new Signature({ keyID: id, sig: toHex(await holder.sign(data)) });
+  return { name, id, key, sign };
 }
 
 /** A P-256 or Ed25519 key as it stands in root.json; its id is the hash of that. Throws WB-1065 for others. */

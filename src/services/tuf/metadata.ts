@@ -1,5 +1,5 @@
 /** TUF metadata as bytes: pure functions over @tufjs/models. Times are milliseconds. */
-import { Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
+import { Metadata, MetaFile, Root, Signature, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
 import { toHex, utf8 } from '#base/bytes';
 import { rfc3339 } from '#base/clock';
 import { sha256 } from '#base/crypto';
@@ -49,7 +49,7 @@ export function targetsMetadata(
   signers: readonly TufSigner[],
   targets: readonly TufTarget[],
   about: Common,
-): Uint8Array {
+): Promise<Uint8Array> {
   const metadata = new Targets(common(about));
   for (const target of targets) {
     metadata.addTarget(
@@ -67,7 +67,7 @@ export function snapshotMetadata(
   signers: readonly TufSigner[],
   targetsVersion: number,
   about: Common,
-): Uint8Array {
+): Promise<Uint8Array> {
   const meta = { 'targets.json': new MetaFile({ version: targetsVersion }) };
   return signed(new Snapshot({ ...common(about), meta }), signers);
 }
@@ -76,14 +76,33 @@ export function timestampMetadata(
   signers: readonly TufSigner[],
   snapshotVersion: number,
   about: Common,
-): Uint8Array {
+): Promise<Uint8Array> {
   const snapshotMeta = new MetaFile({ version: snapshotVersion });
   return signed(new Timestamp({ ...common(about), snapshotMeta }), signers);
 }
 
 /** Signed metadata as it is published. */
-export function signed(body: Root | Targets | Snapshot | Timestamp, keys: readonly TufSigner[]): Uint8Array {
+export async function signed(
+  body: Root | Targets | Snapshot | Timestamp,
+  keys: readonly TufSigner[],
+): Promise<Uint8Array> {
   const metadata = new Metadata(body);
-  for (const key of keys) metadata.sign((data) => key.sign(data));
+  const data = signedBytes(body);
+  for (const key of keys) {
+    const signature = await key.sign(data);
+    metadata.sign(() => signature);
+  }
   return utf8(`${JSON.stringify(metadata.toJSON(), undefined, 1)}\n`);
 }
+
+/** What a signature covers: the library hands it to whoever signs. */
+export function signedBytes(body: Root | Targets | Snapshot | Timestamp): Buffer {
+  let bytes = Buffer.alloc(0);
+  new Metadata(body).sign((data) => {
+    bytes = Buffer.from(data);
+    return noSignature;
+  });
+  return bytes;
+}
+
+const noSignature = new Signature({ keyID: 'none', sig: '' });

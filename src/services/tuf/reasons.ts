@@ -46,6 +46,13 @@ export const R = defineReasons({
     summary: 'A root does not follow the one that is published.',
     hint: 'see waybill trust root show: which version it is, who has signed and who is missing',
   },
+  heldElsewhere: {
+    code: 'WB-1067',
+    check: 'tuf.heldElsewhere',
+    side: 'usage',
+    summary: 'A new key of a TUF repository belongs where the one before it is, and none was named there.',
+    hint: 'make it there and name it with --signer-key, then rotate again',
+  },
   metadata: {
     code: 'WB-1066',
     check: 'tuf.metadata',

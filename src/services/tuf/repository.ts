@@ -86,7 +86,7 @@ interface Change {
 }
 
 export async function createTuf(config: TufConfig): Promise<Tuf> {
-  const ring = await openKeyRing(join(config.dir, 'keys'), config.passphrase);
+  const ring = await openKeyRing(join(config.dir, 'keys'), config);
   const repository = new Repository(config, ring, openTufStore(config.dir));
   await repository.requireOwnKeys();
   await repository.countOn();
@@ -228,7 +228,7 @@ class Repository implements Tuf {
       role === 'root' || role === 'targets' ? (this.#config.threshold ?? 2) : 1;
     const roles = roleKeys((role) => ({ keys: keys[role], threshold: threshold(role) }));
     const root = newRoot(roles, { version: 1, expires: this.#until('root') });
-    return { root, rootBytes: signed(root, this.#signers(root, 'root')) };
+    return { root, rootBytes: await signed(root, this.#signers(root, 'root')) };
   }
 
   async #renew(): Promise<readonly string[]> {
@@ -237,7 +237,7 @@ class Repository implements Tuf {
     const at = this.#config.clock.now();
     const isOld = (expires: number, role: TufRoleName): boolean => expires - at < this.#lifetimes[role] / 2;
     const isRootDue = isOld(Date.parse(before.expires), 'root') && this.#canSign(before, 'root');
-    const change: Change = isRootDue ? this.#nextRoot(before, {}) : { root: before };
+    const change: Change = isRootDue ? await this.#nextRoot(before, {}) : { root: before };
     const again = new Set<SignedRole>();
     for (const role of signedRoles) {
       // A crash between a new root and what its new keys sign leaves metadata of the old ones.
@@ -266,7 +266,10 @@ class Repository implements Tuf {
     for (let index = 1; index <= count; index++) {
       made.push(await this.#ring.make(kind === 'online' ? base : `${base}-${index}`));
     }
-    const change = this.#nextRoot(before, Object.fromEntries(rolesOf(kind).map((role) => [role, made])));
+    const change = await this.#nextRoot(
+      before,
+      Object.fromEntries(rolesOf(kind).map((role) => [role, made])),
+    );
     const again = new Set(signedRoles.filter((role) => rolesOf(kind).includes(role)));
     await this.#commit(now, { ...change, again });
     return change.root.version;
@@ -286,10 +289,10 @@ class Repository implements Tuf {
   }
 
   /** The next version with other keys where some are given, signed by the old root's keys and its own. */
-  #nextRoot(
+  async #nextRoot(
     before: Root,
     keys: Partial<Record<TufRoleName, readonly TufKey[]>>,
-  ): { readonly root: Root; readonly rootBytes: Uint8Array } {
+  ): Promise<{ readonly root: Root; readonly rootBytes: Uint8Array }> {
     const kept = (role: TufRoleName): readonly TufKey[] =>
       (before.roles[role]?.keyIDs ?? []).flatMap((id) => {
         const key = before.keys[id];
@@ -301,7 +304,7 @@ class Repository implements Tuf {
     }));
     const root = newRoot(roles, { version: before.version + 1, expires: this.#until('root') });
     const signers = new Set([...this.#signers(before, 'root'), ...this.#signers(root, 'root')]);
-    return { root, rootBytes: signed(root, [...signers]) };
+    return { root, rootBytes: await signed(root, [...signers]) };
   }
 
   #until(role: TufRoleName): number {
@@ -338,18 +341,18 @@ class Repository implements Tuf {
       targetsV += 1;
       files.set(
         `${targetsV}.targets.json`,
-        targetsMetadata(this.#signers(root, 'targets'), listed, about('targets')),
+        await targetsMetadata(this.#signers(root, 'targets'), listed, about('targets')),
       );
     }
     let snapshotV = version('snapshot');
     if (listed !== undefined || again.has('snapshot')) {
       snapshotV += 1;
       const signers = this.#signers(root, 'snapshot');
-      files.set(`${snapshotV}.snapshot.json`, snapshotMetadata(signers, targetsV, about('snapshot')));
+      files.set(`${snapshotV}.snapshot.json`, await snapshotMetadata(signers, targetsV, about('snapshot')));
     }
     if (snapshotV !== version('snapshot') || again.has('timestamp')) {
       const signers = this.#signers(root, 'timestamp');
-      files.set('timestamp.json', timestampMetadata(signers, snapshotV, about('timestamp')));
+      files.set('timestamp.json', await timestampMetadata(signers, snapshotV, about('timestamp')));
     }
     const names = listed?.map(({ name }) => name) ?? Object.keys(now?.targets.child('targets').object ?? {});
     await this.#check(files, names);

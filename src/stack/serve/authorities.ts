@@ -49,7 +49,7 @@ async function readText(path: string): Promise<string> {
 }
 
 export async function caParts(settings: CaSettings, deps: StationDeps): Promise<StationParts> {
-  const held = await openHeldKeys(settings.signer, ['root', 'intermediate'], deps);
+  const held = await openHeldKeys(settings.signer, /^(?:root|intermediate)$/, deps);
   const ca = await withHeldKeys(held, (holders) => openCa(settings, deps, holders));
   const chain = [ca.intermediate, ca.root];
   return {
@@ -123,7 +123,7 @@ async function watchOf(
 export async function tsaParts(settings: TsaSettings, deps: StationDeps): Promise<StationParts> {
   const { organization, signer } = settings;
   const { keys, clock, random, log } = deps;
-  const held = await openHeldKeys(signer, ['root', 'tsa'], deps);
+  const held = await openHeldKeys(signer, /^(?:root|tsa)$/, deps);
   const watch = await watchOf(settings, deps);
   const tsa = await withHeldKeys(held, (holders) =>
     createTsa({

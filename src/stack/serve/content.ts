@@ -17,6 +17,7 @@ import {
 } from '#services/registry';
 import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
 import type { Address, StationDeps, StationParts } from './frame.ts';
+import { openHeldKeys, type SignerSettings, withHeldKeys } from './held-keys.ts';
 import { readMembers } from './members.ts';
 import { R } from './reasons.ts';
 import { bucketOf } from './store-url.ts';
@@ -32,18 +33,26 @@ export interface TufSettings {
   readonly stationsFile?: string;
   /** A root that was signed elsewhere: published as soon as it follows the newest one. */
   readonly nextRootFile?: string;
+  /** Holds `online`, the key of snapshot and timestamp, or `online-v4` from version 4 of the root on. */
+  readonly signer?: SignerSettings;
 }
+
+const TUF_KEYS = /^(?:online|root)(?:-v?[1-9]\d*){0,2}$/;
 
 /** Publishes what the members say of themselves, and renews its own signatures. */
 export async function tufParts(
-  { stationsFile, nextRootFile }: TufSettings,
+  { stationsFile, nextRootFile, signer }: TufSettings,
   deps: StationDeps,
 ): Promise<StationParts> {
   const { clock, dataDir, isInit, createdAt } = deps;
   if (stationsFile === undefined && !isInit) {
     throw fail(R.settings, { expected: '--stations FILE', actual: 'none' });
   }
-  const tuf = await createTuf({ dir: dataDir, clock, ...protectedBy(deps) });
+  const held = await openHeldKeys(signer, TUF_KEYS, deps);
+  const { elsewhere } = held;
+  const tuf = await withHeldKeys(held, () =>
+    createTuf({ dir: dataDir, clock, elsewhere, ...protectedBy(deps) }),
+  );
   const publish = async (): Promise<void> => {
     if (stationsFile === undefined) return;
     const published = await readMembers(stationsFile, createdAt);
@@ -68,8 +77,10 @@ export async function tufParts(
       expires = (await tuf.status())?.expires ?? {};
     }
   };
-  if (!isInit) await work();
-  const root = isInit ? undefined : utf8Text(await tuf.initialRoot());
+  const root = await withHeldKeys(held, async () => {
+    if (!isInit) await work();
+    return isInit ? undefined : utf8Text(await tuf.initialRoot());
+  });
   return {
     bodyBytesMax: 1024,
     register: (app) => registerTuf(app, tuf),
@@ -81,7 +92,10 @@ export async function tufParts(
     },
     metrics: (metrics) => metrics.expiry('metadata', () => ({ ...expires })),
     reload: work,
-    close: () => tuf.close(),
+    close: async () => {
+      await tuf.close();
+      await held.close();
+    },
   };
 }
 

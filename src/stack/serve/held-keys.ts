@@ -1,4 +1,4 @@
-/** The keys of a station that issues: in its folder, or with a process beside it that holds some of them. */
+/** The keys of a station: in its folder, or with a process beside it that holds some of them. */
 import type { KeyHolder } from '#base/crypto';
 import { fail } from '#base/reason';
 import { type KeyHolders, keyHolders } from '#platform/key-store';
@@ -17,23 +17,26 @@ export interface SignerSettings {
 
 export interface HeldKeys {
   readonly holders: KeyHolders;
+  /** Those the process holds. */
+  readonly elsewhere: ReadonlyMap<string, KeyHolder>;
   /** Why nothing can be signed now. */
   trouble(): string | undefined;
   close(): Promise<void>;
 }
 
-/** Starts the process. `names` are the keys the station has. Throws WB-1212 for another name, WB-823, WB-824. */
+/** Starts the process. `names` fits the names of keys the station has. Throws WB-1212 for another, WB-823, WB-824. */
 export async function openHeldKeys(
   settings: SignerSettings | undefined,
-  names: readonly string[],
+  names: RegExp,
   { keys, log }: StationDeps,
 ): Promise<HeldKeys> {
   if (settings === undefined) {
-    return { holders: keyHolders(keys), trouble: () => undefined, close: async () => {} };
+    const holders = keyHolders(keys);
+    return { holders, elsewhere: new Map(), trouble: () => undefined, close: async () => {} };
   }
-  const unknown = [...settings.keys.keys()].find((name) => !names.includes(name));
+  const unknown = [...settings.keys.keys()].find((name) => !names.test(name));
   if (unknown !== undefined) {
-    throw fail(R.settings, { expected: `a key of the station: ${names.join(', ')}`, actual: unknown });
+    throw fail(R.settings, { expected: `a key of the station: ${names.source}`, actual: unknown });
   }
   const { command, args, env } = settings;
   const signer = new ExternalSigner({ command, args, env, log });
@@ -41,7 +44,7 @@ export async function openHeldKeys(
     const elsewhere = new Map<string, KeyHolder>();
     for (const [name, key] of settings.keys) elsewhere.set(name, await signer.holder(key));
     const holders = keyHolders(keys, elsewhere);
-    return { holders, trouble: () => signer.trouble, close: () => signer.close() };
+    return { holders, elsewhere, trouble: () => signer.trouble, close: () => signer.close() };
   } catch (error) {
     await signer.close();
     throw error;
