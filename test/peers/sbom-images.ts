@@ -8,6 +8,7 @@ import { buildManifest, describe } from '#formats/oci';
 import { createLayout, type Layout } from '#oci';
 import { run } from '#platform/process';
 import { peersFolder } from './cache.ts';
+import { findApk } from './sbom-truth.ts';
 
 export interface RealImage {
   readonly name: string;
@@ -24,7 +25,10 @@ const trees: Readonly<Record<string, Parts>> = {
     ['/', 'etc/os-release', 'usr/lib/python3/dist-packages'],
     ['/', 'root/.pyenv/versions/*/lib/python3*/site-packages/*-info'],
   ],
-  node: [[process.cwd(), 'package.json', 'node_modules']],
+  node: [
+    [process.cwd(), 'package.json', 'node_modules'],
+    ['/', 'usr/{,local/}lib/node_modules'],
+  ],
   java: [
     [
       '/',
@@ -52,7 +56,12 @@ export async function realImages(folder: string): Promise<RealImage[]> {
     await makeLayout(image.folder, layers);
     made.push(image);
   }
-  made.push(...(await rpmImage(folder)), ...(await rpmImages(folder)), ...(await apkImage(folder)));
+  made.push(
+    ...(await rpmImage(folder)),
+    ...(await rpmImages(folder)),
+    ...(await apkImage(folder)),
+    ...(await apkRoot(folder)),
+  );
   const given = process.env['WAYBILL_IMAGES'] ?? join(peersFolder, 'images');
   if (!existsSync(given)) return made;
   const others = readdirSync(given).filter((name) => existsSync(join(given, name, 'oci-layout')));
@@ -100,7 +109,7 @@ async function rpmImage(folder: string): Promise<RealImage[]> {
 
 /** Databases of rpm out of published images, CentOS 5 to Fedora 35, that came with the modules Syft is built from. */
 async function rpmImages(folder: string): Promise<RealImage[]> {
-  const testdata = 'gopath/pkg/mod/github.com/anchore/go-rpmdb@*/pkg/testdata/*/{Packages,rpmdb.sqlite}';
+  const testdata = 'gopath/pkg/mod/github.com/anchore/go-rpmdb@v0.2*/pkg/testdata/*/{Packages,rpmdb.sqlite}';
   const made: RealImage[] = [];
   for (const path of globSync(testdata, { cwd: peersFolder }).sort()) {
     const name = basename(dirname(path));
@@ -138,15 +147,52 @@ async function apkImage(folder: string): Promise<RealImage[]> {
   const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'vectors/packages/os/apk');
   const [database] = globSync('**/installed', { cwd: shared }).sort();
   if (database === undefined) return [];
-  const text = readFileSync(join(shared, database), 'utf8');
   const root = join(folder, 'alpine-root');
   await mkdir(join(root, 'lib/apk/db'), { recursive: true });
+  await copyFile(join(shared, database), join(root, 'lib/apk/db/installed'));
+  return [await alpineLayout(folder, 'alpine', root)];
+}
+
+/** A root that apk itself filled, upgraded and removed from; none where it is not to be had. */
+async function apkRoot(folder: string): Promise<RealImage[]> {
+  const apk = findApk();
+  if (apk === undefined) return [];
+  const [root, work] = [join(folder, 'apk-root'), join(folder, 'apk-packages')];
+  await mkdir(join(work, 'files/usr/share/p'), { recursive: true });
+  await mkdir(root, { recursive: true });
+  await writeFile(join(work, 'files/usr/share/p/text'), 'text\n');
+  const pack = async (name: string, version: string, more: readonly string[] = []): Promise<string> => {
+    const out = join(work, `${name}-${version}.apk`);
+    const facts = [
+      `name:${name}`,
+      `version:${version}`,
+      'license:MIT',
+      `description:what ${name} is`,
+      ...more,
+    ];
+    const files = name === 'p-0' ? ['-F', join(work, 'files')] : [];
+    await must(apk, ['mkpkg', ...facts.flatMap((fact) => ['-I', fact]), ...files, '-o', out]);
+    return out;
+  };
+  const place = ['--root', root, '--no-network', '--no-scripts', '--allow-untrusted', '--no-cache'];
+  const first = await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      pack(`p-${i}`, `${i}.2_rc1-r${i}`, [i % 2 === 0 ? 'arch:x86_64' : 'arch:noarch', 'origin:all-of-p']),
+    ),
+  );
+  await must(apk, [...place, '--initdb', '--arch', 'x86_64', 'add', ...first]);
+  const plus = await pack('lib-c++-2to3', '20240101-r0', ['arch:x86_64']);
+  await must(apk, [...place, 'add', await pack('p-3', '4.0-r0', ['arch:x86_64']), plus]);
+  await must(apk, [...place, 'del', 'p-4', 'p-39']);
+  return [await alpineLayout(folder, 'alpine-made', root)];
+}
+
+async function alpineLayout(folder: string, name: string, root: string): Promise<RealImage> {
   await mkdir(join(root, 'etc'), { recursive: true });
-  await writeFile(join(root, 'lib/apk/db/installed'), text);
   await writeFile(join(root, 'etc/os-release'), 'ID=alpine\nVERSION_ID=3.18.4\n');
-  const image = { name: 'alpine', folder: join(folder, 'alpine') };
-  await makeLayout(image.folder, [{ root, paths: ['etc', 'lib'] }]);
-  return [image];
+  const image = { name, folder: join(folder, name) };
+  await makeLayout(image.folder, [{ root, paths: readdirSync(root).sort() }]);
+  return image;
 }
 
 async function makeLayout(

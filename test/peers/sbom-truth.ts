@@ -2,7 +2,7 @@
  * What the package managers themselves say of an image: it is unpacked by umoci, and every manager whose files are
  * there is asked about that tree.
  */
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import type { SbomPackage } from '#formats/sbom';
@@ -58,6 +58,15 @@ export async function unpack(image: RealImage, to: string): Promise<string> {
   return to;
 }
 
+/** Folders of these names and in none of these names, wherever they lie, hidden ones too. */
+function foldersNamed(root: string, names: ReadonlySet<string>, below = ''): string[] {
+  return readdirSync(join(root, below), { withFileTypes: true }).flatMap((one) => {
+    const path = join(below, one.name);
+    if (!one.isDirectory()) return [];
+    return names.has(one.name) ? [path] : foldersNamed(root, names, path);
+  });
+}
+
 /** `WAYBILL_APK`, the folder of peers, or the PATH. Alpine publishes it for Alpine alone: no Debian package, no wheel. */
 export function findApk(): string | undefined {
   const folders = [join(peersFolder, 'bin'), ...(process.env['PATH'] ?? '').split(delimiter)];
@@ -93,7 +102,7 @@ async function apk(root: string): Promise<Truth[]> {
   const listed = lines(await must(program, [...place, 'list', '--installed']));
   const packages = new Set(
     listed.map((line) => {
-      const match = /^(.+)-([^-]+-r\d+|[^-]+) (\S+) \{/.exec(line);
+      const match = /^(.+)-(\d[^-\s]*-r\d+) (\S+) \{/.exec(line);
       if (match === null) throw new Error(`apk list: ${line}`);
       return `${match[1]} ${match[2]} ${match[3]}`;
     }),
@@ -126,10 +135,7 @@ interface NpmTree {
 }
 
 async function npm(root: string): Promise<Truth[]> {
-  const outer = globSync('**/node_modules', {
-    cwd: root,
-    exclude: (path) => /node_modules[/\\]./.test(path) || path === 'proc',
-  }).filter((path) => !/node_modules[/\\]/.test(path));
+  const outer = foldersNamed(root, new Set(['node_modules']));
   const truths: Truth[] = [];
   for (const path of outer) {
     const folder = dirname(join(root, path));
@@ -156,7 +162,7 @@ async function npm(root: string): Promise<Truth[]> {
 
 async function pip(root: string): Promise<Truth[]> {
   const truths: Truth[] = [];
-  for (const path of globSync('**/{site,dist}-packages', { cwd: root })) {
+  for (const path of foldersNamed(root, new Set(['site-packages', 'dist-packages']))) {
     const args = ['-m', 'pip', 'list', '--format', 'json', '--disable-pip-version-check'];
     const listed = await must('python3', [...args, '--path', join(root, path)]);
     const list = JSON.parse(listed) as { name: string; version: string }[];
@@ -170,9 +176,9 @@ async function pip(root: string): Promise<Truth[]> {
 }
 
 async function gem(root: string): Promise<Truth[]> {
-  const homes = globSync('**/specifications/*.gemspec', { cwd: root }).map((path) => dirname(dirname(path)));
+  const homes = foldersNamed(root, new Set(['specifications'])).map(dirname);
   const truths: Truth[] = [];
-  for (const home of new Set(homes)) {
+  for (const home of homes) {
     const env = { ...process.env, GEM_HOME: join(root, home), GEM_PATH: join(root, home), HOME: homedir() };
     const { code, stdout, stderr } = await run('gem', ['list', '--local'], { env, timeoutMs: 60_000 });
     if (code !== 0) throw new Error(`gem list in ${home}: ${stderr}`);

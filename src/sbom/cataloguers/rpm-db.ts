@@ -25,7 +25,11 @@ export function rpmBlobs(bytes: Uint8Array): Uint8Array[] {
 function blobsIn(bytes: Uint8Array): Iterable<Uint8Array> {
   if (ascii(bytes, 0, 15) === 'SQLite format 3') return sqliteBlobs(bytes);
   if (ascii(bytes, 0, 4) === 'RpmP') return ndbBlobs(bytes);
-  if (bytes.length >= 512 && viewOf(bytes).getUint32(12, true) === 0x00061561) return bdbBlobs(bytes);
+  // In the byte order of the machine that wrote it: s390x writes the other one.
+  for (const isLittle of [true, false]) {
+    const isBdb = bytes.length >= 512 && viewOf(bytes).getUint32(12, isLittle) === 0x00061561;
+    if (isBdb) return bdbBlobs(bytes, isLittle);
+  }
   throw new Error('none of the known forms of an rpm database');
 }
 
@@ -86,29 +90,44 @@ function* ndbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 const BDB_PAGE_HEADER = 26;
+const BDB_KEYS = 88;
 const bdbHashPages = new Set([2, 13]);
 const BDB_OVERFLOW = 7;
 const BDB_OFF_PAGE = 3;
 
-function* bdbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
+function* bdbBlobs(bytes: Uint8Array, isLittle: boolean): Generator<Uint8Array> {
   const view = viewOf(bytes);
-  const pageBytes = view.getUint32(20, true);
+  const pageBytes = view.getUint32(20, isLittle);
   const isPower = pageBytes >= 512 && pageBytes <= 65_536 && (pageBytes & (pageBytes - 1)) === 0;
   if (!isPower || bytes.length < pageBytes) throw new Error(`a Berkeley DB with pages of ${pageBytes} bytes`);
+  let found = 0;
   for (let page = pageBytes; page + pageBytes <= bytes.length; page += pageBytes) {
     if (!bdbHashPages.has(bytes[page + 25] as number)) continue;
-    const entries = view.getUint16(page + 20, true);
+    const entries = view.getUint16(page + 20, isLittle);
     if (BDB_PAGE_HEADER + entries * 2 > pageBytes) throw new Error(`a page with ${entries} entries`);
     // Keys and values take turns; the values are kept on pages of their own.
     for (let i = 1; i < entries; i += 2) {
-      const at = page + view.getUint16(page + BDB_PAGE_HEADER + i * 2, true);
-      if (at + 12 > page + pageBytes || bytes[at] !== BDB_OFF_PAGE) continue;
-      yield overflow(bytes, view.getUint32(at + 4, true), view.getUint32(at + 8, true), pageBytes);
+      const at = page + view.getUint16(page + BDB_PAGE_HEADER + i * 2, isLittle);
+      if (at >= page + pageBytes) throw new Error(`an entry of page ${page / pageBytes} lies outside it`);
+      if (bytes[at] !== BDB_OFF_PAGE) continue;
+      if (at + 12 > page + pageBytes) throw new Error(`an entry of page ${page / pageBytes} ends early`);
+      const [first, length] = [view.getUint32(at + 4, isLittle), view.getUint32(at + 8, isLittle)];
+      yield overflow(bytes, first, length, pageBytes, isLittle);
+      found++;
     }
   }
+  // The first page counts the keys: one a package, and one that holds the last number given out.
+  const keys = view.getUint32(BDB_KEYS, isLittle);
+  if (found + 1 < keys) throw new Error(`${found} packages where the database counts ${keys - 1}`);
 }
 
-function overflow(bytes: Uint8Array, first: number, length: number, pageBytes: number): Uint8Array {
+function overflow(
+  bytes: Uint8Array,
+  first: number,
+  length: number,
+  pageBytes: number,
+  isLittle: boolean,
+): Uint8Array {
   const view = viewOf(bytes);
   if (length > bytes.length) throw new Error('a value longer than the database');
   const out = new Uint8Array(length);
@@ -118,11 +137,12 @@ function overflow(bytes: Uint8Array, first: number, length: number, pageBytes: n
     if (number === 0 || page + pageBytes > bytes.length || bytes[page + 25] !== BDB_OVERFLOW) {
       throw new Error(`page ${number} is no part of a value`);
     }
-    const used = Math.min(view.getUint16(page + 22, true), pageBytes - BDB_PAGE_HEADER, length - filled);
+    const room = pageBytes - BDB_PAGE_HEADER;
+    const used = Math.min(view.getUint16(page + 22, isLittle), room, length - filled);
     if (used === 0) throw new Error(`page ${number} is empty`);
     out.set(bytes.subarray(page + BDB_PAGE_HEADER, page + BDB_PAGE_HEADER + used), filled);
     filled += used;
-    number = view.getUint32(page + 16, true);
+    number = view.getUint32(page + 16, isLittle);
   }
   return out;
 }
