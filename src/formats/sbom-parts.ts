@@ -91,10 +91,16 @@ export function distroOfPurls(packages: readonly SbomPackage[]): Distro | undefi
   for (const { purl } of packages) {
     const parsed = purl === undefined ? undefined : parsePurl(purl, { lenient: true });
     const value = parsed?.ok === true ? parsed.value.qualifiers.get('distro') : undefined;
-    const match = /^([a-z0-9._]+(?:-[a-z][a-z0-9]*)*)-(\d[^/]*)$/.exec(value ?? '');
-    if (match !== null) return { id: match[1] as string, versionId: match[2] as string, idLike: [] };
+    const found = distroOfText(value ?? '');
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** `debian-12`, `opensuse-leap-15.5`: the value of the qualifier `distro`, where it names a release. */
+export function distroOfText(value: string): Distro | undefined {
+  const match = /^([a-z0-9._]+(?:-[a-z][a-z0-9]*)*)-(\d[^/]*)$/.exec(value);
+  return match === null ? undefined : { id: match[1] as string, versionId: match[2] as string, idLike: [] };
 }
 
 /** References of a document → ids of packages; edges to, and owners that are, no package are left out. */

@@ -53,6 +53,13 @@ export function storedName(ecosystem: string, name: string): string {
   return ['Packagist', 'NuGet', 'Hex', 'Pub'].includes(ecosystem) ? name.toLowerCase() : name;
 }
 
+/**
+ * A name under which a package is found too. Paths of Go modules differ by case, but package URLs have them in lower
+ * case (purl-spec, golang): such a one stands for every module it can come from.
+ */
+export const foldedName = (ecosystem: string, name: string): string =>
+  ecosystem === 'Go' ? name.toLowerCase() : name;
+
 const languages: ReadonlyMap<string, string> = new Map([
   ['npm', 'npm'],
   ['pypi', 'PyPI'],

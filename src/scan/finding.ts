@@ -24,6 +24,8 @@ export interface Finding {
   readonly fixed: readonly string[];
   readonly state: FixState;
   readonly isMalicious: boolean;
+  /** Nobody knows the version of the package: the advisory is about all of them, or the package is malicious. */
+  readonly isVersionUnknown?: boolean;
   readonly isSample: boolean;
   readonly published?: string;
   readonly cwes: readonly string[];

@@ -2,8 +2,10 @@
 import { cpeCandidates, parseCpe } from '#formats/cpe';
 import { parsePurl } from '#formats/purl';
 import type { Distro, SbomPackage } from '#formats/sbom';
+import { distroOfText } from '#formats/sbom-parts';
 import { distroEcosystem, languageEcosystem, systemTypes } from './ecosystems.ts';
 import { CPE_ECOSYSTEM, cpeName } from './sources/nvd.ts';
+import type { BoundOptions } from './versions/bounds.ts';
 
 export interface Lookup {
   /** Ecosystem as databases name it, with its release. */
@@ -18,6 +20,38 @@ export interface Lookup {
   readonly cpe?: string;
   /** Whose order of versions counts, where it is not that of `ecosystem`. */
   readonly order?: string;
+  /** The version has an epoch that is not known. */
+  readonly isEpochUnknown?: boolean;
+}
+
+/**
+ * What an absent epoch means. In a package database it is 0 (deb-version(7), rpm-version(7)), and tools that write
+ * SBOMs leave out nothing else: Syft and Trivy put every other epoch into the version or the package URL. Only the file
+ * name of a source rpm never has one.
+ */
+export const boundsOf = ({ isEpochUnknown }: Lookup): BoundOptions => ({
+  missingEpoch: isEpochUnknown === true ? 'auto' : 'zero',
+});
+
+/** Epochs of source rpms by `name version-release`, as packages built from them with the same version have them. */
+export type SourceEpochs = ReadonlyMap<string, string>;
+
+export function sourceEpochsOf(packages: readonly SbomPackage[]): SourceEpochs {
+  const epochs = new Map<string, string>();
+  for (const one of packages) {
+    if (one.type !== 'rpm' || one.source?.version === undefined) continue;
+    const { epoch = '0', rest } = epochOf(one.version);
+    // Packages have the epoch of their source unless they have versions of their own.
+    if (rest === one.source.version) epochs.set(`${one.source.name} ${rest}`, epoch);
+  }
+  return epochs;
+}
+
+function epochOf(version: string): { readonly epoch?: string; readonly rest: string } {
+  const colon = /^\d+:/.exec(version)?.[0];
+  return colon === undefined
+    ? { rest: version }
+    : { epoch: colon.slice(0, -1), rest: version.slice(colon.length) };
 }
 
 /**
@@ -32,8 +66,9 @@ export function lookupsIn(
   distro: Distro | undefined,
   ecosystems: ReadonlyMap<string, number>,
   matching: CpeMatching,
+  epochs: SourceEpochs = new Map(),
 ): readonly Lookup[] {
-  const direct = lookupsFor(one, distro);
+  const direct = lookupsFor(one, distro, epochs);
   return isByCpe(one, distro, ecosystems, matching) ? [...direct, ...cpeLookups(one)] : direct;
 }
 
@@ -98,9 +133,21 @@ const runtimes: ReadonlyMap<string, readonly [ecosystem: string, name: string]> 
   ['go', ['Go', 'stdlib']],
 ]);
 
+/** What a package URL says of its release counts where that is another than the document's: documents are merged. */
+export function distroFor({ purl }: SbomPackage, ofDocument: Distro | undefined): Distro | undefined {
+  const text = /[?&]distro=([^&#]+)/.exec(purl ?? '')?.[1];
+  if (text === undefined) return ofDocument;
+  const stated = distroOfText(text);
+  const ecosystem = stated === undefined ? undefined : distroEcosystem(stated);
+  const isOther =
+    ecosystem !== undefined && (ofDocument === undefined || ecosystem !== distroEcosystem(ofDocument));
+  return isOther ? stated : ofDocument;
+}
+
 /** The ecosystem a package belongs to, for coverage; a text in brackets when there is none. */
-export function ecosystemOf(one: SbomPackage, distro: Distro | undefined): string {
+export function ecosystemOf(one: SbomPackage, ofDocument: Distro | undefined): string {
   if (systemTypes.has(one.type)) {
+    const distro = distroFor(one, ofDocument);
     return (
       (distro === undefined ? undefined : distroEcosystem(distro)) ??
       `(${one.type} of ${distro?.id ?? 'an unknown distribution'})`
@@ -110,7 +157,7 @@ export function ecosystemOf(one: SbomPackage, distro: Distro | undefined): strin
   return language ?? (bitnamiNames.has(one.name) ? 'Bitnami' : `(${one.type})`);
 }
 
-function lookupsFor(one: SbomPackage, distro: Distro | undefined): readonly Lookup[] {
+function lookupsFor(one: SbomPackage, distro: Distro | undefined, epochs: SourceEpochs): readonly Lookup[] {
   const ecosystem = ecosystemOf(one, distro);
   if (ecosystem.startsWith('(')) return [];
   const direct = { ecosystem, name: one.name, version: one.version, isSource: false };
@@ -119,7 +166,7 @@ function lookupsFor(one: SbomPackage, distro: Distro | undefined): readonly Look
     case 'apk':
       return systemLookups(one, ecosystem);
     case 'rpm':
-      return rpmLookups(one, ecosystem);
+      return rpmLookups(one, ecosystem, epochs);
     case 'golang':
       return goLookups(one, ecosystem);
     case 'generic':
@@ -139,7 +186,7 @@ function systemLookups(one: SbomPackage, ecosystem: string): Lookup[] {
 }
 
 /** rpm: the package, with its epoch; then its source, whose file name carries none. */
-function rpmLookups(one: SbomPackage, ecosystem: string): Lookup[] {
+function rpmLookups(one: SbomPackage, ecosystem: string, epochs: SourceEpochs): Lookup[] {
   const parsed = parsePurl(one.purl ?? '', { lenient: true });
   const qualifiers = parsed.ok ? parsed.value.qualifiers : new Map<string, string>();
   const epoch = qualifiers.get('epoch');
@@ -149,13 +196,20 @@ function rpmLookups(one: SbomPackage, ecosystem: string): Lookup[] {
   const direct = { ecosystem, name: one.name, version, isSource: false, ...module };
   const source = one.source;
   if (source === undefined || source.name === one.name) return [direct];
-  const sourceVersion = source.version ?? one.version.replace(/^\d+:/, '');
-  return [direct, { ecosystem, name: source.name, version: sourceVersion, isSource: true, ...module }];
+  const bySource = { ecosystem, name: source.name, isSource: true, ...module };
+  if (source.version === undefined) return [direct, { ...bySource, version }];
+  const known = epochOf(source.version).epoch ?? epochs.get(`${source.name} ${source.version}`);
+  const { rest } = epochOf(source.version);
+  return known === undefined
+    ? [direct, { ...bySource, version: rest, isEpochUnknown: true }]
+    : [direct, { ...bySource, version: `${known}:${rest}` }];
 }
 
-/** A main module that was built from a work tree has no version that could be compared. */
+/** A main module that was built from a work tree has a version nobody knows. */
 function goLookups(one: SbomPackage, ecosystem: string): Lookup[] {
-  if (one.version === '(devel)' || /^v?0\.0\.0-00010101000000-/.test(one.version)) return [];
+  if (one.version === '(devel)' || /^v?0\.0\.0-00010101000000-/.test(one.version)) {
+    return [{ ecosystem, name: one.name, version: '', isSource: false }];
+  }
   const isCompiler = one.name === 'stdlib' || one.name === 'toolchain';
   const version = isCompiler ? one.version.replace(/^v?(?:go)?/, '') : one.version.replace(/^v/, '');
   return [{ ecosystem, name: one.name, version, isSource: false }];

@@ -13,8 +13,18 @@ import {
   type SuppressedBy,
   type Undetermined,
 } from './finding.ts';
-import { type CpeMatching, ecosystemOf, isByCpe, type Lookup, lookupsIn } from './lookup.ts';
-import { evaluate } from './range.ts';
+import {
+  boundsOf,
+  type CpeMatching,
+  distroFor,
+  ecosystemOf,
+  isByCpe,
+  type Lookup,
+  lookupsIn,
+  type SourceEpochs,
+  sourceEpochsOf,
+} from './lookup.ts';
+import { type AffectedResult, evaluate } from './range.ts';
 import { isMalicious, severityRank } from './severity.ts';
 import { CPE_ECOSYSTEM } from './sources/nvd.ts';
 import type { BoundOptions } from './versions/bounds.ts';
@@ -47,14 +57,21 @@ export function matchPackages(
     coverage,
     unknowns: sbom.unknowns,
     licenses: [],
-    notes: [],
+    notes: unversioned(scan.findings),
   };
 }
 
-/** Our own cataloguer reads epochs from the package database; of other documents nobody knows. */
-export const boundsFor = (sbom: Sbom): BoundOptions => ({
-  missingEpoch: sbom.tool.name === 'waybill' ? 'zero' : 'auto',
-});
+/** Epochs that documents leave out are 0. */
+export const boundsFor = (_sbom: Sbom): BoundOptions => ({ missingEpoch: 'zero' });
+
+/** Findings in packages whose version nobody knows. */
+const unversioned = (findings: readonly Finding[]): string[] =>
+  findings
+    .filter(({ isVersionUnknown }) => isVersionUnknown === true)
+    .map(({ id, package: { name }, isMalicious: isBad }) => {
+      const why = isBad ? 'the package is malicious' : 'the advisory is about every version';
+      return `${id} is reported of ${name}, whose version is not known: ${why}`;
+    });
 
 interface Hit {
   readonly entry: AffectedEntry;
@@ -79,14 +96,14 @@ class Scan {
   readonly #cpe: CpeMatching;
   readonly #packages: ReadonlyMap<string, SbomPackage>;
   readonly #repaired = new Map<string, ReadonlySet<string>>();
-  readonly #bounds: BoundOptions;
+  readonly #epochs: SourceEpochs;
 
   constructor(sbom: Sbom, database: AdvisoryDatabase, cpe: CpeMatching) {
     this.#sbom = sbom;
     this.#database = database;
     this.#cpe = cpe;
     this.#packages = new Map(sbom.packages.map((one) => [one.id, one]));
-    this.#bounds = boundsFor(sbom);
+    this.#epochs = sourceEpochsOf(sbom.packages);
   }
 
   add(one: SbomPackage): void {
@@ -100,7 +117,7 @@ class Scan {
   /** The distribution repairs its own copies under its own version numbers: its word counts where it has one. */
   #spokenFor(one: SbomPackage, finding: Finding): { by: SuppressedBy; reason: string } | undefined {
     const owner = one.ownedBy === undefined ? undefined : this.#packages.get(one.ownedBy);
-    const { distro } = this.#sbom;
+    const distro = owner === undefined ? undefined : distroFor(owner, this.#sbom.distro);
     if (owner === undefined || distro === undefined || finding.isMalicious) return undefined;
     if (!this.#database.info.ecosystems.has(ecosystemOf(owner, distro))) return undefined;
     if (isComprehensive(distro)) {
@@ -124,11 +141,11 @@ class Scan {
   #ask(one: SbomPackage, undetermined: Undetermined[]): Answer {
     const hits: Hit[] = [];
     const repaired: AffectedEntry[] = [];
-    for (const lookup of lookupsIn(one, this.#sbom.distro, this.#database.info.ecosystems, this.#cpe)) {
+    const { distro } = this.#sbom;
+    for (const lookup of lookupsIn(one, distro, this.#database.info.ecosystems, this.#cpe, this.#epochs)) {
       for (const entry of this.#database.find(lookup.ecosystem, lookup.name)) {
         if (!concerns(entry, lookup, one)) continue;
-        const { ecosystem, order = ecosystem, version } = lookup;
-        const result = evaluate(version, order, entry.ranges, entry.versions, this.#bounds);
+        const result = compared(entry, lookup);
         if (result.affected === 'yes') {
           if (lookup.cpe === undefined || !isIn(repaired, entry)) {
             hits.push({ entry, advisory: entry.advisory, lookup, fixed: result.fixed });
@@ -136,14 +153,34 @@ class Scan {
         } else if (result.affected === 'no') {
           // That a guessed product is repaired says nothing about the package.
           if (lookup.cpe === undefined) repaired.push(entry);
-        } else if (lookup.cpe === undefined) {
-          const reason = `version ${JSON.stringify(version)} cannot be compared as ${ecosystem}`;
-          undetermined.push({ id: entry.advisory.id, package: one, reason });
+        } else if (lookup.cpe === undefined && !(lookup.isEpochUnknown === true && isIn(repaired, entry))) {
+          undetermined.push({ id: entry.advisory.id, package: one, reason: doubtOf(lookup) });
         }
       }
     }
     return { findings: groupByAlias(hits).map((group) => findingOf(one, group)), repaired };
   }
+}
+
+/** Whether an entry is about the version that was looked up. */
+export function compared(entry: AffectedEntry, lookup: Lookup): AffectedResult {
+  const { order = lookup.ecosystem, version } = lookup;
+  const ask = (bounds: BoundOptions): AffectedResult =>
+    evaluate(version, order, entry.ranges, entry.versions, bounds);
+  const result = ask(boundsOf(lookup));
+  if (version === '' && result.affected === 'undetermined' && isMalicious(entry.advisory)) {
+    return { affected: 'yes', fixed: [] };
+  }
+  const isOpen = lookup.isEpochUnknown === true && result.affected === 'no';
+  return isOpen && ask({ missingEpoch: 'zero' }).affected === 'yes'
+    ? { affected: 'undetermined', fixed: [] }
+    : result;
+}
+
+function doubtOf({ version, ecosystem, name, isEpochUnknown }: Lookup): string {
+  if (version === '') return 'its version is not known';
+  if (isEpochUnknown === true) return `the epoch of its source ${name} ${version} is not known`;
+  return `version ${JSON.stringify(version)} cannot be compared as ${ecosystem}`;
 }
 
 /** What the package's own ecosystem says it does not have is not asked of a guess. Direct lookups come first. */
@@ -267,6 +304,7 @@ function findingOf(one: SbomPackage, hits: readonly Hit[]): Finding {
     fixed,
     state: stateOf(hits, fixed),
     isMalicious: isMalicious({ id, aliases: sorted }),
+    ...(first.lookup.version === '' ? { isVersionUnknown: true } : {}),
     isSample: advisories.every(({ isSample }) => isSample),
     ...(published === undefined ? {} : { published }),
     cwes: collected(advisories, ({ cwes }) => cwes).sort(),

@@ -25,14 +25,28 @@ export function evaluate(
 ): AffectedResult {
   const orders = ordersFor(ecosystem, options);
   const order = orders.own;
+  if (version === '') return ofUnknownVersion(ranges, versions);
   const results = ranges.map((range) => inRange(version, range.events, orders));
   const isAffected = results.includes('yes') || isListed(version, versions, order);
-  const isUndetermined = !isAffected && results.includes('undetermined');
+  // What is no version of the ecosystem may be another spelling of a listed one.
+  const isNoVersion = versions.length > 0 && order(version, version) === undefined;
+  const isUndetermined = !isAffected && (isNoVersion || results.includes('undetermined'));
   return {
     affected: isAffected ? 'yes' : isUndetermined ? 'undetermined' : 'no',
     fixed: isAffected ? fixesAbove(version, ranges, orders) : [],
   };
 }
+
+/** Whatever the version is, it is in a range without an end; in none where there are neither ranges nor a list. */
+function ofUnknownVersion(ranges: readonly OsvRange[], versions: readonly string[]): AffectedResult {
+  if (ranges.some(({ events }) => isEverything(events))) return { affected: 'yes', fixed: [] };
+  return { affected: ranges.length + versions.length > 0 ? 'undetermined' : 'no', fixed: [] };
+}
+
+/** From the first version on, without an end. */
+const isEverything = (events: readonly OsvEvent[]): boolean =>
+  events.some((event) => 'introduced' in event && event.introduced === '0') &&
+  events.every((event) => 'introduced' in event || ('limit' in event && event.limit === '*'));
 
 const known = new Map<string, Orders>();
 const KNOWN_MAX = 1000;
@@ -80,6 +94,7 @@ const atLeast = (version: string, start: string, order: VersionOrder): boolean |
 
 function inRange(version: string, events: readonly OsvEvent[], orders: Orders): Affected {
   const order = orders.bound;
+  if (isEverything(events)) return 'yes';
   const end = endOf(events);
   if (end !== undefined) {
     // What compares with the end is a version, and every version is after the start.
@@ -95,8 +110,10 @@ function inRange(version: string, events: readonly OsvEvent[], orders: Orders): 
     else if ('lastAffected' in event) points.push({ kind: 'lastAffected', version: event.lastAffected });
     else bounds.push(event.limit);
   }
-  if (bounds.length > 0 && !bounds.some((limit) => limit === '*' || (order(version, limit) ?? 0) < 0))
-    return 'no';
+  const within = bounds.map((limit) => (limit === '*' ? -1 : order(version, limit)));
+  if (within.length > 0 && !within.some((one) => one !== undefined && one < 0)) {
+    return within.includes(undefined) ? 'undetermined' : 'no';
+  }
   if (points.length > 1) points.sort((a, b) => comparePoints(a, b, orders.own));
   let affected = false;
   for (const { kind, version: at } of points) {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { JsonValue } from '#formats/json';
-import { type OsvRecord, parseOsv } from '#formats/osv';
-import { type Distro, packageId, type Sbom, type SbomPackage } from '#formats/sbom';
+import type { OsvRecord } from '#formats/osv';
+import type { Distro } from '#formats/sbom';
 import { cataloguers } from '#sbom';
 import {
   evaluate,
@@ -15,57 +14,9 @@ import {
   type ScanResult,
   type Severity,
 } from '#scan';
+import { advisory, found, one, range, record, sbomOf, scan } from './records.ts';
 
 const debian: Distro = { id: 'debian', versionId: '12', idLike: [] };
-
-function one(type: string, name: string, version: string, rest: Partial<SbomPackage> = {}): SbomPackage {
-  const id = packageId(type, name, version, rest.purl, 'test');
-  return { id, type, name, version, foundBy: 'test', locations: [], licenses: [], dependsOn: [], ...rest };
-}
-
-function sbomOf(packages: readonly SbomPackage[], rest: Partial<Sbom> = {}): Sbom {
-  const tool = { name: 'waybill', version: '0' };
-  return { subject: { name: 'app' }, packages, layers: [], unknowns: [], tool, ...rest };
-}
-
-function record(json: Record<string, JsonValue>): OsvRecord {
-  const parsed = parseOsv(json);
-  assert.ok(parsed.ok, parsed.ok ? '' : parsed.error.check);
-  return parsed.value;
-}
-
-const range = (...events: Record<string, string>[]): JsonValue => [{ type: 'ECOSYSTEM', events }];
-
-function advisory(
-  id: string,
-  ecosystem: string,
-  name: string,
-  fixed: string,
-  more: Record<string, JsonValue> = {},
-): OsvRecord {
-  const ranges = range({ introduced: '0' }, { fixed });
-  return record({
-    id,
-    summary: `about ${name}`,
-    affected: [{ package: { ecosystem, name }, ranges }],
-    ...more,
-  });
-}
-
-function scan(
-  records: readonly OsvRecord[],
-  packages: readonly SbomPackage[],
-  rest: Partial<Sbom> = {},
-): ScanResult {
-  const database = memoryDatabase(records, 0);
-  try {
-    return matchPackages(sbomOf(packages, rest), database);
-  } finally {
-    database.close();
-  }
-}
-
-const found = (result: ScanResult): string[] => result.findings.map((f) => `${f.id} ${f.package.name}`);
 
 test('a Debian package is matched by its source package and that version', () => {
   const records = [
@@ -151,7 +102,7 @@ test('a language package that the distribution brought is left to the distributi
 
 test('a version that cannot be compared is undetermined, not clean', () => {
   const records = [advisory('GO-2024-1', 'Go', 'example.org/m', '1.5.0')];
-  const result = scan(records, [one('golang', 'example.org/m', '')]);
+  const result = scan(records, [one('golang', 'example.org/m', 'nonsense')]);
   assert.deepEqual(found(result), []);
   assert.equal(result.undetermined.length, 1);
   assert.match(result.undetermined[0]?.reason ?? '', /cannot be compared as Go/);

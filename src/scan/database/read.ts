@@ -9,7 +9,7 @@ import { fail, WaybillError } from '#base/reason';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import type { OsvRecord } from '#formats/osv';
 import { smallInflater } from '#platform/inflate';
-import { storedEcosystem, storedName } from '../ecosystems.ts';
+import { foldedName, storedEcosystem, storedName } from '../ecosystems.ts';
 import { R } from '../reasons.ts';
 import {
   BLOCK_ROW_BYTES,
@@ -149,12 +149,13 @@ class Reader implements AdvisoryDatabase {
   find(ecosystem: string, name: string): readonly AffectedEntry[] {
     const stored = storedEcosystem(ecosystem);
     const wanted = storedName(stored, name);
-    for (const number of numbersOf(this.#keys, hashText(packageKey(stored, wanted)))) {
-      const found = this.#packages.document<StoredPackage>(number);
-      if (found.ecosystem !== stored || found.name !== wanted) continue;
-      return found.entries.map((one) => new LazyEntry(one, stored, wanted, this.#advisories));
+    const entries: AffectedEntry[] = [];
+    for (const number of new Set(numbersOf(this.#keys, hashText(packageKey(stored, wanted))))) {
+      const { ecosystem: of, name: its, entries: list } = this.#packages.document<StoredPackage>(number);
+      if (of !== stored || (its !== wanted && foldedName(stored, its) !== wanted)) continue;
+      entries.push(...list.map((one) => new LazyEntry(one, stored, its, this.#advisories)));
     }
-    return [];
+    return entries;
   }
 
   explain(id: string): readonly ExplainedAdvisory[] {

@@ -3,7 +3,8 @@ import type { Digest } from '#base/brand';
 import type { OsvRange } from '#formats/osv';
 import type { Rating } from '../severity.ts';
 
-export const SCHEMA_VERSION = 2;
+/** 3: names of Go modules are also indexed in lower case. */
+export const SCHEMA_VERSION = 3;
 
 /** `database_specific.source` of the records that come with waybill. */
 export const SAMPLE_SOURCE = 'waybill sample';
@@ -88,7 +89,10 @@ export interface AffectedEntry {
 
 export interface AdvisoryDatabase {
   readonly info: DatabaseInfo;
-  /** Entries for a package, in the order of their ids. WB-870 where its bytes are damaged. */
+  /**
+   * Entries for a package, in the order of their ids; of a Go module in lower case, those of all its spellings.
+   * WB-870 where its bytes are damaged.
+   */
   find(ecosystem: string, name: string): readonly AffectedEntry[];
   /** Advisories that bear an id, or have it among their aliases or related ids; with what they are about. */
   explain(id: string): readonly ExplainedAdvisory[];

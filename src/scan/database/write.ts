@@ -3,7 +3,7 @@ import { deflateRawSync } from 'node:zlib';
 import { concat, toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import type { OsvAffected, OsvRecord } from '#formats/osv';
-import { storedEcosystem, storedName } from '../ecosystems.ts';
+import { foldedName, storedEcosystem, storedName } from '../ecosystems.ts';
 import { evaluate } from '../range.ts';
 import { rate } from '../severity.ts';
 import {
@@ -73,7 +73,13 @@ export function databaseBytes(records: readonly OsvRecord[], options: WriteOptio
   const numbers = new Map(packages.map((one, i) => [packageKey(one.ecosystem, one.name), i]));
   const ordered = order.map((at) => sorted[at] as OsvRecord);
   const advisories = ordered.map((record) => advisoryOf(record, numbers, options.enrichment));
-  const keys = indexOf([...numbers].map(([key, number]) => [hashText(key), number]));
+  const keys = indexOf(
+    packages.flatMap(({ ecosystem, name }, number) =>
+      [...new Set([name, foldedName(ecosystem, name)])].map(
+        (one) => [hashText(packageKey(ecosystem, one)), number] as const,
+      ),
+    ),
+  );
   const ids = indexOf(
     advisories.flatMap((one, i) =>
       [...new Set([one.id, ...one.aliases, ...one.related])].map((id) => [hashText(id), i] as const),
