@@ -61,6 +61,13 @@ export const R = defineReasons({
     summary: 'A compatibility mode was given a flag of the other tool that it refuses to leave out.',
     hint: 'see waybill help MODE for what is translated',
   },
+  optionIdle: {
+    code: 'WB-1312',
+    check: 'cli.optionIdle',
+    side: 'usage',
+    summary: 'An option was given that means nothing for this source, and would be left out silently.',
+    hint: 'leave the option out, or name a source it is for',
+  },
   nothingAttached: {
     code: 'WB-1307',
     check: 'cli.download',

@@ -1,6 +1,12 @@
 /** `waybill sbom convert|diff|merge|score|check`: documents, and an attested one against its image. */
 import type { Command } from 'commander';
-import { unwrap } from '#base/result';
+import {
+  type CatalogueFlags,
+  catalogueOptionsFrom,
+  refuseIdle,
+  refuseInherited,
+  withCatalogueOptions,
+} from './catalogue-options.ts';
 import type { CliContext } from './context.ts';
 import { addIdentityOptions, type IdentityFlags, requirementsFor } from './identity-options.ts';
 import { outputsFrom } from './output-options.ts';
@@ -22,44 +28,60 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
   parent
     .command('convert')
     .description('write an SBOM in another format')
-    .argument('<file>', 'CycloneDX, SPDX 2.2, 2.3 or 3.0, or Syft JSON')
+    .argument('<file>', 'CycloneDX, SPDX 2.2, 2.3 or 3.0, Syft JSON, or an attestation of an SBOM')
     .option('-o, --output <format[=file]>', OUTPUT, collect, [])
     .action(async (file: string, _flags: unknown, command: Command) => {
+      refuseInherited(command, []);
       const { readSbomFile } = await import('#flows/sbom-files');
-      await write(await readSbomFile(file), command.optsWithGlobals<DocumentFlags>(), context);
+      await write(await readSbomFile(file, tell(context)), command.optsWithGlobals<DocumentFlags>(), context);
     });
   parent
     .command('merge')
     .description('make one SBOM of several')
-    .argument('<file...>', 'SBOMs in any format that is read')
+    .argument('<file...>', 'SBOMs in any format that is read, attestations too')
     .option('-o, --output <format[=file]>', OUTPUT, collect, [])
     .option('--name <name>', 'name of the subject; default: that of the first')
     .action(async (files: string[], _flags: unknown, command: Command) => {
+      refuseInherited(command, []);
       const { mergeFiles } = await import('#flows/sbom-files');
       const flags = command.optsWithGlobals<DocumentFlags>();
-      await write(await mergeFiles(files, flags.name, packageVersion()), flags, context);
+      await write(await mergeFiles(files, flags.name, packageVersion(), tell(context)), flags, context);
     });
   parent
     .command('diff')
     .description('tell what two SBOMs say differently; exit 2 when they do')
     .argument('<from>', 'an SBOM')
     .argument('<to>', 'another one')
-    .action((from: string, to: string) => diff(from, to, context));
+    .action((from: string, to: string, _flags: unknown, command: Command) => {
+      refuseInherited(command, []);
+      return diff(from, to, context);
+    });
   parent
     .command('score')
     .description('tell how much of the minimum elements (NTIA, CISA) an SBOM has')
     .argument('<file>', 'an SBOM')
     .option('--at-least <score>', 'exit 2 below this score, 0 to 10')
-    .action((file: string, flags: { readonly atLeast?: string }) => score(file, flags.atLeast, context));
+    .action((file: string, flags: { readonly atLeast?: string }, command: Command) => {
+      refuseInherited(command, []);
+      return score(file, flags.atLeast, context);
+    });
   const check = parent
     .command('check')
     .description('catalogue an image again and compare with its attested SBOM; exit 2 when it is stale')
     .argument('<image>', 'reference or oci:DIR');
-  withRegistryOptions(addTrustOptions(addIdentityOptions(check)));
-  check.action((image: string, _flags: unknown, command: Command) =>
-    checkImage(image, command.optsWithGlobals<CheckFlags>(), context),
-  );
+  withRegistryOptions(addTrustOptions(addIdentityOptions(withCatalogueOptions(check))));
+  check.action((image: string, _flags: unknown, command: Command) => {
+    refuseInherited(command, []);
+    refuseIdle(command, image);
+    return checkImage(image, command.optsWithGlobals<CheckFlags>(), context);
+  });
 }
+
+/** Also with --quiet: that nobody verified a document is no progress. */
+const tell =
+  (context: CliContext) =>
+  (note: string): void =>
+    context.stderr(`note: ${note}`);
 
 type DocumentSbom = Awaited<ReturnType<typeof import('#flows/sbom-files')['readSbomFile']>>;
 
@@ -77,7 +99,7 @@ async function write(sbom: DocumentSbom, flags: DocumentFlags, context: CliConte
 
 async function diff(from: string, to: string, context: CliContext): Promise<void> {
   const { diffFiles, diffLines } = await import('#flows/sbom-files');
-  const { diff: found, why } = await diffFiles(from, to);
+  const { diff: found, why } = await diffFiles(from, to, tell(context));
   const brief = (one: { type: string; name: string; version: string }): object => ({
     type: one.type,
     name: one.name,
@@ -101,7 +123,7 @@ async function diff(from: string, to: string, context: CliContext): Promise<void
 
 async function score(file: string, atLeast: string | undefined, context: CliContext): Promise<void> {
   const { qualityLines, requireScore, scoreFile } = await import('#flows/sbom-files');
-  const quality = await scoreFile(file);
+  const quality = await scoreFile(file, tell(context));
   context.result('waybill.dev/sbom-score/v1', quality, () => `${qualityLines(quality).join('\n')}\n`);
   const why = requireScore(quality, atLeast);
   if (why === undefined) return;
@@ -109,15 +131,13 @@ async function score(file: string, atLeast: string | undefined, context: CliCont
   context.exit(why.exit);
 }
 
-interface CheckFlags extends IdentityFlags, TrustFlags, RegistryFlags {
-  readonly platform?: string;
-}
+interface CheckFlags extends IdentityFlags, TrustFlags, RegistryFlags, CatalogueFlags {}
 
 async function checkImage(image: string, flags: CheckFlags, context: CliContext): Promise<void> {
-  const [{ checkSbom, sbomPredicates }, { diffLines }, { parsePlatform }] = await Promise.all([
+  const [{ checkSbom, sbomPredicates }, { diffLines }, options] = await Promise.all([
     import('#flows/sbom-check'),
     import('#flows/sbom-files'),
-    import('#oci'),
+    catalogueOptionsFrom(flags, image, context),
   ]);
   const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicates }, context);
   const cosignRepository = context.env['COSIGN_REPOSITORY'];
@@ -125,10 +145,8 @@ async function checkImage(image: string, flags: CheckFlags, context: CliContext)
     registry: await registryFrom(flags, context, [image]),
     trust: await trustFor(flags, context, requirements),
     clock: context.clock,
-    version: packageVersion(),
+    ...options,
     ...(cosignRepository === undefined ? {} : { cosignRepository }),
-    ...(flags.platform === undefined ? {} : { platform: unwrap(parsePlatform(flags.platform)) }),
-    onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
   });
   const { found: _found, difference, why, ...value } = result;
   const lines = difference === undefined ? [] : diffLines(difference);

@@ -1,5 +1,4 @@
 /** Is an attested SBOM still true of the image, and does an attested scan of it pass? */
-import { utf8 } from '#base/bytes';
 import { fail, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { cycloneDxBytes } from '#formats/cyclonedx';
@@ -12,6 +11,7 @@ import { type AdvisoryDatabase, judge, matchPackages, type Severity, severities,
 import type { Accepted } from '#verify';
 import { CheckFailure, countText, type Found, signedText } from './check-item.ts';
 import { R } from './check-reasons.ts';
+import { sbomOfStatement } from './sbom-statement.ts';
 
 const DAY_MS = 86_400_000;
 /** Clocks of scanners and ours may differ by this much. */
@@ -49,10 +49,9 @@ export function compareSboms(attested: Sbom, found: Sbom): SbomDifference {
   };
 }
 
-/** The SBOM of a statement; cosign's `spdx` type holds it as text. */
 function sbomOf({ statement }: Accepted): Sbom {
-  const predicate = statement?.predicate ?? null;
-  return unwrap(parseSbom(utf8(typeof predicate === 'string' ? predicate : JSON.stringify(predicate))));
+  if (statement !== undefined) return unwrap(sbomOfStatement(statement));
+  throw fail(R.sbomStale, { expected: 'an attested SBOM', actual: 'a bare signature' });
 }
 
 export interface CurrentSbom {

@@ -1,25 +1,18 @@
 /** Use case: does the attested SBOM of an image still say what is in it? */
 import type { Digest } from '#base/brand';
 import { type Reason, WaybillError } from '#base/reason';
-import { predicateTypes } from '#formats/intoto';
-import type { Platform } from '#formats/oci';
 import type { Sbom } from '#formats/sbom';
 import type { SbomDiff } from '#formats/sbom-diff';
 import type { Requirements } from '#verify';
 import { CheckFailure } from './check-item.ts';
 import { currentSbom, nearestDifference } from './check-sbom.ts';
-import { sbomImage } from './sbom-image.ts';
+import { type SbomImageOptions, sbomImage } from './sbom-image.ts';
 import { type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
-/** The predicate types an SBOM is attested under. */
-export const sbomPredicates: readonly [string, string] = [predicateTypes.cyclonedx, predicateTypes.spdxjson];
+export { sbomPredicateTypes as sbomPredicates } from './sbom-statement.ts';
 
-export interface SbomCheckDeps extends VerifyImageDeps {
-  /** Of waybill, for the catalogue. */
-  readonly version: string;
-  readonly platform?: Platform;
-  readonly onLayer?: (done: number, of: number) => void;
-}
+/** With how the image is catalogued again: as it was when the SBOM was made, or packages differ. */
+export interface SbomCheckDeps extends VerifyImageDeps, Omit<SbomImageOptions, 'name'> {}
 
 export interface SbomCheck {
   readonly pinned: string;
@@ -42,12 +35,11 @@ export async function checkSbom(
   requirements: Requirements,
   deps: SbomCheckDeps,
 ): Promise<SbomCheck> {
-  const { platform, version, onLayer } = deps;
+  const { platform } = deps;
   const chosen = platform === undefined ? {} : { platform };
   const verified = await verifyImage(image, { kind: 'attestation', requirements, ...chosen }, deps);
   const pinned = image.includes('@') ? image : verified.pinned;
-  const options = { version, ...chosen, ...(onLayer === undefined ? {} : { onLayer }) };
-  const { sbom } = await sbomImage(deps.registry, pinned, options);
+  const { sbom } = await sbomImage(deps.registry, pinned, deps);
   const result = {
     pinned: verified.pinned,
     digest: verified.digest,

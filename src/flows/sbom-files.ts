@@ -1,28 +1,23 @@
 /** Documents in, documents out: read an SBOM file, compare two, make one of several, say how good one is. */
-import { limits } from '#base/limits';
 import { type Reason, reason } from '#base/reason';
-import { unwrap } from '#base/result';
 import type { Sbom } from '#formats/sbom';
 import { diffSboms, isSame, type SbomDiff } from '#formats/sbom-diff';
 import { mergeSboms } from '#formats/sbom-merge';
 import { type Quality, sbomQuality } from '#formats/sbom-quality';
-import { parseSbom } from '#formats/sbom-read';
-import { readFileLimited } from '#platform/files';
 import { sbomReasons as R } from '#sbom';
 import { printable } from './sbom-document.ts';
+import { readSbomFile, type Tell } from './sbom-file.ts';
 
-/** Any format that is known. WB-192 and the codes of JSON for what is none. */
-export async function readSbomFile(path: string): Promise<Sbom> {
-  return unwrap(parseSbom(await readFileLimited(path, limits.sbomBytes)));
-}
+export { readSbomFile };
 
 /** One document of several, under the subject of the first unless a name is given. */
 export async function mergeFiles(
   paths: readonly string[],
   name: string | undefined,
   version: string,
+  tell: Tell,
 ): Promise<Sbom> {
-  const sboms = await Promise.all(paths.map(readSbomFile));
+  const sboms = await Promise.all(paths.map((path) => readSbomFile(path, tell)));
   const first = sboms[0]?.subject ?? { name: 'merged' };
   const subject = name === undefined ? first : { ...first, name };
   return mergeSboms(sboms, { subject, tool: { name: 'waybill', version } });
@@ -34,8 +29,8 @@ export interface DiffedFiles {
   readonly why?: Reason;
 }
 
-export async function diffFiles(from: string, to: string): Promise<DiffedFiles> {
-  const diff = diffSboms(await readSbomFile(from), await readSbomFile(to));
+export async function diffFiles(from: string, to: string, tell: Tell): Promise<DiffedFiles> {
+  const diff = diffSboms(await readSbomFile(from, tell), await readSbomFile(to, tell));
   if (isSame(diff)) return { diff };
   const { added, removed, changed } = diff;
   const actual = `${added.length} added, ${removed.length} removed, ${changed.length} with another version`;
@@ -56,8 +51,8 @@ export function diffLines({ added, removed, changed, oneSided }: SbomDiff): stri
   ];
 }
 
-export async function scoreFile(path: string): Promise<Quality> {
-  return sbomQuality(await readSbomFile(path));
+export async function scoreFile(path: string, tell: Tell): Promise<Quality> {
+  return sbomQuality(await readSbomFile(path, tell));
 }
 
 /** The elements with their counts, then the score. */

@@ -1,20 +1,19 @@
 /** Use case: scan exactly what was documented. The attested SBOM is verified first, and must be about the image. */
 
 import type { Digest } from '#base/brand';
-import { utf8 } from '#base/bytes';
-import { fail } from '#base/reason';
-import { predicateTypes } from '#formats/intoto';
+import { rfc3339 } from '#base/clock';
+import { fail, type WaybillError } from '#base/reason';
+import type { Platform } from '#formats/oci';
 import type { Sbom } from '#formats/sbom';
-import { parseSbom } from '#formats/sbom-read';
-import { openImage } from '#oci';
-import { scanReasons as R } from '#scan';
+import { diffSboms, isSame } from '#formats/sbom-diff';
+import { DEFAULT_PLATFORM, openImage, selectPlatform } from '#oci';
+import { scanReasons } from '#scan';
 import type { Accepted, Requirements } from '#verify';
+import { R } from './sbom-reasons.ts';
+import { sbomOfStatement } from './sbom-statement.ts';
 import { type VerifiedImage, type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
-/** Predicate types of SBOMs. */
-export const sbomPredicateTypes: readonly string[] = [
-  ...new Set([predicateTypes.cyclonedx, predicateTypes.spdx, predicateTypes.spdxjson]),
-];
+export { sbomPredicateTypes } from './sbom-statement.ts';
 
 export interface AttestedSbom {
   readonly sbom: Sbom;
@@ -23,48 +22,103 @@ export interface AttestedSbom {
   readonly notes: readonly string[];
 }
 
-/** Throws what verification throws; WB-887 when no accepted SBOM is about the image. */
+export interface AttestedDeps extends VerifyImageDeps {
+  /** Of an index, the image whose attestations count; absent: those of the index. */
+  readonly platform?: Platform;
+}
+
+interface Candidate {
+  readonly sbom: Sbom;
+  /** Trusted time of the signature in milliseconds; 0: none. */
+  readonly at: number;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Throws what verification throws; WB-887 when no accepted SBOM is about the image or lists a package; WB-981 when
+ * several differ and no trusted time says which is the newest.
+ */
 export async function attestedSbom(
   image: string,
   requirements: Requirements,
-  deps: VerifyImageDeps,
+  deps: AttestedDeps,
 ): Promise<AttestedSbom> {
-  const verified = await verifyImage(image, { kind: 'attestation', requirements }, deps);
-  const meant = new Set<Digest>([verified.digest, ...(await childrenOf(image, verified.digest, deps))]);
-  let refused = 'none can be read';
-  for (const accepted of newestFirst(verified.accepted)) {
-    const read = sbomOf(accepted);
-    if (!read.ok) {
-      refused = `${read.error.check}: ${read.error.actual}`;
-      continue;
-    }
-    const { digest } = read.value.subject;
-    if (digest === undefined) {
-      const note = 'the SBOM names no digest; the signed statement alone binds it to the image';
-      return { sbom: withSubject(read.value, verified.digest), verified, notes: [note] };
-    }
-    if (meant.has(digest)) return { sbom: read.value, verified, notes: [] };
-    refused = `an SBOM of ${digest}`;
+  const { platform } = deps;
+  const question = {
+    kind: 'attestation',
+    requirements,
+    ...(platform === undefined ? {} : { platform }),
+  } as const;
+  const verified = await verifyImage(image, question, deps);
+  const meant = await meantBy(image, verified.digest, deps);
+  const read = verified.accepted.map((accepted) => candidateOf(accepted, verified.digest, meant));
+  const usable = read.flatMap((one) => ('sbom' in one ? [one] : []));
+  const [newest, ...older] = preferred(usable, verified.digest, meant).toSorted((a, b) => b.at - a.at);
+  if (newest !== undefined) {
+    return { sbom: newest.sbom, verified, notes: [...newest.notes, ...agreement(newest, older)] };
   }
-  throw fail(R.attested, { expected: `an attested SBOM of ${verified.digest}`, actual: refused });
+  const refused = read.flatMap((one) => ('refused' in one ? [one.refused] : []))[0] ?? 'none';
+  throw notAbout(verified.digest, refused);
 }
 
-const withSubject = (sbom: Sbom, digest: Digest): Sbom => ({ ...sbom, subject: { ...sbom.subject, digest } });
+const notAbout = (digest: Digest, actual: string): WaybillError =>
+  fail(scanReasons.attested, { expected: `an attested SBOM of ${digest}`, actual });
 
-const newestFirst = (list: readonly Accepted[]): readonly Accepted[] => {
-  const timeOf = ({ times }: Accepted): number => Math.max(0, ...times.map(({ at }) => at));
-  return list.toSorted((a, b) => timeOf(b) - timeOf(a));
-};
-
-/** cosign's `spdx` type holds the document as text. */
-function sbomOf({ statement }: Accepted): ReturnType<typeof parseSbom> {
-  const predicate = statement?.predicate ?? null;
-  return parseSbom(utf8(typeof predicate === 'string' ? predicate : JSON.stringify(predicate)));
+function candidateOf(
+  { statement, times }: Accepted,
+  image: Digest,
+  meant: Meant,
+): Candidate | { readonly refused: string } {
+  if (statement === undefined) return { refused: 'a bare signature' };
+  const read = sbomOfStatement(statement);
+  if (!read.ok) return { refused: `${read.error.check}: ${read.error.actual}` };
+  const sbom = read.value;
+  const { digest } = sbom.subject;
+  if (sbom.packages.length === 0) return { refused: 'an SBOM that lists no packages' };
+  const at = Math.max(0, ...times.map((time) => time.at));
+  if (digest === undefined) {
+    const others = statement.subject.length - 1;
+    const also = others === 0 ? '' : `, and to ${others} more`;
+    const note = `the SBOM names no digest; the signed statement alone binds it to the image${also}`;
+    return { sbom: { ...sbom, subject: { ...sbom.subject, digest: image } }, at, notes: [note] };
+  }
+  if (digest === image || digest === meant.usual) return { sbom, at, notes: [] };
+  if (!meant.others.has(digest)) return { refused: `an SBOM of ${digest}` };
+  return { sbom, at, notes: [`the SBOM is about ${digest}, one image of the index`] };
 }
 
-/** The SBOM of one platform may be attested to the index that holds it. */
-async function childrenOf(image: string, digest: Digest, deps: VerifyImageDeps): Promise<readonly Digest[]> {
+/** Those about what a scan of this name would look into; else those about other images of the index. */
+function preferred(list: readonly Candidate[], image: Digest, { usual }: Meant): readonly Candidate[] {
+  const first = list.filter(({ sbom }) => sbom.subject.digest === image || sbom.subject.digest === usual);
+  return first.length > 0 ? first : list;
+}
+
+/** Nothing when all say the same; what the newest overrules; WB-981 when it is not known to be the newest. */
+function agreement(newest: Candidate, older: readonly Candidate[]): string[] {
+  const differing = older.filter(({ sbom }) => !isSame(diffSboms(newest.sbom, sbom)));
+  if (differing.length === 0) return [];
+  const rival = differing.find(({ at }) => at >= newest.at);
+  if (rival !== undefined) {
+    const actual = `${rival.sbom.packages.length} packages beside ${newest.sbom.packages.length}, neither known to be newer`;
+    throw fail(R.disagree, { expected: 'attested SBOMs that say the same, or one that is newer', actual });
+  }
+  const count = differing.length === 1 ? 'an older one says' : `${differing.length} older ones say`;
+  return [`several SBOMs are attested; ${count} other packages; scanned is that of ${rfc3339(newest.at)}`];
+}
+
+interface Meant {
+  /** Of an index, the image a scan looks into unasked; absent: it holds none of that platform, or is no index. */
+  readonly usual?: Digest;
+  /** Every image of the index. */
+  readonly others: ReadonlySet<Digest>;
+}
+
+/** The SBOM of one platform may be attested to the index that holds it. Asked by digest: a tag may have moved. */
+async function meantBy(image: string, digest: Digest, deps: AttestedDeps): Promise<Meant> {
   const { source } = await openImage(deps.registry, image);
   const manifest = await source.manifest(digest);
-  return manifest.kind === 'index' ? manifest.manifests.map((one) => one.digest) : [];
+  if (manifest.kind !== 'index') return { others: new Set() };
+  const others = new Set(manifest.manifests.map((one) => one.digest));
+  const usual = selectPlatform(manifest, DEFAULT_PLATFORM);
+  return { others, ...(usual.ok ? { usual: usual.value.digest } : {}) };
 }

@@ -1,14 +1,9 @@
 /** An image by name, or an SBOM, → what is known to be wrong with what is inside. */
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '#base/brand';
-import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import { unwrap } from '#base/result';
-import type { Platform } from '#formats/oci';
 import type { Sbom } from '#formats/sbom';
-import { parseSbom } from '#formats/sbom-read';
-import type { EnginePlaces, Registry } from '#oci';
-import { readFileLimited } from '#platform/files';
+import type { Registry } from '#oci';
 import {
   type AdvisoryDatabase,
   type CpeMatching,
@@ -20,7 +15,10 @@ import {
   type RefineOptions,
   refine,
   type ScanResult,
+  withoutDuplicates,
 } from '#scan';
+import { readSbomFile, type Tell } from './sbom-file.ts';
+import type { SbomImageOptions } from './sbom-image.ts';
 import type { DatabaseTrust } from './scan-database.ts';
 import { defaultDatabase } from './scan-place.ts';
 
@@ -47,13 +45,7 @@ export async function openAdvisories(
   return memoryDatabase(records, Math.max(0, ...times));
 }
 
-export interface ScanImageOptions {
-  /** Version of waybill. */
-  readonly version: string;
-  readonly platform?: Platform;
-  /** Where stores of container engines are looked for. */
-  readonly engines?: EnginePlaces;
-  readonly onLayer?: (done: number, of: number) => void;
+export interface ScanImageOptions extends SbomImageOptions {
   /** The image an SBOM must be about. */
   readonly expectDigest?: Digest;
   /** What people decided about findings. */
@@ -74,32 +66,38 @@ export async function scanTarget(
   database: AdvisoryDatabase,
   options: ScanImageOptions,
 ): Promise<Scanned> {
-  return scanSbom(await targetSbom(registry, target, options), database, options);
+  const notes: string[] = [];
+  const sbom = await targetSbom(registry, target, options, (note) => notes.push(note));
+  return scanSbom(sbom, database, options, notes);
 }
 
-/** An SBOM that was read or made before. */
+/** An SBOM that was read or made before; `notes` are what there is to know about it. */
 export function scanSbom(
-  sbom: Sbom,
+  given: Sbom,
   database: AdvisoryDatabase,
   options: Pick<ScanImageOptions, 'expectDigest' | 'refine' | 'cpe'>,
+  notes: readonly string[] = [],
 ): Scanned {
+  const sbom = withoutDuplicates(given);
   const { digest } = sbom.subject;
   if (options.expectDigest !== undefined && digest !== options.expectDigest) {
     throw fail(R.subject, { expected: `an SBOM of ${options.expectDigest}`, actual: digest ?? 'no digest' });
   }
   const matched = matchPackages(sbom, database, options.cpe === undefined ? {} : { cpe: options.cpe });
-  return { sbom, result: refine(matched, sbom, options.refine) };
+  const result = refine(matched, sbom, options.refine);
+  // An empty list is what a document says that was made of nothing, too.
+  const empty = sbom.packages.length === 0 ? ['no packages are listed: nothing could be found'] : [];
+  return { sbom, result: { ...result, notes: [...notes, ...empty, ...result.notes] } };
 }
 
-/** What is inside a target: an SBOM file, a folder, an image. */
+/** What is inside a target: an SBOM file, alone or in an attestation; a folder; an image. */
 export async function targetSbom(
   registry: () => Promise<Registry>,
   target: string,
-  options: Omit<ScanImageOptions, 'refine'>,
+  options: SbomImageOptions,
+  tell: Tell,
 ): Promise<Sbom> {
-  if (target.startsWith('sbom:')) {
-    return unwrap(parseSbom(await readFileLimited(target.slice(5), limits.sbomBytes)));
-  }
+  if (target.startsWith('sbom:')) return readSbomFile(target.slice(5), tell);
   // Cataloguers and their parsers are loaded only when there is an image to look into.
   const { folderOf, sbomFolder, sbomImage } = await import('./sbom-image.ts');
   const folder = folderOf(target);

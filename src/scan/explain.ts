@@ -1,7 +1,8 @@
 /** Why a problem is, or is not, found in something: every comparison that was made for it. */
 import type { Sbom, SbomPackage } from '#formats/sbom';
 import type { AdvisoryDatabase, AffectedEntry } from './database/index.ts';
-import { lookupsIn } from './lookup.ts';
+import { type Finding, idsOf, type ScanResult, type Suppressed, type Undetermined } from './finding.ts';
+import { type CpeMatching, lookupsIn } from './lookup.ts';
 import { boundsFor, concerns } from './match.ts';
 import { type Affected, evaluate } from './range.ts';
 
@@ -37,12 +38,17 @@ export function rangesText({ ranges, versions }: Pick<AffectedEntry, 'ranges' | 
 }
 
 /** Everything compared for advisories of this id, in the order of packages. */
-export function explainIn(sbom: Sbom, database: AdvisoryDatabase, id: string): readonly Comparison[] {
+export function explainIn(
+  sbom: Sbom,
+  database: AdvisoryDatabase,
+  id: string,
+  cpe: CpeMatching = 'uncovered',
+): readonly Comparison[] {
   const meant = new Set(database.explain(id).map(({ advisory }) => advisory.id));
   const bounds = boundsFor(sbom);
   const found: Comparison[] = [];
   for (const one of sbom.packages) {
-    for (const lookup of lookupsIn(one, sbom.distro, database.info.ecosystems, 'uncovered')) {
+    for (const lookup of lookupsIn(one, sbom.distro, database.info.ecosystems, cpe)) {
       const { ecosystem, name, version, order = ecosystem } = lookup;
       for (const entry of database.find(ecosystem, name)) {
         if (!meant.has(entry.advisory.id)) continue;
@@ -62,4 +68,54 @@ export function explainIn(sbom: Sbom, database: AdvisoryDatabase, id: string): r
     }
   }
   return found;
+}
+
+/** `suppressed`: found, and taken off the list. */
+export type Verdict = 'affected' | 'suppressed' | 'undetermined' | 'not-affected';
+
+/** What a scan says of one package about one problem, and why. */
+export interface Explanation {
+  readonly package: SbomPackage;
+  /** The first of these that holds: a finding stands, one was taken off, a version could not be compared. */
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+  readonly suppressed: readonly Suppressed[];
+  readonly undetermined: readonly Undetermined[];
+  readonly comparisons: readonly Comparison[];
+}
+
+/**
+ * Every package that was compared for an id, with what the scan of it decided: nothing is judged a second time, so
+ * that the two cannot disagree. `result` is the scan of `sbom` with `database` and the same `cpe`.
+ */
+export function explainScan(
+  { sbom, result }: { readonly sbom: Sbom; readonly result: ScanResult },
+  database: AdvisoryDatabase,
+  id: string,
+  cpe: CpeMatching = 'uncovered',
+): readonly Explanation[] {
+  const comparisons = explainIn(sbom, database, id, cpe);
+  const meant = new Set([id, ...database.explain(id).map(({ advisory }) => advisory.id)]);
+  const isMeant = (one: Finding): boolean =>
+    [...idsOf(one), ...one.related].includes(id) || one.advisories.some((advisory) => meant.has(advisory));
+  const findings = result.findings.filter(isMeant);
+  const suppressed = result.suppressed.filter(({ finding }) => isMeant(finding));
+  const undetermined = result.undetermined.filter((one) => meant.has(one.id));
+  return sbom.packages.flatMap((one): Explanation[] => {
+    const ofPackage = (other: { readonly package: SbomPackage }): boolean => other.package === one;
+    const made = {
+      findings: findings.filter(ofPackage),
+      suppressed: suppressed.filter(({ finding }) => ofPackage(finding)),
+      undetermined: undetermined.filter(ofPackage),
+      comparisons: comparisons.filter(ofPackage),
+    };
+    if (Object.values(made).every((list) => list.length === 0)) return [];
+    return [{ package: one, verdict: verdictOf(made), ...made }];
+  });
+}
+
+function verdictOf(made: Omit<Explanation, 'package' | 'verdict'>): Verdict {
+  if (made.findings.length > 0) return 'affected';
+  if (made.suppressed.length > 0) return 'suppressed';
+  return made.undetermined.length > 0 ? 'undetermined' : 'not-affected';
 }

@@ -12,7 +12,8 @@ export {
   memoryDatabase,
   SAMPLE_SOURCE,
 } from './database/index.ts';
-export { type Comparison, explainIn, rangesText } from './explain.ts';
+export { withoutDuplicates } from './duplicates.ts';
+export { type Comparison, type Explanation, explainIn, explainScan, rangesText } from './explain.ts';
 export type { Coverage, Finding, ScanResult, Suppressed, Undetermined } from './finding.ts';
 export { type GateOptions, judge } from './gate.ts';
 export type { CpeMatching } from './lookup.ts';

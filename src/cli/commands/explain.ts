@@ -3,12 +3,20 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
-import type { AdvisoryDatabase, Comparison, ExplainedAdvisory } from '#scan';
+import type { AdvisoryDatabase, Comparison, ExplainedAdvisory, Explanation } from '#scan';
+import {
+  type CatalogueFlags,
+  catalogueOptionsFrom,
+  refuseGiven,
+  refuseIdle,
+  withCatalogueOptions,
+} from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
+import { type RefineFlags, refineFrom, withRefineOptions } from '../refine-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
-import { packageVersion } from '../version.ts';
+import { plainLines } from '../render/plain.ts';
 
-interface Flags extends RegistryFlags {
+interface Flags extends RegistryFlags, CatalogueFlags, RefineFlags {
   readonly db?: string;
 }
 
@@ -22,8 +30,14 @@ export function register(program: Command, context: CliContext): void {
       'an image (also docker:NAME, podman:NAME, containerd:NAME), dir:PATH or sbom:FILE to look for it in',
     )
     .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)');
-  withRegistryOptions(command).action((id: string, target: string | undefined, flags: Flags) =>
-    /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context),
+  withRegistryOptions(withRefineOptions(withCatalogueOptions(command))).action(
+    (id: string, target: string | undefined, flags: Flags) => {
+      if (target === undefined) {
+        const ofTargets = command.options.flatMap(({ long }) => (long === '--db' ? [] : (long ?? [])));
+        refuseGiven(command, ofTargets, 'an id alone');
+      } else refuseIdle(command, target);
+      return /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context);
+    },
   );
 }
 
@@ -57,7 +71,7 @@ async function explain(
   flags: Flags,
   context: CliContext,
 ): Promise<void> {
-  const [{ openAdvisories, targetSbom }, { explainIn, scanReasons: R }] = await Promise.all([
+  const [{ openAdvisories }, { scanReasons: R }] = await Promise.all([
     import('#flows/scan-image'),
     import('#scan'),
   ]);
@@ -67,21 +81,30 @@ async function explain(
     if (found.length === 0) {
       throw fail(R.explain, { expected: `an advisory ${id}`, actual: `none among ${database.info.records}` });
     }
-    const comparisons =
-      target === undefined
-        ? undefined
-        : explainIn(
-            await targetSbom(() => registryFrom(flags, context, [target]), target, {
-              version: packageVersion(),
-              engines: (await import('#oci')).enginePlaces(context.env),
-            }),
-            database,
-            id,
-          );
-    await show(id, found, comparisons, database, context);
+    const made = target === undefined ? undefined : await explained(id, target, flags, database, context);
+    await show(id, found, made, database, context);
   } finally {
     database.close();
   }
+}
+
+/** As `scan` judges the target with the same options. */
+async function explained(
+  id: string,
+  target: string,
+  flags: Flags,
+  database: AdvisoryDatabase,
+  context: CliContext,
+): Promise<readonly Explanation[]> {
+  const [{ scanTarget }, { explainScan }] = await Promise.all([import('#flows/scan-image'), import('#scan')]);
+  const cpe = flags.matchCpe;
+  const scanned = await scanTarget(() => registryFrom(flags, context, [target]), target, database, {
+    ...(await catalogueOptionsFrom(flags, target, context)),
+    refine: await refineFrom(flags, context.clock.now()),
+    cpe,
+  });
+  for (const note of scanned.result.notes) context.stderr(`warning: ${note}`);
+  return explainScan(scanned, database, id, cpe);
 }
 
 const ENTRIES_SHOWN = 20;
@@ -89,7 +112,7 @@ const ENTRIES_SHOWN = 20;
 async function show(
   id: string,
   found: readonly ExplainedAdvisory[],
-  comparisons: readonly Comparison[] | undefined,
+  made: readonly Explanation[] | undefined,
   database: AdvisoryDatabase,
   context: CliContext,
 ): Promise<void> {
@@ -98,7 +121,9 @@ async function show(
     id,
     database: database.info.digest,
     advisories: found,
-    ...(comparisons === undefined ? {} : { comparisons }),
+    ...(made === undefined
+      ? {}
+      : { verdicts: made.map(verdictJson), comparisons: made.flatMap((one) => one.comparisons) }),
   };
   const texts = found.flatMap(({ advisory, affected }) => [
     `${advisory.id}: ${advisory.summary === '' ? '(no summary)' : advisory.summary}`,
@@ -120,25 +145,50 @@ async function show(
     ...(affected.length > ENTRIES_SHOWN ? [`  and ${affected.length - ENTRIES_SHOWN} more`] : []),
     ...advisory.references.slice(0, 3).map((url) => `  see ${url}`),
   ]);
-  context.result('waybill.dev/explain/v1', value, () =>
-    [...texts, ...comparisonLines(comparisons)].join('\n'),
-  );
+  context.result('waybill.dev/explain/v1', value, () => plainLines([...texts, ...verdictLines(made)]));
 }
 
 const line = (name: string, text: string | undefined): string[] =>
   text === undefined || text === '' ? [] : [`  ${name}: ${text}`];
 
-function comparisonLines(comparisons: readonly Comparison[] | undefined): string[] {
-  if (comparisons === undefined) return [];
-  if (comparisons.length === 0) return ['', 'no package in it is one of these'];
-  return [
+const verdictJson = ({ package: one, verdict, findings, suppressed }: Explanation): object => ({
+  package: { name: one.name, version: one.version, type: one.type, purl: one.purl ?? null },
+  verdict,
+  findings: findings.map((finding) => finding.id),
+  suppressed: suppressed.map(({ finding, by, reason, file }) => ({ id: finding.id, by, reason, file })),
+});
+
+const verdictWords = {
+  affected: 'AFFECTED',
+  suppressed: 'TAKEN OFF',
+  undetermined: 'CANNOT BE COMPARED',
+  'not-affected': 'not affected',
+} as const;
+
+function verdictLines(made: readonly Explanation[] | undefined): string[] {
+  if (made === undefined) return [];
+  if (made.length === 0) return ['', 'no package in it is one of these'];
+  return made.flatMap(({ package: one, verdict, suppressed, comparisons }) => [
     '',
-    ...comparisons.map((one) => {
-      const verdict = { yes: 'AFFECTED', no: 'not affected', undetermined: 'CANNOT BE COMPARED' }[
-        one.affected
-      ];
-      const why = one.besides === undefined ? '' : ` (${one.besides})`;
-      return `${verdict}${why}: ${one.package.name} ${one.package.version}, compared as ${one.ecosystem} ${one.name} ${one.version} with ${one.ranges}`;
+    `${verdictWords[verdict]}: ${one.name} ${one.version}`,
+    ...suppressed.map(({ finding, by, reason, file }) => {
+      const where = file === undefined ? '' : ` (${file})`;
+      return `  ${finding.id} taken off by ${by}${where}: ${reason}`;
     }),
-  ];
+    ...comparisons.map(comparisonLine),
+  ]);
+}
+
+function comparisonLine({
+  besides,
+  affected,
+  advisory,
+  ecosystem,
+  name,
+  version,
+  ranges,
+}: Comparison): string {
+  const word = { yes: 'in', no: 'not in', undetermined: 'cannot be compared with' }[affected];
+  const why = besides === undefined ? '' : ` (${besides})`;
+  return `  ${advisory}: ${ecosystem} ${name} ${version} is ${word} ${ranges}${why}`;
 }

@@ -1,26 +1,22 @@
 /** `waybill sbom`: what is inside an image or a folder, and what to do with documents that say so. */
 import type { Command } from 'commander';
-import type { SbomImageOptions } from '#flows/sbom-image';
 import type { Sbom } from '#formats/sbom';
-import type { SourceKind } from '#sbom';
+import {
+  type CatalogueFlags,
+  catalogueOptionsFrom,
+  refuseIdle,
+  withCatalogueOptions,
+} from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
 import { type Output, outputsFrom } from '../output-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
 import { registerSbomFiles } from '../sbom-files.ts';
 import { collect } from '../sign-options.ts';
-import { packageVersion } from '../version.ts';
 
-interface Flags extends RegistryFlags {
+interface Flags extends RegistryFlags, CatalogueFlags {
   readonly output: readonly string[];
-  readonly platform?: string;
   readonly name?: string;
-  readonly scope: string;
-  readonly exclude: readonly string[];
-  readonly selectCataloguers: readonly string[];
-  readonly layerCache?: string;
-  readonly skipDiffId?: boolean;
-  readonly threads?: string;
   readonly failOnUnknown?: boolean;
 }
 
@@ -38,32 +34,14 @@ export function register(program: Command, context: CliContext): void {
       collect,
       [],
     )
-    .option('--platform <os/arch>', 'image of this platform in an index')
-    .option('--name <name>', 'name of the image in the document')
-    .option(
-      '--scope <scope>',
-      'squashed: what a container sees; all-layers: also what was removed',
-      'squashed',
-    )
-    .option('--exclude <pattern>', 'leave paths out: ./usr/share/doc/**, **/*.pyc; repeatable', collect, [])
-    .option(
-      '--select-cataloguers <words>',
-      'NAME, +NAME, -NAME, types or groups, joined by commas',
-      words,
-      [],
-    )
-    .option('--layer-cache <dir>', 'keep what was read of each layer here, for the next image that has it')
-    .option(
-      '--threads <count>',
-      'read so many layers at a time, each on a thread; 0: none (default: two for images of some size)',
-    )
-    .option('--skip-diff-id', 'do not hash the inside of layers: their stored bytes are pinned already')
+    .option('--name <name>', 'name of the image or folder in the document')
     .option('--fail-on-unknown', 'exit 2 when something could not be read');
-  withRegistryOptions(command).action((source: string, flags: Flags) => sbom(source, flags, context));
+  withRegistryOptions(withCatalogueOptions(command)).action((source: string, flags: Flags) => {
+    refuseIdle(command, source);
+    return sbom(source, flags, context);
+  });
   registerSbomFiles(command, context);
 }
-
-const words = (value: string, before: readonly string[]): string[] => [...before, ...value.split(',')];
 
 interface Catalogued {
   readonly sbom: Sbom;
@@ -79,7 +57,10 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
   const names = flags.output.length === 0 ? ['cyclonedx-json'] : flags.output;
   const outputs = outputsFrom(names, document.parseSbomFormat);
   const folder = flow.folderOf(source);
-  const options = await optionsFrom(flags, folder === undefined ? 'image' : 'folder', context);
+  const options = {
+    ...(await catalogueOptionsFrom(flags, source, context)),
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+  };
   let found: Catalogued;
   if (folder !== undefined) found = { ...(await flow.sbomFolder(folder, options)), name: source };
   else {
@@ -100,32 +81,6 @@ async function sbom(source: string, flags: Flags, context: CliContext): Promise<
   if (why === undefined) return;
   context.stderr(renderReason(why, context.useColor));
   context.exit(why.exit);
-}
-
-async function optionsFrom(flags: Flags, kind: SourceKind, context: CliContext): Promise<SbomImageOptions> {
-  const [
-    { enginePlaces, parsePlatform },
-    { unwrap },
-    { parseScope, parseThreads, layerCache, selectCataloguers },
-  ] = await Promise.all([import('#oci'), import('#base/result'), import('#sbom')]);
-  const { platform, name, layerCache: folder, selectCataloguers: cataloguers } = flags;
-  const version = packageVersion();
-  const chosen = selectCataloguers(cataloguers, kind);
-  const unused = (why: string): void =>
-    context.stderr(`warning: the layer cache in ${folder} cannot be used: ${why}`);
-  return {
-    version,
-    engines: enginePlaces(context.env),
-    scope: parseScope(flags.scope),
-    exclude: flags.exclude,
-    cataloguers,
-    ...(platform === undefined ? {} : { platform: unwrap(parsePlatform(platform)) }),
-    ...(name === undefined ? {} : { name }),
-    ...(folder === undefined ? {} : { cache: layerCache(folder, chosen, version, unused) }),
-    skipDiffIds: flags.skipDiffId === true,
-    ...(flags.threads === undefined ? {} : { threads: parseThreads(flags.threads) }),
-    onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
-  };
 }
 
 function reportUnknowns(

@@ -1,20 +1,36 @@
 /** `waybill scan IMAGE|sbom:FILE`: known vulnerabilities of what is inside, and a gate. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { fail, type Reason } from '#base/reason';
 import type { Scanned } from '#flows/scan-image';
-import type { AdvisoryDatabase, CpeMatching, GateOptions, RefineOptions, ReportOptions } from '#scan';
+import type { AdvisoryDatabase, GateOptions, RefineOptions, ReportOptions } from '#scan';
+import {
+  type CatalogueFlags,
+  catalogueOptionsFrom,
+  ofCataloguing,
+  refuseGiven,
+  refuseIdle,
+  withCatalogueOptions,
+} from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
 import { type DatabaseTrustFlags, databaseTrustFor, withDatabaseTrustOptions } from '../database-options.ts';
 import { addIdentityOptions, type IdentityFlags, requirementsFor } from '../identity-options.ts';
 import { outputsFrom } from '../output-options.ts';
 import { R } from '../reasons.ts';
+import { listOf, type RefineFlags, refineFrom, withRefineOptions } from '../refine-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
 import { collect } from '../sign-options.ts';
+import { sourceForm } from '../source-form.ts';
 import { addTrustOptions, type TrustFlags, trustFor } from '../trust-options.ts';
 import { packageVersion } from '../version.ts';
 
-interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustFlags {
+interface Flags
+  extends RegistryFlags,
+    IdentityFlags,
+    TrustFlags,
+    DatabaseTrustFlags,
+    CatalogueFlags,
+    RefineFlags {
   readonly output: readonly string[];
   readonly db?: string;
   readonly failOn?: string;
@@ -24,20 +40,10 @@ interface Flags extends RegistryFlags, IdentityFlags, TrustFlags, DatabaseTrustF
   readonly allowEol?: boolean;
   readonly maxDbAge?: string;
   readonly expectDigest?: string;
-  readonly platform?: string;
   readonly attested?: boolean;
-  readonly vex: readonly string[];
-  readonly ignoreFile: readonly string[];
-  readonly baseline?: string;
-  readonly onlyFixed?: boolean;
-  readonly onlyNotfixed?: boolean;
-  readonly ignoreStates?: string;
-  readonly severity?: string;
-  readonly pkgTypes?: string;
   readonly allowLicense?: string;
   readonly denyLicense?: string;
   readonly showSuppressed?: boolean;
-  readonly matchCpe: CpeMatching;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -46,7 +52,7 @@ export function register(program: Command, context: CliContext): void {
     .description('match what is inside against known vulnerabilities')
     .argument(
       '<target>',
-      'image reference, oci:DIR[:tag], docker:NAME, podman:NAME, containerd:NAME, dir:PATH, or sbom:FILE',
+      'image reference, oci:DIR[:tag], docker:NAME, podman:NAME, containerd:NAME, dir:PATH, or sbom:FILE (also an attestation)',
     )
     .option(
       '-o, --output <format[=file]>',
@@ -65,30 +71,36 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--allow-eol', 'let --fail-on pass on such an operating system')
     .option('--max-db-age <time>', 'exit 2 when the database is older, as 3d or 12h')
-    .option('--vex <file>', 'OpenVEX, CSAF or CycloneDX statements (repeatable)', collect, [])
-    .option('--ignore-file <file>', 'ignore rules: own, .trivyignore, .grype.yaml (repeatable)', collect, [])
-    .option('--baseline <file>', 'take off what this earlier scan (-o json) knew')
-    .option('--only-fixed', 'only findings with a fix')
-    .option('--only-notfixed', 'only findings without a fix')
-    .option('--ignore-states <list>', 'take off findings in these states: fixed,not-fixed,wont-fix,unknown')
-    .option('--severity <list>', 'only findings of these severities, as high,critical')
-    .option('--pkg-types <list>', 'only findings in packages of os or library')
     .option('--allow-license <list>', 'exit 2 on packages under any other licence (SPDX ids, prefix*, none)')
     .option('--deny-license <list>', 'exit 2 on packages that can only be had under these')
-    .addOption(
-      new Option(
-        '--match-cpe <which>',
-        'packages that are looked up as products too, where records name products',
-      )
-        .choices(['uncovered', 'always', 'never'])
-        .default('uncovered'),
-    )
     .option('--show-suppressed', 'show in the table what was taken off')
-    .option('--expect-digest <digest>', 'refuse an SBOM of another image')
-    .option('--platform <os/arch>', 'image of this platform in an index');
+    .option('--expect-digest <digest>', 'refuse an SBOM of another image');
+  withRefineOptions(withCatalogueOptions(command));
   withDatabaseTrustOptions(withRegistryOptions(addTrustOptions(addIdentityOptions(command)))).action(
-    (target: string, flags: Flags) => scan(target, flags, context),
+    (target: string, flags: Flags) => {
+      refuseMeaningless(command, target, flags);
+      return scan(target, flags, context);
+    },
   );
+}
+
+/** Who may have signed is asked of attestations only; what is attested is not catalogued. */
+function refuseMeaningless(command: Command, target: string, { attested }: Flags): void {
+  refuseIdle(command, target);
+  if (attested !== true) {
+    const own = addIdentityOptions(command.createCommand('identity'));
+    // Also said of the database.
+    const ofAttestations = own.options.flatMap(({ long }) =>
+      long === '--insecure-ignore-tlog' ? [] : (long ?? []),
+    );
+    refuseGiven(command, ofAttestations, 'a scan without --attested');
+    return;
+  }
+  const isEngine = /^(?:docker|podman|containerd):/.test(target);
+  if (isEngine || sourceForm(target) === 'folder')
+    refuseGiven(command, ['--attested'], 'what carries no attestations');
+  const others = ofCataloguing.filter((option) => option !== '--platform');
+  refuseGiven(command, others, 'a scan of what was attested');
 }
 
 async function scan(target: string, flags: Flags, context: CliContext): Promise<void> {
@@ -99,7 +111,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
   const outputs = outputsFrom(flags.output, documents.parseScanFormat);
   const startedMs = context.clock.now();
   const gate = await gateFrom(flags, startedMs);
-  const refine = await refineFrom(flags, startedMs);
+  const refine = { ...(await refineFrom(flags, startedMs)), licenses: licensesFrom(flags) };
   const trust = await databaseTrustFor(flags, context);
   const database = await openAdvisories(flags.db, context.env, trust);
   try {
@@ -159,23 +171,18 @@ async function scanned(
     flags.expectDigest === undefined
       ? {}
       : { expectDigest: unwrap((await import('#base/digest')).parseDigest(flags.expectDigest)) };
+  const options = { refine, cpe: flags.matchCpe, ...expectDigest };
   if (flags.attested === true) {
-    const { sbom, notes } = await attested(target, flags, context);
-    const { result } = scanSbom(sbom, database, { refine, cpe: flags.matchCpe, ...expectDigest });
-    return { sbom, result: { ...result, notes: [...result.notes, ...notes] } };
+    const isFile = sourceForm(target) === 'document';
+    const { sbom, notes } = isFile
+      ? await attestedFile(target.slice('sbom:'.length), flags, context, expectDigest)
+      : await attested(target, flags, context);
+    return scanSbom(sbom, database, options, notes);
   }
-  const platform =
-    flags.platform === undefined
-      ? {}
-      : { platform: unwrap((await import('#oci')).parsePlatform(flags.platform)) };
+  const catalogue = await catalogueOptionsFrom(flags, target, context);
   return scanTarget(() => registryFrom(flags, context, [target]), target, database, {
-    version: packageVersion(),
-    refine,
-    cpe: flags.matchCpe,
-    engines: (await import('#oci')).enginePlaces(context.env),
-    ...platform,
-    ...expectDigest,
-    onLayer: (done, of) => context.progress(`layer ${done} of ${of} read`),
+    ...catalogue,
+    ...options,
   });
 }
 
@@ -184,7 +191,10 @@ async function attested(
   flags: Flags,
   context: CliContext,
 ): Promise<import('#flows/scan-attested').AttestedSbom> {
-  const { attestedSbom, sbomPredicateTypes } = await import('#flows/scan-attested');
+  const [{ attestedSbom, sbomPredicateTypes }, { platform }] = await Promise.all([
+    import('#flows/scan-attested'),
+    catalogueOptionsFrom(flags, target, context),
+  ]);
   const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
   const [trust, registry] = await Promise.all([
     trustFor(flags, context, requirements),
@@ -195,10 +205,32 @@ async function attested(
     registry,
     trust,
     clock: context.clock,
+    ...(platform === undefined ? {} : { platform }),
     ...(cosignRepository === undefined ? {} : { cosignRepository }),
   });
   context.progress(`SBOM attested for ${found.verified.pinned}`);
   return found;
+}
+
+/** An attestation in a file, verified. */
+async function attestedFile(
+  path: string,
+  flags: Flags,
+  context: CliContext,
+  expected: Pick<import('#flows/sbom-attestation').AttestationTrust, 'expectDigest'>,
+): Promise<import('#flows/sbom-attestation').VerifiedSbomFile> {
+  const [{ verifiedSbomFile }, { sbomPredicateTypes }] = await Promise.all([
+    import('#flows/sbom-attestation'),
+    import('#flows/scan-attested'),
+  ]);
+  const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
+  const { material } = await trustFor(flags, context, requirements);
+  return verifiedSbomFile(path, { requirements, material, nowMs: context.clock.now(), ...expected });
+}
+
+function licensesFrom(flags: Flags): NonNullable<RefineOptions['licenses']> {
+  const [allow, deny] = [listOf(flags.allowLicense), listOf(flags.denyLicense)];
+  return { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) };
 }
 
 /** Undefined: no gate was asked for. */
@@ -233,74 +265,6 @@ function timeMs(option: string, text: string): number {
     throw fail(R.optionValue, { expected: `${option} as 12h, 3d or 2w`, actual: text });
   }
   return Number(match[1]) * unit;
-}
-
-const allStates = ['fixed', 'not-fixed', 'wont-fix', 'unknown'] as const;
-
-async function refineFrom(flags: Flags, nowMs: number): Promise<RefineOptions> {
-  const { vex, ignoreFile, baseline } = flags;
-  const isAsked = vex.length > 0 || ignoreFile.length > 0 || baseline !== undefined;
-  const files = isAsked
-    ? await (await import('#flows/scan-rules')).readRuleFiles({
-        vex,
-        ignore: ignoreFile,
-        ...(baseline === undefined ? {} : { baseline }),
-      })
-    : {};
-  const list = (text: string | undefined): readonly string[] | undefined =>
-    text?.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
-  const allow = list(flags.allowLicense);
-  const deny = list(flags.denyLicense);
-  const severities = await severitiesFrom(list(flags.severity));
-  const kind = kindFrom(list(flags.pkgTypes));
-  const states = statesFrom(flags, list(flags.ignoreStates) ?? []);
-  return {
-    nowMs,
-    ...files,
-    ...(states === undefined ? {} : { states }),
-    ...(severities === undefined ? {} : { severities }),
-    ...(kind === undefined ? {} : { kind }),
-    licenses: { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) },
-  };
-}
-
-async function severitiesFrom(words: readonly string[] | undefined): Promise<RefineOptions['severities']> {
-  if (words === undefined) return undefined;
-  const { parseSeverity } = await import('#scan');
-  return words.map((word) => {
-    const found = parseSeverity(word);
-    if (found !== undefined) return found;
-    throw fail(R.optionValue, {
-      expected: '--severity of unknown, low, medium, high, critical',
-      actual: word,
-    });
-  });
-}
-
-function kindFrom(words: readonly string[] | undefined): RefineOptions['kind'] {
-  const kinds = new Set(words);
-  for (const kind of kinds) {
-    if (kind !== 'os' && kind !== 'library') {
-      throw fail(R.optionValue, { expected: '--pkg-types of os, library', actual: kind });
-    }
-  }
-  const [only] = kinds;
-  return kinds.size === 1 ? (only as 'os' | 'library') : undefined;
-}
-
-function statesFrom(flags: Flags, ignored: readonly string[]): RefineOptions['states'] {
-  const unknown = ignored.find((one) => !(allStates as readonly string[]).includes(one));
-  if (unknown !== undefined || (flags.onlyFixed === true && flags.onlyNotfixed === true)) {
-    const expected =
-      '--only-fixed, --only-notfixed or --ignore-states of fixed, not-fixed, wont-fix, unknown';
-    throw fail(R.optionValue, { expected, actual: unknown ?? 'both' });
-  }
-  const isKept = (state: string): boolean => {
-    if (flags.onlyFixed === true && state !== 'fixed') return false;
-    return !(flags.onlyNotfixed === true && state === 'fixed') && !ignored.includes(state);
-  };
-  const kept = allStates.filter(isKept);
-  return kept.length === allStates.length ? undefined : kept;
 }
 
 /** The result was printed; the reasons follow, and decide the exit code. */

@@ -44,6 +44,8 @@ export function register(program: Command, context: CliContext): void {
     .option('-c, --config <file>', '.grype.yaml: its ignore rules are used', collect, [])
     .option('--by-cve', 'findings go by their CVE (always so)')
     .option('--platform <os/arch>', 'image of this platform')
+    .option('-s, --scope <scope>', 'squashed or all-layers')
+    .option('--exclude <pattern>', 'leave paths out', collect, [])
     .option('-q, --quiet', 'print no progress')
     .option('-v, --verbose', 'accepted; nothing more is printed');
   refuseBy(command, 'grype').action(async (target: string, flags: Flags) => {
@@ -64,6 +66,10 @@ export function register(program: Command, context: CliContext): void {
 
 function wantedBy({ output, file }: Flags): Wanted[] {
   const given = output.length === 0 ? ['table'] : output;
+  const withoutFile = given.filter((text) => !text.includes('='));
+  if (file !== undefined && withoutFile.length !== 1) {
+    throw unsupported('grype', `--file ${file}`, '--file for one output that names no file of its own');
+  }
   return given.map((text) => {
     const at = text.indexOf('=');
     const name = at < 0 ? text : text.slice(0, at);

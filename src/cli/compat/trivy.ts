@@ -45,6 +45,8 @@ interface Flags {
   readonly vulnType?: string;
   readonly scanners?: string;
   readonly input?: string;
+  readonly skipDirs?: readonly string[];
+  readonly skipFiles?: readonly string[];
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -53,12 +55,15 @@ export function register(program: Command, context: CliContext): void {
   const image = trivy.command('image').description('waybill scan IMAGE').argument('[image]', 'image');
   withFlags(image)
     .option('--input <path>', 'an archive of docker save, or a layout folder')
-    .option('--platform <os/arch>', 'image of this platform');
+    .option('--platform <os/arch>', 'image of this platform')
+    .option('--skip-dirs <list>', 'folders to leave out', collect, [])
+    .option('--skip-files <list>', 'files to leave out', collect, []);
   refuseBy(image, 'trivy image').action((given: string | undefined, flags: Flags) => {
     const target = imageTarget(given, flags);
-    return Object.hasOwn(sbomFormats, flags.format)
-      ? sbom(target, flags, context)
-      : scan(target, flags, context);
+    if (!Object.hasOwn(sbomFormats, flags.format)) return scan(target, flags, context);
+    const idle = ofFindings.find((name) => isGiven(image, name));
+    if (idle !== undefined) throw unsupported('trivy', `--format ${flags.format} ${idle}`, 'one of them');
+    return sbom(target, flags, context);
   });
   const document = trivy.command('sbom').description('waybill scan sbom:FILE').argument('<file>', 'SBOM');
   refuseBy(withFlags(document), 'trivy sbom').action((file: string, flags: Flags) =>
@@ -91,6 +96,25 @@ function withFlags(command: Command): Command {
     .option('-q, --quiet', 'print no progress');
 }
 
+/** What chooses among findings: the formats that list packages alone have none. */
+const ofFindings = [
+  '--severity',
+  '--exit-code',
+  '--exit-on-eol',
+  '--ignore-unfixed',
+  '--ignore-status',
+  '--ignorefile',
+  '--vex',
+  '--pkg-types',
+  '--vuln-type',
+  '--scanners',
+];
+
+const isGiven = (command: Command, long: string): boolean =>
+  command.options.some(
+    (one) => one.long === long && command.getOptionValueSource(one.attributeName()) === 'cli',
+  );
+
 /** `--input` reads a file or a folder; a plain name is one in a registry. */
 function imageTarget(given: string | undefined, { input }: Flags): string {
   if (input === undefined && given !== undefined) return nativeSource('trivy', given);
@@ -99,12 +123,18 @@ function imageTarget(given: string | undefined, { input }: Flags): string {
   return /\.tar(?:\.gz)?$/.test(input) ? `docker-archive:${input}` : `oci:${input}`;
 }
 
-const platformOf = ({ platform }: Flags): string[] =>
-  platform === undefined ? [] : [`--platform=${platform}`];
+/** Of an image: its platform, and what is left out, from the root of the image. */
+function imageWords({ platform, skipDirs = [], skipFiles = [] }: Flags): string[] {
+  const paths = [...skipDirs, ...skipFiles].flatMap((list) => list.split(','));
+  return [
+    ...(platform === undefined ? [] : [`--platform=${platform}`]),
+    ...paths.map((path) => `--exclude=${/^(?:\.?\/|\*\*\/)/.test(path) ? path : `./${path}`}`),
+  ];
+}
 
 async function sbom(image: string, flags: Flags, context: CliContext): Promise<void> {
   const format = `${sbomFormats[flags.format]}${flags.output === undefined ? '' : `=${flags.output}`}`;
-  const argv = ['sbom', `--output=${format}`, ...platformOf(flags), '--', image];
+  const argv = ['sbom', `--output=${format}`, ...imageWords(flags), '--', image];
   const run = await runNative(() => import('../commands/sbom.ts'), argv, context, { json: false });
   for (const text of run.printed) context.stdout(text);
   for (const text of run.messages) context.stderr(text);
@@ -134,7 +164,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
     ...scanWords(flags, shown),
     ...(exitCode === 0 ? [] : ['--fail-on=negligible', '--allow-eol']),
     ...(endCode === 0 ? [] : ['--fail-on-eol']),
-    ...platformOf(flags),
+    ...imageWords(flags),
   ];
   const done = await runScan(words, target, [wanted], context);
   if (done === undefined) return;
@@ -153,6 +183,9 @@ function scanWords(flags: Flags, shown: readonly string[] | undefined): string[]
     throw unsupported('trivy', `--ignore-status ${word}`, `--ignore-status ${Object.keys(states).join(',')}`);
   });
   const types = flags.pkgTypes ?? flags.vulnType;
+  if (flags.vulnType !== undefined && flags.vulnType !== types) {
+    throw unsupported('trivy', `--vuln-type ${flags.vulnType}`, '--pkg-types, whose older name it is');
+  }
   return [
     ...(shown === undefined ? [] : [`--severity=${shown.map(nativeSeverity).join(',').toLowerCase()}`]),
     ...(flags.ignoreUnfixed === true ? ['--only-fixed'] : []),
