@@ -112,10 +112,10 @@ export const declaredRows: CensusRows = {
     good: [
       file(
         'srv/Gemfile.lock',
-        'GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (~> 2)\n    b (2.1-x86_64-linux)\n\nPLATFORMS\n  ruby\n',
+        'GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (~> 2)\n    b (2.1)\n\nPLATFORMS\n  ruby\n',
       ),
     ],
-    purls: ['pkg:gem/a@1.0', 'pkg:gem/b@2.1?platform=x86_64-linux'],
+    purls: ['pkg:gem/a@1.0', 'pkg:gem/b@2.1'],
     broken: file('srv/Gemfile.lock', 'GEM\n  specs:\n    a (1.0)\n    b\n'),
     decoy: file('srv/Gemfile', "gem 'a', '1.0'\n"),
   },
@@ -123,10 +123,10 @@ export const declaredRows: CensusRows = {
     good: [
       file(
         'srv/go.mod',
-        'module m\nrequire (\n\ta.b/c v1.0.0 // indirect\n\td.e/f v2.0.0\n)\nreplace d.e/f => ../f\n',
+        'module m\nrequire (\n\ta.b/c v1.0.0 // indirect\n\td.e/f v0.2.0\n)\nreplace d.e/f => ../f\n',
       ),
     ],
-    purls: ['pkg:golang/a.b/c@v1.0.0'],
+    purls: ['pkg:golang/a.b/c@v1.0.0', 'pkg:golang/d.e/f'],
     broken: file('srv/go.mod', 'this is something else'),
     decoy: file('srv/go.sum', 'a.b/c v1.0.0 h1:x\n'),
   },
@@ -137,7 +137,7 @@ export const declaredRows: CensusRows = {
         dependencies: { net8: { A: { resolved: '1.0.0' }, P: { type: 'Project' } } },
       }),
     ],
-    purls: ['pkg:nuget/A@1.0.0'],
+    purls: ['pkg:nuget/A@1.0.0', 'pkg:nuget/P'],
     broken: file('srv/packages.lock.json', '{'),
     decoy: json('srv/packages.json', { dependencies: { net8: { A: { resolved: '1' } } } }),
   },
@@ -198,7 +198,7 @@ export const declaredRows: CensusRows = {
     good: [
       file(
         'srv/Podfile.lock',
-        'PODS:\n  - Firebase/Core (10.0.0):\n    - FirebaseCore\n  - FirebaseCore (10.1.0)\n',
+        'PODS:\n  - Firebase/Core (10.0.0):\n    - FirebaseCore\n  - FirebaseCore (10.1.0)\n\nSPEC CHECKSUMS:\n  Firebase: 0123\n  FirebaseCore: 4567\n',
       ),
     ],
     purls: ['pkg:cocoapods/Firebase@10.0.0#Core', 'pkg:cocoapods/FirebaseCore@10.1.0'],

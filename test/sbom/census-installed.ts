@@ -40,12 +40,14 @@ export const installedRows: CensusRows = {
     decoy: file('srv/status', 'Package: a\nStatus: install ok installed\nVersion: 1\n'),
   },
   apk: {
+    release: 'ID=alpine\nVERSION_ID=3.20.1\n',
     good: [file('lib/apk/db/installed', 'P:musl\nV:1.2.4-r1\nA:x86_64\no:musl\n\n')],
-    purls: ['pkg:apk/debian/musl@1.2.4-r1?arch=x86_64&distro=debian-12'],
+    purls: ['pkg:apk/alpine/musl@1.2.4-r1?arch=x86_64&distro=alpine-3.20.1'],
     broken: file('lib/apk/db/installed', 'P:musl\nA:x86_64\n\n'),
     decoy: file('srv/installed', 'P:musl\nV:1.2.4-r1\n\n'),
   },
   rpm: {
+    release: 'ID=rhel\nVERSION_ID="9.4"\n',
     good: [
       file(
         'var/lib/rpmmanifest/container-manifest-2',
@@ -53,16 +55,17 @@ export const installedRows: CensusRows = {
       ),
     ],
     purls: [
-      'pkg:rpm/debian/zlib@1.2.11-5.cm2?arch=x86_64&distro=debian-12&upstream=zlib-1.2.11-5.cm2.src.rpm',
+      'pkg:rpm/redhat/zlib@1.2.11-5.cm2?arch=x86_64&distro=rhel-9.4&upstream=zlib-1.2.11-5.cm2.src.rpm',
     ],
     broken: file('var/lib/rpm/rpmdb.sqlite', 'SQLite format 3\0 and no more'),
     decoy: file('srv/Packages', 'a list'),
   },
   alpm: {
+    release: 'ID=arch\n',
     good: [
       file('var/lib/pacman/local/gmp-6.2.1-2/desc', '%NAME%\ngmp\n\n%VERSION%\n6.2.1-2\n\n%ARCH%\nx86_64\n'),
     ],
-    purls: ['pkg:alpm/debian/gmp@6.2.1-2?arch=x86_64&distro=debian-12'],
+    purls: ['pkg:alpm/arch/gmp@6.2.1-2?arch=x86_64&distro=arch'],
     broken: file('var/lib/pacman/local/x-1/desc', '%NAME%\nx\n'),
     decoy: file('srv/desc', '%NAME%\ngmp\n\n%VERSION%\n1\n'),
   },
@@ -162,7 +165,7 @@ export const installedRows: CensusRows = {
     good: [
       file(
         'usr/share/php/.registry/.channel.pecl.php.net/x.reg',
-        'a:3:{s:4:"name";s:1:"x";s:7:"channel";s:12:"pecl.php.net";s:7:"release";s:5:"1.2.3";}',
+        'a:3:{s:4:"name";s:1:"x";s:7:"channel";s:12:"pecl.php.net";s:7:"version";a:2:{s:7:"release";s:5:"1.2.3";s:3:"api";s:5:"1.2.0";}}',
       ),
     ],
     purls: ['pkg:pear/pecl.php.net/x@1.2.3'],

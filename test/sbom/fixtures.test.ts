@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import type { Sbom } from '#formats/sbom';
 import { catalogueLayers, cataloguers } from '#sbom';
+import { prove } from './census-record.ts';
 import { type Entry, image, options } from './fixture.ts';
 
 interface Expected {
@@ -31,42 +32,58 @@ interface FixtureCase {
 
 const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'vectors/packages');
 
-/** Where a fixture file would lie in an image, so that its cataloguer wants it; cases of folders keep theirs. */
-const places: Record<string, (file: string) => string> = {
-  'os/dpkg': () => 'var/lib/dpkg/status',
-  'os/apk': () => 'lib/apk/db/installed',
-  'os/pacman': () => 'var/lib/pacman/local/some-1/desc',
-  'os/rpm': (file) => `var/lib/rpm/${basename(file)}`,
-  'installed/npm-package-json': () => 'srv/app/package.json',
-  'installed/python-metadata': () => 'usr/lib/python3/dist-packages/some.egg-info',
-  'installed/composer-installed': () => 'srv/vendor/composer/installed.json',
-  'installed/conda-meta': () => 'opt/conda/conda-meta/some.json',
-  'installed/jvm-release': () => 'usr/lib/jvm/some/release',
-  'installed/php-pear': () => 'usr/share/php/.registry/some.reg',
-  'lockfiles/bun': () => 'srv/bun.lock',
-  'lockfiles/cargo-lock': () => 'srv/Cargo.lock',
-  'lockfiles/composer-lock': () => 'srv/composer.lock',
-  'lockfiles/deno': () => 'srv/deno.lock',
-  'lockfiles/gemfile-lock': () => 'srv/Gemfile.lock',
-  'lockfiles/go-mod': () => 'srv/go.mod',
-  'lockfiles/gradle-lockfile': () => 'srv/gradle.lockfile',
-  'lockfiles/gradle-verification-metadata': () => 'srv/gradle/verification-metadata.xml',
-  'lockfiles/npm-package-lock': () => 'srv/package-lock.json',
-  'lockfiles/pdm': () => 'srv/pdm.lock',
-  'lockfiles/pipfile': () => 'srv/Pipfile.lock',
-  'lockfiles/pnpm': () => 'srv/pnpm-lock.yaml',
-  'lockfiles/poetry': () => 'srv/poetry.lock',
-  'lockfiles/pom-xml': () => 'srv/pom.xml',
-  'lockfiles/pylock': () => 'srv/pylock.toml',
-  'lockfiles/requirements': () => 'srv/requirements.txt',
-  'lockfiles/uv': () => 'srv/uv.lock',
-  'lockfiles/yarn': () => 'srv/yarn.lock',
+/**
+ * Which cataloguer a form of fixture is for, and where such a file would lie in an image; cases of folders keep their
+ * places.
+ */
+const places: Readonly<Record<string, readonly [cataloguer: string, place: (file: string) => string]>> = {
+  'os/dpkg': ['dpkg', () => 'var/lib/dpkg/status'],
+  'os/apk': ['apk', () => 'lib/apk/db/installed'],
+  'os/pacman': ['alpm', () => 'var/lib/pacman/local/some-1/desc'],
+  'os/rpm': ['rpm', (file) => `var/lib/rpm/${basename(file)}`],
+  'installed/npm-package-json': ['npm', () => 'srv/app/package.json'],
+  'installed/python-metadata': ['python', () => 'usr/lib/python3/dist-packages/some.egg-info'],
+  'installed/composer-installed': ['composer', () => 'srv/vendor/composer/installed.json'],
+  'installed/conda-meta': ['conda', () => 'opt/conda/conda-meta/some.json'],
+  'installed/jvm-release': ['jvm', () => 'usr/lib/jvm/some/release'],
+  'installed/php-pear': ['pear', () => 'usr/share/php/.registry/some.reg'],
+  'lockfiles/bun': ['bun-lock', () => 'srv/bun.lock'],
+  'lockfiles/cargo-lock': ['cargo-lock', () => 'srv/Cargo.lock'],
+  'lockfiles/composer-lock': ['composer-lock', () => 'srv/composer.lock'],
+  'lockfiles/deno': ['deno-lock', () => 'srv/deno.lock'],
+  'lockfiles/gemfile-lock': ['gemfile-lock', () => 'srv/Gemfile.lock'],
+  'lockfiles/go-mod': ['go-mod', () => 'srv/go.mod'],
+  'lockfiles/gradle-lockfile': ['gradle-lock', () => 'srv/gradle.lockfile'],
+  'lockfiles/gradle-verification-metadata': [
+    'gradle-verification',
+    () => 'srv/gradle/verification-metadata.xml',
+  ],
+  'lockfiles/npm-package-lock': ['npm-lock', () => 'srv/package-lock.json'],
+  'lockfiles/pdm': ['python-lock', () => 'srv/pdm.lock'],
+  'lockfiles/pipfile': ['pipfile-lock', () => 'srv/Pipfile.lock'],
+  'lockfiles/pnpm': ['pnpm-lock', () => 'srv/pnpm-lock.yaml'],
+  'lockfiles/poetry': ['python-lock', () => 'srv/poetry.lock'],
+  'lockfiles/pom-xml': ['pom', () => 'srv/pom.xml'],
+  'lockfiles/pylock': ['python-lock', () => 'srv/pylock.toml'],
+  'lockfiles/requirements': ['requirements', () => 'srv/requirements.txt'],
+  'lockfiles/uv': ['python-lock', () => 'srv/uv.lock'],
+  'lockfiles/yarn': ['yarn-lock', () => 'srv/yarn.lock'],
 };
 
 /** Case → why our answer is another one. Everything else has to agree. */
 const knownDifferences: Readonly<Record<string, string>> = {
   'os/dpkg osv-scalibr: statusfield':
     'half-installed packages have files on disk: listed, as dpkg-query lists them',
+  ...Object.fromEntries(
+    ['os/dpkg syft: multiple entries', 'installed/python-metadata syft: egg-file-no-version'].map((name) => [
+      name,
+      'the record of an installed package that says no version is an unknown',
+    ]),
+  ),
+  'installed/npm-package-json osv-scalibr: empty version': 'listed without a version, as Syft does',
+  'lockfiles/pipfile osv-scalibr: package without version': 'listed with its commit',
+  'lockfiles/go-mod osv-scalibr: replacements_ local':
+    'a module is listed under its own name, not under the folder that stands for it',
   'lockfiles/deno syft: ParseDenoLock': 'addresses of single modules are no packages',
   ...Object.fromEntries(
     ['two packages', 'toolchain', 'indirect packages', 'test extractor for go > 1.16'].map((name) => [
@@ -96,6 +113,7 @@ const knownDifferences: Readonly<Record<string, string>> = {
   'lockfiles/pom-xml osv-scalibr: with parent': 'only what the file itself says: no parent is fetched',
   'lockfiles/pom-xml osv-scalibr: transitive dependencies': 'the project itself is listed',
   'lockfiles/pom-xml osv-scalibr: profiles': 'a profile may not be active',
+  'lockfiles/requirements osv-scalibr: invalid': 'a requirement by address is listed, without a version',
   'lockfiles/requirements osv-scalibr: pip_example': 'a range is no version',
   'lockfiles/uv syft: ParseUvLock': 'the project of a lock file is not locked by it',
   'lockfiles/yarn syft: ParseYarnBerry': 'the root workspace is the project itself',
@@ -131,9 +149,9 @@ function keyOf({ name, version }: { readonly name: string; readonly version: str
 const versionOf = ({ epoch, version, release }: Expected): string =>
   release === undefined ? version : `${typeof epoch === 'number' ? `${epoch}:` : ''}${version}-${release}`;
 
-/** Our rule: what has no version is an unknown or nothing, never a component; our list has each entry once. */
+/** What has no version is listed without, a commit stands for one; our list has each entry once. */
 const wantedKeys = (list: readonly Expected[]): string[] => {
-  const real = list.filter((one) => one.version !== '' && one.name !== '' && !one.name.endsWith(':'));
+  const real = list.filter((one) => one.name !== '' && !one.name.endsWith(':'));
   return [...new Set(real.map((one) => keyOf({ name: one.name, version: versionOf(one) })))].sort();
 };
 
@@ -161,7 +179,8 @@ function runCase(label: string, folder: string, one: FixtureCase, place: (file: 
 }
 
 if (existsSync(shared)) {
-  for (const [format, place] of Object.entries(places)) {
+  const counts: Record<string, number> = {};
+  for (const [format, [cataloguer, place]] of Object.entries(places)) {
     const sources = format === 'os/rpm' ? [''] : ['syft', 'osv-scalibr'];
     for (const source of sources) {
       const folder = join(shared, format, source);
@@ -175,9 +194,11 @@ if (existsSync(shared)) {
           one.isOpkg === true || /opkg|md5sums/.test(one.file ?? '') || one.options?.includeDev === false;
         if (one.packages === undefined || isOther || label in knownDifferences) continue;
         runCase(label, folder, one, place);
+        counts[cataloguer] = (counts[cataloguer] ?? 0) + 1;
       }
     }
   }
+  test('the census counts the cases of each cataloguer', () => prove('fixtures', counts));
 } else {
   console.log(`package fixtures did not run: ${shared} is absent`);
 }

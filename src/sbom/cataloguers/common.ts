@@ -62,6 +62,17 @@ export interface Problem {
   readonly problem: string;
 }
 
+/** Says that a package of a list is there without its version; nothing where it has one. */
+export const withoutVersion = (name: string, version: string): Problem[] =>
+  version === '' ? [{ problem: `a package ${JSON.stringify(name)} without a version` }] : [];
+
+/** Up to ten of a list of names, and how many more. */
+export const someOf = (names: readonly string[]): string =>
+  names.length <= SHOWN_MAX
+    ? names.join(', ')
+    : `${names.slice(0, SHOWN_MAX).join(', ')} and ${names.length - SHOWN_MAX} more`;
+const SHOWN_MAX = 10;
+
 /**
  * Reads every file a cataloguer names. What `read` throws becomes an unknown of that file, as a problem does; needs
  * are resolved by name among the packages of the same file.

@@ -22,6 +22,7 @@ export const archiveEndings: readonly string[] =
 
 const isArchive = (name: string): boolean =>
   archiveEndings.some((ending) => name.toLowerCase().endsWith(ending));
+const isManifest = ({ name }: ZipEntry): boolean => /^META-INF\/MANIFEST\.MF$/i.test(name);
 const TEXT_BYTES_MAX = 4 * 1024 * 1024;
 const decoder = new TextDecoder();
 
@@ -46,8 +47,15 @@ function walk(
     const names = `${disguised.name} by the directory and ${disguised.otherName()} where it lies`;
     problems.push(`${[name, ...inside].join(':')}: an entry is called ${names}`);
   }
-  found.push(...artifactsOf(entries, bytes, name, inside));
+  const own = artifactsOf(entries, bytes, name, inside);
+  found.push(...own);
   const archives = entries.filter((one) => isArchive(one.name));
+  const lack = own.some((one) => one.version === '')
+    ? 'an archive without a version'
+    : own.length === 0 && archives.length === 0 && !entries.some(isManifest)
+      ? 'an archive that says neither a name nor a version'
+      : undefined;
+  if (lack !== undefined) problems.push([...inside, lack].join(': '));
   const [first] = archives;
   if (first !== undefined && inside.length === limits.archiveDepth) {
     const deep = `archives inside each other more than ${limits.archiveDepth} deep`;
@@ -85,7 +93,7 @@ function artifactsOf(
   const text = (entry: ZipEntry | undefined): string =>
     entry === undefined || entry.size > TEXT_BYTES_MAX ? '' : decoder.decode(entry.read());
   const file = fileCoordinates(name);
-  const manifest = parseManifest(text(entries.find((one) => /^META-INF\/MANIFEST\.MF$/i.test(one.name))));
+  const manifest = parseManifest(text(entries.find(isManifest)));
   const properties = entries
     .filter((one) => /^META-INF\/maven\/[^/]+\/[^/]+\/pom\.properties$/.test(one.name))
     .map((one) => propertiesCoordinates(text(one)))
@@ -194,7 +202,7 @@ function manifestCoordinates(
     keys.map((key) => manifest.get(key) ?? '').find((value) => value !== '') ?? '';
   const artifact = file.artifact === '' ? first(nameFields) : file.artifact;
   const version = file.version === '' ? first(versionFields) : file.version;
-  if (artifact === '' || version === '') return undefined;
+  if (artifact === '') return undefined;
   const group = groupFields
     .map((key) => (manifest.get(key) ?? '').split(';')[0]?.trim() ?? '')
     .find((value) => /^(?:com|org|net|io|edu|de|fr|jakarta|javax|dev|ch|uk|cn)\.[\w.-]+$/.test(value));

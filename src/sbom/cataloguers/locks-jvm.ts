@@ -1,14 +1,16 @@
 /** What Maven and Gradle projects declare. */
 import { XMLParser } from 'fast-xml-parser';
 import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
-import { type Problem, packageIn, readEach, textOf } from './common.ts';
+import { type Problem, packageIn, readEach, someOf, textOf } from './common.ts';
 import { type PomCoordinates, parsePom } from './pom.ts';
 
 const declared = 'declared' as const;
 
 function maven(file: ImageFile, one: PomCoordinates): FoundPackage[] {
-  const { group, artifact, version } = one;
-  if (artifact === '' || version === '' || version.includes('${') || /[[\](),]/.test(version)) return [];
+  const { group, artifact } = one;
+  if (artifact === '' || /\$\{/.test(artifact)) return [];
+  // A range, or a property that another file sets.
+  const version = /\$\{|[[\](),]/.test(one.version) ? '' : one.version;
   const shown = group === undefined ? artifact : `${group}:${artifact}`;
   return [
     packageIn(
@@ -21,14 +23,16 @@ function maven(file: ImageFile, one: PomCoordinates): FoundPackage[] {
 
 export const pomXml: Cataloguer = {
   name: 'pom',
-  reads: '`pom.xml`: the project and the dependencies whose version it says',
+  reads: '`pom.xml`: the project and its dependencies, with the versions it says',
   types: ['maven'],
   evidence: declared,
   files: [{ names: ['pom.xml'] }, { endings: ['.pom'] }],
   catalogue: (image) =>
     readEach(image, pomXml, (file) => {
       const { project, dependencies } = parsePom(textOf(file));
-      return [project, ...dependencies].flatMap((one) => maven(file, one));
+      const found = [project, ...dependencies].flatMap((one) => maven(file, one));
+      const open = found.filter((one) => one.version === '').map((one) => one.name);
+      return open.length === 0 ? found : [...found, { problem: `without an exact version: ${someOf(open)}` }];
     }),
 };
 

@@ -10,12 +10,14 @@ import {
   type Linked,
   namesIn,
   objectIn,
+  type Problem,
   packageIn,
   readEach,
   splitName,
   stringIn,
   textOf,
   textsIn,
+  withoutVersion,
 } from './common.ts';
 
 const declared = 'declared' as const;
@@ -39,7 +41,7 @@ export const npmLock: Cataloguer = {
   catalogue: (image) => readEach(image, npmLock, (file) => readNpmLock(image, file)),
 };
 
-function readNpmLock(image: ImageFiles, file: ImageFile): Linked[] {
+function readNpmLock(image: ImageFiles, file: ImageFile): (Linked | Problem)[] {
   // npm itself passes over package-lock.json where the published form is there.
   const isHidden =
     file.path.endsWith('package-lock.json') &&
@@ -47,28 +49,36 @@ function readNpmLock(image: ImageFiles, file: ImageFile): Linked[] {
   if (isHidden) return [];
   const json = jsonObject(file.bytes);
   const packages = entriesIn(json, 'packages');
-  if (packages.length > 0)
-    return packages.flatMap(([path, one]) => lockedPackage(file, json, path, one) ?? []);
+  if (packages.length > 0) return packages.flatMap(([path, one]) => lockedPackage(file, json, path, one));
   return nestedPackages(file, json);
 }
 
-function lockedPackage(file: ImageFile, json: JsonObject, path: string, one: JsonObject): Linked | undefined {
-  if (own(one, 'link') === true) return undefined;
+function lockedPackage(
+  file: ImageFile,
+  json: JsonObject,
+  path: string,
+  one: JsonObject,
+): (Linked | Problem)[] {
+  if (own(one, 'link') === true) return [];
   const installed = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const isRoot = path === '';
   const name =
     stringIn(one, 'name') ??
     (isRoot ? stringIn(json, 'name') : path.includes('node_modules/') ? installed : undefined);
   const version = stringIn(one, 'version') ?? (isRoot ? stringIn(json, 'version') : undefined);
-  if (name === undefined || version === undefined) return undefined;
+  // Folders of the project itself need not have a version.
+  if (name === undefined || (version === undefined && !path.includes('node_modules/'))) return [];
   const license = own(one, 'license');
   const rest = { licenses: textsIn(license), hashes: integrityHashes(stringIn(one, 'integrity')) };
   const needs = namesIn(one, 'dependencies', 'optionalDependencies');
-  return { found: npmPackage(file, name, version, rest), needs };
+  return [
+    { found: npmPackage(file, name, version ?? '', rest), needs },
+    ...withoutVersion(name, version ?? ''),
+  ];
 }
 
 /** Version 1: packages lie inside each other as their folders do. */
-function nestedPackages(file: ImageFile, json: JsonObject): Linked[] {
+function nestedPackages(file: ImageFile, json: JsonObject): (Linked | Problem)[] {
   return entriesIn(json, 'dependencies').flatMap(([key, one]) => {
     const stated = stringIn(one, 'version') ?? '';
     const alias = /^npm:(@?[^@]+)@(.+)$/.exec(stated);
@@ -76,10 +86,11 @@ function nestedPackages(file: ImageFile, json: JsonObject): Linked[] {
     const version = alias?.[2] ?? stated;
     const isUrl = /^(?:[a-z+]+:|[\w-]+\/)/.test(version);
     const inner = nestedPackages(file, one);
-    if (version === '' || isUrl) return inner;
+    if (isUrl) return inner;
     const hashes = integrityHashes(stringIn(one, 'integrity'));
     return [
       { found: npmPackage(file, name, version, { hashes }), needs: namesIn(one, 'requires') },
+      ...withoutVersion(name, version),
       ...inner,
     ];
   });
@@ -204,9 +215,10 @@ export const bunLock: Cataloguer = {
         const resolved = Array.isArray(one) ? one[0] : undefined;
         const match = typeof resolved === 'string' ? /^(@?[^@]+)@(.*)$/.exec(resolved) : null;
         if (match === null) throw new Error(`a package ${JSON.stringify(key)} without a name and a version`);
-        const [, name = '', version = ''] = match;
-        // A folder, an address or a commit is no version.
-        if (/^[a-z+]+:/.test(version)) continue;
+        const [, name = '', place = ''] = match;
+        // Projects of the same workspace; of others a folder, an address or a commit is no version.
+        if (/^(?:workspace|link|root):/.test(place)) continue;
+        const version = /^[a-z+]+:/.test(place) ? '' : place;
         const hash = (one as readonly JsonValue[]).find(
           (part) => typeof part === 'string' && part.startsWith('sha'),
         );

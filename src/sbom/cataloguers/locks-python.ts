@@ -12,8 +12,10 @@ import {
   type Problem,
   packageIn,
   readEach,
+  someOf,
   stringIn,
   textOf,
+  withoutVersion,
 } from './common.ts';
 import { normalName } from './python.ts';
 
@@ -47,24 +49,36 @@ export const pythonLock: Cataloguer = {
   catalogue: (image) => readEach(image, pythonLock, readTables),
 };
 
-function* readTables(file: ImageFile): Generator<Linked> {
+function* readTables(file: ImageFile): Generator<Linked | Problem> {
   const toml = tomlObject(file);
   const isPylock = file.path.endsWith('.toml');
   for (const one of objectsIn(toml, isPylock ? 'packages' : 'package')) {
     const name = stringIn(one, 'name');
-    const version = stringIn(one, 'version');
+    const version = stringIn(one, 'version') ?? '';
     const source = objectIn(one, 'source');
     // The project itself stands in its own lock file.
-    const isSelf = own(source ?? {}, 'virtual') === '.' || own(source ?? {}, 'editable') === '.';
-    if (name === undefined || isSelf || (version === undefined && isPylock)) continue;
-    if (version === undefined) throw new Error(`package ${name} without a version`);
+    const isSelf =
+      own(source ?? {}, 'virtual') === '.' ||
+      own(source ?? {}, 'editable') === '.' ||
+      stringIn(objectIn(one, 'directory'), 'path') === '.';
+    if (name === undefined || isSelf) continue;
     const needs = [
       ...namesIn(one, 'dependencies'),
       ...objectsIn(one, 'dependencies').flatMap((need) => stringIn(need, 'name') ?? []),
     ];
     yield { found: pypi(file, name, version, hashOf(one)), needs: needs.map(normalName) };
+    // What lies in a folder or a repository has none in `pylock.toml` and `uv.lock`.
+    if (isPinned(one)) yield* withoutVersion(name, version);
   }
 }
+
+/** From an index, as far as the entry says. */
+const isPinned = (one: JsonObject): boolean => {
+  const source = objectIn(one, 'source') ?? {};
+  return ![one, source].some((at) =>
+    ['vcs', 'directory', 'git', 'editable', 'path'].some((key) => own(at, key) !== undefined),
+  );
+};
 
 /** The hash of a source distribution or of the only file. */
 function hashOf(one: JsonObject): Partial<FoundPackage> {
@@ -86,38 +100,43 @@ export const pipfileLock: Cataloguer = {
       if (file.bytes.length === 0) return;
       const json = jsonObject(file.bytes);
       for (const [name, one] of [...entriesIn(json, 'default'), ...entriesIn(json, 'develop')]) {
-        const version = /^==\s*(\S+)$/.exec(stringIn(one, 'version') ?? '')?.[1];
-        if (version !== undefined) yield pypi(file, name, version);
+        const version =
+          /^==\s*(\S+)$/.exec(stringIn(one, 'version') ?? '')?.[1] ?? stringIn(one, 'ref') ?? '';
+        yield pypi(file, name, version);
+        if (own(one, 'path') === undefined) yield* withoutVersion(name, version);
       }
     }),
 };
 
 export const requirements: Cataloguer = {
   name: 'requirements',
-  reads: '`requirements*.txt`: what is pinned with `==`',
+  reads: '`requirements*.txt`; only what is pinned with `==` has a version',
   types: ['pypi'],
   evidence: declared,
   files: [{ endings: ['.txt'], path: /requirements[^/]*\.txt$|(?:^|\/)requirements\/[^/]+\.txt$/ }],
   catalogue: (image) => readEach(image, requirements, readRequirements),
 };
 
-/** One requirement a logical line. What is not pinned is named: another version may be what gets installed. */
+/** One requirement a logical line. What is not pinned is named: nobody knows which version gets installed. */
 function* readRequirements(file: ImageFile): Generator<FoundPackage | Problem> {
   const open: string[] = [];
   const joined = textOf(file).replace(/\\\r?\n/g, ' ');
   for (const raw of joined.split(/\r?\n/)) {
-    const line = raw.replace(/(?:^|\s)#.*$/, '').trim();
-    const match =
-      /^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*={2,3}\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)(?:\s|;|,|$)/.exec(
-        line,
-      );
-    if (match !== null) yield pypi(file, match[1] as string, match[2] as string);
+    const line = raw
+      .replace(/(?:^|\s)#.*$/, '')
+      .replace(/\s+/g, ' ')
+      .trim();
     // Options, and other files, which are read where they lie.
-    else if (line !== '' && !/^-(?!e\b|-editable\b)/.test(line)) open.push(line.split(/[\s;]/)[0] as string);
+    if (line === '' || /^-(?!e\b|-editable\b)/.test(line)) continue;
+    const [, name = '', rest = ''] = /^([A-Za-z0-9][A-Za-z0-9._-]*) ?(?:\[[^\]]*\] ?)?(.*)$/.exec(line) ?? [];
+    const pinned = /^={2,3} ?([A-Za-z0-9][A-Za-z0-9.!+_-]*)(?:[ ;,]|$)/.exec(rest)?.[1];
+    const isNamed = name !== '' && (pinned !== undefined || openForm.test(rest));
+    if (isNamed) yield pypi(file, name, pinned ?? '');
+    if (pinned === undefined) open.push(isNamed ? name : line);
   }
   if (open.length === 0) return;
-  const more = open.length > SHOWN_MAX ? ` and ${open.length - SHOWN_MAX} more` : '';
-  yield { problem: `without an exact version: ${open.slice(0, SHOWN_MAX).join(', ')}${more}` };
+  yield { problem: `without an exact version: ${someOf(open)}` };
 }
 
-const SHOWN_MAX = 10;
+/** Nothing, a condition, an address, or ranges: what may follow a name that is not pinned. */
+const openForm = /^(?:$|[;@]|\(?(?:(?:===?|[<>!~]=|[<>]) ?[\w.*+!-]+ ?,? ?)+\)? ?(?:;|--|$))/;

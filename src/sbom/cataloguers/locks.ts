@@ -16,6 +16,7 @@ import {
   stringIn,
   textOf,
   textsIn,
+  withoutVersion,
 } from './common.ts';
 import { yamlDocuments } from './locks-npm.ts';
 import { tomlObject } from './locks-python.ts';
@@ -55,7 +56,7 @@ export const cargoLock = lock('cargo-lock', 'cargo', 'Cargo.lock', function* (fi
 export const composerLock = lock('composer-lock', 'composer', 'composer.lock', (file) => {
   const json = jsonObject(file.bytes);
   const list = [...objectsIn(json, 'packages'), ...objectsIn(json, 'packages-dev')];
-  return list.flatMap((one) => composerPackage(file, one) ?? []);
+  return list.flatMap((one) => composerPackage(file, one));
 });
 
 /** Sections GEM, GIT, PATH with `specs:`; a gem is indented by four spaces, what it needs by six. */
@@ -112,7 +113,7 @@ function applyDirective(modules: Map<string, string>, word: string, parts: reado
   else if (modules.get(path) === version) modules.delete(path);
 }
 
-/** `old [v1] => new v2`; a folder in place of a module has no version and stays out. */
+/** `old [v1] => new v2`; a folder in place of a module has no version. */
 function replaceModule(modules: Map<string, string>, parts: readonly string[]): void {
   const arrow = parts.indexOf('=>');
   const [old = ''] = parts;
@@ -120,15 +121,16 @@ function replaceModule(modules: Map<string, string>, parts: readonly string[]): 
   const [path = '', version] = parts.slice(arrow + 1);
   if (arrow < 0 || !modules.has(old) || (from !== undefined && modules.get(old) !== from)) return;
   modules.delete(old);
-  if (version !== undefined) modules.set(path, version);
+  if (version === undefined) modules.set(old, '');
+  else modules.set(path, version);
 }
 
 export const nugetLock = lock('nuget-lock', 'nuget', 'packages.lock.json', function* (file) {
   const seen = new Set<string>();
   for (const [, framework] of entriesIn(jsonObject(file.bytes, true), 'dependencies')) {
     for (const [name, one] of Object.entries(framework)) {
-      const version = isJsonObject(one) ? stringIn(one, 'resolved') : undefined;
-      if (!isJsonObject(one) || version === undefined || seen.has(`${name} ${version}`)) continue;
+      const version = (isJsonObject(one) ? stringIn(one, 'resolved') : undefined) ?? '';
+      if (!isJsonObject(one) || seen.has(`${name} ${version}`)) continue;
       seen.add(`${name} ${version}`);
       const sum = stringIn(one, 'contentHash');
       const hashes = integrityHashes(sum === undefined ? '' : `sha512-${sum}`);
@@ -136,6 +138,8 @@ export const nugetLock = lock('nuget-lock', 'nuget', 'packages.lock.json', funct
         found: packageIn(file, { type: 'nuget', name, version }, { hashes }),
         needs: namesIn(one, 'dependencies'),
       };
+      // Projects of the same solution are built, not resolved.
+      if (own(one, 'type') !== 'Project') yield* withoutVersion(name, version);
     }
   }
 });
@@ -146,8 +150,10 @@ export const conanLock = lock('conan-lock', 'conan', 'conan.lock', function* (fi
   const lists = ['requires', 'build_requires', 'python_requires'].flatMap((key) => textsIn(own(json, key)));
   const nodes = entriesIn(objectIn(json, 'graph_lock'), 'nodes').map(([, one]) => stringIn(one, 'ref') ?? '');
   for (const text of [...lists, ...nodes]) {
+    if (text === '') continue;
     const one = conanReference(text);
-    if (one !== undefined) yield conanPackage(file, one);
+    if (one === undefined) yield { problem: `a requirement ${JSON.stringify(text)} without a version` };
+    else yield conanPackage(file, one);
   }
 });
 

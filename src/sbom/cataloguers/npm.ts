@@ -26,7 +26,17 @@ export const npm: Cataloguer = {
       if (baseOf(file.path) !== 'package.json') continue;
       const read = readManifest(file);
       if (typeof read === 'string') unknowns.push({ path: file.path, wantedBy: 'npm', reason: read });
-      else if (read !== undefined) manifests.push(read);
+      else if (read !== undefined) {
+        manifests.push(read);
+        // Of a folder that nobody published it need not have one.
+        if (read.found.version === '' && isInstalled(file.path)) {
+          unknowns.push({
+            path: file.path,
+            wantedBy: 'npm',
+            reason: 'an installed package without a version',
+          });
+        }
+      }
     }
     const folders = new Map(manifests.map(({ found }, i) => [parentOf(found.path), i]));
     const packages = manifests.map(({ found, dependencies }) => ({
@@ -44,9 +54,10 @@ function readManifest(file: ImageFile): Manifest | string | undefined {
   if (!isJsonObject(parsed.value)) return 'not a JSON object';
   const json = parsed.value;
   const name = own(json, 'name');
-  const version = own(json, 'version');
-  if (typeof name !== 'string' || typeof version !== 'string' || name === '' || version === '') {
-    return isInstalled(file.path) ? 'an installed package without a name and a version' : undefined;
+  const stated = own(json, 'version');
+  const version = typeof stated === 'string' ? stated.trim() : '';
+  if (typeof name !== 'string' || name === '') {
+    return isInstalled(file.path) ? 'an installed package without a name' : undefined;
   }
   // A name with a space or a dot-separated company prefix belongs to other tools that use this file name.
   if (
@@ -60,12 +71,12 @@ function readManifest(file: ImageFile): Manifest | string | undefined {
     type: 'npm',
     namespace: scope,
     name: scope === undefined ? name : name.slice(scope.length + 1),
-    version: version.trim(),
+    version,
   });
   const found: FoundPackage = {
     type: 'npm',
     name,
-    version: version.trim(),
+    version,
     purl: purl.ok ? purl.value : undefined,
     path: file.path,
     layer: file.layer,

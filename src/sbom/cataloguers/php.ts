@@ -6,12 +6,14 @@ import {
   namesIn,
   objectIn,
   objectsIn,
+  type Problem,
   packageIn,
   readEach,
   splitName,
   stringIn,
   textOf,
   textsIn,
+  withoutVersion,
 } from './common.ts';
 
 export const composer: Cataloguer = {
@@ -24,7 +26,7 @@ export const composer: Cataloguer = {
 };
 
 /** Version 1 is a list, version 2 an object around it. Other tools use the file name too: they are passed over. */
-function readInstalled(file: ImageFile): Linked[] {
+function readInstalled(file: ImageFile): (Linked | Problem)[] {
   const parsed = parseJson(file.bytes, { maxBytes: file.bytes.length });
   if (!parsed.ok) throw new Error(`${parsed.error.expected} wanted, got ${parsed.error.actual}`);
   const list: readonly JsonValue[] = Array.isArray(parsed.value)
@@ -32,14 +34,14 @@ function readInstalled(file: ImageFile): Linked[] {
     : isJsonObject(parsed.value)
       ? objectsIn(parsed.value, 'packages')
       : [];
-  return list.filter(isJsonObject).flatMap((one) => composerPackage(file, one) ?? []);
+  return list.filter(isJsonObject).flatMap((one) => composerPackage(file, one));
 }
 
-/** One entry of a Composer list; shared with its lock file. */
-export function composerPackage(file: ImageFile, one: JsonObject): Linked | undefined {
+/** One entry of a Composer list, and what it lacks; shared with its lock file. */
+export function composerPackage(file: ImageFile, one: JsonObject): (Linked | Problem)[] {
   const full = stringIn(one, 'name');
-  const version = stringIn(one, 'version');
-  if (full === undefined || version === undefined) return undefined;
+  const version = stringIn(one, 'version') ?? '';
+  if (full === undefined) return [];
   const sum = stringIn(objectIn(one, 'dist'), 'shasum');
   const [author] = objectsIn(one, 'authors');
   const found = packageIn(
@@ -53,7 +55,7 @@ export function composerPackage(file: ImageFile, one: JsonObject): Linked | unde
       ...(sum === undefined ? {} : { hashes: [`sha1:${sum}`] }),
     },
   );
-  return { found, needs: namesIn(one, 'require') };
+  return [{ found, needs: namesIn(one, 'require') }, ...withoutVersion(full, version)];
 }
 
 export const pear: Cataloguer = {
