@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, own } from './json.ts';
 import {
   textOf,
   timeOf,
+  UNNAMED_PART,
   type VexDocument,
   type VexProduct,
   type VexStatement,
@@ -72,7 +73,8 @@ function readProducts(tree: JsonObject | undefined): ReadonlyMap<string, VexProd
     if (id === undefined || part === undefined) continue;
     // The part of an operating system is the package itself; the part of an image is named within it.
     const isNamed = whole !== undefined && whole.ids.length > 0;
-    found.set(id, isNamed ? { ids: whole.ids, parts: part.ids } : part);
+    const parts = part.ids.length === 0 ? [UNNAMED_PART] : part.ids;
+    found.set(id, isNamed ? { ids: whole.ids, parts } : part);
   }
   return found;
 }

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue, own } from './json.ts';
 import {
   textOf,
   timeOf,
+  UNNAMED_PART,
   type VexDocument,
   type VexProduct,
   type VexStatement,
@@ -70,10 +71,15 @@ function vulnerabilityIds(value: JsonValue | undefined): string[] {
 function readProduct(value: JsonValue): VexProduct[] {
   if (typeof value === 'string') return [{ ids: [value], parts: [] }];
   if (!isJsonObject(value)) return [];
-  const parts = objects(own(value, 'subcomponents')).flatMap((one) =>
-    isJsonObject(one) ? namesOf(one) : [],
-  );
+  const parts = objects(own(value, 'subcomponents')).flatMap(partNames);
   return [{ ids: namesOf(value), parts }];
+}
+
+/** 0.0.x documents give a text. A part that is not named is none that is here: without it, all would be meant. */
+function partNames(value: JsonValue): readonly string[] {
+  if (typeof value === 'string') return [value];
+  const names = isJsonObject(value) ? namesOf(value) : [];
+  return names.length === 0 ? [UNNAMED_PART] : names;
 }
 
 function namesOf(value: JsonObject): string[] {

@@ -20,6 +20,9 @@ export interface VexProduct {
   readonly parts: readonly string[];
 }
 
+/** Stands for a part that a statement means but does not name: nothing has this name. */
+export const UNNAMED_PART = '';
+
 export interface VexStatement {
   /** The problem, under every name the statement gives. */
   readonly ids: readonly string[];

@@ -2,9 +2,9 @@
 import type { Sbom, SbomPackage } from '#formats/sbom';
 import type { AdvisoryDatabase, AffectedEntry } from './database/index.ts';
 import { type Finding, idsOf, type ScanResult, type Suppressed, type Undetermined } from './finding.ts';
-import { type CpeMatching, lookupsIn } from './lookup.ts';
-import { boundsFor, concerns } from './match.ts';
-import { type Affected, evaluate } from './range.ts';
+import { type CpeMatching, lookupsIn, sourceEpochsOf } from './lookup.ts';
+import { compared, concerns } from './match.ts';
+import type { Affected } from './range.ts';
 
 export interface Comparison {
   readonly advisory: string;
@@ -45,15 +45,15 @@ export function explainIn(
   cpe: CpeMatching = 'uncovered',
 ): readonly Comparison[] {
   const meant = new Set(database.explain(id).map(({ advisory }) => advisory.id));
-  const bounds = boundsFor(sbom);
+  const epochs = sourceEpochsOf(sbom.packages);
   const found: Comparison[] = [];
   for (const one of sbom.packages) {
-    for (const lookup of lookupsIn(one, sbom.distro, database.info.ecosystems, cpe)) {
-      const { ecosystem, name, version, order = ecosystem } = lookup;
+    for (const lookup of lookupsIn(one, sbom.distro, database.info.ecosystems, cpe, epochs)) {
+      const { ecosystem, name, version } = lookup;
       for (const entry of database.find(ecosystem, name)) {
         if (!meant.has(entry.advisory.id)) continue;
         const isMeant = concerns(entry, lookup, one);
-        const { affected } = evaluate(version, order, entry.ranges, entry.versions, bounds);
+        const { affected } = compared(entry, lookup);
         found.push({
           advisory: entry.advisory.id,
           package: one,

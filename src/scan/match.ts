@@ -61,9 +61,6 @@ export function matchPackages(
   };
 }
 
-/** Epochs that documents leave out are 0. */
-export const boundsFor = (_sbom: Sbom): BoundOptions => ({ missingEpoch: 'zero' });
-
 /** Findings in packages whose version nobody knows. */
 const unversioned = (findings: readonly Finding[]): string[] =>
   findings

@@ -178,7 +178,7 @@ test('db build and db status; a scan with that database is no sample scan', () =
   assert.equal(built.code, 0, built.err);
   assert.equal((JSON.parse(built.out) as { records: number }).records, 1);
   const shown = waybill('db', 'status', '--db', 'my.db');
-  assert.match(shown.out, /1 advisories \(schema 2\), built 2023-11-14/);
+  assert.match(shown.out, /1 advisories \(schema 3\), built 2023-11-14/);
   const blind = waybill('scan', image_(), '--db', 'my.db', '--fail-on', 'low', '--quiet');
   assert.equal(blind.code, 2, 'a gate does not pass an operating system nobody has advisories for');
   assert.match(blind.out, /Debian:12: 1 packages, NOT COVERED/);

@@ -35,7 +35,7 @@ const DAY_MS = 86_400_000;
 export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): ScanResult {
   const { nowMs, rules = [] } = options;
   const living = rules.filter((rule) => !isExpired(rule, nowMs));
-  const vex = new VexRules(options.vex ?? [], result.sbom.subject);
+  const vex = new VexRules(options.vex ?? [], result.sbom.subject, nowMs);
   const findings: Finding[] = [];
   const suppressed: Suppressed[] = [...result.suppressed];
   for (const finding of result.findings) {
@@ -56,7 +56,7 @@ export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): 
     suppressed,
     licenses: licenseFindings(sbom.packages, options.licenses ?? {}),
     ...(ended === undefined ? {} : { endOfLife: ended }),
-    notes: [...result.notes, ...expiredNotes(rules, nowMs), ...staleNotes(result, options)],
+    notes: [...result.notes, ...vex.notes, ...expiredNotes(rules, nowMs), ...staleNotes(result, options)],
   };
 }
 

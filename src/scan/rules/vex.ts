@@ -14,30 +14,50 @@ export interface VexAnswer {
   readonly file: string;
 }
 
+/** Clocks differ: what is not further ahead than this is not from the future. */
+const CLOCK_LEEWAY_MS = 10 * 60_000;
+
+/** Of statements of one time that contradict each other, the one of the highest rank counts: the finding stays. */
+const rankOf = ({ status }: VexStatement): number =>
+  status === 'not_affected' || status === 'fixed' ? 0 : 1;
+
 /** Documents of one scan, parsed once. */
 export class VexRules {
   readonly #byId = new Map<string, VexAnswer[]>();
   readonly #subject: SbomSubject;
+  /** What does not count, a line for each document. */
+  readonly notes: readonly string[];
 
-  constructor(files: readonly VexFile[], subject: SbomSubject) {
+  /** What is dated after `nowMs`, in milliseconds, does not count: it would overrule everything said until then. */
+  constructor(files: readonly VexFile[], subject: SbomSubject, nowMs: number) {
     this.#subject = subject;
+    const notes: string[] = [];
     for (const { file, document } of files) {
+      const isAhead = ({ atMs = 0 }: VexStatement): boolean => atMs > nowMs + CLOCK_LEEWAY_MS;
+      const ahead = document.statements.filter(isAhead);
+      if (ahead.length > 0) notes.push(aheadNote(file, ahead));
       for (const statement of document.statements) {
+        if (isAhead(statement)) continue;
         for (const id of statement.ids) {
-          this.#byId.set(id, [...(this.#byId.get(id) ?? []), { statement, file }]);
+          const known = this.#byId.get(id);
+          if (known === undefined) this.#byId.set(id, [{ statement, file }]);
+          else known.push({ statement, file });
         }
       }
     }
+    this.notes = notes;
   }
 
-  /** The latest statement about a finding; of equal age the one given last. */
+  /**
+   * The latest statement about a finding; one without a date is older than all. Of equal age one that leaves the
+   * finding where it is goes before one that takes it off; then the one given last.
+   */
   find(finding: Finding): VexAnswer | undefined {
     let latest: VexAnswer | undefined;
     for (const id of [finding.id, ...finding.aliases, ...finding.advisories]) {
       for (const answer of this.#byId.get(id) ?? []) {
         if (!answer.statement.products.some((one) => this.#isAbout(one, finding))) continue;
-        const age = answer.statement.atMs ?? 0;
-        if (latest === undefined || age >= (latest.statement.atMs ?? 0)) latest = answer;
+        if (latest === undefined || countsOver(answer.statement, latest.statement)) latest = answer;
       }
     }
     return latest;
@@ -50,6 +70,18 @@ export class VexRules {
     if (!ids.some((id) => namesImage(id, this.#subject))) return false;
     return parts.length === 0 || parts.some(isPackage);
   }
+}
+
+function countsOver(one: VexStatement, other: VexStatement): boolean {
+  const difference = (one.atMs ?? 0) - (other.atMs ?? 0);
+  return difference === 0 ? rankOf(one) >= rankOf(other) : difference > 0;
+}
+
+function aheadNote(file: string, statements: readonly VexStatement[]): string {
+  const latest = statements.reduce((at, { atMs = 0 }) => Math.max(at, atMs), 0);
+  const count = statements.length === 1 ? 'a statement' : `${statements.length} statements`;
+  const date = new Date(latest).toISOString().slice(0, 10);
+  return `${file}: left out ${count} dated ahead of the clock, up to ${date}`;
 }
 
 /** `not_affected` and `fixed` take a finding off the list. */
@@ -70,10 +102,16 @@ export function suppressedByVex(finding: Finding, { statement, file }: VexAnswer
 export function purlCovers(wanted: string, actual: string): boolean {
   const [a, b] = [parsed(wanted), parsed(actual)];
   if (a === undefined || b === undefined) return false;
-  if (a.type !== b.type || a.namespace !== b.namespace || a.name !== b.name) return false;
+  if (a.type !== b.type) return false;
+  const isSame = a.namespace === b.namespace && a.name === b.name;
+  // The specification of package URLs has the paths of Go modules in lower case.
+  if (!isSame && !(a.type === 'golang' && isLowered(a, b))) return false;
   if (a.version !== undefined && a.version !== b.version) return false;
   return [...a.qualifiers].every(([key, value]) => b.qualifiers.get(key) === value);
 }
+
+const isLowered = (wanted: Purl, actual: Purl): boolean =>
+  wanted.namespace === actual.namespace?.toLowerCase() && wanted.name === actual.name.toLowerCase();
 
 function parsed(text: string): Purl | undefined {
   if (!text.startsWith('pkg:')) return undefined;
