@@ -27,7 +27,10 @@ export function offlineStore(inner: LogStore): LogStore {
       }
       if (waiting.length >= WAITING_MAX) await flush();
     },
-    find: async (name) => known.get(latin1(name)) ?? inner.find(name),
+    find: async (names) => {
+      const found = await inner.find(names);
+      return names.map((name, i) => known.get(latin1(name)) ?? found[i]);
+    },
     close: async () => {
       await flush();
       await inner.close();

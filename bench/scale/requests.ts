@@ -69,7 +69,7 @@ function distant(inner: LogStore, counts: Counts): LogStore {
     published: () => read(() => inner.published()),
     indexed: () => statement(() => inner.indexed()),
     index: (from, names) => statement(() => inner.index(from, names)),
-    find: (name) => statement(() => inner.find(name)),
+    find: (names) => statement(() => inner.find(names)),
     lock: {
       read: () => statement(() => inner.lock.read()),
       swap: (previous, next) => statement(() => inner.lock.swap(previous, next)),

@@ -2,7 +2,7 @@
  * Tiles and entry bundles of c2sp.org/tlog-tiles: paths relative to the log's prefix, widths, and the bytes
  * of an entry bundle. A tile holds up to 256 hashes; tile level L counts leaves in steps of 256^L.
  */
-import { concat, readUint, uintBytes } from '#base/bytes';
+import { readUint } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
@@ -93,15 +93,23 @@ export function placeOf(node: NodeId): NodePlace {
 
 /** Bytes of an entry bundle: each entry behind its 16-bit length. Throws WB-119 for an entry over 65,535. */
 export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array {
-  const parts: Uint8Array[] = [];
+  let length = 0;
   for (const entry of entries) {
     if (entry.length > limits.logEntryBytes) {
       const expected = `entries of at most ${limits.logEntryBytes} bytes`;
       throw fail(R.tile, { expected, actual: `${entry.length} bytes` });
     }
-    parts.push(uintBytes(entry.length, 2), entry);
+    length += 2 + entry.length;
   }
-  return concat(...parts);
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const entry of entries) {
+    out[at++] = entry.length >> 8;
+    out[at++] = entry.length & 0xff;
+    out.set(entry, at);
+    at += entry.length;
+  }
+  return out;
 }
 
 /** Reads an entry bundle of exactly `count` entries (1–256); short or surplus bytes are WB-119. */

@@ -2,7 +2,7 @@
  * A `LogStore` in one directory:
  *
  *     staging.db    batches not yet in full tiles (SQLite, every commit synchronised)
- *     index.db      name → entry; derived, so its last commits may be lost
+ *     index.db      name → entry; derived, so the newest names may be lost
  *     tile/…        full tiles: written once, synchronised with their folder
  *     checkpoint    what readers see
  *     lock.db       the checkpoint lock, unless it is given a path of its own
@@ -14,8 +14,9 @@ import { dirname, join } from 'node:path';
 import { checkpointFile, lockTurns } from './checkpoint-file.ts';
 import { INNER_LOCK, lockIn, takeLockOut } from './checkpoint-lock.ts';
 import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
-import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
-import type { LogStore, NameIndex, StagedBatch, Staging } from './store.ts';
+import { nameIndex } from './name-index.ts';
+import { asDatabaseError, type Database, openDatabase } from './sqlite.ts';
+import type { LogStore, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
 
 export interface EmbeddedStoreOptions {
@@ -58,7 +59,7 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
   makeFolderDurable(dirname(lockFile));
   takeLockOut(directory, lockFile);
   const lockDb = openOne(lockFile, 'durable');
-  const index = openOne(join(directory, 'index.db'), 'fast');
+  const names = nameIndex(openOne(join(directory, 'index.db'), 'fast'));
   const turns = lockTurns(lockFile);
   const durable = durableFolders(directory);
   return {
@@ -66,7 +67,7 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
     lockPlace: lockFile,
     place: directory,
     ...stagingPart(staging),
-    ...indexPart(index),
+    ...names,
     writeTile: async (path, bytes) => {
       const file = join(directory, path);
       await durable(dirname(file));
@@ -75,7 +76,7 @@ function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore 
     readTile: (path) => readFileIfThere(join(directory, path)),
     ...checkpointFile(join(directory, 'checkpoint'), lockDb, turns),
     close: async () => {
-      for (const database of [lockDb, staging, index]) database.close();
+      for (const part of [lockDb, staging, names]) part.close();
     },
   };
 }
@@ -130,44 +131,5 @@ function stagingPart(database: Database): Staging {
     unstage: async (size) => {
       remove.run(size);
     },
-  };
-}
-
-/** An index of its own for a store that keeps none: derived, so a lost file is made again from the tiles. */
-export function openNameIndex(path: string | undefined): NameIndex & { close(): void } {
-  const database = openDatabase(path ?? ':memory:', { mode: 'fast' });
-  return { ...indexPart(database), close: () => database.close() };
-}
-
-/** Entries at once from which sorting their names costs less than it saves: more than a log that serves has. */
-const SORTED_FROM = 4096;
-
-/**
- * Names are hashes: each falls on another page. Fewer, larger checkpoints write a page once for several names, and a
- * larger cache finds it in memory: half the time an entry takes here. 4,000 pages are 16 MiB of log, the cache 8 MiB.
- */
-const INDEX_PRAGMAS = 'PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192';
-
-function indexPart(database: Database): NameIndex {
-  database.exec(INDEX_PRAGMAS);
-  database.exec(`
-    CREATE TABLE IF NOT EXISTS names (name BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
-    INSERT OR IGNORE INTO extent (id, size) VALUES (1, 0)`);
-  const insert = database.prepare('INSERT OR IGNORE INTO names (name, entry) VALUES (?, ?)');
-  const grow = database.prepare('UPDATE extent SET size = max(size, ?) WHERE id = 1');
-  const extent = database.prepare('SELECT size FROM extent WHERE id = 1');
-  const select = database.prepare('SELECT entry FROM names WHERE name = ?');
-  return {
-    indexed: async () => (extent.get() as { size: number }).size,
-    index: async (from, rows) =>
-      transaction(database, () => {
-        const names = rows.flatMap((row, i) => row.map((name) => ({ name, entry: from + i })));
-        // In order each page is met once; the first holder of a name stays the first.
-        if (rows.length >= SORTED_FROM) names.sort((a, b) => Buffer.compare(a.name, b.name));
-        for (const { name, entry } of names) insert.run(name, entry);
-        grow.run(from + rows.length);
-      }),
-    find: async (name) => (select.get(name) as { entry: number } | undefined)?.entry,
   };
 }

@@ -40,7 +40,7 @@ export function memoryLogStore(lock: CheckpointLock = memoryCheckpointLock()): L
       });
       indexedTo = Math.max(indexedTo, from + rows.length);
     },
-    find: async (name) => names.get(toHex(name)),
+    find: async (asked) => asked.map((name) => names.get(toHex(name))),
     close: async () => {},
   };
 }

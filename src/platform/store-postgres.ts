@@ -320,10 +320,13 @@ function sharedLookUps(
     }
     isAsking = false;
   };
-  return (name) => {
-    const settle = Promise.withResolvers<number | undefined>();
-    waiting.push({ name, settle });
+  return (names) => {
+    const settles = names.map((name) => {
+      const settle = Promise.withResolvers<number | undefined>();
+      waiting.push({ name, settle });
+      return settle.promise;
+    });
     if (!isAsking) void work();
-    return settle.promise;
+    return Promise.all(settles);
   };
 }

@@ -10,10 +10,10 @@
  */
 import { concat, readUint, toHex, uintBytes, utf8, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
+import { openNameIndex } from './name-index.ts';
 import { R } from './reasons.ts';
 import { sharedReads } from './shared-reads.ts';
 import type { Cell, CheckpointLock, LogStore, Staging, TileStore } from './store.ts';
-import { openNameIndex } from './store-embedded.ts';
 import type { Bucket } from './store-s3-bucket.ts';
 
 export interface S3StoreOptions {

@@ -83,8 +83,8 @@ export interface NameIndex {
    * its entry: the first holder wins.
    */
   index(from: number, names: readonly (readonly Uint8Array[])[]): Promise<void>;
-  /** The entry that has this name. */
-  find(name: Uint8Array): Promise<number | undefined>;
+  /** The entries that have these names, in their order: one look for all. */
+  find(names: readonly Uint8Array[]): Promise<readonly (number | undefined)[]>;
 }
 
 /** An entry a front end left for whoever sequences. */

@@ -1,14 +1,9 @@
 /**
- * Proofs of the entries that end a tree, all at once: what a batch answers with. The entries share most of their
- * paths, so the tree above them is hashed once and not once an entry; and as it is hashed from the leaves up to the
- * root, it is checked on the way.
+ * The tree above the entries of a batch: hashed once from the leaves up, and walked once for all of their proofs, as
+ * they share most of their paths.
  */
-import { equalBytes } from '#base/bytes';
-import { fail } from '#base/reason';
 import { inclusionRanges, type LeafRange, nodeHash, splitPoint } from '#formats/merkle';
-import type { TileReader } from './proof.ts';
-import { R } from './reasons.ts';
-import type { Proof, TreeState } from './types.ts';
+import type { TreeEdge } from './edge.ts';
 
 /** A subtree; the parts of one that holds none of the entries are not looked at. */
 interface Branch extends LeafRange {
@@ -16,32 +11,35 @@ interface Branch extends LeafRange {
   readonly parts?: readonly [left: Branch, right: Branch];
 }
 
-/**
- * Proofs that `leaves` (leaf hashes) are the last entries of `state`, in their order. Throws WB-410 where they and the
- * subtrees before them do not lead to the root: no fault of memory or tiles may become a wrong proof.
- */
-export async function appendedProofs(
-  tiles: Pick<TileReader, 'rangeHashes'>,
-  state: TreeState,
-  leaves: readonly Uint8Array[],
-): Promise<Proof[]> {
-  const { size, root, checkpoint } = state;
-  const first = size - leaves.length;
-  const before = inclusionRanges(first, size).filter(({ to }) => to <= first);
-  const hashes = await tiles.rangeHashes(state, before);
-  const subtrees = new Map(before.map(({ from }, i) => [from, hashes[i]]));
+/** A tree that ends with entries of which the hash of each is known. */
+export interface AppendedTree {
+  readonly root: Uint8Array;
+  /** Hashes from each of those entries to the root, in their order. */
+  paths(): (readonly Uint8Array[])[];
+}
+
+/** The tree of `before` and `leaves` (leaf hashes, at least one) after it. */
+export function appendedTree(before: TreeEdge, leaves: readonly Uint8Array[]): AppendedTree {
+  const first = before.size;
+  const size = first + leaves.length;
+  const subtrees = new Map(
+    inclusionRanges(first, size)
+      .filter(({ to }) => to <= first)
+      .map((range) => [range.from, before.rangeHash(range)]),
+  );
   const top = branch({ from: 0, to: size }, ({ from, to }) => {
     if (to <= first) return subtrees.get(from);
     return to - from === 1 ? leaves[from - first] : undefined;
   });
-  if (!equalBytes(top.hash, root)) {
-    throw fail(R.corrupt, { expected: 'tiles that lead to the root', actual: 'another root' });
-  }
-  const proofs: Proof[] = [];
+  return { root: top.hash, paths: () => pathsOf(top, first) };
+}
+
+function pathsOf(top: Branch, first: number): (readonly Uint8Array[])[] {
+  const paths: (readonly Uint8Array[])[] = [];
   eachPath(top, [], (index, path) => {
-    if (index >= first) proofs.push({ index, size, root, hashes: path, checkpoint });
+    if (index >= first) paths.push(path);
   });
-  return proofs;
+  return paths;
 }
 
 /** `known`: the hash of a leaf of the entries, and of a subtree before them; undefined for what is above both. */

@@ -2,7 +2,7 @@
  * Materialises a committed tree: full tiles, names, and then forgets the staging that is no longer needed.
  * The daily path and recovery after a crash call the same function; every step may run twice.
  */
-import { toHex } from '#base/bytes';
+import { equalBytes } from '#base/bytes';
 import { encodeEntryBundle, TILE_WIDTH, tilePath } from '#formats/tiles';
 import type { LogStore } from '#platform/store';
 import { encodeRecordTile, recordTilePath } from './batch.ts';
@@ -58,6 +58,6 @@ export function namesOf(next: Pick<NextTree, 'records' | 'leafHashes'>, personal
   return next.records.map((record, i) => {
     const leaf = next.leafHashes[i] as Uint8Array;
     const identity = personality.identity?.(record.entry);
-    return identity === undefined || toHex(identity) === toHex(leaf) ? [leaf] : [leaf, identity];
+    return identity === undefined || equalBytes(identity, leaf) ? [leaf] : [leaf, identity];
   });
 }

@@ -16,7 +16,10 @@ export const EXTRA_BYTES_MAX = limits.logEntryBytes - TIME_BYTES;
 /** Path of the tile with the times and extra bytes of entries [256·index, 256·index + 256). */
 export const recordTilePath = (index: number): string => `tile/records/${tileIndexPath(index)}`;
 
-const side = (record: LogRecord): Uint8Array => concat(uintBytes(record.time, TIME_BYTES), record.extra);
+function side({ time, extra }: LogRecord): Uint8Array {
+  const bytes = uintBytes(time, TIME_BYTES);
+  return extra.length === 0 ? bytes : concat(bytes, extra);
+}
 
 /** A record tile: entry bundle framing over `u64 milliseconds || extra`. */
 export const encodeRecordTile = (records: readonly LogRecord[]): Uint8Array =>
@@ -31,20 +34,26 @@ export function decodeTiles(entryTile: Uint8Array, recordTile: Uint8Array, count
 
 /** A staged batch: `u32 count`, then entry and side of each record in turn. */
 export function encodeBatch(records: readonly LogRecord[]): Uint8Array {
-  const parts = records.flatMap((record) => [record.entry, side(record)]);
+  const parts: Uint8Array[] = [];
+  for (const record of records) parts.push(record.entry, side(record));
   return concat(uintBytes(records.length, COUNT_BYTES), encodeEntryBundle(parts));
 }
 
 export function decodeBatch(payload: Uint8Array): LogRecord[] {
+  const parts = partsOf(payload);
+  return entriesIn(parts).map((entry, i) => joined(entry, parts[2 * i + 1] as Uint8Array));
+}
+
+/** The entries of a staged batch without what stands beside them. */
+export const decodeBatchEntries = (payload: Uint8Array): Uint8Array[] => entriesIn(partsOf(payload));
+
+function partsOf(payload: Uint8Array): Uint8Array[] {
   if (payload.length < COUNT_BYTES) throw broken(payload.length);
   const count = readUint(payload, 0, COUNT_BYTES);
-  const parts = unwrap(decodeEntryBundle(payload.subarray(COUNT_BYTES), 2 * count));
-  const records: LogRecord[] = [];
-  for (let i = 0; i < count; i++) {
-    records.push(joined(parts[2 * i] as Uint8Array, parts[2 * i + 1] as Uint8Array));
-  }
-  return records;
+  return unwrap(decodeEntryBundle(payload.subarray(COUNT_BYTES), 2 * count));
 }
+
+const entriesIn = (parts: readonly Uint8Array[]): Uint8Array[] => parts.filter((_, i) => i % 2 === 0);
 
 function joined(entry: Uint8Array, sideBytes: Uint8Array): LogRecord {
   if (sideBytes.length < TIME_BYTES) throw broken(sideBytes.length);

@@ -2,7 +2,7 @@
  * The commit path. Its order is the log's promise:
  *
  *   1. stage      the batch is durable; a crash now leaves bytes nobody refers to
- *   2. read back  what the disk returns hashes to the root we are about to sign
+ *   2. read back  what the disk returns is what was staged, and hashes to the root we are about to sign
  *   3. sign       nothing is signed that is not durable
  *   4. swap       the lock names the new checkpoint: from here the entries are in the log
  *   5. apply      tiles and names
@@ -16,8 +16,10 @@ import { equalBytes } from '#base/bytes';
 import type { Reason } from '#base/reason';
 import { fail, reason, type WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
+import { leafHash } from '#formats/merkle';
+import { type AppendedTree, appendedTree } from './appended.ts';
 import { apply } from './apply.ts';
-import { decodeBatch, encodeBatch } from './batch.ts';
+import { decodeBatchEntries, encodeBatch } from './batch.ts';
 import type { TileReader } from './proof.ts';
 import { R } from './reasons.ts';
 import { batchTime, extend, type NextTree, stateAfter } from './sequence.ts';
@@ -38,13 +40,21 @@ export class StopLog extends Error {
 
 type CommitOptions = Pick<LogOptions, 'store' | 'signer' | 'clock'>;
 
-/** Commits one batch; returns the state it leads to. Throws `WaybillError` (refused) or `StopLog`. */
+export interface Committed {
+  /** The state the batch leads to. */
+  readonly state: TreeState;
+  readonly next: NextTree;
+  /** Of the batch, as it was read back. */
+  readonly tree: AppendedTree;
+}
+
+/** Commits one batch. Throws `WaybillError` (refused) or `StopLog`. */
 export async function commit(
   options: CommitOptions,
   personality: Personality,
   state: TreeState,
   batch: readonly PendingEntry[],
-): Promise<{ readonly state: TreeState; readonly next: NextTree }> {
+): Promise<Committed> {
   const { store } = options;
   const time = batchTime(options.clock.now(), state.time);
   const records: LogRecord[] = batch.map(({ entry, extra }, i) => {
@@ -53,14 +63,14 @@ export async function commit(
   // A leaf that says its index is another one now. What the disk returns is hashed again in any case.
   const hashed = personality.placed === undefined ? batch.map((pending) => pending.leafHash) : undefined;
   const next = extend(state, records, personality, hashed);
-  const checkpoint = await stageAndSign(options, personality, state, next);
+  const { checkpoint, tree } = await stageAndSign(options, personality, state, next);
   await swap(options, state.locked, checkpoint);
   try {
     await apply(store, state, next, personality);
   } catch (error) {
     throw unknownOutcome('the batch is committed but could not be published', error);
   }
-  return { state: stateAfter(state, next, checkpoint), next };
+  return { state: stateAfter(state, next, checkpoint), next, tree };
 }
 
 /**
@@ -118,22 +128,34 @@ async function stageAndSign(
   personality: Personality,
   state: TreeState,
   next: NextTree,
-): Promise<string> {
+): Promise<{ readonly checkpoint: string; readonly tree: AppendedTree }> {
   const payload = encodeBatch(next.records);
   const batch = { from: state.size, fromRoot: state.root, to: next.size, root: next.root, payload };
   try {
     await options.store.stage(batch);
     const stored = await options.store.staged(next.size, next.root);
-    const reread = stored === undefined ? [] : decodeBatch(stored.payload);
+    const tree =
+      stored !== undefined && equalBytes(stored.payload, payload)
+        ? rereadTree(state, stored.payload, personality)
+        : undefined;
     // One flipped bit between hashing and disk would make a log nobody can verify (Yeti 2022).
-    if (!equalBytes(extend(state, reread, personality).root, next.root)) {
+    if (tree === undefined || !equalBytes(tree.root, next.root)) {
       throw fail(R.corrupt, { expected: 'the staged batch as it was written', actual: 'other bytes' });
     }
-    return options.signer.sign({ size: next.size, root: next.root });
+    return { checkpoint: options.signer.sign({ size: next.size, root: next.root }), tree };
   } catch (error) {
     const actual = error instanceof Error ? error.message : String(error);
     throw fail(R.notLogged, { expected: 'a durable batch and a signed checkpoint', actual }, error);
   }
+}
+
+/** Hashed once more, from the bytes of the disk and by another walk than the one that made the root. */
+function rereadTree(state: TreeState, payload: Uint8Array, personality: Personality): AppendedTree {
+  const entries = decodeBatchEntries(payload);
+  return appendedTree(
+    state.edge,
+    entries.map((entry) => leafHash(personality.leaf(entry))),
+  );
 }
 
 async function swap(options: CommitOptions, previous: string, next: string): Promise<void> {

@@ -2,19 +2,30 @@
  * The right edge of the tree: for each tile level the tile that is still growing, with its interior hashes.
  * That is all a log needs to append, whatever its size.
  */
-import { foldNodes, HASH_BYTES, type NodeId, nodeHash, rangeNodes, rootHash } from '#formats/merkle';
+import {
+  emptyRoot,
+  foldNodes,
+  HASH_BYTES,
+  hashPair,
+  type LeafRange,
+  type NodeId,
+  rangeNodes,
+} from '#formats/merkle';
 import { placeOf, TILE_HEIGHT, TILE_WIDTH } from '#formats/tiles';
 
 /** Where the nodes `height` levels above the hashes begin, of a full binary tree of 256 leaves kept row by row. */
 const rowStart = Array.from({ length: TILE_HEIGHT + 1 }, (_, height) => 2 * TILE_WIDTH - 2 ** (9 - height));
 const NODES = 2 * TILE_WIDTH - 1;
 
+/** Where the bytes of a node begin. */
+const placeIn = (height: number, at: number): number => ((rowStart[height] as number) + at) * HASH_BYTES;
+
 /** The hashes of one tile and every complete node above them, in one piece of memory: logs keep hundreds. */
 export class TileNodes {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   #width: number;
 
-  constructor(bytes: Uint8Array = new Uint8Array(NODES * HASH_BYTES), width = 0) {
+  constructor(bytes: Buffer = Buffer.alloc(NODES * HASH_BYTES), width = 0) {
     this.#bytes = bytes;
     this.#width = width;
   }
@@ -30,12 +41,12 @@ export class TileNodes {
   }
 
   push(hash: Uint8Array): void {
-    this.#set(0, this.#width, hash);
+    this.#bytes.set(hash, placeIn(0, this.#width));
     this.#width++;
     for (let height = 0, count = this.#width; count % 2 === 0 && height < TILE_HEIGHT; height++) {
-      const node = nodeHash(this.#get(height, count - 2), this.#get(height, count - 1));
+      const pair = placeIn(height, count - 2);
       count /= 2;
-      this.#set(height + 1, count - 1, node);
+      hashPair(this.#bytes, pair, placeIn(height + 1, count - 1));
     }
   }
 
@@ -46,20 +57,16 @@ export class TileNodes {
 
   /** The first `width` hashes, as a tile file holds them. */
   bytes(width = this.width): Uint8Array {
-    return this.#bytes.slice(0, Math.min(width, this.#width) * HASH_BYTES);
+    return new Uint8Array(this.#bytes.subarray(0, Math.min(width, this.#width) * HASH_BYTES));
   }
 
   clone(): TileNodes {
-    return new TileNodes(this.#bytes.slice(), this.#width);
+    return new TileNodes(Buffer.from(this.#bytes), this.#width);
   }
 
   #get(height: number, at: number): Uint8Array {
-    const from = ((rowStart[height] as number) + at) * HASH_BYTES;
+    const from = placeIn(height, at);
     return this.#bytes.subarray(from, from + HASH_BYTES);
-  }
-
-  #set(height: number, at: number, hash: Uint8Array): void {
-    this.#bytes.set(hash, ((rowStart[height] as number) + at) * HASH_BYTES);
   }
 }
 
@@ -127,9 +134,12 @@ export class TreeEdge {
 
   root(): Uint8Array {
     const { size } = this;
-    if (size === 0) return rootHash(0, () => new Uint8Array(0));
-    // Every node of the root's decomposition lies in the growing tiles.
-    return foldNodes(rangeNodes({ from: 0, to: size }).map((node) => this.#node(node)));
+    return size === 0 ? emptyRoot() : this.rangeHash({ from: 0, to: size });
+  }
+
+  /** The hash of a range that ends with the tree, or of one left of it: their nodes lie in the growing tiles. */
+  rangeHash(range: LeafRange): Uint8Array {
+    return foldNodes(rangeNodes(range).map((node) => this.#node(node)));
   }
 
   #node(node: NodeId): Uint8Array {

@@ -4,6 +4,7 @@ import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { TILE_WIDTH, tilePath } from '#formats/tiles';
 import type { LogStore } from '#platform/store';
+import { namesOf } from './apply.ts';
 import type { CheckpointVerifier } from './checkpoint.ts';
 import { type CompleteTile, TreeEdge } from './edge.ts';
 import { readRecords } from './open.ts';
@@ -79,21 +80,27 @@ class Walk {
   }
 
   async records(from: number, records: readonly LogRecord[]): Promise<void> {
-    for (const [i, record] of records.entries()) {
-      if (record.time < this.#time) this.report(`entry ${from + i} is older than the one before`);
-      this.#time = record.time;
-      const leaf = leafHash(this.#input.personality.leaf(record.entry));
-      await this.#name(from + i, leaf);
-      if (this.#input.personality.identity !== undefined) {
-        await this.#name(from + i, this.#input.personality.identity(record.entry));
-      }
+    const { personality } = this.#input;
+    const leafHashes = records.map((record) => leafHash(personality.leaf(record.entry)));
+    await this.#names(from, namesOf({ records, leafHashes }, personality));
+    for (const [i, leaf] of leafHashes.entries()) {
+      const { time } = records[i] as LogRecord;
+      if (time < this.#time) this.report(`entry ${from + i} is older than the one before`);
+      this.#time = time;
       for (const tile of this.edge.append(leaf)) await this.#compare(tile);
     }
   }
 
-  async #name(index: number, name: Uint8Array): Promise<void> {
-    const found = await this.#input.store.find(name);
-    if (found !== index) this.report(`entry ${index} is found as ${found ?? 'nothing'} by ${toHex(name)}`);
+  /** Names that are not written yet are no finding: a log has them before it takes entries. */
+  async #names(from: number, names: readonly (readonly Uint8Array[])[]): Promise<void> {
+    const indexed = await this.#input.store.indexed();
+    const named = names.flatMap((row, i) => row.map((name) => ({ name, index: from + i })));
+    const found = await this.#input.store.find(named.map(({ name }) => name));
+    for (const [i, { name, index }] of named.entries()) {
+      const is = found[i];
+      if (is === index || (is === undefined && index >= indexed)) continue;
+      this.report(`entry ${index} is found as ${is ?? 'nothing'} by ${toHex(name)}`);
+    }
   }
 
   async #compare(tile: CompleteTile): Promise<void> {

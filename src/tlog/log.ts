@@ -1,26 +1,24 @@
 /** The one writer of a log: takes entries in, commits them in batches, answers. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { latin1 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
-import { appendedProofs } from './appended.ts';
 import { EXTRA_BYTES_MAX } from './batch.ts';
-import { commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
+import { type Committed, commit, freezeLog, publish, StopLog, unknownOutcome } from './commit.ts';
 import { openState, readPublished } from './open.ts';
 import { Pool, type Waiter } from './pool.ts';
 import { Log } from './reader.ts';
 import { R } from './reasons.ts';
-import type { NextTree } from './sequence.ts';
 import {
   type AppendResult,
   BATCH_ENTRIES_MAX,
-  type LoggedEntry,
   type LogOptions,
+  type LogRecord,
   type PendingEntry,
   type Personality,
   POOL_ENTRIES_MAX,
-  type Proof,
   plainPersonality,
   type TreeState,
 } from './types.ts';
@@ -63,6 +61,8 @@ export function checkEntrySize(entry: Uint8Array, extra: Uint8Array, personality
 const LOOKS_MAX = 20;
 const LOOK_MS = 1;
 
+const nothing = new Uint8Array(0);
+
 export class LogWriter extends Log {
   readonly #options: LogOptions;
   readonly #pool: Pool;
@@ -97,32 +97,34 @@ export class LogWriter extends Log {
     return this.#behind !== undefined;
   }
 
-  async append(entry: Uint8Array, extra: Uint8Array = new Uint8Array(0)): Promise<AppendResult> {
+  async append(entry: Uint8Array, extra: Uint8Array = nothing): Promise<AppendResult> {
     checkEntrySize(entry, extra, this.personality);
     // An entry that waits for cosignatures is in the log already, and not found yet.
-    await this.#behind;
+    if (this.#behind !== undefined) await this.#behind;
     const leaf = leafHash(this.personality.leaf(entry));
     const identity = this.personality.identity?.(entry) ?? leaf;
-    const known = this.#pool.same(identity) ?? (await this.find(identity));
-    if (known !== undefined) return this.#duplicate(known);
-    this.#refuseWhenStopped();
-    // No await between this look-up and the queue: two equal submissions cannot both pass.
-    const same = this.#pool.same(identity);
-    if (same !== undefined) return this.#duplicate(same);
-    const logged = this.#pool.add({ entry, extra, leafHash: leaf, identity });
+    const key = latin1(identity);
+    const same = this.#pool.same(key);
+    if (same !== undefined) return { logged: (await same).logged, duplicate: true };
+    const refusal = this.#refusal() ?? this.#pool.refusal;
+    if (refusal !== undefined) return await this.#knownOr(identity, refusal);
+    const result = this.#pool.add(key, { entry, extra, leafHash: leaf, identity });
     this.#writer ??= this.#write();
-    return { logged: await logged, duplicate: false };
+    return result;
   }
 
-  async #duplicate(known: Promise<LoggedEntry> | number): Promise<AppendResult> {
-    return { logged: typeof known === 'number' ? await this.entry(known) : await known, duplicate: true };
+  /** A log that takes nothing still tells of what it has. */
+  async #knownOr(identity: Uint8Array, refusal: WaybillError): Promise<AppendResult> {
+    const known = await this.find(identity);
+    if (known === undefined) throw refusal;
+    return { logged: await this.entry(known), duplicate: true };
   }
 
-  #refuseWhenStopped(): void {
-    if (this.state.isFrozen) throw frozen(this.state);
-    if (this.#stopped === undefined && !this.#closing) return;
+  #refusal(): WaybillError | undefined {
+    if (this.state.isFrozen) return frozen(this.state);
+    if (this.#stopped === undefined && !this.#closing) return undefined;
     const actual = this.#stopped === undefined ? 'the log is closing' : this.#stopped.actual;
-    throw fail(R.stopped, { expected: 'a log that takes entries', actual });
+    return fail(R.stopped, { expected: 'a log that takes entries', actual });
   }
 
   /** Commits batches until nothing waits. Runs at most once at a time. */
@@ -130,10 +132,11 @@ export class LogWriter extends Log {
     try {
       while (this.#stopped === undefined && !this.state.isFrozen) {
         await this.#gather();
-        const waiters = this.#pool.take(this.#batchMax);
-        if (waiters.length === 0) return;
-        this.#isBusy = waiters.length > 1;
-        await this.#commitBatch(waiters);
+        const taken = this.#pool.take(this.#batchMax);
+        if (taken.length === 0) return;
+        this.#isBusy = taken.length > 1;
+        const fresh = await this.#unknown(taken);
+        if (fresh.length > 0) await this.#commitBatch(fresh);
       }
     } finally {
       this.#writer = undefined;
@@ -155,16 +158,46 @@ export class LogWriter extends Log {
     }
   }
 
+  /**
+   * Those the log does not have; the others are answered beside the next commit. Names are looked up here, where no
+   * batch is under way: whatever was committed before is found, and two equal entries cannot both pass.
+   */
+  async #unknown(taken: readonly Waiter[]): Promise<readonly Waiter[]> {
+    try {
+      const found = await this.store.find(taken.map(({ pending }) => pending.identity));
+      const { size } = this.state;
+      const isKnown = (index: number | undefined): index is number => index !== undefined && index < size;
+      if (!found.some(isKnown)) return taken;
+      return taken.filter((waiter, i) => {
+        const index = found[i];
+        if (!isKnown(index)) return true;
+        void this.#answerKnown(waiter, index);
+        return false;
+      });
+    } catch (error) {
+      const actual = error instanceof Error ? error.message : String(error);
+      const detail = { expected: 'names that can be looked up', actual };
+      this.#failBatch(taken, fail(R.notLogged, detail, error));
+      return [];
+    }
+  }
+
+  async #answerKnown(waiter: Waiter, index: number): Promise<void> {
+    try {
+      this.#pool.resolve(waiter, { logged: await this.entry(index), duplicate: true });
+    } catch (error) {
+      this.#pool.reject(waiter, error);
+    }
+  }
+
   async #commitBatch(waiters: readonly Waiter[]): Promise<void> {
     const batch: PendingEntry[] = waiters.map((waiter) => waiter.pending);
     try {
       const before = this.state;
-      const { state, next } = await commit(this.#options, this.personality, before, batch);
-      for (const tile of next.completed) this.tiles.remember(tile);
-      const published = await this.#publish(state);
-      this.state = published;
-      const answers = await this.#answers(published, next);
-      for (const [i, waiter] of waiters.entries()) this.#pool.resolve(waiter, answers[i] as LoggedEntry);
+      const committed = await commit(this.#options, this.personality, before, batch);
+      for (const tile of committed.next.completed) this.tiles.remember(tile);
+      this.state = await this.#publish(committed.state);
+      this.#answer(waiters, this.state, committed);
     } catch (error) {
       this.#failBatch(waiters, error);
     }
@@ -218,12 +251,17 @@ export class LogWriter extends Log {
     this.#pool.rejectAll(fail(R.stopped, detail, error));
   }
 
-  async #answers(state: TreeState, { records, leafHashes }: NextTree): Promise<LoggedEntry[]> {
-    const proofs = await appendedProofs(this.tiles, state, leafHashes);
-    return records.map((record, i) => {
-      const proof = proofs[i] as Proof;
-      return { ...record, index: proof.index, leafHash: leafHashes[i] as Uint8Array, proof };
-    });
+  #answer(waiters: readonly Waiter[], state: TreeState, { next, tree }: Committed): void {
+    const { size, root, checkpoint } = state;
+    const first = size - waiters.length;
+    const paths = tree.paths();
+    for (const [i, waiter] of waiters.entries()) {
+      const { entry, extra, time } = next.records[i] as LogRecord;
+      const index = first + i;
+      const proof = { index, size, root, hashes: paths[i] as readonly Uint8Array[], checkpoint };
+      const logged = { entry, extra, time, index, leafHash: next.leafHashes[i] as Uint8Array, proof };
+      this.#pool.resolve(waiter, { logged, duplicate: false });
+    }
   }
 
   #stop(why: Reason): void {
@@ -241,7 +279,8 @@ export class LogWriter extends Log {
     await this.#behind;
     while (this.#writer !== undefined) await this.#writer;
     if (this.state.isFrozen) return;
-    this.#refuseWhenStopped();
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
     const done = Promise.withResolvers<void>();
     this.#writer = done.promise;
     try {

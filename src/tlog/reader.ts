@@ -71,7 +71,7 @@ export abstract class Log {
 
   /** The index of the entry with this leaf hash or identity, if it is published. */
   async find(name: Uint8Array): Promise<number | undefined> {
-    const index = await this.store.find(name);
+    const [index] = await this.store.find([name]);
     // Names are written a moment before the checkpoint is published.
     return index === undefined || index >= this.state.size ? undefined : index;
   }

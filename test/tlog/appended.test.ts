@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '#base/bytes';
-import { WaybillError } from '#base/reason';
 import { leafHash, verifyInclusion } from '#formats/merkle';
 import { memoryLogStore } from '#platform/store-memory';
 import type { LoggedEntry } from '#tlog';
-import { appendedProofs } from '../../src/tlog/appended.ts';
-import { emptyState } from '../../src/tlog/sequence.ts';
+import { appendedTree } from '../../src/tlog/appended.ts';
+import { TreeEdge } from '../../src/tlog/edge.ts';
 import { naiveRoot } from '../formats/naive-tree.ts';
-import { entry, fill, open } from './fixture.ts';
+import { entry, open } from './fixture.ts';
 
 /** Appends at once, so that all stand in one batch. */
 async function batch(
@@ -39,32 +38,35 @@ test('the proofs a batch answers with are those that are built one by one, at ev
   await log.close();
 });
 
-test('a subtree or a leaf that does not lead to the root becomes no proof (WB-410)', async () => {
-  const log = await open(memoryLogStore());
-  await fill(log, 0, 300);
-  const { size, root, checkpoint } = log.tree;
-  const state = { ...emptyState(checkpoint), size, root };
-  const leaves = [298, 299].map((index) => leafHash(entry(index)));
-  const before = [256, 288, 296].map((to, i) => ({ from: [0, 256, 288][i] as number, to }));
-  const subtrees = before.map(({ from, to }) => naiveRoot(range(from, to).map(entry)));
-  const tiles = (hashes: Uint8Array[]) => ({ rangeHashes: async () => hashes });
-  // The tree of 300 ends with subtrees of 256, 32, 8 and 4 leaves; entries 296 and 297 are a subtree before these two.
-  const pair = naiveRoot(range(296, 298).map(entry));
-  const good = [pair, subtrees[2], subtrees[1], subtrees[0]] as Uint8Array[];
-  const [first, second] = await appendedProofs(tiles(good), state, leaves);
-  assert.deepEqual([first?.index, second?.index], [298, 299]);
-  const refused = { reason: { code: 'WB-410' } };
-  for (let i = 0; i < good.length; i++) {
-    const rotten = good.map((hash, at) => (at === i ? hash.map((byte) => byte ^ 1) : hash));
-    await assert.rejects(appendedProofs(tiles(rotten), state, leaves), matches(refused));
+test('a leaf or an edge that is another leads to another root', () => {
+  const edgeOf = (from: number, to: number, rotten?: number): TreeEdge => {
+    const edge = new TreeEdge();
+    for (const n of range(from, to)) edge.append(leafHash(entry(n === rotten ? 'rotten' : n)));
+    return edge;
+  };
+  for (const [before, size] of [
+    [0, 1],
+    [0, 300],
+    [255, 257],
+    [256, 512],
+    [298, 300],
+  ] as const) {
+    const root = naiveRoot(range(0, size).map(entry));
+    const leaves = range(before, size).map((n) => leafHash(entry(n)));
+    const whole = appendedTree(edgeOf(0, before), leaves);
+    assert.equal(toHex(whole.root), toHex(root));
+    const paths = whole.paths();
+    assert.equal(paths.length, leaves.length);
+    for (const [i, hashes] of paths.entries()) {
+      const claim = { index: before + i, size, leaf: leaves[i] as Uint8Array, hashes, root };
+      assert.equal(verifyInclusion(claim).ok, true);
+    }
+    const others = [appendedTree(edgeOf(0, before), leaves.with(-1, leafHash(entry('rotten'))))];
+    for (const rotten of range(0, before).filter((n) => n % 37 === 0)) {
+      others.push(appendedTree(edgeOf(0, before, rotten), leaves));
+    }
+    for (const other of others) assert.notEqual(toHex(other.root), toHex(root));
   }
-  await assert.rejects(appendedProofs(tiles(good), state, leaves.toReversed()), matches(refused));
-  await log.close();
 });
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-
-const matches =
-  ({ reason }: { reason: { code: string } }) =>
-  (error: unknown): boolean =>
-    error instanceof WaybillError && error.reason.code === reason.code;

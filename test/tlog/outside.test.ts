@@ -150,7 +150,16 @@ test('a store is proven without its key: names, records, lock and checkpoints se
   });
   assert.match(await found(gone('tile/0/000')), /tile\/0\/000/);
   assert.match(await found(gone('tile/records/000')), /tile\/records\/000/);
-  assert.match(await found({ find: async () => 7 }), /entry 0 is found as 7/);
+  const as = (index: number | undefined) => ({
+    find: async (names: readonly Uint8Array[]) => names.map(() => index),
+  });
+  assert.match(await found(as(7)), /entry 0 is found as 7/);
+  assert.match(await found(as(undefined)), /entry 99 is found as nothing/);
+  // What an index does not cover yet is no finding; what it covers, and what it says wrong, is.
+  const covers = { indexed: async () => 99 };
+  assert.doesNotMatch(await found({ ...as(undefined), ...covers }), /entry 99 /);
+  assert.match(await found({ ...as(undefined), ...covers }), /entry 98 is found as nothing/);
+  assert.match(await found({ ...as(7), ...covers }), /entry 99 is found as 7/);
   await assert.rejects(
     fsckStored({ store: memoryLogStore(), verifier: signer }),
     (error) => error instanceof WaybillError && error.reason.code === 'WB-411',
