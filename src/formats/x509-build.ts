@@ -3,7 +3,7 @@
  * certificate and its precertificate must agree byte for byte (RFC 6962 §3.1).
  */
 import type { Der } from '#base/brand';
-import { defaultHash, type HashName, type PublicKey, type Signer, sha256 } from '#base/crypto';
+import { defaultHash, type HashName, type PublicKey, type Signer, sha1Unsafe, sha256 } from '#base/crypto';
 import { fail } from '#base/reason';
 import type { NonEmpty } from '#base/result';
 import { R } from './crypto-reasons.ts';
@@ -138,10 +138,15 @@ const extensionDer = ({ oid, critical, value }: ExtensionTemplate): Uint8Array =
     : der.seq(der.oid(oid), der.octets(value));
 
 /** Key identifier: the first 160 bits of SHA-256 over the key bits (RFC 7093 §2, method 1). */
-export function keyIdentifier(key: PublicKey): Uint8Array {
+export const keyIdentifier = (key: PublicKey): Uint8Array => sha256(keyBits(key)).slice(0, 20);
+
+/** The one of RFC 5280 §4.2.1.2 (1), which Fulcio gives its leaves: a name, with which nothing is proven. */
+export const keyIdentifierSha1 = (key: PublicKey): Uint8Array => sha1Unsafe(keyBits(key));
+
+function keyBits(key: PublicKey): Uint8Array {
   const bits = readDer(key.spki).children()[1];
   if (bits?.tag !== tags.bits) throw new Error('a public key without key bits');
-  return sha256(wholeBits(bits)).slice(0, 20);
+  return wholeBits(bits);
 }
 
 const usageBits = { digitalSignature: 0, keyEncipherment: 2, keyCertSign: 5, cRLSign: 6 } as const;
@@ -164,9 +169,9 @@ export const extensionOf = {
     critical: true,
     value: der.seq(der.bool(true), ...(pathLen === undefined ? [] : [der.int(pathLen)])),
   }),
-  subjectKeyId: (key: PublicKey): ExtensionTemplate => ({
+  subjectKeyId: (key: PublicKey, identifier = keyIdentifier): ExtensionTemplate => ({
     oid: oids.subjectKeyId,
-    value: der.octets(keyIdentifier(key)),
+    value: der.octets(identifier(key)),
   }),
   authorityKeyId: (keyId: Uint8Array): ExtensionTemplate => ({
     oid: oids.authorityKeyId,

@@ -6,11 +6,10 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { httpTransport } from '#platform/http-client';
-import { tellIn } from '../cli/in-process.ts';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
-import { pushImage, type Ran, runProgram } from './stack-image.ts';
+import { printed, type Row, row, sideBySide } from './cosign-rows.ts';
+import { pushImage } from './stack-image.ts';
 
 const binary = requirePeer('cosign');
 const stack = await startStack();
@@ -18,15 +17,12 @@ const home = await temporaryFolder();
 const { origins, registryHost, dataDir } = stack;
 const publicFile = (name: string): string => join(dataDir, 'public', name);
 const at = (name: string): string => join(home, name);
-const baseEnv = { HOME: home, COSIGN_PASSWORD: 'secret' };
 
-const real = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
-  runProgram(binary, args, { ...baseEnv, ...env });
-async function done(...args: string[]): Promise<Ran> {
-  const ran = await real(args);
-  assert.equal(ran.code, 0, `${args.join(' ')}\n${ran.stderr}`);
-  return ran;
-}
+const { real, done, ours, testRows, titleOf } = sideBySide(
+  binary,
+  { HOME: home, COSIGN_PASSWORD: 'secret' },
+  [dataDir],
+);
 
 const TYPE = 'https://example.com/p';
 const trust = ['--trusted-root', publicFile('trusted_root.json')];
@@ -93,14 +89,6 @@ before(async () => {
   await mkdir(at('empty'));
 });
 
-interface Row {
-  readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  /** Only the exit codes are compared, because. */
-  readonly differs?: string;
-}
-
-const row = (...args: string[]): Row => ({ args });
 const verify = (...args: string[]): Row => row('verify', ...trust, ...args);
 const attestation = (...args: string[]): Row => row('verify-attestation', ...trust, ...args);
 const typed = ['--type', TYPE];
@@ -262,57 +250,8 @@ const shown: readonly Row[] = [
   row('env', '--show-descriptions=false', '--show-sensitive-values'),
 ];
 
-/** What the shell of a real command line would have done: `--flag=false` is rewritten before it is parsed. */
-const normal = (word: string): string =>
-  word.replace(/^--(check-claims|new-bundle-format|show-descriptions)=false$/, '--no-$1');
-
-const ours = ({ args, env }: Row) =>
-  tellIn({ env: { ...baseEnv, ...env }, cwd: home, transport: httpTransport() }, [
-    'cosign',
-    ...args.map(normal),
-  ]);
-
-/** JSON by its values, one document a line; anything else as text. */
-function printed(text: string): unknown {
-  try {
-    return text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as unknown);
-  } catch {
-    return text.trim();
-  }
-}
-
-const sortedLines = (text: string): string[] => text.trim().split('\n').sort();
-
-const title = ({ args }: Row): string =>
-  args
-    .map((word) =>
-      word
-        .replace(home, '')
-        .replace(dataDir, '')
-        .replace(/@sha256:[0-9a-f]+/, ''),
-    )
-    .join(' ');
-
 for (const [group, rows] of Object.entries({ images, attestations, files, shown })) {
-  describe(group, { concurrency: 2 }, () => {
-    for (const one of rows) {
-      test(title(one), async () => {
-        const [theirs, told] = await Promise.all([real(one.args, one.env), ours(one)]);
-        assert.equal(
-          told.exit,
-          theirs.code,
-          `${told.stderr}\n${told.reason?.actual ?? ''}\ncosign: ${theirs.stderr}`,
-        );
-        if (one.differs !== undefined) return;
-        // cosign's tree walks a Go map: its order is another each time.
-        const form = one.args[0] === 'tree' ? sortedLines : printed;
-        assert.deepEqual(form(told.stdout), form(theirs.stdout));
-      });
-    }
-  });
+  describe(group, { concurrency: 2 }, () => testRows(rows));
 }
 
 test('download signature of the older layout: every field we show of a certificate is Go’s', async () => {
@@ -333,7 +272,7 @@ describe('initialize, and the trust it leaves behind', () => {
     row('initialize', ...mirror, '--root-checksum', '00'),
   ];
   for (const one of rows) {
-    test(title(one), async () => {
+    test(titleOf(one), async () => {
       const [theirs, mine] = [await temporaryFolder(), await temporaryFolder()];
       const ran = await real(one.args, { HOME: theirs });
       const told = await ours({ ...one, env: { HOME: mine } });
@@ -381,7 +320,7 @@ describe('trusted-root create', () => {
     ['--rekor', rekor],
     ['--tsa', `url=x,certificate-chain=${at('none')}`],
   ]) {
-    test(title(row('trusted-root', 'create', ...args)), async () => {
+    test(titleOf(row('trusted-root', 'create', ...args)), async () => {
       const one = row('trusted-root', 'create', ...args);
       const [theirs, told] = await Promise.all([real(one.args), ours(one)]);
       assert.equal(told.exit, theirs.code, told.stderr);
@@ -399,67 +338,5 @@ describe('trusted-root create', () => {
     const [theirs, told] = await Promise.all([real(one.args, env), ours(one)]);
     assert.deepEqual([theirs.code, told.exit], [0, 0], `${theirs.stderr}\n${told.stderr}`);
     assert.deepEqual(printed(told.stdout), printed(theirs.stdout));
-  });
-});
-
-describe('flags of cosign that are refused by name, since leaving them out would ask something else', () => {
-  for (const [command, ...flag] of [
-    ['verify', '--k8s-keychain'],
-    ['verify', '--sk'],
-    ['verify', '--ca-roots', 'x.pem'],
-    ['verify', '--certificate-chain', 'x.pem'],
-    ['verify', '--registry-client-cert', 'x.pem'],
-    ['verify', '--signature-digest-algorithm', 'sha512'],
-    ['verify-attestation', '--policy', 'x.rego'],
-    ['verify-blob', '--timestamp-certificate-chain', 'x.pem'],
-    ['tree', '--k8s-keychain'],
-  ] as const) {
-    test(`${command} ${flag.join(' ')}`, async () => {
-      const told = await ours(row(command, ...flag, image.bundle));
-      assert.deepEqual([told.reason?.code, told.exit, told.reason?.actual], ['WB-1311', 3, flag[0]]);
-      assert.notEqual(told.reason?.hint, '');
-      const known = await real([command, '--help']);
-      assert.ok(known.stdout.length > 0);
-    });
-  }
-
-  test('every flag that the real command names is known here', async () => {
-    const commands = [
-      'verify',
-      'verify-attestation',
-      'verify-blob',
-      'verify-blob-attestation',
-      'tree',
-      'triangulate',
-      'initialize',
-      'env',
-    ];
-    const unknown: string[] = [];
-    for (const command of [
-      ...commands,
-      'download signature',
-      'download attestation',
-      'download sbom',
-      'trusted-root create',
-    ]) {
-      const words = command.split(' ');
-      const { stdout } = await real([...words, '--help']);
-      const flags = [...stdout.matchAll(/^\s+(?:-\w, )?(--[a-zA-Z0-9-]+)[= ]/gm)].map(
-        ([, name]) => name ?? '',
-      );
-      assert.ok(flags.length > 1, command);
-      for (const flag of new Set(flags)) {
-        if (flag === '--help') continue;
-        // A flag that is known is not what a wrong command line is refused for.
-        const told = await ours(row(...words, `${flag}`, 'x', 'y', 'z', '--no-such-flag'));
-        if (
-          /unknown option/.test(told.reason?.actual ?? '') &&
-          !told.reason?.actual.includes('--no-such-flag')
-        ) {
-          unknown.push(`${command} ${flag}`);
-        }
-      }
-    }
-    assert.deepEqual(unknown, []);
   });
 });

@@ -20,8 +20,6 @@ export interface Reviewed {
 }
 
 export const RECALL_MIN = 0.99;
-/** Where a hundred packages are few, one may be missing and no more. */
-const OPEN_MAX = 3;
 
 const none = (): Promise<never> => Promise.reject(new Error('an image on disk needs no network'));
 
@@ -34,15 +32,31 @@ export async function ours(image: RealImage): Promise<Sbom> {
 export function keyOf({ type, name, version }: Artifact): string {
   const bare = type === 'maven' ? name.slice(name.indexOf(':') + 1) : name;
   const plain = bare === 'stdlib' ? version.replace(/^v?(?:go)?/, '') : version;
-  const letters = type === 'pypi' ? bare.replace(/[-_.]+/g, '-') : bare;
-  return `${type} ${letters.toLowerCase()} ${plain}`;
+  return `${nameKeyOf({ type, name: bare, version })} ${plain}`;
+}
+
+function nameKeyOf({ type, name }: Artifact): string {
+  const bare = type === 'maven' ? name.slice(name.indexOf(':') + 1) : name;
+  return `${type} ${(type === 'pypi' ? bare.replace(/[-_.]+/g, '-') : bare).toLowerCase()}`;
+}
+
+const placeKeyOf = ({ type, path }: Pick<Artifact, 'type' | 'path'>): string =>
+  `${type} in ${path?.replace(/^\//, '')}`;
+
+/** The other tool found a package and no version of it. */
+const isVersionless = ({ version }: Artifact): boolean => ['', 'UNKNOWN', '(devel)'].includes(version);
+
+interface Count {
+  found: number;
+  all: number;
 }
 
 export class Recall {
   readonly #tool: string;
   readonly #rules: readonly Reviewed[];
   readonly #used = new Map<Reviewed, number>();
-  /** Packages nobody has looked at, in types where too many are missing. */
+  readonly #byType = new Map<string, Count>();
+  /** Packages nobody has looked at, and rules that nothing needs. */
   readonly open: string[] = [];
 
   constructor(tool: string, rules: readonly Reviewed[]) {
@@ -50,31 +64,50 @@ export class Recall {
     this.#rules = rules;
   }
 
-  /** Prints a line a type: how many of theirs are among ours. */
+  /** Prints a line a type: how many of theirs are among ours; and one for each difference that was looked at. */
   compare(image: RealImage, sbom: Sbom, theirs: readonly Artifact[]): void {
-    const found = new Set(sbom.packages.map(keyOf));
+    const places = (one: Sbom['packages'][number]): string[] =>
+      one.locations.map(({ path }) => placeKeyOf({ ...one, path }));
+    const found = new Set(sbom.packages.flatMap((one) => [keyOf(one), nameKeyOf(one), ...places(one)]));
+    // An archive that only its file names is the one we have from there, whatever its own Maven files call it.
+    const isFound = (one: Artifact): boolean =>
+      isVersionless(one) ? found.has(nameKeyOf(one)) || found.has(placeKeyOf(one)) : found.has(keyOf(one));
     for (const [type, list] of Map.groupBy(theirs, (one) => one.type)) {
       const all = new Map(list.map((one) => [keyOf(one), one]));
-      const missing = [...all.values()].filter((one) => !found.has(keyOf(one)));
-      const open = missing.filter((one) => !this.#isReviewed(one, sbom));
-      const reviewed = missing.length - open.length;
+      const missing = [...all.values()].filter((one) => !isFound(one));
+      const byName = [...all.values()].filter((one) => isVersionless(one) && isFound(one)).length;
+      const count = this.#byType.get(type) ?? { found: 0, all: 0 };
+      count.found += all.size - missing.length;
+      count.all += all.size;
+      this.#byType.set(type, count);
+      const bare = byName === 0 ? '' : `, ${byName} of them by name or place: ${this.#tool} has no version`;
       console.log(
-        `${image.name} ${type}: ${all.size - missing.length} of ${all.size} of ${this.#tool}` +
-          `${reviewed === 0 ? '' : `, ${reviewed} reviewed`}${open.length === 0 ? '' : `, ${open.length} open`}`,
+        `${image.name} ${type}: ${all.size - missing.length} of ${all.size} of ${this.#tool}${bare}`,
       );
-      if ((all.size - open.length) / all.size >= RECALL_MIN && open.length <= OPEN_MAX) continue;
-      this.open.push(...open.slice(0, 20).map((one) => `${image.name}: ${keyOf(one)} in ${one.path}`));
+      for (const one of missing) this.#judge(image, one, sbom);
     }
   }
 
-  #isReviewed(one: Artifact, sbom: Sbom): boolean {
+  #judge(image: RealImage, one: Artifact, sbom: Sbom): void {
+    const text = `${image.name}: ${one.type} ${one.name} ${one.version} in ${one.path ?? '?'}`;
     const rule = this.#rules.find(({ isIt }) => isIt(one, sbom));
-    if (rule !== undefined) this.#used.set(rule, (this.#used.get(rule) ?? 0) + 1);
-    return rule !== undefined;
+    if (rule === undefined) {
+      this.open.push(text);
+      return;
+    }
+    this.#used.set(rule, (this.#used.get(rule) ?? 0) + 1);
+    console.log(`  reviewed: ${text}: ${rule.why}`);
   }
 
-  /** The reviewed list with how often each kind was met. */
-  printReviewed(): void {
-    for (const [{ why }, count] of this.#used) console.log(`reviewed, ${count} of ${this.#tool}: ${why}`);
+  /** The reviewed list with how often each kind was met, and how much was found of each type in all images. */
+  finish(): void {
+    for (const rule of this.#rules) {
+      const count = this.#used.get(rule) ?? 0;
+      console.log(`reviewed, ${count} of ${this.#tool}: ${rule.why}`);
+    }
+    for (const [type, { found, all }] of this.#byType) {
+      console.log(`${type} in all images: ${found} of ${all}, ${((100 * found) / all).toFixed(2)} %`);
+      if (found / all < RECALL_MIN) this.open.push(`${type}: ${found} of ${all} are less than 99 %`);
+    }
   }
 }

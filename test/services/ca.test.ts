@@ -167,7 +167,6 @@ interface Refusal {
   readonly body?: () => unknown;
   readonly proofName?: string;
   readonly code: string;
-  readonly status?: number;
   readonly message?: RegExp;
 }
 
@@ -387,7 +386,7 @@ const refusals: readonly Refusal[] = [
     name: 'a body above the limit',
     body: () => JSON.stringify({ x: 'a'.repeat(limits.caRequestBytes) }),
     code: 'WB-1001',
-    status: 413,
+    message: /^http: request body too large: /,
   },
 ];
 
@@ -399,8 +398,8 @@ for (const refusal of refusals) {
       ...(refusal.proofName === undefined ? {} : { name: refusal.proofName }),
       ...(refusal.body === undefined ? {} : { body: refusal.body() }),
     });
-    assert.equal(reply.status, refusal.status ?? 400, reply.text);
-    assert.equal(reply.json.code, refusal.status === 413 ? 8 : 3);
+    assert.equal(reply.status, 400, reply.text);
+    assert.equal(reply.json.code, 3);
     assert.equal(reply.json.details?.[0]?.reason, refusal.code, reply.text);
     if (refusal.message !== undefined) assert.match(reply.json.message ?? '', refusal.message);
     assert.equal(log.chains.length, 0, 'nothing was logged');

@@ -86,8 +86,13 @@ test('the caps of bodies, by value; the webhook takes 10 MB', () => {
   assert.equal(limits.builderRequestBytes, 64 * KiB);
 });
 
+/** Fulcio's gateway makes a bad request of what is too large. */
+const tooLarge: Readonly<Record<string, number>> = { ca: 400 };
+
 for (const [name, method, path, bytes] of bodies) {
-  test(`${name}: a body of ${bytes} bytes is read, one byte more is 413, announced or not`, async () => {
+  const status = tooLarge[name] ?? 413;
+  const refused = new RegExp(`^HTTP/1\\.1 ${status} `);
+  test(`${name}: a body of ${bytes} bytes is read, one byte more is ${status}, announced or not`, async () => {
     const type = `content-type: application/${name === 'tsa' ? 'timestamp-query' : 'json'}`;
     const whole = [head(method, path, type, `content-length: ${bytes}`), Buffer.alloc(bytes, 0x20)];
     const most = await talk(originOf(name), whole, statusLine);
@@ -97,13 +102,13 @@ for (const [name, method, path, bytes] of bodies) {
     const announced = [head(method, path, type, `content-length: ${bytes + 1}`)];
     // The registry counts what comes: uploads are streams.
     if (name === 'registry') announced.push(' '.repeat(bytes + 1));
-    assert.match((await talk(originOf(name), announced, statusLine)).answer, /^HTTP\/1\.1 413 /);
+    assert.match((await talk(originOf(name), announced, statusLine)).answer, refused);
     const chunks = [
       head(method, path, type, 'transfer-encoding: chunked'),
       `${(bytes + 1).toString(16)}\r\n`,
       Buffer.alloc(bytes + 1, 0x20),
     ];
-    assert.match((await talk(originOf(name), chunks, statusLine)).answer, /^HTTP\/1\.1 413 /);
+    assert.match((await talk(originOf(name), chunks, statusLine)).answer, refused);
   });
 }
 

@@ -26,6 +26,7 @@ import {
   extKeyUsage,
   fulcioExtensionTemplates,
   keyIdentifier,
+  keyIdentifierSha1,
   promisedDrafts,
   serialNumber,
 } from '#formats/x509-build';
@@ -166,7 +167,7 @@ function leafTemplate(
     publicKey,
     extensions: [
       ...profile.usages,
-      extensionOf.subjectKeyId(publicKey),
+      extensionOf.subjectKeyId(publicKey, keyIdentifierSha1),
       profile.authorityKeyId,
       extensionOf.subjectAltName([principal.san], true),
       ...fulcioExtensionTemplates(principal.claims),

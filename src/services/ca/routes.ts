@@ -67,7 +67,10 @@ export function registerCa(app: HttpApp, { ca, log }: CaRoutes): void {
 }
 
 function readBody(request: HttpRequestIn): JsonReader {
-  const parsed = parseJson(bodyBytes(request), { maxBytes: limits.caRequestBytes });
+  const bytes = bodyBytes(request);
+  // The gateway takes an absent document for one without fields.
+  if (bytes.length === 0) return protoReader({}, '$', { as: R.request });
+  const parsed = parseJson(bytes, { maxBytes: limits.caRequestBytes });
   if (!parsed.ok) throw fail(R.request, { expected: 'a JSON object', actual: parsed.error.actual });
   return protoReader(parsed.value, '$', { as: R.request });
 }
@@ -90,9 +93,11 @@ function readProofV2(json: JsonReader): KeyProof {
   if (csr === undefined && signed === undefined) throw fail(R.publicKey, { expected, actual: 'neither' });
   if (csr !== undefined) return { kind: 'csr', der: csrFromPem(decoder.decode(csr)) };
   const request = signed as JsonReader;
+  const key = request.optionalChild('publicKey');
+  if (key === undefined) throw fail(R.publicKey, { expected: 'publicKeyRequest.publicKey', actual: 'none' });
   return {
     kind: 'signature',
-    spki: spkiFromPem(request.child('publicKey').string('content')),
+    spki: spkiFromPem(key.string('content')),
     signature: request.bytes('proofOfPossession'),
   };
 }
@@ -163,9 +168,11 @@ const grpcCodes: Readonly<Record<number, number>> = {
   504: 4,
 };
 
+/** What Go's reader of bodies says of one that is too large; the gateway makes a bad request of it. */
+const TOO_LARGE = 'http: request body too large';
+
 /** The body of a refusal. */
-export function errorBody(why: Reason): object {
-  const front = fulcioMessages[why.code];
+export function errorBody(why: Reason, front = fulcioMessages[why.code]): object {
   return {
     code: grpcCodes[why.status] ?? 2,
     message: front === undefined ? reasonText(why) : `${front}: ${reasonText(why)}`,
@@ -181,11 +188,13 @@ export function errorBody(why: Reason): object {
 }
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
-  const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.caRequestBytes });
+  const found = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.caRequestBytes });
+  const isTooLarge = found.status === 413;
+  const why = isTooLarge ? { ...found, status: 400 } : found;
   const mayRetry = (why.status === 429 || why.status === 503) && !reply.hasHeader('retry-after');
   return reply
     .code(why.status)
     .headers(mayRetry ? { 'retry-after': '5' } : {})
     .type('application/json')
-    .send(JSON.stringify(errorBody(why)));
+    .send(JSON.stringify(isTooLarge ? errorBody(why, TOO_LARGE) : errorBody(why)));
 }
