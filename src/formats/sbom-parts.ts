@@ -79,11 +79,17 @@ export function hashText(algorithm: string | undefined, hex: string | undefined)
 export function sourceOfPurl(purl: Purl | undefined): Pick<SbomPackage, 'source'> {
   const upstream = purl?.qualifiers.get('upstream');
   if (upstream === undefined) return {};
-  const rpm = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(upstream);
-  if (rpm !== null) return { source: { name: rpm[1] as string, version: rpm[2] as string } };
+  const rpm = sourceOfRpm(upstream);
+  if (rpm !== undefined) return { source: rpm };
   const at = upstream.indexOf('@');
   if (at < 0) return { source: { name: upstream } };
   return { source: { name: upstream.slice(0, at), version: upstream.slice(at + 1) } };
+}
+
+/** `NAME-VERSION-RELEASE.src.rpm`. */
+export function sourceOfRpm(file: string): { readonly name: string; readonly version: string } | undefined {
+  const rpm = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(file);
+  return rpm === null ? undefined : { name: rpm[1] as string, version: rpm[2] as string };
 }
 
 /** Tools that write no operating system component still write the `distro` qualifier. */

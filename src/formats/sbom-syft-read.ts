@@ -11,6 +11,7 @@ import {
   object,
   objects,
   sourceOfPurl,
+  sourceOfRpm,
   text,
   texts,
 } from './sbom-parts.ts';
@@ -92,7 +93,7 @@ function readArtifact(
     ),
     ...given('architecture', text(metadata, 'architecture') ?? read.purl?.qualifiers.get('arch')),
     ...(source === undefined
-      ? sourceOfPurl(read.purl)
+      ? { ...given('source', sourceOfRpm(text(metadata, 'sourceRpm') ?? '')), ...sourceOfPurl(read.purl) }
       : { source: { name: source, ...given('version', sourceVersion) } }),
     ...(cpes.length === 0 ? {} : { cpes }),
     dependsOn: [],
