@@ -109,7 +109,8 @@ async function rpmImage(folder: string): Promise<RealImage[]> {
 
 /** Databases of rpm out of published images, CentOS 5 to Fedora 35, that came with the modules Syft is built from. */
 async function rpmImages(folder: string): Promise<RealImage[]> {
-  const testdata = 'gopath/pkg/mod/github.com/anchore/go-rpmdb@v0.2*/pkg/testdata/*/{Packages,Packages.db,rpmdb.sqlite}';
+  const testdata =
+    'gopath/pkg/mod/github.com/anchore/go-rpmdb@v0.2*/pkg/testdata/*/{Packages,Packages.db,rpmdb.sqlite}';
   const made: RealImage[] = [];
   for (const path of globSync(testdata, { cwd: peersFolder }).sort()) {
     const name = basename(dirname(path));
