@@ -4,6 +4,7 @@ import { fail } from '#base/reason';
 import type { JsonObject } from '#formats/json';
 import {
   cosignVulnPredicate,
+  csafReport,
   cycloneDxVex,
   githubSnapshot,
   gitlabReport,
@@ -30,6 +31,7 @@ const writers = {
   sarif: (result, options) => sarifReport(result, options.version),
   'cyclonedx-vex': cycloneDxVex,
   openvex: openVexReport,
+  csaf: csafReport,
   junit: junitReport,
   markdown: markdownReport,
   'cosign-vuln': cosignVulnPredicate,

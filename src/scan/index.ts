@@ -20,6 +20,7 @@ export type { CpeMatching } from './lookup.ts';
 export { matchPackages } from './match.ts';
 export { type AffectedResult, evaluate } from './range.ts';
 export { R as scanReasons } from './reasons.ts';
+export { csafReport } from './reports/csaf.ts';
 export { cycloneDxVex } from './reports/cyclonedx.ts';
 export { githubSnapshot, gitlabReport } from './reports/forges.ts';
 export { grypeReport } from './reports/grype.ts';

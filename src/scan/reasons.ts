@@ -61,7 +61,7 @@ export const R = defineReasons({
     check: 'scan.outputFormat',
     side: 'usage',
     summary: 'An output format is not known.',
-    hint: 'use table, json, cosign-vuln or sarif',
+    hint: 'see waybill help scan for the formats there are',
   },
   subject: {
     code: 'WB-878',

@@ -56,7 +56,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option(
       '-o, --output <format[=file]>',
-      'table (default), json, sarif, cyclonedx-vex, openvex, junit, markdown, cosign-vuln, cosign-vuln-grype, trivy-json, grype-json, github, gitlab; may be given several times',
+      'table (default), json, sarif, cyclonedx-vex, openvex, csaf, junit, markdown, cosign-vuln, cosign-vuln-grype, trivy-json, grype-json, github, gitlab; may be given several times',
       collect,
       [],
     )

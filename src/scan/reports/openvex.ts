@@ -41,7 +41,8 @@ export function openVexReport(result: ScanResult, options: ReportOptions): JsonO
   });
 }
 
-const actionOf = (one: Finding): string =>
+/** What to do about a finding, in words. */
+export const actionOf = (one: Finding): string =>
   one.fixed.length === 0
     ? 'no fixed version is known'
     : `update ${one.package.name} to ${one.fixed.join(' or ')}`;
