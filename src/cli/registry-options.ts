@@ -15,6 +15,8 @@ export interface RegistryFlags {
   readonly registryPassword?: string;
   readonly registryToken?: string;
   readonly registryAuthHost?: readonly string[];
+  /** In front of tags of the older layout; an option of the cosign mode. */
+  readonly attachmentTagPrefix?: string;
 }
 
 export function withRegistryOptions(command: Command): Command {

@@ -69,6 +69,8 @@ export function verifiedBlob(
 export interface BlobSurroundings {
   readonly context: CliContext;
   readonly trust: () => Promise<UsedTrust>;
+  /** The signed document, where it is not read from the flags. */
+  readonly signed?: () => Promise<SignedEntity>;
 }
 
 /** As `verifiedBlob`, with trust from elsewhere. */
@@ -76,11 +78,11 @@ export async function judgedBlob(
   given: string,
   demand: BlobDemand,
   flags: BlobFlags,
-  { context, trust: load }: BlobSurroundings,
+  { context, trust: load, signed: read = () => readSigned(flags, demand.requirements) }: BlobSurroundings,
 ): Promise<VerifiedBlob> {
   const [{ verifyBlob, blobHash }, signed, trust] = await Promise.all([
     import('#flows/verify-blob'),
-    readSigned(flags, demand.requirements),
+    read(),
     load(),
   ]);
   const { artifact, digest } = await readArtifact(given, blobHash(signed, demand.requirements));

@@ -103,7 +103,7 @@ async function signOne(
 ): Promise<SignedImage> {
   const repository = repositoryText(reference);
   const place = attachmentPlaces(deps.registry, reference, deps.cosignRepository).write;
-  const payload = simpleSigning(repository, target, options.annotations);
+  const payload = simpleSigning(repository, target.digest, options.annotations);
   // Everything is signed before anything is attached: what cannot be had in both layouts is in neither.
   const legacy = options.format === 'bundle' ? undefined : await signLegacy(payload, deps);
   const bundled =
@@ -216,16 +216,16 @@ function signatureStatement(target: Descriptor, annotations: Readonly<Record<str
 }
 
 /** The simple-signing payload as cosign writes it (SIGNATURE_SPEC.md). */
-function simpleSigning(
-  repository: string,
-  target: Descriptor,
+export function simpleSigning(
+  identity: string,
+  digest: Digest,
   annotations: Readonly<Record<string, string>>,
 ): Uint8Array {
   const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const payload = {
     critical: {
-      identity: { 'docker-reference': repository },
-      image: { 'docker-manifest-digest': target.digest },
+      identity: { 'docker-reference': identity },
+      image: { 'docker-manifest-digest': digest },
       type: SIMPLE_SIGNING_TYPE,
     },
     optional: sorted.length === 0 ? null : Object.fromEntries(sorted),

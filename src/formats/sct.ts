@@ -188,6 +188,22 @@ export function sctSignedData(
   );
 }
 
+/** What a log signs for a certificate that was issued before it was logged: an x509_entry (RFC 6962 §3.2). */
+export function certificateSignedData(
+  sct: Pick<Sct, 'timestamp' | 'extensions'>,
+  certificate: Uint8Array,
+): Uint8Array {
+  return concat(
+    Uint8Array.of(0, 0),
+    uintBytes(sct.timestamp, 8),
+    Uint8Array.of(0, 0),
+    uintBytes(certificate.length, 3),
+    certificate,
+    uintBytes(sct.extensions.length, 2),
+    sct.extensions,
+  );
+}
+
 /** Whether `key` signed this SCT for `certificate` as issued by the holder of `issuerKey`. */
 export function verifySct(sct: Sct, certificate: Certificate, issuerKey: PublicKey, key: PublicKey): boolean {
   if (familyOf(key.kind) !== sct.algorithm) return false;

@@ -111,6 +111,23 @@ export function attachLegacyAttestation(
   return appendLayer(sink, legacyTag(subject, 'att', options.tagPrefix), layer, envelope);
 }
 
+/** Puts a document under `sha256-….sbom`, instead of what is there, as `cosign attach sbom` does. Nobody signed it. */
+export async function attachLegacySbom(
+  sink: ImageSink,
+  subject: Digest,
+  document: Uint8Array,
+  type: string,
+  options: { readonly tagPrefix?: string } = {},
+): Promise<Attachment> {
+  const layer = describe(document, type);
+  const tag = legacyTag(subject, 'sbom', options.tagPrefix);
+  const manifest = legacyManifest([layer], undefined);
+  await sink.putBlob(layer, () => once(document));
+  await sink.putBlob(manifest.config, () => once(legacyConfig([layer])));
+  await sink.putManifest(manifest, { tag });
+  return { manifest: describe(manifest.bytes, manifest.mediaType), tag };
+}
+
 function legacyAnnotations(material: LegacyMaterial, signature: string): Map<string, string> {
   const annotations = new Map<string, string>([[annotation.signature, signature]]);
   const set = (key: string, value: string | undefined): void => {

@@ -3,6 +3,7 @@ export {
   type Attachment as WrittenAttachment,
   attachBundle,
   attachLegacyAttestation,
+  attachLegacySbom,
   attachLegacySignature,
   type BundleOptions,
   bundleManifest,

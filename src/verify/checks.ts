@@ -4,6 +4,7 @@
  */
 import { type Reason, reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
+import type { Sct } from '#formats/sct';
 import { isValidAt } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import { type Claims, checkAnnotations, checkPredicate, checkSubject } from './content.ts';
@@ -31,6 +32,7 @@ export interface Facts {
         readonly certificate: Certificate;
         readonly authority: TrustedAuthority;
         readonly signer: NamedSigner;
+        readonly sct: Sct | undefined;
       }
     | undefined;
   readonly claims: Claims;
@@ -61,12 +63,17 @@ export const checks: { readonly [K in RequirementName]: Check<K> } = {
   time: (required, facts) => {
     if (required.kind === 'current') return degraded;
     if (required.kind === 'notRequired') return met();
-    return checkTime(required.kind, required.atLeast, facts);
+    if (required.kind !== 'signedIfAny') return checkTime(required.kind, required.atLeast, facts);
+    const isStamped =
+      facts.timestampFaults.length > 0 || facts.times.some(({ kind }) => kind === 'timestamp');
+    if (isStamped) return checkTime('signed', 1, facts);
+    if (required.otherwise === 'integrated') return checkTime('integrated', 1, facts);
+    return required.otherwise === 'current' ? degraded : met();
   },
   sct: (required, { issued, trust }) => {
     if (required.kind === 'notRequiredUnsafe') return degraded;
     if (required.kind === 'notApplicable' || issued === undefined) return met();
-    const scts = verifyScts(issued.certificate, issued.authority, trust, required.count);
+    const scts = verifyScts(issued, trust, required.count);
     if (!scts.ok) return scts;
     const operators = scts.value.join(', ');
     return met({ requirement: 'sct', summary: 'the certificate was logged', details: { operators } });

@@ -1,6 +1,7 @@
 /** The one form the verifier judges, whatever container the signature came in. */
 import type { MessageDigest, ParsedBundle } from '#formats/bundle';
 import { type Envelope, pae } from '#formats/dsse';
+import type { Sct } from '#formats/sct';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import type { Certificate } from '#formats/x509';
 import { type Hashed, hashed } from './hashed.ts';
@@ -12,7 +13,12 @@ export type EntityContent =
 
 export interface SignedEntity {
   readonly material:
-    | { readonly kind: 'certificate'; readonly certificate: Certificate }
+    | {
+        readonly kind: 'certificate';
+        readonly certificate: Certificate;
+        /** A stamp of a CT log that came beside a certificate without one. */
+        readonly sct?: Sct;
+      }
     | { readonly kind: 'publicKey'; readonly hint: string };
   readonly entries: readonly TransparencyLogEntry[];
   /** DER TimeStampResp. */

@@ -3,25 +3,29 @@ import { type Reason, reason } from '#base/reason';
 import { err, type NonEmpty, ok, type Result } from '#base/result';
 import type { Certificate, San } from '#formats/x509';
 import { R } from './reasons.ts';
-import type { Identity } from './requirements.ts';
+import type { Identity, SignerRequirement } from './requirements.ts';
 
 export interface NamedSigner {
   readonly issuer: string;
   readonly san: San;
+  /** The other names, where a certificate may have several. */
+  readonly others: readonly San[];
 }
 
 /** The one name in a certificate and who vouched for it. Fails with WB-353. */
-export function signerOf(certificate: Certificate): Result<NamedSigner> {
-  const [san, ...more] = certificate.sans;
+export function signerOf(certificate: Certificate, required: SignerRequirement): Result<NamedSigner> {
+  const [san, ...others] = certificate.sans;
   const { issuer } = certificate.fulcio;
-  if (san === undefined || more.length > 0) {
+  const isOfAnyAuthority = required.kind === 'identities' && required.isOfAnyAuthority === true;
+  if (isOfAnyAuthority && san !== undefined) return ok({ issuer: issuer ?? '', san, others });
+  if (san === undefined || others.length > 0) {
     const actual = `${certificate.sans.length}`;
     return err(reason(R.sanCount, { expected: 'exactly one alternative name', actual }));
   }
   if (issuer === undefined) {
     return err(reason(R.sanCount, { expected: 'an issuer extension', actual: 'none', class: 'issuer' }));
   }
-  return ok({ issuer, san });
+  return ok({ issuer, san, others });
 }
 
 /** The first identity that matches in every part. Fails with WB-350, WB-351 or WB-352: the nearest miss. */
@@ -41,15 +45,18 @@ export function matchIdentity(
 
 function missOf(
   certificate: Certificate,
-  { issuer, san }: NamedSigner,
+  { issuer, san, others }: NamedSigner,
   wanted: Identity,
 ): { readonly rank: number; readonly fault: Reason } | undefined {
   if (!wanted.issuer.matches(issuer)) {
     const fault = reason(R.issuer, { expected: wanted.issuer.text, actual: shown(issuer) });
     return { rank: 0, fault };
   }
-  const isKind = san.type !== 'unsupported' && (wanted.sanType === undefined || wanted.sanType === san.type);
-  if (!isKind || !wanted.san.matches(san.value)) {
+  const isWanted = ({ type, value }: San): boolean =>
+    type !== 'unsupported' &&
+    (wanted.sanType === undefined || wanted.sanType === type) &&
+    wanted.san.matches(value);
+  if (![san, ...others].some(isWanted)) {
     const kind = wanted.sanType === undefined ? '' : `${wanted.sanType} `;
     const fault = reason(R.san, {
       expected: `${kind}${wanted.san.text}`,

@@ -57,18 +57,25 @@ export function identity(input: IdentityInput): Result<Identity> {
 }
 
 export type SignerRequirement =
-  | { readonly kind: 'identities'; readonly anyOf: NonEmpty<Identity> }
+  | {
+      readonly kind: 'identities';
+      readonly anyOf: NonEmpty<Identity>;
+      /** See `KeylessOptions`. */
+      readonly isOfAnyAuthority?: boolean;
+    }
   | { readonly kind: 'anyIdentityUnsafe' }
   | { readonly kind: 'key'; readonly key: PublicKey; readonly validFor?: Validity };
 
 /**
  * Which clocks are believed. `observed`: timestamp authorities and logs that promised a time; `signed`: timestamp
  * authorities only; `integrated`: logs only; `current`: the caller's clock, so a signature expires with its
- * certificate; `notRequired`: for keys, which need no time.
+ * certificate; `signedIfAny`: timestamps where there are any, one of which then has to hold, `otherwise` what
+ * it says (cosign's older layout); `notRequired`: for keys, which need no time.
  */
 export type TimeRequirement =
   | { readonly kind: 'observed' | 'signed' | 'integrated'; readonly atLeast: number }
   | { readonly kind: 'current' }
+  | { readonly kind: 'signedIfAny'; readonly otherwise: 'current' | 'integrated' | 'notRequired' }
   | { readonly kind: 'notRequired' };
 
 /** A number of independent operators, or the check given up. */
@@ -116,6 +123,11 @@ export interface AnyIdentityOptions extends CommonOptions {
 export interface KeylessOptions extends AnyIdentityOptions {
   /** Any one of these; at least one. */
   readonly identities: readonly Identity[];
+  /**
+   * Takes certificates of authorities that are no Fulcio: without an issuer, which then is the empty text, and with
+   * several names, any of which may be the one required. Default: one name and an issuer.
+   */
+  readonly isOfAnyAuthority?: boolean;
 }
 
 export interface KeyOptions extends CommonOptions {
@@ -127,9 +139,10 @@ export interface KeyOptions extends CommonOptions {
 
 /** Signatures by certificates of one of the identities. Fails with WB-360. */
 export function requireKeyless(options: KeylessOptions): Result<Requirements> {
-  const { identities } = options;
+  const { identities, isOfAnyAuthority = false } = options;
   if (!isNonEmpty(identities)) return refuse('at least one identity', 'none');
-  return withCertificate({ kind: 'identities', anyOf: identities }, options);
+  const foreign = isOfAnyAuthority ? { isOfAnyAuthority } : {};
+  return withCertificate({ kind: 'identities', anyOf: identities, ...foreign }, options);
 }
 
 /** Signatures by any certificate of the trusted root, whoever it names: proves that someone signed. */
@@ -159,7 +172,8 @@ function build(
   const tlog = threshold(options.tlog);
   if (!tlog.ok) return tlog;
   if ('atLeast' in time && !isCount(time.atLeast)) return refuse('a count of at least 1', `${time.atLeast}`);
-  if (signer.kind !== 'key' && time.kind === 'notRequired') return refuse('a time requirement', 'none');
+  const needsNone = time.kind === 'signedIfAny' ? time.otherwise : time.kind;
+  if (signer.kind !== 'key' && needsNone === 'notRequired') return refuse('a time requirement', 'none');
   const predicate = predicates(options.predicateTypes);
   if (!predicate.ok) return predicate;
   const requirements: Omit<Requirements, typeof built> = {

@@ -8,7 +8,6 @@ import { type Reason, reason, WaybillError } from '#base/reason';
 import { err, isNonEmpty, ok, type Result } from '#base/result';
 import type { ParsedBundle } from '#formats/bundle';
 import { isValidAt } from '#formats/trusted-root';
-import type { Certificate } from '#formats/x509';
 import { proveChain } from './chain.ts';
 import { checks, type Facts, type Outcome, type RequirementName } from './checks.ts';
 import { checkDigestHint, readClaims } from './content.ts';
@@ -99,12 +98,12 @@ function establish(entity: SignedEntity, input: VerifyInput, key: PublicKey): Re
   // 2. Trusted times: timestamps over the signature, and what logs promised.
   const stamped = verifyTimestamps(entity, trust);
   const times = [...stamped.times, ...entries.flatMap(promisedTime)];
-  if (requirements.time.kind === 'current') times.push({ kind: 'current', at: now, operator: 'caller' });
+  if (believesCaller(requirements, entity)) times.push({ kind: 'current', at: now, operator: 'caller' });
   const untimely = unpromisedWindowFault(entries, times);
   if (untimely !== undefined) return err(untimely);
 
   // 3. The certificate was issued by a trusted authority and everything was valid at every trusted time.
-  const issued = establishIssuer(certificate, times, stamped.faults, trust);
+  const issued = establishIssuer(entity, requirements, times, stamped.faults, trust);
   if (!issued.ok) return issued;
 
   // 4. The signature is over these bytes, by this key.
@@ -129,18 +128,24 @@ function establish(entity: SignedEntity, input: VerifyInput, key: PublicKey): Re
   return ok({ facts, hash: signature.value.hash, notes });
 }
 
+const believesCaller = ({ time }: Requirements, { timestamps }: SignedEntity): boolean =>
+  time.kind === 'current' ||
+  (time.kind === 'signedIfAny' && time.otherwise === 'current' && timestamps.length === 0);
+
 function establishIssuer(
-  certificate: Certificate | undefined,
+  { material }: SignedEntity,
+  requirements: Requirements,
   times: readonly ObservedTime[],
   timestampFaults: readonly Reason[],
   trust: TrustMaterial,
 ): Result<Facts['issued']> {
-  if (certificate === undefined) return ok(undefined);
+  if (material.kind === 'publicKey') return ok(undefined);
+  const { certificate, sct } = material;
   if (times.length === 0) return err(noTime(timestampFaults));
   const authority = proveChain(certificate, times, trust);
   if (!authority.ok) return authority;
-  const signer = signerOf(certificate);
-  return signer.ok ? ok({ certificate, authority: authority.value, signer: signer.value }) : signer;
+  const signer = signerOf(certificate, requirements.signer);
+  return signer.ok ? ok({ certificate, sct, authority: authority.value, signer: signer.value }) : signer;
 }
 
 /** The requirements, one by one; evidence of every one that was not given up. */
@@ -283,8 +288,11 @@ function issuedEvidence(issued: Facts['issued']): Evidence[] {
 
 function verifiedSigner(issued: Facts['issued'], key: PublicKey): VerifiedSigner {
   if (issued === undefined) return { kind: 'key', spki: key.spki };
-  const { certificate, signer } = issued;
-  return { kind: 'certificate', ...signer, claims: certificate.fulcio, certificate };
+  const {
+    certificate,
+    signer: { issuer, san },
+  } = issued;
+  return { kind: 'certificate', issuer, san, claims: certificate.fulcio, certificate };
 }
 
 function contentOf({ claims }: Facts) {

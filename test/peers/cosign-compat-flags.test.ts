@@ -23,7 +23,7 @@ const help = async (binary: string, verb: readonly string[]): Promise<string> =>
 const verbsIn = (text: string): string[] => {
   const [, after = ''] = text.split('Available Commands:\n');
   const [list = ''] = after.split(/\n\n/);
-  return [...list.matchAll(/^\s+([a-z-]+)\s+\S/gm)].map(([, name]) => name ?? '');
+  return [...list.matchAll(/^\s*([a-z-]+)\s+\S/gm)].map(([, name]) => name ?? '');
 };
 
 /** The flags of one help text, and which of them take no value. */

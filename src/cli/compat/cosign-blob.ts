@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { plainLine } from '../render/plain.ts';
-import { asCosign } from './cosign-common.ts';
+import { asCosign, cosignRule } from './cosign-common.ts';
 import { addFlags, type FlagSpec } from './cosign-flags.ts';
 import { encoded, type Pieces, piecesOf, printedBundle, writePiece } from './cosign-pieces.ts';
 import {
-  cosignRule,
+  checkEntryType,
+  entryType,
   readSigningFlags,
   reportSigned,
   type SigningFlags,
@@ -17,7 +18,20 @@ import { refuseBy, runNative } from './native.ts';
 
 interface Flags extends SigningFlags {
   readonly rfc3161Timestamp?: string;
+  /** Other names of cosign 2. */
+  readonly rfc3161TimestampBundle?: string;
+  readonly output?: string;
+  readonly rekorEntryType?: string;
 }
+
+/** One name for each file. */
+const named = <F extends Flags>(flags: F): F => ({
+  ...flags,
+  ...(flags.outputSignature === undefined && flags.output ? { outputSignature: flags.output } : {}),
+  ...(flags.rfc3161Timestamp === undefined && flags.rfc3161TimestampBundle
+    ? { rfc3161Timestamp: flags.rfc3161TimestampBundle }
+    : {}),
+});
 
 interface SignFlags extends Flags {
   readonly b64: boolean;
@@ -28,6 +42,7 @@ const signFlags: readonly FlagSpec[] = [
   ...signingFlags,
   timestampFlag,
   { flags: '--signing-algorithm <name>', help: 'of the key made for a certificate' },
+  { flags: '--output <file>', help: 'the same as --output-signature (cosign 2)' },
   { flags: '--b64', help: 'base64 (default)', isOn: true },
 ];
 
@@ -38,7 +53,7 @@ export function addSignBlob(cosign: Command, context: CliContext): void {
   );
   refuseBy(command, 'cosign sign-blob').action((files: string[]) =>
     asCosign(context, {}, async () => {
-      const flags = readSigningFlags<SignFlags>(command, signFlags, context);
+      const flags = named(readSigningFlags<SignFlags>(command, signFlags, context));
       const isOld = checkFormat(flags);
       await withSigningWords(flags, ['signingAlgorithm'], context, async (words) => {
         for (const file of files) {
@@ -119,6 +134,8 @@ const attestFlags: readonly FlagSpec[] = [
   { flags: '--statement <file>', help: 'a whole statement' },
   { flags: '--type <type>', help: 'alias of a predicate type, or a URI' },
   { flags: '--hash <hex>', help: 'SHA-256 of a file that lies elsewhere' },
+  { flags: '--rfc3161-timestamp-bundle <file>', help: 'the same as --rfc3161-timestamp (cosign 2)' },
+  entryType,
   { flags: '--output-attestation <file>', help: 'write the statement (cosign 2)' },
 ];
 
@@ -129,7 +146,8 @@ export function addAttestBlob(cosign: Command, context: CliContext): void {
   );
   refuseBy(command, 'cosign attest-blob').action((file: string | undefined) =>
     asCosign(context, {}, async () => {
-      const flags = readSigningFlags<AttestFlags>(command, attestFlags, context);
+      const flags = named(readSigningFlags<AttestFlags>(command, attestFlags, context));
+      checkEntryType(flags);
       const isOld = checkFormat(flags);
       const about = aboutWords(file, flags, context);
       const names = ['predicate', 'statement', 'type'];

@@ -4,9 +4,8 @@ import type { Command } from 'commander';
 import { unwrap } from '#base/result';
 import type { SignedEntity } from '#verify';
 import type { CliContext } from '../context.ts';
-import { asCosign } from './cosign-common.ts';
+import { asCosign, cosignRule } from './cosign-common.ts';
 import { addFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
-import { cosignRule } from './cosign-signing.ts';
 import { refuseBy } from './native.ts';
 
 interface Flags {

@@ -1,5 +1,5 @@
 /** What the commands of `waybill cosign` share: flags, exit codes, the way a refusal is told. */
-import { type Reason, WaybillError } from '#base/reason';
+import { fail, type Reason, WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { plainLine } from '../render/plain.ts';
@@ -56,3 +56,11 @@ function sentenceFor(code: number, why: Reason): string {
   const ours = `${why.check} (${why.code}): expected ${why.expected}, got ${why.actual}; ${why.hint}`;
   return said === undefined ? ours : `${said}: ${ours}`;
 }
+
+/** A refusal of cosign's own, before anything is asked. */
+export const cosignRule = (sentence: string): WaybillError =>
+  fail(R.compat, {
+    expected: 'flags that cosign takes together',
+    actual: sentence,
+    hint: 'see cosign --help',
+  });

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import type { CleanKind } from '#oci';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
-import { asCosign } from './cosign-common.ts';
-import { addFlags, type FlagSpec, readFlags, registryFlags } from './cosign-flags.ts';
-import { cosignRule, passedToRegistry, reportSigned, wordsOf } from './cosign-signing.ts';
+import { asCosign, cosignRule } from './cosign-common.ts';
+import { addFlags, type FlagSpec, readFlags, wholeRegistryFlags } from './cosign-flags.ts';
+import { passedToRegistry, reportSigned, wordsOf } from './cosign-signing.ts';
 import { refuseBy, runNative, unsupported } from './native.ts';
 
 interface Flags extends RegistryFlags {
@@ -17,7 +17,7 @@ interface Flags extends RegistryFlags {
 }
 
 const copyFlags: readonly FlagSpec[] = [
-  ...registryFlags,
+  ...wholeRegistryFlags,
   { flags: '--only <kinds>', help: 'as in cosign', isList: true },
   {
     flags: '--sig-only',
@@ -28,11 +28,11 @@ const copyFlags: readonly FlagSpec[] = [
   { flags: '--platform <os/arch>', help: "only this platform's image of an index" },
 ];
 const folderFlags: readonly FlagSpec[] = [
-  ...registryFlags,
+  ...wholeRegistryFlags,
   { flags: '--dir <directory>', help: 'layout directory' },
 ];
 const cleanFlags: readonly FlagSpec[] = [
-  ...registryFlags,
+  ...wholeRegistryFlags,
   { flags: '--type <kind>', help: 'signature, attestation, referrer, sbom or all (default)' },
   { flags: '-f, --force', help: 'ask nothing' },
 ];

@@ -9,7 +9,7 @@ import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
 import { asCosign } from './cosign-common.ts';
-import { addFlags, type FlagSpec, readFlags, registryFlags } from './cosign-flags.ts';
+import { addFlags, type FlagSpec, listOptions, prefixedRegistryFlags, readFlags } from './cosign-flags.ts';
 import { refuseBy } from './native.ts';
 
 interface Flags extends RegistryFlags {
@@ -35,14 +35,14 @@ export function addDownload(cosign: Command, context: CliContext): void {
       }),
     );
   };
-  add('signature', 'bundles, or else the older layout', registryFlags, printSignatures);
+  add('signature', 'bundles, or else the older layout', prefixedRegistryFlags, printSignatures);
   add(
     'attestation',
     'bundles, and envelopes of the older layout',
-    [...registryFlags, platform, type],
+    [...prefixedRegistryFlags, platform, type],
     printAttestations,
   );
-  add('sbom', 'an attached SBOM, which nobody signed', [...registryFlags, platform], printSbom);
+  add('sbom', 'an attached SBOM, which nobody signed', [...prefixedRegistryFlags, platform], printSbom);
 }
 
 interface Found {
@@ -61,7 +61,11 @@ async function attachments(image: string, flags: Flags, context: CliContext): Pr
   }
   const { COSIGN_REPOSITORY: elsewhere } = context.env;
   const places = reference === undefined ? [source] : attachmentPlaces(registry, reference, elsewhere).read;
-  return { image, attached: await listAttachments(places, digest), place: places[0] ?? source };
+  return {
+    image,
+    attached: await listAttachments(places, digest, listOptions(flags, context)),
+    place: places[0] ?? source,
+  };
 }
 
 const nothing = ({ image }: Found, what: string) =>

@@ -4,10 +4,13 @@
  */
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
+import type { ListOptions } from '#oci';
 import { believeAuthorities } from '../authorities.ts';
 import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
+import type { RegistryFlags } from '../registry-options.ts';
 import { collect } from './cosign-common.ts';
+import { refuseOption } from './cosign-refused.ts';
 
 export interface FlagSpec {
   readonly flags: string;
@@ -54,11 +57,46 @@ export const registryFlags: readonly FlagSpec[] = [
   refused('--registry-client-key <file>', tls),
   refused('--registry-server-name <name>', tls),
   idle('--registry-referrers-mode <mode>'),
-  refused('--attachment-tag-prefix <prefix>', 'copy the signatures to the usual tags'),
+];
+const prefix = '--attachment-tag-prefix <prefix>';
+/** Of what reads or writes one kind of tag. */
+export const prefixedRegistryFlags: readonly FlagSpec[] = [
+  ...registryFlags,
+  flag(prefix, 'stands before the tags of the older layout'),
+];
+/** Of what walks all tags: signatures under other names would be left behind. */
+export const wholeRegistryFlags: readonly FlagSpec[] = [
+  ...registryFlags,
+  refused(prefix, 'name them to crane copy, or attach them to the usual tags: waybill cosign attach'),
 ];
 
-const trustedRootInstead =
-  'give the authorities with --trusted-root (see waybill cosign trusted-root create)';
+/** The prefix of tags, in the form `#oci` takes it. */
+export const tagPrefixOf = ({
+  attachmentTagPrefix: tagPrefix,
+}: RegistryFlags): { readonly tagPrefix?: string } => (tagPrefix ? { tagPrefix } : {});
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+};
+
+/** How attachments are listed: under which tags, and how large a one is read (COSIGN_MAX_ATTACHMENT_SIZE). */
+export function listOptions(flags: RegistryFlags, { env }: CliContext): ListOptions {
+  const text = env['COSIGN_MAX_ATTACHMENT_SIZE'];
+  if (!text) return tagPrefixOf(flags);
+  const [, digits = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*$/i.exec(text) ?? [];
+  const bytesMax = Math.floor(Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN));
+  if (digits === '' || !Number.isSafeInteger(bytesMax)) {
+    const expected = 'COSIGN_MAX_ATTACHMENT_SIZE as a size, such as 128MiB';
+    throw fail(R.optionValue, { expected, actual: text });
+  }
+  return { ...tagPrefixOf(flags), bytesMax };
+}
 
 /** Who is expected, and what may be left out. */
 export const certificateFlags: readonly FlagSpec[] = [
@@ -81,13 +119,16 @@ export const certificateFlags: readonly FlagSpec[] = [
   idle('--offline'),
   idle('--rekor-url <url>'),
   idle('--new-bundle-format'),
+  idle('--experimental-oci11'),
   refused('--sk', 'export the public key and give it with --key'),
   refused('--slot <slot>', 'export the public key and give it with --key'),
-  refused('--ca-roots <file>', trustedRootInstead),
-  refused('--ca-intermediates <file>', trustedRootInstead),
-  refused('--certificate-chain <file>', trustedRootInstead),
-  refused('--timestamp-certificate-chain <file>', trustedRootInstead),
-  refused('--sct <file>', 'certificates carry their timestamps; waybill reads no detached one'),
+  flag('--certificate <file>', 'certificate of a signature that carries none'),
+  flag('--certificate-chain <file>', 'its issuers, the one that is trusted last'),
+  flag('--ca-roots <file>', 'certificate authorities that are trusted'),
+  flag('--ca-intermediates <file>', 'certificates between them and the signer'),
+  flag('--timestamp-certificate-chain <file>', 'a timestamp authority and its issuers'),
+  flag('--sct <file>', 'stamp of a CT log that is not in the certificate'),
+  refused('--signature-digest-algorithm <name>', 'the hash is the one the key is used with'),
   refused(
     '--allow-certificate-chain',
     'a bundle 0.3 holds one certificate; the chain is in the trusted root',
@@ -96,12 +137,10 @@ export const certificateFlags: readonly FlagSpec[] = [
 
 export const imageFlags: readonly FlagSpec[] = [
   ...certificateFlags,
-  ...registryFlags,
+  ...prefixedRegistryFlags,
   flag('--check-claims', 'whether the content must be about the image', { isOn: true }),
   flag('--local-image', 'the image is a folder made by cosign save'),
   flag('-o, --output <format>', 'json or text'),
-  idle('--experimental-oci11'),
-  refused('--signature-digest-algorithm <name>', 'the hash is the one the key is used with'),
 ];
 
 /** Declares the flags, cosign's global ones included. */
@@ -109,7 +148,7 @@ export function addFlags(command: Command, specs: readonly FlagSpec[]): Command 
   for (const { flags, help, isList, isOn, instead } of [...specs, ...globalFlags]) {
     const option = new Option(flags, help);
     if (isList === true) option.argParser(collect).default([]);
-    if (instead !== undefined) option.hideHelp();
+    if (instead !== undefined) refuseOption(option, instead);
     command.addOption(option);
     if (isOn === true)
       command.addOption(new Option(flags.replace('--', '--no-'), `${flags}=false`).hideHelp());

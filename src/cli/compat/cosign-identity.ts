@@ -11,49 +11,113 @@ import {
   readPublicKey,
 } from '../identity-options.ts';
 import { R } from '../reasons.ts';
+import type { AuthorityFlags } from './cosign-authorities.ts';
+import { cosignRule } from './cosign-common.ts';
 
-export interface CosignIdentityFlags extends IdentityFlags {
+export interface CosignIdentityFlags extends IdentityFlags, AuthorityFlags {
   readonly trustedRoot?: string;
+  readonly certificate?: string;
+  readonly sct?: string;
+  readonly signatureDigestAlgorithm?: string;
   readonly privateInfrastructure?: boolean;
   readonly checkClaims?: boolean;
 }
+
+/** Bundles, or the older layout of tags and of files with single pieces. */
+export type Mode = 'bundle' | 'legacy';
+
+export const ignoresTlog = (flags: CosignIdentityFlags): boolean =>
+  flags.insecureIgnoreTlog === true || flags.privateInfrastructure === true;
 
 /** Throws what cosign says itself when it is not told whom to expect. */
 export async function cosignRequirements(
   flags: CosignIdentityFlags,
   content: ContentDemand,
   context: CliContext,
+  mode: Mode = 'bundle',
 ): Promise<Requirements> {
   const { requireKey, requireKeyless } = await import('#verify');
-  const ignoresTlog = flags.insecureIgnoreTlog === true || flags.privateInfrastructure === true;
+  const isUnlogged = ignoresTlog(flags);
   const common = {
     ...content,
-    ...(ignoresTlog ? { tlog: 'notRequiredUnsafe' as const } : {}),
+    ...(isUnlogged ? { tlog: 'notRequiredUnsafe' as const } : {}),
     ...(flags.checkClaims === false ? { subject: 'notRequiredUnsafe' as const } : {}),
   };
-  const signed: TimeRequirement | undefined =
-    flags.useSignedTimestamps === true ? { kind: 'signed', atLeast: 1 } : undefined;
+  checkHash(flags);
+  checkAuthorities(flags);
+  const signed = signedTime(flags, mode);
   if (flags.key !== undefined) {
     refuseBoth(flags);
     const key = await keyFrom(flags.key, context);
     return unwrap(requireKey(key, { ...common, ...(signed === undefined ? {} : { time: signed }) }));
   }
   // Without a log nobody says when it was signed but a timestamp, which has to be asked for.
-  const time = signed ?? (ignoresTlog ? ({ kind: 'current' } as const) : undefined);
+  const time = signed ?? (isUnlogged ? ({ kind: 'current' } as const) : undefined);
   return unwrap(
     requireKeyless({
       ...common,
       identities: [await identityOf(flags, context)],
+      isOfAnyAuthority: true,
       ...(time === undefined ? {} : { time }),
       ...(flags.insecureIgnoreSct === true ? { sct: 'notRequiredUnsafe' as const } : {}),
     }),
   );
 }
 
+/** A certificate chain of a timestamp authority asks for timestamps, too. */
+export const wantsSignedTime = (flags: CosignIdentityFlags): boolean =>
+  flags.useSignedTimestamps === true || Boolean(flags.timestampCertificateChain);
+
+type NeededTime = Exclude<TimeRequirement, { kind: 'notRequired' }>;
+
+/** In the older layout cosign looks at a timestamp where there is one; the log's time it looks at in any case. */
+function signedTime(flags: CosignIdentityFlags, mode: Mode): NeededTime | undefined {
+  if (!wantsSignedTime(flags)) return undefined;
+  if (mode !== 'legacy') return { kind: 'signed', atLeast: 1 };
+  if (flags.key !== undefined) return { kind: 'signedIfAny', otherwise: 'notRequired' };
+  return { kind: 'signedIfAny', otherwise: ignoresTlog(flags) ? 'current' : 'integrated' };
+}
+
+/** The verifier knows which hash a key is used with; another one would be another question. */
+function checkHash({ signatureDigestAlgorithm: name = 'sha256' }: CosignIdentityFlags): void {
+  if (name === 'sha256' || name === '') return;
+  const hint =
+    'waybill tries the hashes a key is used with: SHA-256, and for P-384 and P-521 those of the curve';
+  const actual = `--signature-digest-algorithm ${name}`;
+  throw fail(R.compatFlag, {
+    expected: 'cosign verify with --signature-digest-algorithm sha256',
+    actual,
+    hint,
+  });
+}
+
+function checkAuthorities({ certificateChain, caRoots, caIntermediates }: CosignIdentityFlags): void {
+  if (!certificateChain || (!caRoots && !caIntermediates)) return;
+  throw cosignRule('--certificate-chain goes neither with --ca-roots nor with --ca-intermediates');
+}
+
 function refuseBoth(flags: CosignIdentityFlags): void {
   const { certificateIdentity, certificateIdentityRegexp } = flags;
   if (certificateIdentity === undefined && certificateIdentityRegexp === undefined) return;
   throw fail(R.optionValue, { expected: '--key or --certificate-identity', actual: 'both' });
+}
+
+const besideBundle = {
+  certificate: 'certificate must be in bundle and may not be provided using --certificate',
+  certificateChain: 'certificate chain must be in bundle and may not be provided using --certificate-chain',
+  caRoots: 'CA roots/intermediates must be provided using --trusted-root',
+  caIntermediates: 'CA roots/intermediates must be provided using --trusted-root',
+  timestampCertificateChain: 'TSA certificate chain path may only be provided using --trusted-root',
+  rfc3161Timestamp: 'RFC3161 timestamp may not be provided using --rfc3161-timestamp',
+  sct: 'SCT may not be provided using --sct',
+} as const;
+
+/** What a bundle carries itself is not taken from elsewhere. */
+export function refuseBesideBundle(flags: { readonly [F in keyof typeof besideBundle]?: string }): void {
+  for (const [name, sentence] of Object.entries(besideBundle)) {
+    if (!flags[name as keyof typeof besideBundle]) continue;
+    throw cosignRule(`unsupported: ${sentence} when using --new-bundle-format`);
+  }
 }
 
 async function keyFrom(reference: string, context: CliContext): Promise<import('#base/crypto').PublicKey> {

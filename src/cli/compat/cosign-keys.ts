@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { asCosign } from './cosign-common.ts';
+import { asCosign, cosignRule } from './cosign-common.ts';
 import { addFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
-import { cosignRule, reportSigned, wordsOf } from './cosign-signing.ts';
+import { reportSigned, wordsOf } from './cosign-signing.ts';
 import { type NativeOptions, refuseBy, runNative } from './native.ts';
 
 interface Flags {

@@ -8,6 +8,7 @@ import { envelopeJson } from '#formats/dsse';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '#formats/json';
 import { type Accepted, legacyAnnotations } from '#verify';
 import type { CliContext } from '../context.ts';
+import { plainLines } from '../render/plain.ts';
 
 interface Form {
   readonly format: 'json' | 'text';
@@ -77,6 +78,14 @@ const claims = [
   ['githubWorkflowRef', '1.3.6.1.4.1.57264.1.6'],
 ] as const;
 
+const labels = {
+  githubWorkflowTrigger: 'GitHub Workflow Trigger',
+  githubWorkflowSha: 'GitHub Workflow SHA',
+  githubWorkflowName: 'GitHub Workflow Name',
+  githubWorkflowRepository: 'GitHub Workflow Repository',
+  githubWorkflowRef: 'GitHub Workflow Ref',
+} as const;
+
 function certificateFields({ signer }: Accepted): JsonObject {
   if (signer.kind === 'key') return {};
   const { issuer, san } = signer;
@@ -89,13 +98,20 @@ function certificateFields({ signer }: Accepted): JsonObject {
           [oid, value],
         ];
   });
-  return { Issuer: issuer, '1.3.6.1.4.1.57264.1.1': issuer, Subject: san.value, ...Object.fromEntries(said) };
+  // An authority that is no Fulcio says no issuer.
+  const by = issuer === '' ? {} : { Issuer: issuer, '1.3.6.1.4.1.57264.1.1': issuer };
+  return { ...by, Subject: san.value, ...Object.fromEntries(said) };
 }
 
 function certificateText(verdict: Accepted | undefined): string {
   if (verdict === undefined || verdict.signer.kind === 'key') return '';
-  const { issuer, san } = verdict.signer;
-  return `Certificate subject: ${san.value}\nCertificate issuer URL: ${issuer}`;
+  const { issuer, san, claims: claimed } = verdict.signer;
+  const said = claims.flatMap(([name]) => {
+    const value = claimed[name];
+    return value === undefined || value === '' ? [] : [`${labels[name]}: ${value}`];
+  });
+  const by = issuer === '' ? [] : [`Certificate issuer URL: ${issuer}`];
+  return plainLines([`Certificate subject: ${san.value}`, ...by, ...said]);
 }
 
 /** One envelope a line. */

@@ -17,6 +17,10 @@ export interface Pieces {
   readonly payload?: Uint8Array;
 }
 
+/** A DER TimeStampResp as cosign 2 writes it. */
+export const timestampJson = (response: Uint8Array): string =>
+  JSON.stringify({ SignedRFC3161Timestamp: toBase64(response) });
+
 export async function piecesOf(bundle: Uint8Array): Promise<Pieces> {
   const [{ parseBundle }, { envelopeJson }, { pemEncode }, { rekorBundle }] = await Promise.all([
     import('#formats/bundle'),
@@ -39,9 +43,7 @@ export async function piecesOf(bundle: Uint8Array): Promise<Pieces> {
     signature,
     localBundle: JSON.stringify(local),
     ...(certificatePem === undefined ? {} : { certificatePem }),
-    ...(timestamp === undefined
-      ? {}
-      : { timestamp: JSON.stringify({ SignedRFC3161Timestamp: toBase64(timestamp) }) }),
+    ...(timestamp === undefined ? {} : { timestamp: timestampJson(timestamp) }),
     ...(content.kind === 'dsse' ? { payload: content.envelope.payload } : {}),
   };
 }

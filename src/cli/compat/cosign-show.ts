@@ -8,7 +8,14 @@ import { type RegistryFlags, registryFrom } from '../registry-options.ts';
 import { plainLine, plainLines } from '../render/plain.ts';
 import { asCosign } from './cosign-common.ts';
 import { environmentText } from './cosign-environment.ts';
-import { addFlags, type FlagSpec, readFlags, registryFlags } from './cosign-flags.ts';
+import {
+  addFlags,
+  type FlagSpec,
+  prefixedRegistryFlags,
+  readFlags,
+  tagPrefixOf,
+  wholeRegistryFlags,
+} from './cosign-flags.ts';
 import { refuseBy } from './native.ts';
 
 export function addShow(cosign: Command, context: CliContext): void {
@@ -18,7 +25,7 @@ export function addShow(cosign: Command, context: CliContext): void {
 }
 
 const treeFlags: readonly FlagSpec[] = [
-  ...registryFlags,
+  ...wholeRegistryFlags,
   { flags: '--experimental-oci11', help: 'accepted, has no effect' },
 ];
 
@@ -65,7 +72,7 @@ const leaves = ({ layers }: TreeNode): string[] =>
   layers.map(({ digest }, i) => `   ${i === layers.length - 1 ? '└──' : '├──'} 🍒 ${digest}`);
 
 const triangulateFlags: readonly FlagSpec[] = [
-  ...registryFlags,
+  ...prefixedRegistryFlags,
   { flags: '--type <type>', help: 'signature, attestation, sbom or digest' },
 ];
 
@@ -85,7 +92,8 @@ function addTriangulate(cosign: Command, context: CliContext): void {
       const suffix = ({ signature: 'sig', attestation: 'att', sbom: 'sbom' } as const)[type as 'sbom'];
       const place = context.env['COSIGN_REPOSITORY'] || source.name;
       if (type === 'digest' && reference !== undefined) return context.stdout(`${source.name}@${digest}`);
-      if (suffix !== undefined) return context.stdout(`${place}:${legacyTag(digest, suffix)}`);
+      if (suffix !== undefined)
+        return context.stdout(`${place}:${legacyTag(digest, suffix, tagPrefixOf(flags).tagPrefix)}`);
       throw fail(R.optionValue, { expected: '--type signature, attestation, sbom or digest', actual: type });
     }),
   );

@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { fromBase64 } from '#base/bytes';
 import type { CliContext } from '../context.ts';
-import { asCosign } from './cosign-common.ts';
-import { addFlags, type FlagSpec, registryFlags } from './cosign-flags.ts';
+import { asCosign, cosignRule } from './cosign-common.ts';
+import { addFlags, type FlagSpec, prefixedRegistryFlags } from './cosign-flags.ts';
 import { bundleText, encoded, piecesOf, textOf, writePiece } from './cosign-pieces.ts';
 import {
-  cosignRule,
+  checkEntryType,
+  entryType,
   passedToRegistry,
   readSigningFlags,
   reportSigned,
@@ -15,7 +16,7 @@ import {
   signingFlags,
   withSigningWords,
 } from './cosign-signing.ts';
-import { refuseBy, runNative, unsupported } from './native.ts';
+import { refuseBy, runNative } from './native.ts';
 
 interface Flags extends SigningFlags {
   readonly upload: boolean;
@@ -33,7 +34,7 @@ interface Signed {
 const otherDocument = 'the document is made from the image, its digest and the annotations';
 const signFlags: readonly FlagSpec[] = [
   ...signingFlags,
-  ...registryFlags,
+  ...prefixedRegistryFlags,
   { flags: '-a, --annotations <key=value>', help: 'annotation (repeatable)', isList: true },
   { flags: '-r, --recursive', help: 'every image of an index' },
   { flags: '--upload', help: 'attach the signature (default)', isOn: true },
@@ -134,10 +135,11 @@ interface AttestFlags extends Flags {
 
 const attestFlags: readonly FlagSpec[] = [
   ...signingFlags,
-  ...registryFlags,
+  ...prefixedRegistryFlags,
   { flags: '--predicate <file>', help: 'predicate; - reads standard input' },
   { flags: '--type <type>', help: 'alias of a predicate type, or a URI' },
-  { flags: '--rekor-entry-type <type>', help: 'dsse (cosign 2)' },
+  entryType,
+  { flags: '--record-creation-timestamp', help: 'accepted, has no effect' },
   { flags: '--upload', help: 'attach the attestation (default)', isOn: true },
   {
     flags: '--statement <file>',
@@ -157,13 +159,7 @@ export function addAttest(cosign: Command, context: CliContext): void {
       const flags = readSigningFlags<AttestFlags>(command, attestFlags, context);
       if (flags.predicate === undefined) throw cosignRule('predicate cannot be empty');
       requirePlace(flags);
-      if (flags.rekorEntryType !== undefined && flags.rekorEntryType !== 'dsse') {
-        throw unsupported(
-          'cosign attest',
-          `--rekor-entry-type ${flags.rekorEntryType}`,
-          '--rekor-entry-type dsse',
-        );
-      }
+      checkEntryType(flags);
       const names = [...passedToRegistry, 'predicate', 'type'];
       await withSigningWords(flags, names, context, async (shared) => {
         const words = [...shared, ...placeWords(flags, flags.bundle !== undefined)];

@@ -3,10 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { fail, type WaybillError } from '#base/reason';
 import type { CliContext } from '../context.ts';
-import { R } from '../reasons.ts';
 import { plainLine } from '../render/plain.ts';
+import { cosignRule } from './cosign-common.ts';
 import { type FlagSpec, readFlags } from './cosign-flags.ts';
 import type { NativeRun } from './native.ts';
 
@@ -65,6 +64,20 @@ export const signingFlags: readonly FlagSpec[] = [
   { flags: '--timestamp-server-name <name>', help: same, instead: ownTls },
 ];
 
+/** cosign 3 takes both names and logs an envelope as dsse whichever is given. */
+export const entryType: FlagSpec = {
+  flags: '--rekor-entry-type <type>',
+  help: 'dsse or intoto; dsse is logged',
+};
+
+export function checkEntryType({
+  rekorEntryType: type = 'dsse',
+}: {
+  readonly rekorEntryType?: string;
+}): void {
+  if (type !== 'dsse' && type !== 'intoto') throw cosignRule('unknown value for rekor-entry-type');
+}
+
 /** The flags as given, those that are on unless `=false` included. Throws WB-1311 for one that is refused. */
 export function readSigningFlags<F extends SigningFlags>(
   command: Command,
@@ -120,8 +133,8 @@ export async function withSigningWords(
   const words = wordsOf(flags, [...passed, ...names]);
   if (!flags.tlogUpload) words.push('--no-tlog-upload');
   if (flags.trustedRoot !== undefined) return body(words);
-  const { singleFileRoot } = await import('./cosign-trusted-root.ts');
-  const root = await singleFileRoot(context);
+  const { namedRoot } = await import('./cosign-trust.ts');
+  const root = await namedRoot(context);
   if (root !== undefined) return withFile(root, (file) => body([...words, `--trusted-root=${file}`]));
   const { initialized } = await import('./cosign-trust.ts');
   await body([...words, ...wordsOf((await initialized(context)) ?? {}, ['tufMirror', 'tufRoot'])]);
@@ -165,14 +178,6 @@ function checkServices({
     throw cosignRule('--tlog-upload=false is not supported with --signing-config or --use-signing-config');
   }
 }
-
-/** A refusal of cosign's own, before anything is asked. */
-export const cosignRule = (sentence: string): WaybillError =>
-  fail(R.compat, {
-    expected: 'flags that cosign takes together',
-    actual: sentence,
-    hint: 'see cosign --help',
-  });
 
 /** cosign ends every failed signing command with 1. False when it failed, and that was told. */
 export function reportSigned({ exit, reason, messages }: NativeRun, context: CliContext): boolean {

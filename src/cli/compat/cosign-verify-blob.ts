@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { R } from '../reasons.ts';
 import { plainLine } from '../render/plain.ts';
 import { type BlobFlags, judgedBlob } from '../verify-blobs.ts';
+import { blobDocument } from './cosign-blob-parts.ts';
 import { asCosign } from './cosign-common.ts';
 import { addFlags, certificateFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
 import { type CosignIdentityFlags, cosignRequirements } from './cosign-identity.ts';
@@ -24,7 +25,6 @@ const blobFlags: readonly FlagSpec[] = [
   ...certificateFlags,
   { flags: '--bundle <file>', help: 'Sigstore bundle, or a local bundle of cosign 2' },
   { flags: '--signature <file>', help: 'signature, base64 or its bytes' },
-  { flags: '--certificate <file>', help: 'certificate that belongs to --signature' },
   { flags: '--rfc3161-timestamp <file>', help: 'timestamp that belongs to --signature' },
 ];
 const attestationFlags: readonly FlagSpec[] = [
@@ -41,12 +41,13 @@ export function addVerifyBlob(cosign: Command, context: CliContext): void {
   refuseBy(blob, 'cosign verify-blob').action((file: string) =>
     asCosign(context, {}, async () => {
       const flags = readFlags<Flags>(blob, blobFlags, context);
-      requireDocument(flags);
-      const requirements = await cosignRequirements(flags, {}, context);
+      const { mode, entity } = await blobDocument(flags, context);
+      const requirements = await cosignRequirements(flags, {}, context, mode);
       // A statement about the file counts as a signature over it, as in cosign.
       const demand = { kind: 'signature', requirements, anyPredicate: true } as const;
       const { accepted } = await judgedBlob(file, demand, flags, {
         context,
+        signed: () => Promise.resolve(entity),
         trust: () => cosignTrust(flags, context, requirements),
       });
       const type = accepted.statement?.predicateType;
@@ -70,22 +71,18 @@ function addBlobAttestation(cosign: Command, context: CliContext): void {
     asCosign(context, {}, async () => {
       const flags = readFlags<Flags>(command, attestationFlags, context);
       const given = targetOf(file, flags);
+      const { mode, entity } = await blobDocument(flags, context);
       const { resolvePredicateType } = await import('#formats/intoto');
       const predicateTypes = [unwrap(resolvePredicateType(flags.type ?? 'custom'))];
-      const requirements = await cosignRequirements(flags, { predicateTypes }, context);
+      const requirements = await cosignRequirements(flags, { predicateTypes }, context, mode);
       await judgedBlob(given, { kind: 'attestation', requirements }, flags, {
         context,
+        signed: () => Promise.resolve(entity),
         trust: () => cosignTrust(flags, context, requirements),
       });
       context.stderr('Verified OK');
     }),
   );
-}
-
-function requireDocument({ bundle, signature, key }: Flags): void {
-  if (bundle !== undefined || signature !== undefined) return;
-  const actual = key === undefined ? 'none of them' : '--key alone';
-  throw fail(R.optionValue, { expected: 'a bundle with --bundle, or --signature', actual });
 }
 
 /** Where the claims are not checked any digest will do. */

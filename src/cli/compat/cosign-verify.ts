@@ -6,17 +6,25 @@
 import type { Command } from 'commander';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
-import type { VerifiedImage, VerifyImageDeps } from '#flows/verify-image';
-import type { Attachments } from '#oci';
+import type { VerifiedImage, VerifyImageDeps, VerifyImageSurroundings } from '#flows/verify-image';
+import type { Certificate } from '#formats/x509';
+import type { Attachments, ListOptions } from '#oci';
 import type { Requirements } from '#verify';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
 import { plainLine } from '../render/plain.ts';
 import { annotationsFrom } from '../sign-options.ts';
+import { offeredIssuers } from './cosign-authorities.ts';
 import { asCosign } from './cosign-common.ts';
-import { detachedSignature } from './cosign-detached.ts';
-import { addFlags, type FlagSpec, imageFlags, readFlags } from './cosign-flags.ts';
-import { type CosignIdentityFlags, cosignRequirements } from './cosign-identity.ts';
+import { type Amend, detachedEvidence } from './cosign-detached.ts';
+import { addFlags, type FlagSpec, imageFlags, listOptions, readFlags } from './cosign-flags.ts';
+import {
+  type CosignIdentityFlags,
+  cosignRequirements,
+  ignoresTlog,
+  type Mode,
+  refuseBesideBundle,
+} from './cosign-identity.ts';
 import { printAttestations, printSignatures } from './cosign-payloads.ts';
 import { cosignTrust } from './cosign-trust.ts';
 import { refuseBy } from './native.ts';
@@ -30,7 +38,6 @@ export interface VerifyFlags extends CosignIdentityFlags, RegistryFlags {
   readonly attachment?: string;
   readonly signature?: string;
   readonly payload?: string;
-  readonly certificate?: string;
 }
 
 const cue = 'write it in CEL: waybill verify-attestation --condition EXPRESSION';
@@ -42,7 +49,6 @@ const verifyFlags: readonly FlagSpec[] = [
   { flags: '--attachment <sbom>', help: 'verify the signature of the attached SBOM' },
   { flags: '--signature <file>', help: 'signature that is not in the registry, base64 or a file' },
   { flags: '--payload <file>', help: 'what --signature signed' },
-  { flags: '--certificate <file>', help: 'certificate that belongs to --signature' },
 ];
 const attestationFlags: readonly FlagSpec[] = [
   ...imageFlags,
@@ -59,7 +65,7 @@ export function addVerify(cosign: Command, context: CliContext): void {
     const command = addFlags(cosign.command(kind).description(`waybill ${kind}`), specs);
     command.argument('<image...>', 'image');
     refuseBy(command, `cosign ${kind}`).action((images: string[]) => {
-      const asked: Asked = { kind, mode: 'legacy' };
+      const asked: Asked = { kind, mode: 'legacy', isCertified: false };
       const exitOf = (why: Reason): number => exitCode(why, asked);
       return asCosign(context, { exitOf }, async () => {
         const flags = readFlags<VerifyFlags>(command, specs, context);
@@ -72,14 +78,20 @@ export function addVerify(cosign: Command, context: CliContext): void {
 interface Asked {
   readonly kind: 'verify' | 'verify-attestation';
   /** Known when the first image was looked at. */
-  mode: 'bundle' | 'legacy';
+  mode: Mode;
+  /** A certificate was given, which is judged before any signature. */
+  isCertified: boolean;
 }
 
+const aboutCertificate = /^(?:certificate\.(?:chain|use)|identity\.|sct\.|trust\.)/;
+
 /** cosign 3.1 has codes of its own only for signatures in the older layout. */
-function exitCode(why: Reason, { kind, mode }: Asked): number {
+function exitCode(why: Reason, { kind, mode, isCertified }: Asked): number {
   if (kind === 'verify-attestation' || mode === 'bundle') return 1;
+  if (isCertified && aboutCertificate.test(why.check)) return 1;
   const codes: Readonly<Record<number, number>> = { 10: 10, 11: 11, 12: 12, 13: 12, 14: 12, 15: 12 };
-  return codes[why.exit] ?? 1;
+  // An authority that cannot be one vouches for no signature.
+  return why.check.startsWith('trust.') ? 12 : (codes[why.exit] ?? 1);
 }
 
 async function verifyAll(
@@ -88,30 +100,41 @@ async function verifyAll(
   asked: Asked,
   context: CliContext,
 ): Promise<void> {
-  const [registry, { readingOnce }] = await Promise.all([
+  const [registry, { readingOnce }, { listAttachments }] = await Promise.all([
     registryFrom(flags, context, images),
     import('#facts'),
+    import('#oci'),
   ]);
-  const attachments = readingOnce();
+  const options: ListOptions = { suffixes: ['sig', 'att'], ...listOptions(flags, context) };
+  const attachments = readingOnce((where, digest) => listAttachments(where, digest, options));
   const places: Places = { registry, attachments, ...repositoryOf(context) };
   // Words first: what is asked must be clear before anything is read. What they warn of is said below, once.
   await requirementsOf(flags, asked, { ...context, stderr: () => {} });
   asked.mode = await modeOf(images[0] ?? '', flags, places);
+  if (asked.mode === 'bundle') refuseBesideBundle(flags);
+  asked.isCertified = Boolean(flags.certificate);
   // Where there are bundles cosign does not look at the files.
-  const detached = asked.mode === 'bundle' ? undefined : await detachedSignature(flags);
+  const amend: Amend =
+    asked.mode === 'bundle' ? (found) => Promise.resolve(found) : await detachedEvidence(flags, context);
   const requirements = await requirementsOf(flags, asked, context);
   const [trust, { verifyImage }] = await Promise.all([
     cosignTrust(flags, context, requirements),
     import('#flows/verify-image'),
   ]);
-  const deps: VerifyImageDeps = {
+  const offered: Certificate[] = [];
+  const deps: VerifyImageSurroundings & Places = {
     ...places,
-    trust,
+    trust: async () =>
+      offered.length === 0 || flags.trustedRoot !== undefined
+        ? trust
+        : cosignTrust(flags, context, requirements, offered),
     clock: context.clock,
-    attachments: async (where, digest) =>
-      detached === undefined
-        ? layoutOf(await attachments(where, digest), asked)
-        : { ...nothing(digest), legacySignatures: [detached] },
+    attachments: async (where, digest) => {
+      const found = layoutOf(await amend(await attachments(where, digest), where[0]?.name ?? ''), asked);
+      const attached = [...found.legacySignatures, ...found.legacyAttestations];
+      for (const { chain } of attached) offered.push(...(await offeredIssuers(chain)));
+      return found;
+    },
   };
   const kind = asked.kind === 'verify' ? 'signature' : 'attestation';
   for (const given of images) {
@@ -152,26 +175,18 @@ async function modeOf(first: string, flags: VerifyFlags, places: Places): Promis
   }
 }
 
-function requirementsOf(
-  given: VerifyFlags,
+async function requirementsOf(
+  flags: VerifyFlags,
   { kind, mode }: Asked,
   context: CliContext,
 ): Promise<Requirements> {
-  // In the older layout cosign looks at a timestamp where there is one, and else at the log's time.
-  const isLoose = mode === 'legacy' && given.insecureIgnoreTlog !== true;
-  const flags = isLoose ? { ...given, useSignedTimestamps: false } : given;
-  return kind === 'verify' ? signatureRequirements(flags, context) : attestationRequirements(flags, context);
-}
-
-async function signatureRequirements(flags: VerifyFlags, context: CliContext): Promise<Requirements> {
-  const annotations = annotationsFrom(flags.annotations ?? []);
-  return cosignRequirements(flags, { annotations }, context);
-}
-
-async function attestationRequirements(flags: VerifyFlags, context: CliContext): Promise<Requirements> {
+  if (kind === 'verify') {
+    const annotations = annotationsFrom(flags.annotations ?? []);
+    return cosignRequirements(flags, { annotations }, context, mode);
+  }
   const { resolvePredicateType } = await import('#formats/intoto');
   const predicateTypes = [unwrap(resolvePredicateType(flags.type ?? 'custom'))];
-  return cosignRequirements(flags, { predicateTypes }, context);
+  return cosignRequirements(flags, { predicateTypes }, context, mode);
 }
 
 /** The image, the folder of `cosign save`, or with `--attachment sbom` the tag of the attached SBOM. */
@@ -239,11 +254,10 @@ function warnOtherTypes({ accepted }: VerifiedImage, context: CliContext): void 
 }
 
 function checksText(image: string, flags: VerifyFlags): string {
-  const ignoresTlog = flags.insecureIgnoreTlog === true || flags.privateInfrastructure === true;
   const checks = [
     ...((flags.annotations ?? []).length > 0 ? ['The specified annotations were verified.'] : []),
     ...(flags.checkClaims === false ? [] : ['The cosign claims were validated']),
-    ...(ignoresTlog ? [] : ['Existence of the claims in the transparency log was verified offline']),
+    ...(ignoresTlog(flags) ? [] : ['Existence of the claims in the transparency log was verified offline']),
     flags.key === undefined
       ? 'The code-signing certificate was verified using trusted certificate authority certificates'
       : 'The signatures were verified against the specified public key',

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { utf8 } from '#base/bytes';
 import type { CliContext } from '../context.ts';
+import { addAttach } from './cosign-attach.ts';
 import { addAttestBlob, addSignBlob } from './cosign-blob.ts';
 import { addBundle } from './cosign-bundle.ts';
 import { addSigningConfig } from './cosign-config.ts';
@@ -13,6 +14,8 @@ import { addCopies } from './cosign-copy.ts';
 import { addDownload } from './cosign-download.ts';
 import { addInitialize } from './cosign-initialize.ts';
 import { addKeys } from './cosign-keys.ts';
+import { addRefusedVerbs } from './cosign-refused.ts';
+import { addSession } from './cosign-session.ts';
 import { addShow } from './cosign-show.ts';
 import { addAttest, addSign } from './cosign-sign.ts';
 import { addTrustedRoot } from './cosign-trusted-root.ts';
@@ -42,6 +45,9 @@ export function register(program: Command, process: CliContext): void {
   addSigningConfig(cosign, context);
   addInitialize(cosign, context);
   addTrustedRoot(cosign, context);
+  addAttach(cosign, context);
+  addSession(cosign, context);
+  addRefusedVerbs(cosign);
 }
 
 /** `--output-file`: everything a command prints goes into that file, when the command has ended. */
