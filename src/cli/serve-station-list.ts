@@ -17,7 +17,7 @@ import {
 } from './serve-station-flags.ts';
 import { auditStation, builderStation } from './serve-station-work.ts';
 import { collect } from './sign-options.ts';
-import { timeSettings } from './time-options.ts';
+import { addTimeOptions, type TimeFlags, timeSettings } from './time-options.ts';
 
 const LOCK_FILE =
   'checkpoint lock, apart from the data (default: where it was, else below WAYBILL_STATE_DIR or the user state folder)';
@@ -60,7 +60,7 @@ export const stations: readonly Station[] = [
     port: 8082,
     addOptions: (command) =>
       addPlaceOptions(
-        command
+        addSignerOptions(command, 'log')
           .option('--name <name>', 'its name in checkpoints, such as ct.example/2026')
           .option('--root <file>', 'PEM roots whose chains it takes, read again (repeatable)', collect, []),
       ),
@@ -71,6 +71,7 @@ export const stations: readonly Station[] = [
         {
           rootFiles: roots,
           ...optional('name', plain(flags, 'name')),
+          ...optional('signer', signerFrom(flags, 'log', context)),
           ...placeFrom(flags, context),
         },
         deps,
@@ -81,7 +82,7 @@ export const stations: readonly Station[] = [
     name: 'log',
     description: "Serves a transparency log with Rekor's API, version 1 or 2.",
     port: 8083,
-    addOptions: (command) => addPlaceOptions(addLogOptions(command)),
+    addOptions: (command) => addPlaceOptions(addLogOptions(addSignerOptions(command, 'log'))),
     kind: (flags) => (flags['api'] === 'v2' ? 'log2' : 'log'),
     parts: logPartsOf,
   },
@@ -90,22 +91,19 @@ export const stations: readonly Station[] = [
     description: 'Serves a timestamp authority (RFC 3161).',
     port: 8084,
     addOptions: (command) =>
-      addSignerOptions(command, 'tsa')
-        .option('--organization <name>', 'O of its certificates, when they are made')
-        .option(
-          '--ntp-server <host[:port]>',
-          'compare the clock with this server of time, stamp nothing while most of them disagree (repeatable)',
-          collect,
-          [],
-        )
-        .option('--max-clock-offset <duration>', 'how far the clock may be from them: 1s to 1m', '1s'),
+      addTimeOptions(
+        addSignerOptions(command, 'tsa').option(
+          '--organization <name>',
+          'O of its certificates, when they are made',
+        ),
+      ),
     parts: async (flags, deps, context) => {
       const { tsaParts } = await import('#stack');
       return tsaParts(
         {
           ...optional('organization', plain(flags, 'organization')),
           ...optional('signer', signerFrom(flags, 'tsa', context)),
-          ...timeSettings(flags),
+          ...timeSettings(flags as TimeFlags),
         },
         deps,
       );
@@ -193,6 +191,7 @@ async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext):
     {
       api: flags['api'] as 'v1' | 'v2',
       ...optional('hostname', plain(flags, 'hostname')),
+      ...optional('signer', signerFrom(flags, 'log', context)),
       ...placeFrom(flags, context),
       ...optional('witnessPolicyFile', text(flags, 'witnessPolicy', context)),
       inactiveDirs: (flags['inactive'] as readonly string[]).map((dir) => resolve(context.cwd, dir)),

@@ -1,4 +1,4 @@
-/** `stack up --signer`: a program beside the stack that holds keys of its authorities. */
+/** `stack up --signer`: a program beside the stack that holds keys of its stations. */
 import type { Command } from 'commander';
 import { fail } from '#base/reason';
 import type { StackSignerSettings } from '#stack';
@@ -14,11 +14,11 @@ export interface StackSignerFlags {
 
 export function addStackSigner(command: Command): Command {
   return command
-    .option('--signer <program>', 'a program beside it that holds keys of the authorities (docs/keys.md)')
+    .option('--signer <program>', 'a program beside it that holds keys of its stations (docs/keys.md)')
     .option('--signer-arg <argument>', 'argument of that program (repeatable)', collect, [])
     .option(
       '--signer-key <station=key>',
-      'ca, tsa, or a later generation as ca@2, and its name there; without this ca=ca and tsa=tsa (repeatable)',
+      'ca, ct, log, log2, tsa, tuf, or a later one as ca@2, and its name there; without this ca=ca and tsa=tsa (repeatable)',
       collect,
       [],
     );
@@ -34,10 +34,10 @@ export function stackSignerFrom(
     throw fail(R.optionValue, { expected: '--signer with --signer-arg and --signer-key', actual: 'none' });
   }
   const pairs = given.map((pair): [string, string] => {
-    const [, name, key] = /^((?:ca|tsa)(?:@(?:[2-9]|[1-9]\d+))?)=(.+)$/.exec(pair) ?? [];
+    const [, name, key] = /^((?:ca|ct|log|log2|tsa|tuf)(?:@(?:[2-9]|[1-9]\d+))?)=(.+)$/.exec(pair) ?? [];
     if (name !== undefined && key !== undefined) return [name, key];
     throw fail(R.optionValue, {
-      expected: '--signer-key as ca=KEY, tsa=KEY or ca@2=KEY',
+      expected: '--signer-key as ca=KEY, ct, log, log2, tsa, tuf, or ca@2=KEY',
       actual: JSON.stringify(pair),
     });
   });

@@ -162,6 +162,16 @@ export const R = defineReasons({
     summary: 'The file of further certificate authorities cannot be used.',
     hint: 'let --ca-file or SSL_CERT_FILE name a file with PEM certificates, or leave them out',
   },
+  signedAhead: {
+    code: 'WB-221',
+    check: 'log.signedAhead',
+    side: 'environment',
+    class: 'unavailable',
+    summary: 'A log whose key lies elsewhere has no signature for what it is about to publish.',
+    hint: 'submit again; a log that was to be frozen goes on, and freezing it is tried again',
+    exit: 20,
+    status: 503,
+  },
   time: {
     code: 'WB-220',
     check: 'time.source',

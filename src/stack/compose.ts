@@ -24,7 +24,7 @@ import { type Generations, writeGenerations } from './generations.ts';
 import { generationsToOpen, isInside, requireTufRoot, rootHash, withKeys } from './kept.ts';
 import type { Origins } from './layout.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
-import type { Closers } from './opener.ts';
+import type { Closers, StackTime } from './opener.ts';
 import { stackView } from './page-view.ts';
 import { protectKeys } from './protected-keys.ts';
 import { R } from './reasons.ts';
@@ -59,8 +59,10 @@ export interface StackConfig {
   readonly mirrors?: Simulation['mirrors'];
   /** Every key of the stack is encrypted under this; keys that lie there plain are encrypted at the start. */
   readonly passphrase?: Secret;
-  /** A program beside it that holds keys of its authorities (docs/keys.md). */
+  /** A program beside it that holds keys of its stations (docs/keys.md). */
   readonly signer?: StackSignerSettings;
+  /** Servers of time the clock is compared with: without a majority of them nothing is stamped. */
+  readonly time?: StackTime;
   /** HTTPS with an authority of its own, for everything but images. Once begun it stays. */
   readonly tls?: boolean;
   /** Serves /metrics of all stations; loopback as well. */
@@ -132,6 +134,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         ...(tls === undefined ? {} : { tls }),
         ...(passphrase === undefined ? {} : { passphrase }),
         ...(config.signer === undefined ? {} : { signer: config.signer }),
+        ...(config.time === undefined ? {} : { time: config.time }),
         watch: (name, app) => {
           metrics?.of(name).watch(app);
           tracer?.watch(app);

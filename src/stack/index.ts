@@ -32,6 +32,7 @@ export {
 } from './kubernetes.ts';
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
+export type { StackTime } from './opener.ts';
 export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';
 export { type ProbeResult, selfTest } from './self-test.ts';
 export * from './serve/index.ts';

@@ -1,21 +1,22 @@
 /** Opens one generation of one station, with its keys, its folder and, where it has its own, its server. */
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
-import type { Signer } from '#base/crypto';
+import type { KeyHolder, KeyKind, PublicKey } from '#base/crypto';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
 import type { Secret } from '#base/secret';
+import type { LogKey } from '#platform/ahead-key';
 import { adoptLock, lockFileOf } from '#platform/checkpoint-lock';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
-import type { KeyStore } from '#platform/key-store';
+import { sntpSource } from '#platform/sntp';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import type { Claims } from '#services/audit';
 import { type Ca, createCa } from '#services/ca';
 import { type CtLog, createCt, registerCt } from '#services/ct';
 import { createLog, type LogService, registerLog } from '#services/log';
 import type { OidcIssuer } from '#services/oidc';
-import { createTsa, type Tsa } from '#services/tsa';
+import { type ClockWatch, createTsa, openClockWatch, type Tsa } from '#services/tsa';
 import type { SimulatedProvider } from '#trust';
 import { auditHooks } from './audit-feed.ts';
 import { folderOf, type Generation, type Generations, type Rotatable } from './generations.ts';
@@ -23,7 +24,7 @@ import { developmentIssuers } from './issuers.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
 import { fingerprint, type WatchedKeys, watchedKeys } from './serve/record.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
-import { type HeldStation, StackSigner, type StackSignerSettings } from './stack-signer.ts';
+import { StackSigner, type StackSignerSettings } from './stack-signer.ts';
 import { type StackTls, TLS_CA_FILE } from './tls.ts';
 
 export interface StationDeps {
@@ -44,10 +45,18 @@ export interface StationDeps {
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
   readonly passphrase?: Secret;
-  /** A program that holds keys of the authorities. */
+  /** A program that holds keys of the stations. */
   readonly signer?: StackSignerSettings;
+  /** Servers of time the clock is compared with before anything is stamped. */
+  readonly time?: StackTime;
   /** Counts and times the requests of a station. */
   readonly watch?: (name: StationName, app: HttpApp) => void;
+}
+
+export interface StackTime {
+  readonly ntpServers: readonly { readonly host: string; readonly port?: number }[];
+  /** How far the clock may be from them, in milliseconds. */
+  readonly maxClockOffsetMs: number;
 }
 
 /** A log of one generation, served at an address of its own. */
@@ -69,6 +78,7 @@ export class Opener {
   readonly #claims: Claims;
   readonly #signer: StackSigner | undefined;
   readonly #keys = new Map<string, WatchedKeys>();
+  #watch: Promise<ClockWatch> | undefined;
 
   constructor(deps: StationDeps, closers: Closers, claims: Claims) {
     this.#deps = deps;
@@ -119,12 +129,34 @@ export class Opener {
   }
 
   async tsa(generation: Generation): Promise<Tsa> {
-    return createTsa(await this.#common('tsa', generation));
+    const watch = await this.clockWatch();
+    const clock = watch === undefined ? {} : { watch };
+    return createTsa({ ...(await this.#common('tsa', generation)), ...clock });
+  }
+
+  /** Compares the clock for every generation; undefined where no server of time was named. */
+  clockWatch(): Promise<ClockWatch | undefined> {
+    const { time, clock, random } = this.#deps;
+    if (time === undefined) return Promise.resolve(undefined);
+    const sources = time.ntpServers.map((server) => sntpSource({ ...server, clock, random }));
+    const log = loggerOf(this.#deps, 'tsa');
+    this.#watch ??= openClockWatch({ clock, log, sources, maxOffsetMs: time.maxClockOffsetMs }).then(
+      (watch) => {
+        this.#closers.push(() => watch.close());
+        return watch;
+      },
+    );
+    return this.#watch;
+  }
+
+  /** Keys of the TUF repository that are in no file. */
+  async tufKeys(): Promise<ReadonlyMap<string, KeyHolder>> {
+    return (await this.#signer?.tufKeys()) ?? new Map();
   }
 
   async ct(generation: Generation): Promise<Shard<CtLog>> {
     const { clock, host } = this.#deps;
-    const key = await this.#keysIn('ct', generation).openKey('log', 'p256');
+    const key = await this.#logKey('ct', generation, 'p256');
     const service = await createCt({
       origin: `${host}/${folderOf('ct', generation.number)}`,
       // The authority's root is added once it is open: each of the two needs the other.
@@ -142,7 +174,7 @@ export class Opener {
     const { clock, host } = this.#deps;
     const api = name === 'log' ? 'v1' : 'v2';
     const kind = api === 'v1' ? 'p256' : 'ed25519';
-    const key = await this.#keysIn(name, generation).openKey('log', kind);
+    const key = await this.#logKey(name, generation, kind);
     const service = await createLog({
       ...this.#tree(name, generation, key),
       api,
@@ -161,9 +193,15 @@ export class Opener {
     return { number: generation.number, origin, service };
   }
 
-  async #common(station: HeldStation, generation: Generation) {
-    const { clock, random, organization } = this.#deps;
+  async #logKey(station: 'ct' | 'log' | 'log2', generation: Generation, kind: KeyKind): Promise<LogKey> {
     const keys = this.#keysIn(station, generation);
+    const held = await this.#signer?.logKey(station, generation.number, keys);
+    return held ?? keys.store.openKey('log', kind);
+  }
+
+  async #common(station: 'ca' | 'tsa', generation: Generation) {
+    const { clock, random, organization } = this.#deps;
+    const { store: keys } = this.#keysIn(station, generation);
     const holders = await this.#signer?.holders(station, generation.number, keys);
     return {
       keys,
@@ -176,16 +214,16 @@ export class Opener {
   }
 
   /** Made for a generation that is new, required for one that is not. */
-  #keysIn(station: Rotatable, { number, keys }: Generation): KeyStore {
+  #keysIn(station: Rotatable, { number, keys }: Generation): WatchedKeys {
     const { dataDir, passphrase } = this.#deps;
     const folder = folderOf(station, number);
     const watched = watchedKeys(join(dataDir, folder, 'keys'), keys, passphrase);
     this.#keys.set(folder, watched);
-    return watched.store;
+    return watched;
   }
 
   /** Where the tree and its lock are; a tree is made for a generation that is new alone. */
-  #tree(station: Rotatable, { number, keys, isClosed }: Generation, key: Signer) {
+  #tree(station: Rotatable, { number, keys, isClosed }: Generation, key: { readonly publicKey: PublicKey }) {
     const { dataDir, lockDir, hasLostLocks } = this.#deps;
     const tree = join(dataDir, folderOf(station, number), 'tree');
     const lockFile = lockFileOf(lockDir, key.publicKey);

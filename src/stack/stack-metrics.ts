@@ -5,6 +5,7 @@ import type { StationName } from './layout.ts';
 import { StationMetrics } from './serve/metrics.ts';
 import {
   certificatesMade,
+  clockMetrics,
   ctRoutes,
   entriesMade,
   logMetrics,
@@ -57,6 +58,7 @@ export class StackMetrics {
     }));
     const days = (): number => Math.floor((stations.tsa.chain[0].notAfter - clock.now()) / DAY_MS);
     tsaDays(this.of('tsa'), days);
+    if (stations.clockWatch !== undefined) clockMetrics(this.of('tsa'), stations.clockWatch);
     this.of('tuf').expiry('metadata', async () => ({ ...(await stations.tuf.status())?.expires }));
     this.of('ca').made(certificatesMade);
     this.of('tsa').made(timestampsMade);

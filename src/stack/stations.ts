@@ -9,7 +9,7 @@ import type { CtLog } from '#services/ct';
 import type { LogService } from '#services/log';
 import { createOidc, type OidcIssuer, registerOidc } from '#services/oidc';
 import { type OnManifest, type RegistryService, registerRegistry } from '#services/registry';
-import { registerTsa, type Tsa } from '#services/tsa';
+import { type ClockWatch, registerTsa, type Tsa } from '#services/tsa';
 import { createTuf, registerTuf, type Tuf } from '#services/tuf';
 import { AttachmentFeed } from './audit-feed.ts';
 import { currentOf, type Generation, type Generations, type Rotatable } from './generations.ts';
@@ -29,6 +29,8 @@ interface Fixed {
   readonly images: ImageRecords;
   /** Shows nothing before it is opened. */
   readonly page: Page;
+  /** Compares the clock with servers of time, where some were named. */
+  readonly clockWatch: ClockWatch | undefined;
 }
 
 /** What changes its keys while the stack runs, every generation of it. */
@@ -47,6 +49,7 @@ export class Stations {
   readonly registry: RegistryService;
   readonly images: ImageRecords;
   readonly page: Page;
+  readonly clockWatch: ClockWatch | undefined;
   readonly changing: Changing;
   readonly #opener: Opener;
   readonly #origins: Origins;
@@ -57,6 +60,7 @@ export class Stations {
     this.registry = fixed.registry;
     this.images = fixed.images;
     this.page = fixed.page;
+    this.clockWatch = fixed.clockWatch;
     this.changing = changing;
     this.#origins = fixed.origins;
     this.#opener = opener;
@@ -166,7 +170,8 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => rotatingTsa(tsas).close());
   await up('tsa', limits.tsaRequestBytes, (app, log) => registerTsa(app, { tsa: rotatingTsa(tsas), log }));
 
-  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock, ...protectedBy(deps) });
+  const elsewhere = await opener.tufKeys();
+  const tuf = await createTuf({ dir: join(deps.dataDir, 'tuf'), clock, elsewhere, ...protectedBy(deps) });
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
@@ -185,9 +190,10 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
     opened.registry = await openRegistry(deps, { app, feed, images, logger }, closers);
   });
   const registry = opened.registry as RegistryService;
+  const clockWatch = await opener.clockWatch();
   const logOrigins = { ct: cts.current.origin, log: logs.current.origin, log2: logs2.current.origin };
   return new Stations(
-    { origins: { ...origins, ...logOrigins } as Origins, oidc, tuf, registry, images, page },
+    { origins: { ...origins, ...logOrigins } as Origins, oidc, tuf, registry, images, page, clockWatch },
     { cas, tsas, cts, logs, logs2 },
     opener,
   );

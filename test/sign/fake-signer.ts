@@ -1,5 +1,6 @@
 /**
  * A program that holds a key, as docs/keys.md says it, and the ways it may fail: `fake-signer.ts KEY.pem MODE [FLAG]`.
+ * The key is called `k`; where KEY.pem is a folder, the key NAME is in NAME.pem.
  * FLAG is a file whose presence says that the fault has happened; a fault happens once. FAKE_SIGNER_PIDS names a file
  * that gets its process id.
  */
@@ -10,7 +11,8 @@ import {
   type KeyObject,
   sign as signWhole,
 } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { p256 } from '@noble/curves/nist.js';
 
@@ -21,7 +23,18 @@ const pids = process.env['FAKE_SIGNER_PIDS'];
 if (pids !== undefined) appendFileSync(pids, `${process.pid}\n`);
 const isFirst = flag === '' || !existsSync(flag);
 if (mode === 'slow-start') await new Promise((resolve) => setTimeout(resolve, 700));
-const key = mode === 'other-key-later' && !isFirst ? other() : createPrivateKey(readFileSync(file));
+const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+const onlyKey = isFolder
+  ? undefined
+  : mode === 'other-key-later' && !isFirst
+    ? other()
+    : createPrivateKey(readFileSync(file));
+
+function keyOf(name: string): KeyObject | undefined {
+  if (!isFolder) return name === 'k' ? onlyKey : undefined;
+  const path = join(file, `${name}.pem`);
+  return existsSync(path) ? createPrivateKey(readFileSync(path)) : undefined;
+}
 
 interface Question {
   readonly id: number;
@@ -44,7 +57,7 @@ function sign(digest: string, by: KeyObject): string {
   return Buffer.from(signature).toString('base64');
 }
 
-function publicKey(): string {
+function publicKey(key: KeyObject): string {
   return createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64');
 }
 
@@ -68,8 +81,9 @@ const faults: Readonly<Record<string, (question: Question) => void>> = {
 createInterface({ input: process.stdin }).on('line', (line) => {
   const question = JSON.parse(line) as Question;
   const { id, method } = question;
-  if (question.key !== 'k') return say({ id, error: `no key ${question.key}` });
-  if (method === 'publicKey') return say({ id, publicKey: publicKey() });
+  const key = keyOf(question.key);
+  if (key === undefined) return say({ id, error: `no key ${question.key}` });
+  if (method === 'publicKey') return say({ id, publicKey: publicKey(key) });
   const fault = faults[mode];
   if (fault === undefined || (flag !== '' && existsSync(flag))) {
     const { digest, message } = question;

@@ -14,10 +14,11 @@ import { registerRotate } from '../stack-rotate.ts';
 import { addStackSigner, type StackSignerFlags, stackSignerFrom } from '../stack-signer.ts';
 import { statusText } from '../stack-status.ts';
 import { registerWorkflow, workflowOf } from '../stack-workflow.ts';
+import { addTimeOptions, type TimeFlags, timeSettings } from '../time-options.ts';
 
 export function register(program: Command, context: CliContext): void {
   const stack = program.command('stack').description('run a private stack for development');
-  addStackSigner(stack.command('up'))
+  addTimeOptions(addStackSigner(stack.command('up')))
     .description('start every station in this process; Ctrl-C stops it, the next start continues')
     .option('--data <dir>', 'data directory (default: WAYBILL_STACK, else below the user data folder)')
     .option(
@@ -71,7 +72,7 @@ export function register(program: Command, context: CliContext): void {
   registerHandOver(stack, context, folder);
 }
 
-interface UpOptions extends StackSignerFlags {
+interface UpOptions extends StackSignerFlags, TimeFlags {
   readonly tls?: boolean;
   readonly passphraseFile?: string;
   readonly metrics?: string;
@@ -94,6 +95,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const { passphraseFrom } = await import('../serve-station-flags.ts');
   const passphrase = await passphraseFrom(options, context);
   const signer = stackSignerFrom(options, context);
+  const time = timeSettings(options);
   const started = context.clock.now();
   const dataDir = resolve(context.cwd, options.data ?? defaultDataDir(context));
   // Listened for from the start: a signal right after the ready line still stops cleanly.
@@ -111,6 +113,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(signer === undefined ? {} : { signer }),
     ...metricsFlags(options),
+    ...(time.ntpServers.length === 0 ? {} : { time }),
     ...(traces === undefined ? {} : { traces }),
     ...(await simulationFlags(options)),
   });

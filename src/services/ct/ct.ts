@@ -1,13 +1,23 @@
 /** A certificate transparency log (RFC 6962) over the log engine. Knows no HTTP. */
-import { concat, equalBytes, toHex, uintBytes } from '#base/bytes';
-import { holderOf, type KeyHolder, type PublicKey, sha256 } from '#base/crypto';
+import { concat, equalBytes, toHex, uintBytes, utf8 } from '#base/bytes';
+import { type PublicKey, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
+import { formatCheckpoint } from '#formats/note';
 import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
+import { type OpenedLogKey, openLogKey } from '#platform/ahead-key';
 import type { LogStore } from '#platform/store';
 import { openLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type Log, type LogRecord, type LogWriter, openLog } from '#tlog';
+import {
+  checkpointSigner,
+  FROZEN_LINE,
+  type Log,
+  type LogOptions,
+  type LogRecord,
+  type LogWriter,
+  openLog,
+} from '#tlog';
 import { ChainChecker } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
 import {
@@ -26,23 +36,27 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
   const { origin, key } = config;
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
-  const store = config.store ?? openLogStore(config.dataDir, config.lockFile);
-  const opening = (config.engine ?? openLog)({
+  const opened = openLogKey(key, ({ size, root, isLast }) =>
+    utf8(formatCheckpoint(origin, size, root, isLast === true ? [FROZEN_LINE] : [])),
+  );
+  const store = opened.over(config.store ?? openLogStore(config.dataDir, config.lockFile));
+  const options: LogOptions = {
     store,
-    signer: checkpointSigner({ origin, signer: key }),
+    signer: checkpointSigner({ origin, signer: opened.signer }),
     clock: config.clock,
     personality: ctPersonality,
     // In memory there is nothing an earlier start could have signed.
     create: config.create ?? (config.store === undefined && config.dataDir === undefined),
     isClosed: config.isClosed === true,
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
-  });
+  };
+  const opening = (config.engine ?? openLog)(options, opened.over);
   const log = await opening.catch(async (error: unknown) => {
     // What was refused holds no file open.
     if (config.store === undefined) await store.close();
     throw error;
   });
-  const ct = new CtLog(config, log, store);
+  const ct = new CtLog({ config, key: opened, log, store });
   for (const root of config.roots) ct.addRoot(root);
   return ct;
 }
@@ -65,6 +79,13 @@ const TREE_HASH = 1;
 
 const isWriter = (log: Log): log is LogWriter => 'freeze' in log;
 
+interface CtParts {
+  readonly config: CtConfig;
+  readonly key: OpenedLogKey;
+  readonly log: Log;
+  readonly store: LogStore;
+}
+
 export class CtLog {
   /** The engine, for checks of the whole log. */
   readonly log: Log;
@@ -73,18 +94,18 @@ export class CtLog {
   readonly #config: CtConfig;
   readonly #roots: Certificate[] = [];
   readonly #chains = new ChainChecker();
-  /** The key, on another thread. */
-  readonly #holder: KeyHolder;
+  readonly #key: OpenedLogKey;
   #sth: SignedTreeHead | undefined;
+  #signing: Promise<void> | undefined;
 
   /** The same log as tiles. */
   readonly static: StaticView;
 
-  constructor(config: CtConfig, log: Log, store: LogStore) {
+  constructor({ config, key, log, store }: CtParts) {
     this.#config = config;
     this.log = log;
     this.static = new StaticView(store, log);
-    this.#holder = holderOf(config.key);
+    this.#key = key;
     this.logId = sha256(config.key.publicKey.spki);
   }
 
@@ -109,7 +130,7 @@ export class CtLog {
   async freeze(): Promise<void> {
     const { log } = this;
     if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
-    await log.freeze();
+    await this.#key.end(log, () => log.freeze());
   }
 
   /** A poisoned precertificate and its issuers → SCT, once the entry is durable and published. */
@@ -134,25 +155,47 @@ export class CtLog {
       timestamp: leafTimestamp(logged.entry),
       extensions: leafExtensions(logged.entry),
       algorithm: 'ecdsa',
-      signature: await this.#holder.sign(logged.entry, 'sha256'),
+      signature: await this.#key.holder.sign(logged.entry, 'sha256'),
     };
   }
 
-  /** The head of the published tree. Its time never goes back and is never before that of an entry. */
-  signedTreeHead(): SignedTreeHead {
+  /** The head of the published tree, or of a later one. Its time never goes back and is never before that of an entry. */
+  async signedTreeHead(): Promise<SignedTreeHead> {
+    const { size } = this.log.tree;
+    for (;;) {
+      const known = this.#sth;
+      const isNew = known !== undefined && this.#config.clock.now() - known.timestamp < STH_AGE_MS_MAX;
+      if (isNew && known.treeSize >= size) return known;
+      // Those who ask at the same time share a signature.
+      this.#signing ??= this.#signHead().finally(() => {
+        this.#signing = undefined;
+      });
+      await this.#signing;
+    }
+  }
+
+  async #signHead(): Promise<void> {
     const { size, root, time } = this.log.tree;
-    const now = Math.max(this.#config.clock.now(), time, this.#sth?.timestamp ?? 0);
-    const known = this.#sth;
-    if (known?.treeSize === size && now - known.timestamp < STH_AGE_MS_MAX) return known;
+    const before = this.#sth;
+    const entries = await this.#newestTime(before?.treeSize ?? 0, size);
+    const now = Math.max(this.#config.clock.now(), time, before?.timestamp ?? 0, entries);
     const signed = concat(Uint8Array.of(0, TREE_HASH), uintBytes(now, 8), uintBytes(size, 8), root);
-    const signature = digitallySigned('ecdsa', this.#config.key.sign(signed, 'sha256'));
+    const signature = digitallySigned('ecdsa', await this.#key.holder.sign(signed, 'sha256'));
     this.#sth = { treeSize: size, timestamp: now, root, signature };
-    return this.#sth;
+  }
+
+  /** The clock of another front end may be ahead of this one's. Of many entries the last ones say it. */
+  async #newestTime(from: number, to: number): Promise<number> {
+    let newest = 0;
+    for (let index = Math.max(from, to - GET_ENTRIES_MAX); index < to; index++) {
+      newest = Math.max(newest, leafTimestamp((await this.log.record(index)).entry));
+    }
+    return newest;
   }
 
   /** The head as a checkpoint of the static API: the same signature, in a note of its own kind. */
-  checkpoint(): string {
-    return staticCheckpoint(this.#config.origin, this.logId, this.signedTreeHead());
+  async checkpoint(): Promise<string> {
+    return staticCheckpoint(this.#config.origin, this.logId, await this.signedTreeHead());
   }
 
   consistency(first: number, second: number): Promise<readonly Uint8Array[]> {

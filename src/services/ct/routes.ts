@@ -62,7 +62,7 @@ function readChain(body: Uint8Array): Uint8Array[] {
 
 function reading(app: HttpApp, ct: CtLog, base: string): void {
   app.get(`${base}/get-sth`, async (_request, reply) => {
-    const head = ct.signedTreeHead();
+    const head = await ct.signedTreeHead();
     return send(reply, {
       tree_size: head.treeSize,
       timestamp: head.timestamp,
@@ -99,7 +99,10 @@ function reading(app: HttpApp, ct: CtLog, base: string): void {
 /** c2sp.org/static-ct-api: the monitoring prefix is the submission prefix. */
 function tiles(app: HttpApp, ct: CtLog, prefix: string): void {
   app.get(`${prefix}/checkpoint`, async (_request, reply) =>
-    reply.header('cache-control', 'no-cache').type('text/plain; charset=utf-8').send(ct.checkpoint()),
+    reply
+      .header('cache-control', 'no-cache')
+      .type('text/plain; charset=utf-8')
+      .send(await ct.checkpoint()),
   );
   app.get(`${prefix}/tile/*`, async (request, reply) => {
     // The path as it was sent: decoded, `%2e%2e` would look like a folder.

@@ -1,8 +1,8 @@
 /** Settings of a transparency log. */
 import type { Clock } from '#base/clock';
-import type { Signer } from '#base/crypto';
 import { fail } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
+import type { LogKey, OpenedLogKey } from '#platform/ahead-key';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 import type { Cosigner, Log, LogOptions } from '#tlog';
@@ -16,7 +16,7 @@ export interface LogConfig {
   /** Host name clients know the log by; part of the checkpoint origin. Without scheme, port and path. */
   readonly hostname: string;
   /** ECDSA P-256 for v1, Ed25519 for v2: the only kinds clients verify there. */
-  readonly key: Signer;
+  readonly key: LogKey;
   /** v1: decimal, below 2^63; default: derived from the key. */
   readonly treeId?: string;
   /** Folder of the log; `undefined` keeps everything in memory. */
@@ -25,8 +25,11 @@ export interface LogConfig {
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
-  /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
-  readonly engine?: (options: LogOptions) => Promise<Log>;
+  /**
+   * How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. Who opens another
+   * store for the same key takes it through `over`.
+   */
+  readonly engine?: (options: LogOptions, over: OpenedLogKey['over']) => Promise<Log>;
   /** Gets the cosignatures of witnesses onto every checkpoint before it is published. */
   readonly cosign?: Cosigner;
   /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */
@@ -56,6 +59,8 @@ export type InactiveShard = Pick<LogConfig, 'key' | 'treeId' | 'dataDir' | 'lock
 export const RETRIEVE_ENTRIES_MAX = 10;
 /** Entries one index search answers with. */
 export const SEARCH_ENTRIES_MAX = 10_000;
+/** Statements of intoto entries that are kept and given back with them, as Rekor's `max_attestation_size` has it. */
+export const ATTESTATION_BYTES_MAX = 100 * 1024;
 /** What a client is told to wait when the pool is full, in seconds. */
 export const RETRY_AFTER_S = 1;
 

@@ -1,15 +1,26 @@
 /** A transparency log for signatures: one engine, two personalities. Knows no HTTP. */
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readUint, toHex } from '#base/bytes';
-import { type PublicKey, type Signer, sha256 } from '#base/crypto';
+import { readUint, toHex, utf8 } from '#base/bytes';
+import { type PublicKey, sha256 } from '#base/crypto';
+import { digestFromBytes, digestOf } from '#base/digest';
 import { fail, reasonText } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
-import { readKindVersion, setPayload } from '#formats/rekor';
+import { formatCheckpoint } from '#formats/note';
+import { parseRekorV1Body, readKindVersion, setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
+import { type OpenedLogKey, openLogKey } from '#platform/ahead-key';
 import { openLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type Log, type LoggedEntry, type LogWriter, openLog } from '#tlog';
-import { checkConfig, type LogApi, type LogConfig } from './config.ts';
+import {
+  checkpointSigner,
+  FROZEN_LINE,
+  type Log,
+  type LoggedEntry,
+  type LogOptions,
+  type LogWriter,
+  openLog,
+} from '#tlog';
+import { ATTESTATION_BYTES_MAX, checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
@@ -59,17 +70,21 @@ async function openShard(
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
   const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
-  const store = config.store ?? openLogStore(dataDir, config.lockFile);
-  const opening = (config.engine ?? openLog)({
+  const opened = openLogKey(key, ({ size, root, isLast }) =>
+    utf8(formatCheckpoint(origin, size, root, isLast === true ? [FROZEN_LINE] : [])),
+  );
+  const store = opened.over(config.store ?? openLogStore(dataDir, config.lockFile));
+  const options: LogOptions = {
     store,
-    signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
+    signer: checkpointSigner({ origin, keyName: hostname, signer: opened.signer }),
     clock: config.clock,
     // In memory there is nothing an earlier start could have signed.
     create: config.create ?? (config.store === undefined && dataDir === undefined),
     isClosed: config.isClosed === true,
     ...(config.cosign === undefined ? {} : { cosign: config.cosign }),
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
-  });
+  };
+  const opening = (config.engine ?? openLog)(options, opened.over);
   const log = await opening.catch(async (error: unknown) => {
     // What was refused holds no file open.
     if (config.store === undefined) await store.close();
@@ -77,7 +92,7 @@ async function openShard(
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
   const search = new SearchIndex(log, openSearchStore(searchFile), api === 'v2' ? bodyKeysV2 : bodyKeys);
-  return new LogService({ treeId, log, search, firstIndex, inactive }, config);
+  return new LogService({ treeId, key: opened, log, search, firstIndex, inactive }, config);
 }
 
 /** A positive 63-bit number from the key: stable, and different for each key. */
@@ -117,24 +132,25 @@ export class LogService implements LogReader {
   readonly inactive: readonly LogService[];
   /** Entries of the logs before this one: where its own indexes begin. */
   readonly firstIndex: number;
-  readonly #key: Signer;
+  readonly #key: OpenedLogKey;
   readonly #search: SearchIndex;
   readonly #config: Pick<LogConfig, 'joins' | 'onEnvelope' | 'log'>;
 
   constructor(
     parts: {
       readonly treeId: string;
+      readonly key: OpenedLogKey;
       readonly log: Log;
       readonly search: SearchIndex;
       readonly firstIndex: number;
       readonly inactive: readonly LogService[];
     },
-    config: Pick<LogConfig, 'api' | 'key' | 'joins' | 'onEnvelope' | 'log'>,
+    config: Pick<LogConfig, 'api' | 'joins' | 'onEnvelope' | 'log'>,
   ) {
     this.api = config.api;
     this.treeId = parts.treeId;
     this.log = parts.log;
-    this.#key = config.key;
+    this.#key = parts.key;
     this.firstIndex = parts.firstIndex;
     this.inactive = parts.inactive;
     this.#search = parts.search;
@@ -150,7 +166,7 @@ export class LogService implements LogReader {
   }
 
   get publicKey(): PublicKey {
-    return this.#key.publicKey;
+    return this.#key.holder.publicKey;
   }
 
   /** Logs an accepted entry; `duplicate` when the log had it. Errors: those of `Log.append`. */
@@ -161,7 +177,8 @@ export class LogService implements LogReader {
     if (accepted.envelope !== undefined) await this.#tell(accepted.envelope);
     const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
     this.#search.follow();
-    return { entry: this.#tlogEntry(logged), duplicate };
+    if (accepted.attestation !== undefined) this.#keep(accepted.attestation);
+    return { entry: await this.#tlogEntry(logged), duplicate };
   }
 
   /**
@@ -171,7 +188,7 @@ export class LogService implements LogReader {
   async freeze(): Promise<void> {
     const { log } = this;
     if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
-    await log.freeze();
+    await this.#key.end(log, () => log.freeze());
   }
 
   async #tell(envelope: Envelope): Promise<void> {
@@ -180,6 +197,25 @@ export class LogService implements LogReader {
     } catch (error) {
       this.#config.log.error({ origin: this.origin, err: error }, 'payload of an envelope not kept');
     }
+  }
+
+  /** The entry is logged: what is said beside it may be lost, as a full disk shows. */
+  #keep(attestation: Uint8Array): void {
+    if (attestation.length > ATTESTATION_BYTES_MAX) return;
+    try {
+      this.#search.keepPayload(digestOf(attestation), attestation);
+    } catch (error) {
+      this.#config.log.error({ origin: this.origin, err: error }, 'attestation not kept');
+    }
+  }
+
+  /** The statement of an intoto entry, whose digest is in its body; undefined where it was too large, or is lost. */
+  attestation(entry: TransparencyLogEntry): Uint8Array | undefined {
+    if (entry.kind !== 'intoto') return undefined;
+    const body = parseRekorV1Body(entry.kind, entry.version, entry.canonicalizedBody);
+    if (!body.ok || !('payloadHash' in body.value) || body.value.payloadHash === undefined) return undefined;
+    const { algorithm, value } = body.value.payloadHash;
+    return this.shardOf(entry.logIndex).#search.payload(digestFromBytes(algorithm, value));
   }
 
   /** The digest and what it is joined with. */
@@ -247,7 +283,7 @@ export class LogService implements LogReader {
     return { treeSize: size, checkpoint };
   }
 
-  #tlogEntry(logged: LoggedEntry): TransparencyLogEntry {
+  async #tlogEntry(logged: LoggedEntry): Promise<TransparencyLogEntry> {
     const { proof } = logged;
     const inclusionProof = {
       logIndex: proof.index,
@@ -267,7 +303,7 @@ export class LogService implements LogReader {
     // Version 2 gives no time of its own: timestamp authorities do.
     if (this.api === 'v2') return { ...common, integratedTime: 0 };
     const promised = { ...common, integratedTime: Math.floor(logged.time / 1000) };
-    return { ...promised, inclusionPromise: this.#key.sign(setPayload(promised), 'sha256') };
+    return { ...promised, inclusionPromise: await this.#key.holder.sign(setPayload(promised), 'sha256') };
   }
 
   async close(): Promise<void> {

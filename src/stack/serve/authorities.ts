@@ -13,7 +13,7 @@ import { type Ca, createCa, httpCtSubmitter, readIssuerTable, registerCa } from 
 import { type ClockWatch, createTsa, openClockWatch, registerTsa } from '#services/tsa';
 import { chainPem } from '../material.ts';
 import type { StationDeps, StationParts } from './frame.ts';
-import { type HeldKeys, openHeldKeys, type SignerSettings, withHeldKeys } from './held-keys.ts';
+import { openHeldKeys, type SignerSettings, signerDown, withHeldKeys } from './held-keys.ts';
 import { R } from './reasons.ts';
 import { certificatesMade, clockMetrics, timestampsMade, tsaDays } from './station-metrics.ts';
 
@@ -155,11 +155,6 @@ export async function tsaParts(settings: TsaSettings, deps: StationDeps): Promis
       await held.close();
     },
   };
-}
-
-function signerDown(held: HeldKeys): string | undefined {
-  const why = held.trouble();
-  return why === undefined ? undefined : `the program that holds the key is down: ${why}`;
 }
 
 function clockTrouble(watch: ClockWatch | undefined): string | undefined {

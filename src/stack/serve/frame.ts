@@ -78,6 +78,8 @@ export interface StationSettings {
 export interface StationDeps extends Pick<StationSettings, 'clock' | 'random' | 'transport'> {
   readonly dataDir: string;
   readonly keys: KeyStore;
+  /** Says that this is the station's key of the name, which lies elsewhere. Throws WB-1213 for another than before. */
+  noteKey(name: string, key: PublicKey): void;
   /** For stations that keep keys in files of their own kind. */
   readonly passphrase?: Secret;
   /** The keys of an earlier generation in another data directory. */
@@ -183,12 +185,12 @@ async function prepare(
   await refuseDevelopment(dataDir);
   const record = await readRecord(dataDir, station);
   const watch = await TimeWatch.open(dataDir, clock);
-  const { store, opened } = watchedKeys(join(dataDir, KEYS), record?.keys, settings.passphrase);
+  const { store, opened, note } = watchedKeys(join(dataDir, KEYS), record?.keys, settings.passphrase);
   const createdAt = record?.createdAt ?? Math.floor(clock.now() / 1000) * 1000;
   const log = createLogger(station, settings.logLevel);
   const keysOf = (other: string): KeyStore => fileKeyStore(join(other, KEYS), settings.passphrase);
   const parts = await make({
-    ...{ dataDir, keys: store, keysOf, clock, random, transport, log, createdAt, isInit },
+    ...{ dataDir, keys: store, noteKey: note, keysOf, clock, random, transport, log, createdAt, isInit },
     ...(settings.passphrase === undefined ? {} : { passphrase: settings.passphrase }),
     // The record is written when keys and tree are there: with it, neither is made again.
     isFirst: record === undefined,

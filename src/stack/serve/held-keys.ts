@@ -1,6 +1,7 @@
 /** The keys of a station: in its folder, or with a process beside it that holds some of them. */
-import type { KeyHolder } from '#base/crypto';
+import type { KeyHolder, KeyKind } from '#base/crypto';
 import { fail } from '#base/reason';
+import type { LogKey } from '#platform/ahead-key';
 import { type KeyHolders, keyHolders } from '#platform/key-store';
 import { ExternalSigner } from '#sign';
 import type { StationDeps } from './frame.ts';
@@ -49,6 +50,23 @@ export async function openHeldKeys(
     await signer.close();
     throw error;
   }
+}
+
+/** The key of a log: `log`. Throws WB-1213 for another than the one that was published. */
+export async function openLogStationKey(
+  { elsewhere }: HeldKeys,
+  { keys, noteKey }: Pick<StationDeps, 'keys' | 'noteKey'>,
+  kind: KeyKind,
+): Promise<LogKey> {
+  const held = elsewhere.get('log');
+  if (held === undefined) return keys.openKey('log', kind);
+  noteKey('log', held.publicKey);
+  return { publicKey: held.publicKey, elsewhere: held };
+}
+
+export function signerDown(held: HeldKeys): string | undefined {
+  const why = held.trouble();
+  return why === undefined ? undefined : `the program that holds the key is down: ${why}`;
 }
 
 /** Opens a station on the keys; when it does not open, nothing of them is left running. */

@@ -17,6 +17,13 @@ import { createLog, type InactiveShard, type LogApi, type LogConfig, registerLog
 import { type Cosigner, cosignWith, FROZEN_LINE, type Log, parseWitnessPolicy } from '#tlog';
 import { TREE } from './checks.ts';
 import type { StationDeps, StationParts } from './frame.ts';
+import {
+  openHeldKeys,
+  openLogStationKey,
+  type SignerSettings,
+  signerDown,
+  withHeldKeys,
+} from './held-keys.ts';
 import type { StationMetrics } from './metrics.ts';
 import { openPlacedLog } from './placed-log.ts';
 import { R } from './reasons.ts';
@@ -31,10 +38,12 @@ export interface CtSettings extends PlaceSettings {
   readonly name?: string;
   /** PEM files of roots whose chains are taken; read again when they change. */
   readonly rootFiles: readonly string[];
+  /** Holds `log`. */
+  readonly signer?: SignerSettings;
 }
 
 export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<StationParts> {
-  const { keys, clock, log, isInit } = deps;
+  const { clock, log, isInit } = deps;
   const { name, rootFiles, role = 'all' } = settings;
   const takes = role !== 'sequencer';
   if (name === undefined || (rootFiles.length === 0 && takes && !isInit)) {
@@ -44,18 +53,22 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     (await Promise.all(rootFiles.map((path) => readFileLimited(path, FILE_BYTES_MAX)))).flatMap((bytes) =>
       unwrap(pemDecode(utf8Text(bytes), 'CERTIFICATE')).map(({ der }) => der),
     );
-  const key = await keys.openKey('log', 'p256');
-  // Its name may have a slash; its key is as much its own.
-  const place = logPlace(settings, `ct-${fingerprint(key.publicKey)}`, deps.dataDir);
-  const config: CtConfig = { origin: name, key, roots: [], create: deps.isFirst, clock, log };
-  const placed = await openPlacedLog({ place, role, key: key.publicKey }, deps, (home) =>
-    createCt({ ...config, ...home }),
-  );
+  const held = await openHeldKeys(settings.signer, LOG_KEYS, deps);
+  const placed = await withHeldKeys(held, async () => {
+    const key = await openLogStationKey(held, deps, 'p256');
+    // Its name may have a slash; its key is as much its own.
+    const place = logPlace(settings, `ct-${fingerprint(key.publicKey)}`, deps.dataDir);
+    const config: CtConfig = { origin: name, key, roots: [], create: deps.isFirst, clock, log };
+    return openPlacedLog({ place, role, key: key.publicKey }, deps, (home) =>
+      createCt({ ...config, ...home }),
+    );
+  });
   const ct = placed.service;
   const addRoots = async (): Promise<void> => {
     for (const der of await readRoots()) ct.addRoot(der);
   };
-  if (!isInit) await addRoots();
+  const close = (): Promise<void> => placed.close().then(() => held.close());
+  if (!isInit) await addRoots().catch((error: unknown) => close().then(() => Promise.reject(error)));
   const pem = publicKeyPem(ct.publicKey);
   return {
     bodyBytesMax: limits.logRequestBytes,
@@ -65,14 +78,14 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     about: { station: 'ct', createdAt: deps.createdAt, key: pem, logId: toBase64(ct.logId) },
     files: { 'ctfe.pub': pem },
     missing: ({ ctlogs }) => logMissing(ctlogs, ct.logId, 'the certificate log'),
-    unready: () => stoppedText(ct.log),
+    unready: () => stoppedText(ct.log) ?? signerDown(held),
     metrics: (metrics) => {
       logMetrics(metrics, () => ct.log);
       metrics.made(entriesMade(ctRoutes));
       sequencerMetric(metrics, placed.term);
     },
     reload: addRoots,
-    close: () => placed.close(),
+    close,
   };
 }
 
@@ -94,21 +107,28 @@ export interface LogSettings extends PlaceSettings {
   readonly witnessPolicyFile?: string;
   /** Publish after a while with what the witnesses gave. */
   readonly isWitnessOptional?: boolean;
+  /** Holds `log`. */
+  readonly signer?: SignerSettings;
 }
 
+const LOG_KEYS = /^log$/;
+
 export async function logParts(settings: LogSettings, deps: StationDeps): Promise<StationParts> {
-  const { keys, clock, log } = deps;
+  const { clock, log } = deps;
   const { api, hostname, role = 'all' } = settings;
   if (hostname === undefined) throw fail(R.settings, { expected: '--hostname NAME', actual: 'none' });
-  const key = await keys.openKey('log', api === 'v1' ? 'p256' : 'ed25519');
-  const inactive = await inactiveShards(settings, deps);
-  const cosign = await cosignerFor(settings, deps);
-  const base: LogConfig = { api, hostname, key, clock, log, inactive, create: deps.isFirst };
-  // Two logs of one host name share a database without meeting.
-  const place = logPlace(settings, `${hostname}-${api}`, deps.dataDir);
-  const placed = await openPlacedLog({ place, role, key: key.publicKey }, deps, (home) =>
-    createLog({ ...base, ...(cosign === undefined ? {} : { cosign }), ...home }),
-  );
+  const held = await openHeldKeys(settings.signer, LOG_KEYS, deps);
+  const placed = await withHeldKeys(held, async () => {
+    const key = await openLogStationKey(held, deps, api === 'v1' ? 'p256' : 'ed25519');
+    const inactive = await inactiveShards(settings, deps);
+    const cosign = await cosignerFor(settings, deps);
+    const base: LogConfig = { api, hostname, key, clock, log, inactive, create: deps.isFirst };
+    // Two logs of one host name share a database without meeting.
+    const place = logPlace(settings, `${hostname}-${api}`, deps.dataDir);
+    return openPlacedLog({ place, role, key: key.publicKey }, deps, (home) =>
+      createLog({ ...base, ...(cosign === undefined ? {} : { cosign }), ...home }),
+    );
+  });
   const { service } = placed;
   const takes = role !== 'sequencer';
   const pem = publicKeyPem(service.publicKey);
@@ -126,13 +146,13 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
         : {}),
     },
     missing: ({ tlogs }) => logMissing(tlogs, service.logId, 'the transparency log'),
-    unready: () => stoppedText(service.log),
+    unready: () => stoppedText(service.log) ?? signerDown(held),
     metrics: (metrics) => {
       logMetrics(metrics, () => service.log);
       metrics.made(entriesMade([`/api/${api}/log/entries`]));
       sequencerMetric(metrics, placed.term);
     },
-    close: () => placed.close(),
+    close: () => placed.close().then(() => held.close()),
   };
 }
 

@@ -81,6 +81,8 @@ export interface WatchedKeys {
   readonly store: KeyStore;
   /** Every key that was opened, by name. */
   readonly opened: ReadonlyMap<string, PublicKey>;
+  /** One that lies elsewhere: as one that was opened here. Throws WB-1213. */
+  note(name: string, key: PublicKey): void;
 }
 
 /**
@@ -95,14 +97,17 @@ export function watchedKeys(
 ): WatchedKeys {
   const files = fileKeyStore(dir, passphrase);
   const opened = new Map<string, PublicKey>();
-  const checked = (name: string, signer: Signer | undefined): Signer | undefined => {
+  const note = (name: string, key: PublicKey | undefined, where: string): void => {
     const wanted = known?.[name];
-    const found = signer === undefined ? undefined : fingerprint(signer.publicKey);
+    const found = key === undefined ? undefined : fingerprint(key);
     if (wanted !== undefined && found !== wanted) {
-      const expected = `key ${name} in ${dir} with SHA-256 ${wanted}, as it was published`;
+      const expected = `key ${name} ${where} with SHA-256 ${wanted}, as it was published`;
       throw fail(R.otherKey, { expected, actual: found ?? 'no such key' });
     }
-    if (signer !== undefined) opened.set(name, signer.publicKey);
+    if (key !== undefined) opened.set(name, key);
+  };
+  const checked = (name: string, signer: Signer | undefined): Signer | undefined => {
+    note(name, signer?.publicKey, `in ${dir}`);
     return signer;
   };
   const refuseAnother = (what: string): void => {
@@ -112,6 +117,7 @@ export function watchedKeys(
   const findKey: KeyStore['findKey'] = async (name) => checked(name, await files.findKey(name));
   return {
     opened,
+    note: (name, key) => note(name, key, 'of the program that holds it'),
     store: {
       ...files,
       findKey,
