@@ -34,7 +34,7 @@ const parts: readonly {
 export interface BenchImage {
   /** `oci:DIR:tag`. */
   readonly name: string;
-  /** `type name` of packages that must be found. */
+  /** `type name version` of packages that must be found. */
   readonly expected: ReadonlySet<string>;
   /** Uncompressed bytes. */
   readonly bytes: number;
@@ -90,13 +90,13 @@ function packagesIn(root: string, files: readonly string[]): string[] {
   const found: string[] = [];
   for (const path of files) {
     if (path === 'var/lib/dpkg') {
-      const list = execFileSync('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n'], {
+      const list = execFileSync('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package} ${Version}\n'], {
         encoding: 'utf8',
       });
       for (const [, name] of list.matchAll(/^installed (.+)$/gm)) found.push(`deb ${name}`);
     } else if (/^node_modules\/(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path)) {
       const { name, version } = JSON.parse(readFileSync(join(root, path), 'utf8')) as Record<string, unknown>;
-      if (name !== undefined && version !== undefined) found.push(`npm ${String(name)}`);
+      if (name !== undefined && version !== undefined) found.push(`npm ${String(name)} ${String(version)}`);
     }
   }
   return found;
