@@ -12,8 +12,7 @@ import { systemClock, systemRandom } from '#platform/system';
 import { createLogger } from '#platform/telemetry';
 import { type ClockWatch, createTsa, openClockWatch, registerTsa } from '#services/tsa';
 import { openStation, tsaParts } from '#stack';
-import type { Flags } from '../../../src/cli/serve-station-flags.ts';
-import { timeSettings } from '../../../src/cli/time-options.ts';
+import { type TimeFlags, timeSettings } from '../../../src/cli/time-options.ts';
 import { fakeNtp } from '../../platform/fake-ntp.ts';
 import { stationSettings, temporaryFolder } from '../../stack/serve-fixture.ts';
 
@@ -183,8 +182,10 @@ test('TSA-02: the station asks real servers of time; readiness and metrics tell,
 });
 
 test('TSA-02: sources are named by host and port, and an offset that a token could not admit is refused', () => {
-  const flags = (ntpServer: readonly string[], maxClockOffset = '1s'): Flags =>
-    ({ ntpServer, maxClockOffset }) as Partial<Flags> as Flags;
+  const flags = (ntpServer: readonly string[], maxClockOffset = '1s'): TimeFlags => ({
+    ntpServer,
+    maxClockOffset,
+  });
   assert.deepEqual(timeSettings(flags(['time.example', '10.0.0.1:1123', '[2001:db8::1]:99'], '5s')), {
     ntpServers: [
       { host: 'time.example' },
