@@ -331,7 +331,8 @@ const words: Readonly<Record<string, string>> = {
   EROFS: 'a read-only file system',
 };
 
-function fileError(path: string, error: unknown): Error {
+/** WB-209 for an error of the system met at `path`; every other error as it is. */
+export function fileError(path: string, error: unknown): Error {
   const code = (error as NodeJS.ErrnoException).code;
   return code === undefined ? (error as Error) : accessError(path, code, error);
 }

@@ -138,9 +138,10 @@ class NameTable {
       // Entries may have no names: that they are covered is written all the same.
       if (this.#waiting.size > 0 || this.#extent > this.#written) this.#beginRound();
       this.#writePart(Number.POSITIVE_INFINITY);
-    } finally {
-      this.#database.close();
+    } catch {
+      // What is not written is made again when the log is opened.
     }
+    this.#database.close();
   }
 }
 

@@ -66,6 +66,8 @@ export interface SqliteOptions {
   readonly readOnly?: boolean;
   /** Of the tables in it, kept as `user_version`; default 1. What an older version left there is 0. */
   readonly format?: number;
+  /** Of a database that is made: a power of two from 512 to 65,536; default 4096. */
+  readonly pageBytes?: number;
 }
 
 /** WB-209 for a database at `path` that the disk does not give; every other error as it is. */
@@ -95,7 +97,8 @@ function openedDatabase(path: string, options: SqliteOptions): DatabaseSync {
   }
 }
 
-function prepare(database: DatabaseSync, path: string, { mode, readOnly, format = 1 }: SqliteOptions): void {
+function prepare(database: DatabaseSync, path: string, options: SqliteOptions): void {
+  const { mode, readOnly, format = 1, pageBytes } = options;
   database.exec('PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;');
   // Asked before anything is written: not even the journal of a newer version's database is touched.
   const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -104,6 +107,7 @@ function prepare(database: DatabaseSync, path: string, { mode, readOnly, format 
     throw fail(R.format, { expected, actual: `format ${found}` });
   }
   if (readOnly === true) return;
+  if (pageBytes !== undefined) database.exec(`PRAGMA page_size = ${pageBytes}`);
   database.exec('PRAGMA journal_mode = WAL');
   database.exec(`PRAGMA synchronous = ${mode === 'fast' ? 'NORMAL' : 'FULL'}`);
   if (found < format && path !== ':memory:') database.exec(`PRAGMA user_version = ${format}`);

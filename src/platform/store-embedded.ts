@@ -13,11 +13,12 @@
 import { dirname, join } from 'node:path';
 import { checkpointFile, lockTurns } from './checkpoint-file.ts';
 import { INNER_LOCK, lockIn, takeLockOut } from './checkpoint-lock.ts';
-import { makeFolderDurable, makeFolders, readFileIfThere, syncFolder, writeFileDurable } from './files.ts';
+import { makeFolderDurable } from './files.ts';
 import { nameIndex } from './name-index.ts';
-import { asDatabaseError, type Database, openDatabase } from './sqlite.ts';
+import { asDatabaseError, type Database, openDatabase, transaction } from './sqlite.ts';
 import type { LogStore, StagedBatch, Staging } from './store.ts';
 import { memoryLogStore } from './store-memory.ts';
+import { tileFiles } from './tile-files.ts';
 
 export interface EmbeddedStoreOptions {
   readonly directory: string;
@@ -35,8 +36,8 @@ export function openLogStore(directory: string | undefined, lockFile?: string): 
 export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
   const opened: Database[] = [];
   try {
-    return openedStore(options, (path, mode) => {
-      const database = openDatabase(path, { mode });
+    return openedStore(options, (path, mode, pageBytes) => {
+      const database = openDatabase(path, { mode, ...(pageBytes === undefined ? {} : { pageBytes }) });
       opened.push(database);
       return database;
     });
@@ -47,61 +48,33 @@ export function embeddedLogStore(options: EmbeddedStoreOptions): LogStore {
   }
 }
 
-type Opening = (path: string, mode: 'durable' | 'fast') => Database;
+type Opening = (path: string, mode: 'durable' | 'fast', pageBytes?: number) => Database;
 
 function openedStore(options: EmbeddedStoreOptions, openOne: Opening): LogStore {
   const { directory } = options;
   makeFolderDurable(directory);
   // Asked first: nothing else is opened, or made, beside data of another version.
-  const staging = openOne(join(directory, 'staging.db'), 'durable');
+  const stagingDb = openOne(join(directory, 'staging.db'), 'durable', STAGING_PAGE_BYTES);
   const lockFile = options.lockFile ?? join(directory, INNER_LOCK);
   // A lock whose folder is gone after a power failure is a log that never opens again.
   makeFolderDurable(dirname(lockFile));
   takeLockOut(directory, lockFile);
   const lockDb = openOne(lockFile, 'durable');
-  const names = nameIndex(openOne(join(directory, 'index.db'), 'fast'));
+  const indexDb = openOne(join(directory, 'index.db'), 'fast');
   const turns = lockTurns(lockFile);
-  const durable = durableFolders(directory);
+  const [staging, names] = [stagingPart(stagingDb), nameIndex(indexDb)];
   return {
     lock: lockIn(lockDb, turns),
     lockPlace: lockFile,
     place: directory,
-    ...stagingPart(staging),
+    ...staging,
     ...names,
-    writeTile: async (path, bytes) => {
-      const file = join(directory, path);
-      await durable(dirname(file));
-      await writeFileDurable(file, bytes);
-    },
-    readTile: (path) => readFileIfThere(join(directory, path)),
+    ...tileFiles(directory),
     ...checkpointFile(join(directory, 'checkpoint'), lockDb, turns),
     close: async () => {
       for (const part of [lockDb, staging, names]) part.close();
     },
   };
-}
-
-/**
- * Makes the folders of tiles, each durably before anything in it counts. A folder that is there is no proof: the
- * process that made it may have been ended before it was synchronised.
- */
-function durableFolders(directory: string): (folder: string) => Promise<void> {
-  const known = new Map<string, Promise<void>>();
-  const make = async (folder: string): Promise<void> => {
-    const parent = dirname(folder);
-    if (parent !== directory) await ensure(parent);
-    await makeFolders(folder);
-    await syncFolder(parent);
-  };
-  const ensure = (folder: string): Promise<void> => {
-    const under = known.get(folder) ?? make(folder);
-    known.set(folder, under);
-    return under.catch((error: unknown) => {
-      known.delete(folder);
-      throw error;
-    });
-  };
-  return ensure;
 }
 
 interface BatchRow {
@@ -110,7 +83,15 @@ interface BatchRow {
   readonly payload: Uint8Array;
 }
 
-function stagingPart(database: Database): Staging {
+/** Batches are hundreds of kilobytes: with larger pages they are written in fewer pieces. */
+const STAGING_PAGE_BYTES = 16 * 1024;
+
+/** 8 MiB of log, then what is left of it is written to the database. */
+const STAGING_PRAGMAS = 'PRAGMA wal_autocheckpoint = 512';
+
+/** What is to be forgotten goes with the next batch, in its transaction: a commit less for every batch. */
+function stagingPart(database: Database): Staging & { close(): void } {
+  database.exec(STAGING_PRAGMAS);
   database.exec(`CREATE TABLE IF NOT EXISTS staged (
     to_size INTEGER NOT NULL, root BLOB NOT NULL, from_size INTEGER NOT NULL, from_root BLOB NOT NULL,
     payload BLOB NOT NULL, PRIMARY KEY (to_size, root))`);
@@ -119,17 +100,31 @@ function stagingPart(database: Database): Staging {
     'SELECT from_size, from_root, payload FROM staged WHERE to_size = ? AND root = ?',
   );
   const remove = database.prepare('DELETE FROM staged WHERE to_size <= ?');
+  let forgotten: number | undefined;
   return {
     stage: async (batch) => {
-      insert.run(batch.to, batch.root, batch.from, batch.fromRoot, batch.payload);
+      transaction(database, () => {
+        if (forgotten !== undefined) remove.run(forgotten);
+        insert.run(batch.to, batch.root, batch.from, batch.fromRoot, batch.payload);
+      });
+      forgotten = undefined;
     },
     staged: async (to, root): Promise<StagedBatch | undefined> => {
+      if (forgotten !== undefined && to <= forgotten) return undefined;
       const row = select.get(to, root) as unknown as BatchRow | undefined;
       if (row === undefined) return undefined;
       return { from: row.from_size, fromRoot: row.from_root, to, root, payload: row.payload };
     },
     unstage: async (size) => {
-      remove.run(size);
+      forgotten = Math.max(forgotten ?? 0, size);
+    },
+    close: () => {
+      try {
+        if (forgotten !== undefined) remove.run(forgotten);
+      } catch {
+        // What stays is applied once more, and forgotten, when the log is opened.
+      }
+      database.close();
     },
   };
 }

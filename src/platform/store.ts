@@ -36,8 +36,8 @@ export interface StagedBatch {
 /**
  * Contract:
  * - Every write is durable when its promise resolves and leaves the old or the new state, never a part,
- *   when it does not. `index` alone may lose its last calls in a crash, newest first: it holds nothing that
- *   cannot be derived from the tiles.
+ *   when it does not. `index` and `unstage` alone may lose their last calls in a crash: names can be derived
+ *   from the tiles and what is staged, and a batch that is still staged is applied once more.
  * - Writing the same thing twice is no error: recovery repeats what a crash interrupted.
  * - Two processes may hold one store: batches are kept apart by (to, root); tiles and names of one log are
  *   the same bytes whoever writes them.

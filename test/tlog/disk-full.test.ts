@@ -11,7 +11,7 @@ import { systemClock } from '#platform/system';
 import { checkLog, entry, keyPair, open } from './fixture.ts';
 
 /** Blocks of 1 KiB, as `ulimit -f` counts. */
-const FILE_KIB = 1500;
+const FILE_KIB = 4000;
 
 test('a disk that is full refuses entries, keeps what was acknowledged, and takes entries again when there is room', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'waybill-full-'));
