@@ -140,7 +140,7 @@ test('indexes count on over shards, and every entry is proven and promised by it
       const proof = await call(`${base}/log/proof?firstSize=2&lastSize=3&treeID=${shard.treeId}`);
       assert.equal(proof.status, 200);
     }
-    assert.equal((await call(`${base}/log/publicKey?treeID=44`)).status, 404);
+    assert.equal((await call(`${base}/log/publicKey?treeID=44`)).status, 400);
   });
 });
 

@@ -445,42 +445,87 @@ test('questions the log cannot answer have the statuses of the original', async 
     const retrieve = `${entriesOf(log)}/retrieve`;
     const search = `${log.url}/api/v1/index/retrieve`;
     const proof = `${log.url}/api/v1/log/proof`;
-    const cases: readonly (readonly [number, string, unknown?])[] = [
-      [404, `${entriesOf(log)}?logIndex=1`],
-      [609, `${entriesOf(log)}?logIndex=-1`],
-      [601, `${entriesOf(log)}?logIndex=01`],
-      [602, entriesOf(log)],
-      [404, `${entriesOf(log)}/${'0'.repeat(64)}`],
-      [404, `${entriesOf(log)}/${otherTree}`],
-      [605, `${entriesOf(log)}/${id.slice(1)}`],
-      [605, `${entriesOf(log)}/..%2f..%2fetc`],
-      [404, `${log.url}/api/v1/log/publicKey?treeID=1`],
-      [400, `${proof}?firstSize=2&lastSize=1`],
-      [609, `${proof}?firstSize=0&lastSize=1`],
-      [400, `${proof}?lastSize=2`],
-      [602, proof],
-      [422, retrieve, {}],
-      [422, retrieve, { logIndexes: Array.from({ length: 11 }, () => 0) }],
-      [200, retrieve, { logIndexes: Array.from({ length: 10 }, () => 0) }],
-      [605, retrieve, { entryUUIDs: ['zz'] }],
-      [200, retrieve, { entries: null, entryUUIDs: null, logIndexes: [0] }],
-      [422, retrieve, { entries: null, entryUUIDs: null, logIndexes: null }],
-      [400, search, {}],
-      [605, search, { hash: 'md5:00' }],
-      [609, search, { subject: 's'.repeat(513) }],
-      [200, search, { subject: 's'.repeat(512) }],
-      [605, search, { email: 'x', operator: 'not' }],
-      [200, search, { publicKey: { format: 'pgp', content: 'eA==' } }],
-      [605, search, { publicKey: { format: 'gpg', content: 'eA==' } }],
-      [200, `${log.url}/ping`],
-      [200, `${log.url}/healthz`],
+    const eleven = (item: unknown): unknown[] => Array.from({ length: 11 }, () => item);
+    const cases: readonly (readonly [number, string, unknown, string])[] = [
+      [404, `${entriesOf(log)}?logIndex=1`, undefined, ''],
+      [
+        609,
+        `${entriesOf(log)}?logIndex=-1`,
+        undefined,
+        'logIndex in query should be greater than or equal to 0',
+      ],
+      [601, `${entriesOf(log)}?logIndex=01`, undefined, 'logIndex in query must be of type int64: "01"'],
+      [602, entriesOf(log), undefined, 'logIndex in query is required'],
+      [404, `${entriesOf(log)}/${'0'.repeat(64)}`, undefined, ''],
+      [404, `${entriesOf(log)}/${otherTree}`, undefined, ''],
+      [
+        605,
+        `${entriesOf(log)}/${id.slice(1)}`,
+        undefined,
+        "entryUUID in path should match '^([0-9a-fA-F]{64}|",
+      ],
+      [605, `${entriesOf(log)}/..%2f..%2fetc`, undefined, 'entryUUID in path should match'],
+      [400, `${log.url}/api/v1/log/publicKey?treeID=1`, undefined, 'no log range found for tree ID 1'],
+      [605, `${log.url}/api/v1/log/publicKey?treeID=x`, undefined, "treeID in query should match '^[0-9]+$'"],
+      [400, `${proof}?firstSize=2&lastSize=1`, undefined, 'firstSize(2) must be less than lastSize(1)'],
+      [
+        609,
+        `${proof}?firstSize=0&lastSize=1`,
+        undefined,
+        'firstSize in query should be greater than or equal to 1',
+      ],
+      [
+        400,
+        `${proof}?lastSize=2`,
+        undefined,
+        'the tree size requested(2) was greater than what is currently',
+      ],
+      [400, `${proof}?lastSize=1&treeID=1`, undefined, 'no log range found for tree ID 1'],
+      [602, proof, undefined, 'lastSize in query is required'],
+      [612, retrieve, { logIndexes: [] }, 'logIndexes in body should have at least 1 items'],
+      [611, retrieve, { logIndexes: eleven(0) }, 'logIndexes in body should have at most 10 items'],
+      [
+        422,
+        retrieve,
+        { logIndexes: [0, 0, 0, 0, 0, 0], entryUUIDs: [id, id, id, id, id] },
+        'more than max allowed 10',
+      ],
+      [200, retrieve, { logIndexes: Array.from({ length: 10 }, () => 0) }, ''],
+      [605, retrieve, { entryUUIDs: [id, 'zz'] }, 'entryUUIDs.1 in body should match'],
+      [609, retrieve, { logIndexes: [-1] }, 'logIndexes.0 in body should be greater than or equal to 0'],
+      [200, retrieve, { entries: null, entryUUIDs: null, logIndexes: [0] }, ''],
+      [200, retrieve, { entries: null, entryUUIDs: null, logIndexes: null }, ''],
+      [200, search, {}, ''],
+      [605, search, { hash: 'md5:00' }, "hash in body should match '^(sha512:)?[0-9a-fA-F]{128}$|"],
+      [200, search, { hash: 'A'.repeat(128) }, ''],
+      [200, search, { hash: 'a'.repeat(40) }, ''],
+      [603, search, { subject: 's'.repeat(513) }, 'subject in body should be at most 512 chars long'],
+      [200, search, { subject: 's'.repeat(512) }, ''],
+      [606, search, { email: 'x', operator: 'not' }, 'operator in body should be one of [and or]'],
+      [200, search, { publicKey: { format: 'pgp', content: 'eA==' } }, ''],
+      [
+        606,
+        search,
+        { publicKey: { format: 'gpg', content: 'eA==' } },
+        'publicKey.format in body should be one of [',
+      ],
+      [
+        400,
+        search,
+        { publicKey: { format: 'x509', content: 'eA==' } },
+        'public key provided could not be parsed',
+      ],
+      [200, `${log.url}/ping`, undefined, ''],
+      [200, `${log.url}/healthz`, undefined, ''],
     ];
-    for (const [status, url, body] of cases) {
+    for (const [status, url, body, words] of cases) {
       const answer = await call(url, body);
       // Parameters that do not fit are 422 with a number of their own in the body.
       const http = status > 600 ? 422 : status;
       assert.equal(answer.status, http, `${url} ${JSON.stringify(body)}: ${answer.text}`);
-      if (status >= 400) assert.equal(answer.json.code, status);
+      if (status < 400) continue;
+      assert.equal(answer.json.code, status);
+      assert.ok(answer.json.message.startsWith(words) && /WB-\d+/.test(answer.json.message), answer.text);
     }
   });
 });

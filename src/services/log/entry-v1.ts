@@ -143,7 +143,7 @@ function acceptIntoto(value: JsonValue): AcceptedEntry {
     payloadType,
     signatures: signatures.map(({ sig, verifier }) => ({ signature: sig, verifier: verifier.pem })),
   });
-  return { body, payloadKeys: payloadKeys(envelope), envelope };
+  return { body, payloadKeys: payloadKeys(envelope), envelope, attestation: payload };
 }
 
 const SIGNATURES_MAX = 16;

@@ -9,4 +9,6 @@ export interface AcceptedEntry {
   readonly payloadKeys: readonly SearchKey[];
   /** What was submitted with its payload, signatures checked; the log itself keeps none of it. */
   readonly envelope?: Envelope;
+  /** The statement of an intoto entry, which Rekor v1 gives back with the entry. */
+  readonly attestation?: Uint8Array;
 }

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readUint, toHex, utf8 } from '#base/bytes';
 import { type PublicKey, sha256 } from '#base/crypto';
+import { digestFromBytes, digestOf } from '#base/digest';
 import { fail, reasonText } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
 import { formatCheckpoint } from '#formats/note';
-import { readKindVersion, setPayload } from '#formats/rekor';
+import { parseRekorV1Body, readKindVersion, setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import { type OpenedLogKey, openLogKey } from '#platform/ahead-key';
 import { openLogStore } from '#platform/store-embedded';
@@ -19,7 +20,7 @@ import {
   type LogWriter,
   openLog,
 } from '#tlog';
-import { checkConfig, type LogApi, type LogConfig } from './config.ts';
+import { ATTESTATION_BYTES_MAX, checkConfig, type LogApi, type LogConfig } from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
@@ -176,6 +177,7 @@ export class LogService implements LogReader {
     if (accepted.envelope !== undefined) await this.#tell(accepted.envelope);
     const { logged, duplicate } = await this.log.append(accepted.body, encodeExtra(accepted.payloadKeys));
     this.#search.follow();
+    if (accepted.attestation !== undefined) this.#keep(accepted.attestation);
     return { entry: await this.#tlogEntry(logged), duplicate };
   }
 
@@ -195,6 +197,25 @@ export class LogService implements LogReader {
     } catch (error) {
       this.#config.log.error({ origin: this.origin, err: error }, 'payload of an envelope not kept');
     }
+  }
+
+  /** The entry is logged: what is said beside it may be lost, as a full disk shows. */
+  #keep(attestation: Uint8Array): void {
+    if (attestation.length > ATTESTATION_BYTES_MAX) return;
+    try {
+      this.#search.keepPayload(digestOf(attestation), attestation);
+    } catch (error) {
+      this.#config.log.error({ origin: this.origin, err: error }, 'attestation not kept');
+    }
+  }
+
+  /** The statement of an intoto entry, whose digest is in its body; undefined where it was too large, or is lost. */
+  attestation(entry: TransparencyLogEntry): Uint8Array | undefined {
+    if (entry.kind !== 'intoto') return undefined;
+    const body = parseRekorV1Body(entry.kind, entry.version, entry.canonicalizedBody);
+    if (!body.ok || !('payloadHash' in body.value) || body.value.payloadHash === undefined) return undefined;
+    const { algorithm, value } = body.value.payloadHash;
+    return this.shardOf(entry.logIndex).#search.payload(digestFromBytes(algorithm, value));
   }
 
   /** The digest and what it is joined with. */

@@ -1,8 +1,8 @@
 /** Wire: Rekor v1 (openapi.yaml). */
-import { fromHex, toHex } from '#base/bytes';
+import { fromHex, toBase64, toHex } from '#base/bytes';
 import { publicKeyPem } from '#base/crypto';
 import { limits } from '#base/limits';
-import { fail } from '#base/reason';
+import { fail, type WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { type JsonObject, type JsonReader, type JsonValue, parseJson, protoReader } from '#formats/json';
 import { leafHash } from '#formats/merkle';
@@ -15,7 +15,7 @@ import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { searchV1 } from './search-v1.ts';
 import { sendCheckpoint, sendTile } from './tiles.ts';
-import { accepting, errorV1, sendError } from './wire.ts';
+import { accepting, errorV1, faults, sendError, told } from './wire.ts';
 
 const json = 'application/json';
 const entriesPath = '/api/v1/log/entries';
@@ -24,11 +24,11 @@ export function routesV1(app: HttpApp, service: LogService): void {
   const options = { bodyLimit: limits.logEnvelopeBytes };
   app.post(entriesPath, options, (request, reply) => create(service, bodyBytes(request), reply));
   app.get<{ Querystring: { logIndex?: string } }>(entriesPath, async (request, reply) => {
-    const index = readNumber(request.query.logIndex, 'logIndex');
+    const index = readNumber(request.query.logIndex, 'logIndex', 0);
     return send(reply, entryJson(service, await service.entry(index)));
   });
   app.get<{ Params: { id: string } }>(`${entriesPath}/:id`, async (request, reply) => {
-    const entry = await service.entryByLeaf(leafOfId(service, request.params.id));
+    const entry = await service.entryByLeaf(leafOfId(service, request.params.id, 'entryUUID in path'));
     return send(reply, entryJson(service, entry));
   });
   app.post(`${entriesPath}/retrieve`, options, async (request, reply) =>
@@ -93,13 +93,19 @@ async function idOfIndex(service: LogService, index: number): Promise<string> {
 
 function entryJson(service: LogService, entry: TransparencyLogEntry): JsonObject {
   const uuid = toHex(leafHash(entry.canonicalizedBody));
-  return { [entryId(service.shardOf(entry.logIndex), uuid)]: logEntryV1Json(entry) };
+  const statement = service.attestation(entry);
+  // Only with entries that are asked for: the answer to an upload has none, as the original's.
+  const attestation = statement === undefined ? {} : { attestation: { data: toBase64(statement) } };
+  const id = entryId(service.shardOf(entry.logIndex), uuid);
+  return { [id]: { ...attestation, ...logEntryV1Json(entry) } };
 }
 
-/** An entry id (80 hex digits), which names its tree, or a UUID (64). */
-function leafOfId(service: LogService, id: string): Uint8Array {
+/** An entry id (80 hex digits), which names its tree, or a UUID (64). `name` is what the original calls it. */
+function leafOfId(service: LogService, id: string, name: string): Uint8Array {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{80})$/i.test(id)) {
-    throw fail(R.pattern, { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) });
+    const refusal = { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) };
+    const words = `${name} should match '^([0-9a-fA-F]{64}|[0-9a-fA-F]{80})$'`;
+    throw told(words, fail(R.pattern, refusal), faults.pattern);
   }
   const text = id.toLowerCase();
   if (text.length === 80 && !service.shards.some((shard) => text.startsWith(entryId(shard, '')))) {
@@ -114,12 +120,20 @@ function readBody(body: Uint8Array): JsonReader {
   return protoReader(value, 'request', { as: R.query });
 }
 
-function readNumber(text: string | undefined, name: string): number {
-  if (text === undefined) throw fail(R.required, { expected: name, actual: 'none' });
+function readNumber(text: string | undefined, name: string, minimum: number, place = 'query'): number {
+  const at = `${name} in ${place}`;
+  if (text === undefined)
+    throw told(`${at} is required`, fail(R.required, { expected: name, actual: 'none' }), faults.required);
   const value = /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN;
-  const refusal = { expected: `${name} as a decimal number`, actual: JSON.stringify(text) };
-  if (!Number.isSafeInteger(value)) throw fail(R.type, refusal);
-  if (value < 0) throw fail(R.range, refusal);
+  const actual = JSON.stringify(text);
+  if (!Number.isSafeInteger(value)) {
+    const refusal = fail(R.type, { expected: `${name} as a decimal number`, actual });
+    throw told(`${at} must be of type int64: ${actual}`, refusal, faults.type);
+  }
+  if (value < minimum) {
+    const words = `${at} should be greater than or equal to ${minimum}`;
+    throw told(words, fail(R.range, { expected: `${name} of ${minimum} or more`, actual }), faults.minimum);
+  }
   return value;
 }
 
@@ -128,20 +142,46 @@ const treesOf = (service: LogService): string => service.shards.map((shard) => s
 /** The shard a question names; the active one when it names none. */
 function shardOfTree(service: LogService, treeId: string | undefined): LogService {
   if (treeId === undefined) return service;
+  const actual = JSON.stringify(treeId.slice(0, 100));
+  if (!/^[0-9]+$/.test(treeId)) {
+    const words = "treeID in query should match '^[0-9]+$'";
+    throw told(words, fail(R.pattern, { expected: 'decimal digits', actual }), faults.pattern);
+  }
   const shard = service.shards.find((one) => one.treeId === treeId);
   if (shard !== undefined) return shard;
-  throw fail(R.notFound, { expected: `tree ${treesOf(service)}`, actual: JSON.stringify(treeId) });
+  const refusal = fail(R.query, { expected: `tree ${treesOf(service)}`, actual });
+  throw told(`no log range found for tree ID ${treeId}`, refusal);
+}
+
+/** Each of the three lists of a retrieval may be absent; one that is there has 1 to 10 items. */
+function itemsOf(query: JsonReader, name: string): readonly JsonValue[] {
+  const items = query.array(name);
+  const isThere = query.has(name);
+  const refusal = (): WaybillError =>
+    fail(R.queryLimit, { expected: `1 to ${RETRIEVE_ENTRIES_MAX} ${name}`, actual: String(items.length) });
+  if (isThere && items.length === 0)
+    throw told(`${name} in body should have at least 1 items`, refusal(), faults.minItems);
+  if (items.length > RETRIEVE_ENTRIES_MAX) {
+    const words = `${name} in body should have at most ${RETRIEVE_ENTRIES_MAX} items`;
+    throw told(words, refusal(), faults.maxItems);
+  }
+  return items;
 }
 
 /** Up to ten entries by id, by index or as proposals; what the log does not have is left out. */
 async function retrieve(service: LogService, query: JsonReader): Promise<JsonObject[]> {
-  const uuids = query.array('entryUUIDs').map((id) => leafOfId(service, String(id)));
-  const indexes = query.array('logIndexes').map((index) => readNumber(String(index), 'logIndexes'));
-  const proposed = query.array('entries').map((entry) => leafHash(acceptV1(JSON.stringify(entry)).body));
+  const uuids = itemsOf(query, 'entryUUIDs').map((id, at) =>
+    leafOfId(service, String(id), `entryUUIDs.${at} in body`),
+  );
+  const indexes = itemsOf(query, 'logIndexes').map((index, at) =>
+    readNumber(String(index), `logIndexes.${at}`, 0, 'body'),
+  );
+  const proposed = itemsOf(query, 'entries').map((entry) => leafHash(acceptV1(JSON.stringify(entry)).body));
   const count = uuids.length + indexes.length + proposed.length;
-  if (count === 0 || count > RETRIEVE_ENTRIES_MAX) {
-    const expected = `1 to ${RETRIEVE_ENTRIES_MAX} entryUUIDs, logIndexes or entries`;
-    throw fail(R.queryLimit, { expected, actual: String(count) });
+  if (count > RETRIEVE_ENTRIES_MAX) {
+    const expected = `at most ${RETRIEVE_ENTRIES_MAX} entryUUIDs, logIndexes and entries`;
+    const words = `more than max allowed ${RETRIEVE_ENTRIES_MAX} entries in request`;
+    throw told(words, fail(R.queryLimit, { expected, actual: String(count) }));
   }
   const found: TransparencyLogEntry[] = [];
   for (const index of indexes) if (index < service.size) found.push(await service.entry(index));
@@ -166,17 +206,17 @@ async function proof(
   query: { firstSize?: string; lastSize?: string; treeID?: string },
 ): Promise<JsonObject> {
   const { log } = shardOfTree(service, query.treeID);
-  const last = readNumber(query.lastSize, 'lastSize');
-  const first = query.firstSize === undefined ? 1 : readNumber(query.firstSize, 'firstSize');
-  if (first < 1 || last < 1) {
-    throw fail(R.range, { expected: 'sizes of 1 or more', actual: `${first} and ${last}` });
-  }
+  const first = query.firstSize === undefined ? 1 : readNumber(query.firstSize, 'firstSize', 1);
+  const last = readNumber(query.lastSize, 'lastSize', 1);
   if (first > last) {
-    throw fail(R.query, { expected: 'firstSize ≤ lastSize', actual: `${first} and ${last}` });
+    const refusal = fail(R.query, { expected: 'firstSize ≤ lastSize', actual: `${first} and ${last}` });
+    throw told(`firstSize(${first}) must be less than lastSize(${last})`, refusal);
   }
-  if (last > log.tree.size) {
-    const expected = `lastSize of at most ${log.tree.size}`;
-    throw fail(R.query, { expected, actual: String(last) });
+  const { size } = log.tree;
+  if (last > size) {
+    const refusal = fail(R.query, { expected: `lastSize of at most ${size}`, actual: String(last) });
+    const words = `the tree size requested(${last}) was greater than what is currently observable(${size})`;
+    throw told(words, refusal);
   }
   const hashes = await log.consistency(first, last);
   return { rootHash: toHex(await log.rootAt(last)), hashes: hashes.map(toHex) };

@@ -1,7 +1,6 @@
 /** Rekor v1's index query → entries. */
 import { utf8Text } from '#base/bytes';
-import { parseDigest } from '#base/digest';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { attempt } from '#base/result';
 import type { JsonReader } from '#formats/json';
 import { SEARCH_ENTRIES_MAX } from './config.ts';
@@ -9,6 +8,7 @@ import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';
 import { readPemVerifier } from './verifier.ts';
+import { faults, told } from './wire.ts';
 
 const SUBJECT_CHARS_MAX = 512;
 
@@ -20,12 +20,10 @@ const SUBJECT_CHARS_MAX = 512;
 export async function searchV1(service: LogService, query: JsonReader): Promise<readonly number[]> {
   const operator = query.optionalString('operator') ?? 'or';
   if (operator !== 'or' && operator !== 'and') {
-    throw fail(R.pattern, { expected: 'operator or, and', actual: JSON.stringify(operator) });
+    const refusal = fail(R.pattern, { expected: 'operator or, and', actual: JSON.stringify(operator) });
+    throw told('operator in body should be one of [and or]', refusal, faults.enumeration);
   }
   const asked = await keysOf(service, query);
-  if (asked.length === 0) {
-    throw fail(R.query, { expected: 'email, subject, hash or publicKey', actual: 'none of them' });
-  }
   if (operator === 'or') return service.find(asked.flat(), SEARCH_ENTRIES_MAX);
   const each = await Promise.all(asked.map((keys) => service.find(keys)));
   const [first = [], ...others] = each.map((list) => new Set(list));
@@ -38,10 +36,14 @@ async function keysOf(service: LogService, query: JsonReader): Promise<(readonly
   for (const field of ['email', 'subject']) {
     const subject = query.optionalString(field) ?? '';
     if (subject.length > SUBJECT_CHARS_MAX)
-      throw fail(R.range, {
-        expected: `${field} of at most ${SUBJECT_CHARS_MAX} characters`,
-        actual: `${subject.length}`,
-      });
+      throw told(
+        `${field} in body should be at most ${SUBJECT_CHARS_MAX} chars long`,
+        fail(R.range, {
+          expected: `${field} of at most ${SUBJECT_CHARS_MAX} characters`,
+          actual: `${subject.length}`,
+        }),
+        faults.tooLong,
+      );
     if (subject !== '') keys.push([subjectKey(subject)]);
   }
   const hash = query.optionalString('hash') ?? '';
@@ -51,13 +53,17 @@ async function keysOf(service: LogService, query: JsonReader): Promise<(readonly
   return keys;
 }
 
-/** `sha256:…`, `sha512:…`, a bare SHA-256, or `sha1:…`, which no entry of this log has. */
+/** Digits an unnamed hash has, and its name. `sha1` is a key that no entry of this log has. */
+const bareHashes: Readonly<Record<number, string>> = { 40: 'sha1', 64: 'sha256', 128: 'sha512' };
+const HASH_FORM = '^(sha512:)?[0-9a-fA-F]{128}$|^(sha256:)?[0-9a-fA-F]{64}$|^(sha1:)?[0-9a-fA-F]{40}$';
+const hashForm = new RegExp(HASH_FORM);
+
 function hashKey(hash: string): SearchKey {
   const text = hash.toLowerCase();
-  if (/^sha1:[0-9a-f]{40}$/.test(text)) return text;
-  const digest = parseDigest(/^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text);
-  if (digest.ok) return digest.value;
-  throw fail(R.pattern, { expected: 'a hash as sha256:…, sha512:… or sha1:…', actual: JSON.stringify(hash) });
+  if (hashForm.test(text)) return text.includes(':') ? text : `${bareHashes[text.length]}:${text}`;
+  const expected = 'a hash as sha256:…, sha512:… or sha1:…';
+  const refusal = fail(R.pattern, { expected, actual: JSON.stringify(hash.slice(0, 200)) });
+  throw told(`hash in body should match '${HASH_FORM}'`, refusal, faults.pattern);
 }
 
 /** Formats of Rekor whose entries this log does not take: nothing is found by such a key. */
@@ -68,9 +74,13 @@ function publicKeyKeys(json: JsonReader): readonly SearchKey[] {
   if (foreignFormats.has(format)) return [];
   if (format !== 'x509') {
     const known = ['x509', ...foreignFormats].join(', ');
-    throw fail(R.pattern, { expected: `a key format of ${known}`, actual: JSON.stringify(format) });
+    const refusal = fail(R.pattern, { expected: `a key format of ${known}`, actual: JSON.stringify(format) });
+    const words = 'publicKey.format in body should be one of [pgp x509 minisign ssh tuf]';
+    throw told(words, refusal, faults.enumeration);
   }
   const text = attempt(() => utf8Text(json.bytes('content')));
   if (!text.ok) throw json.wrong('content', 'base64 of PEM', '…');
-  return [keyHashKey(readPemVerifier(text.value).pem)];
+  const key = attempt(() => readPemVerifier(text.value).pem);
+  if (key.ok) return [keyHashKey(key.value)];
+  throw told('public key provided could not be parsed', new WaybillError(key.error));
 }

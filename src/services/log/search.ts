@@ -69,6 +69,14 @@ export class SearchIndex {
     return this.#store.find(indexedKey(key), max);
   }
 
+  keepPayload(digest: string, payload: Uint8Array): void {
+    if (!this.#closed) this.#store.keepPayload(digest, payload);
+  }
+
+  payload(digest: string): Uint8Array | undefined {
+    return this.#store.payload(digest);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -1,6 +1,7 @@
 /**
- * The search index: key → entries. It is derived from the log by reading it in order, so it may be lost; what it
- * covers is a number, and a search first reads on to the newest published entry.
+ * Beside the log: the search index, key → entries, and payloads of statements. The index is derived from the log by reading it in order, so it may be lost; what it
+ * covers is a number, and a search first reads on to the newest published entry. Payloads are kept as Rekor v1 keeps
+ * them: for whoever asks, under the digest that the entry signs, and no promise hangs on them.
  */
 import { openDatabase, transaction } from '#platform/sqlite';
 
@@ -11,8 +12,11 @@ export interface SearchStore {
   add(keysOfEntries: readonly (readonly Uint8Array[])[]): void;
   /** Entries with this key, in the order of the log, at most `max`. */
   find(key: Uint8Array, max: number): number[];
-  /** Forgets everything. */
+  /** Forgets everything but payloads. */
   clear(): void;
+  /** Keeps a payload under its digest, `sha256:<hex>`; one that is there stays. */
+  keepPayload(digest: string, payload: Uint8Array): void;
+  payload(digest: string): Uint8Array | undefined;
   close(): void;
 }
 
@@ -21,12 +25,15 @@ export function openSearchStore(path: string | undefined): SearchStore {
   const database = openDatabase(path ?? ':memory:', { mode: 'fast' });
   database.exec(`
     CREATE TABLE IF NOT EXISTS keys (key BLOB, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS payloads (digest TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS extent (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
     INSERT OR IGNORE INTO extent (id, size) VALUES (1, 0)`);
   const extent = database.prepare('SELECT size FROM extent WHERE id = 1');
   const grow = database.prepare('UPDATE extent SET size = ? WHERE id = 1');
   const insert = database.prepare('INSERT OR IGNORE INTO keys (key, entry) VALUES (?, ?)');
   const select = database.prepare('SELECT entry FROM keys WHERE key = ? ORDER BY entry LIMIT ?');
+  const keep = database.prepare('INSERT OR IGNORE INTO payloads (digest, payload) VALUES (?, ?)');
+  const kept = database.prepare('SELECT payload FROM payloads WHERE digest = ?');
   const covered = (): number => (extent.get() as { size: number }).size;
   return {
     covered,
@@ -44,6 +51,8 @@ export function openSearchStore(path: string | undefined): SearchStore {
         database.exec('DELETE FROM keys');
         grow.run(0);
       }),
+    keepPayload: (digest, payload) => void keep.run(digest, payload),
+    payload: (digest) => (kept.get(digest) as { payload: Uint8Array } | undefined)?.payload,
     close: () => database.close(),
   };
 }

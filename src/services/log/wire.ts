@@ -4,9 +4,8 @@ import type { HttpApp, HttpReply } from '#platform/http-server';
 import { R as platform } from '#platform/reasons';
 import type { Logger } from '#platform/telemetry';
 import { RETRY_AFTER_S } from './config.ts';
-import { R } from './reasons.ts';
 
-export type ErrorBody = (status: number, message: string, why?: Reason) => object;
+export type ErrorBody = (status: number, message: string, number?: number) => object;
 
 /** Statuses of gRPC for HTTP ones, as the gateway of rekor-tiles maps them. */
 const grpcCodes: Readonly<Record<number, number>> = {
@@ -21,18 +20,19 @@ const grpcCodes: Readonly<Record<number, number>> = {
 const GRPC_INTERNAL = 13;
 
 /** Numbers of go-openapi for parameters that do not fit (its errors package); the status is 422 for each. */
-const parameterCodes: Readonly<Record<string, number>> = {
-  [R.type.code]: 601,
-  [R.required.code]: 602,
-  [R.pattern.code]: 605,
-  [R.range.code]: 609,
-};
+export const faults = {
+  type: 601,
+  required: 602,
+  tooLong: 603,
+  pattern: 605,
+  enumeration: 606,
+  minimum: 609,
+  maxItems: 611,
+  minItems: 612,
+} as const;
 
-/** go-openapi's model of Rekor v1. */
-export const errorV1: ErrorBody = (status, message, why) => ({
-  code: parameterCodes[why?.code ?? ''] ?? status,
-  message,
-});
+/** go-openapi's model of Rekor v1. `number` is that of a parameter's fault. */
+export const errorV1: ErrorBody = (status, message, number) => ({ code: number ?? status, message });
 /** google.rpc.Status. */
 export const errorV2: ErrorBody = (status, message) => ({
   code: grpcCodes[status] ?? GRPC_INTERNAL,
@@ -45,30 +45,35 @@ export function sendError(
   status: number,
   message: string,
   body: ErrorBody,
-  why?: Reason,
+  number?: number,
 ): HttpReply {
   if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
   return reply
     .code(status)
     .type('application/json')
-    .send(JSON.stringify(body(status, message, why)));
+    .send(JSON.stringify(body(status, message, number)));
 }
 
-/** An entry that is not taken, with the words of the original in front. */
-class RefusedEntry extends WaybillError {
+/** A refusal with the words of the original in front, and its number where that is not the status. */
+class ToldError extends WaybillError {
   readonly words: string;
-  constructor(words: string, why: Reason) {
+  readonly number: number | undefined;
+  constructor(words: string, why: Reason, number?: number) {
     super(why);
     this.words = words;
+    this.number = number;
   }
 }
+
+export const told = (words: string, { reason: why }: WaybillError, number?: number): WaybillError =>
+  new ToldError(words, why, number);
 
 /** Runs the reading of a proposed entry. */
 export async function accepting<T>(words: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw error instanceof WaybillError ? new RefusedEntry(words, error.reason) : error;
+    throw error instanceof WaybillError ? told(words, error) : error;
   }
 }
 
@@ -82,8 +87,9 @@ export function useErrors(scope: HttpApp, body: ErrorBody, log: Logger): void {
   scope.setErrorHandler((error, request, reply) => {
     if (error instanceof WaybillError) {
       const { reason: why } = error;
-      const words = error instanceof RefusedEntry ? `${error.words}: ` : '';
-      return sendError(reply, statusOf(why), `${words}${reasonText(why)}`, body, why);
+      const [words, number] =
+        error instanceof ToldError ? [`${error.words}: `, error.number] : ['', undefined];
+      return sendError(reply, statusOf(why), `${words}${reasonText(why)}`, body, number);
     }
     const { statusCode: status = 500, message } = error as Error & { statusCode?: number };
     if (status >= 400 && status < 500) return sendError(reply, status, message, body);
