@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { FixedClock } from '#base/clock';
 import { buildDatabase } from '#scan';
 import { type Entry, type FixtureImage, image } from '../sbom/fixture.ts';
 import { type Told, tellIn, type World } from './in-process.ts';
@@ -136,6 +137,7 @@ export const run = (words: readonly string[], world: World = {}): Promise<Told> 
   tellIn(
     {
       cwd: folder,
+      clock: new FixedClock(Date.UTC(2026, 10, 21)),
       ...world,
       env: { HOME: folder, WAYBILL_DB: inFolder('a.db'), SOURCE_DATE_EPOCH: '1790000000', ...world.env },
     },

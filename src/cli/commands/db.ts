@@ -2,14 +2,16 @@
 import type { Command } from 'commander';
 import { fail } from '#base/reason';
 import type { DatabaseInfo } from '#scan';
+import { refuseGiven } from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
 import { type DatabaseTrustFlags, databaseTrustFor, withDatabaseTrustOptions } from '../database-options.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
-import { addSignOptions, collect, type SignFlags, signingTools } from '../sign-options.ts';
+import { collect, type SigningTools, signingTools } from '../sign-options.ts';
+import { addSignerOptions, type SignerFlags } from '../signer-options.ts';
 import { addTrustOptions, type TrustFlags } from '../trust-options.ts';
 
-interface BuildFlags extends SignFlags {
+interface BuildFlags extends SignerFlags {
   readonly out: string;
   readonly sign?: boolean;
 }
@@ -31,9 +33,13 @@ export function register(program: Command, context: CliContext): void {
     )
     .requiredOption('--out <file>', 'the database file to write')
     .option('--sign', 'sign it; the bundle is written beside it as FILE.sigstore.json');
-  addTrustOptions(addSignOptions(building)).action((sources: string[], flags: BuildFlags) =>
-    build(sources, flags, context),
-  );
+  const own = building.options.map(({ long }) => long);
+  addTrustOptions(addSignerOptions(building)).action((sources: string[], flags: BuildFlags) => {
+    // A key that signs nothing would leave a database that looks signed to whoever built it.
+    const ofSigning = building.options.flatMap(({ long }) => (own.includes(long) ? [] : (long ?? [])));
+    if (flags.sign !== true) refuseGiven(building, ofSigning, 'db build without --sign');
+    return build(sources, flags, context);
+  });
   const updating = db
     .command('update')
     .description('fetch the newest database, verify it and put it in place')
@@ -64,8 +70,11 @@ async function build(sources: readonly string[], flags: BuildFlags, context: Cli
     import('#flows/sbom-image'),
   ]);
   const builtMs = sourceDateEpochMs(context.env) ?? context.clock.now();
+  // First of all: who cannot sign builds nothing.
+  const tools =
+    flags.sign === true ? await signingTools({ ...flags, format: 'bundle' }, context, '') : undefined;
   const report = await buildDatabase(sources, flags.out, { builtMs });
-  const signed = flags.sign === true ? await signedBeside(flags, context) : {};
+  const signed = tools === undefined ? {} : await signedBeside(flags.out, tools);
   for (const one of report.skippedExamples) context.stderr(`skipped ${one.where}: ${one.reason}`);
   const { withdrawn, notSecurity, skipped } = report;
   const value = {
@@ -85,9 +94,9 @@ async function build(sources: readonly string[], flags: BuildFlags, context: Cli
   );
 }
 
-async function signedBeside(flags: BuildFlags, context: CliContext): Promise<{ signature?: string }> {
+async function signedBeside(file: string, tools: SigningTools): Promise<{ signature?: string }> {
   const { signDatabase } = await import('#flows/scan-database');
-  return { signature: await signDatabase(flags.out, await signingTools(flags, context, '')) };
+  return { signature: await signDatabase(file, tools) };
 }
 
 async function update(place: string | undefined, flags: UpdateFlags, context: CliContext): Promise<void> {

@@ -55,11 +55,20 @@ function text(fields: Fields, key: string, file: string): string | undefined {
   throw refuse(file, `a text for ${key}`, value);
 }
 
+/** A day there is: `2026-02-31` is none, though a parser may take it for one of March. */
+function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(text);
+}
+
+/** A day, also with a time after it. */
 function day(fields: Fields, key: string, file: string): string | undefined {
-  const value = text(fields, key, file)?.slice(0, 10);
-  if (value === undefined || (/^\d{4}-\d{2}-\d{2}$/.test(value) && Number.isFinite(Date.parse(value))))
-    return value;
-  throw refuse(file, `a day as YYYY-MM-DD for ${key}`, value);
+  const value = text(fields, key, file);
+  if (value === undefined) return undefined;
+  const found = /^(\S{10})(?:[Tt ]\S+)?$/.exec(value)?.[1];
+  if (found !== undefined && isDay(found)) return found;
+  throw refuse(file, `a day there is, as YYYY-MM-DD, for ${key}`, value);
 }
 
 function strings(fields: Fields, key: string, file: string): readonly string[] | undefined {
@@ -135,8 +144,8 @@ function trivyLines(source: string, file: string): IgnoreRule[] {
     else {
       const [id = '', ...rest] = (line.split('#')[0] as string).trim().split(/\s+/);
       const expires = rest.find((word) => word.startsWith('exp:'))?.slice(4);
-      if (expires !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(expires))
-        throw refuse(file, 'exp:YYYY-MM-DD', line);
+      if (expires !== undefined && !isDay(expires))
+        throw refuse(file, 'exp:YYYY-MM-DD, a day there is', line);
       const reason = line.includes('#') ? line.slice(line.indexOf('#') + 1).trim() : comment;
       rules.push({
         file,
