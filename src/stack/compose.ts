@@ -129,12 +129,8 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         portBase: config.portBase ?? 0,
         before: before?.origins ?? {},
         ...{ generations: known, organization, clock, random, logLevel, lockDir: config.lockDir },
-        ...(config.hasLostLocks === true ? { hasLostLocks: true } : {}),
-        ...(config.simulate === undefined ? {} : { simulate: config.simulate }),
+        ...asked(config),
         ...(tls === undefined ? {} : { tls }),
-        ...(passphrase === undefined ? {} : { passphrase }),
-        ...(config.signer === undefined ? {} : { signer: config.signer }),
-        ...(config.time === undefined ? {} : { time: config.time }),
         watch: (name, app) => {
           metrics?.of(name).watch(app);
           tracer?.watch(app);
@@ -167,6 +163,17 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     await closeAll(closers);
     throw error;
   }
+}
+
+/** What was asked for beyond the least, as it is handed on. */
+function asked({ hasLostLocks, simulate, passphrase, signer, time }: StackConfig) {
+  return {
+    ...(hasLostLocks === true ? { hasLostLocks } : {}),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(signer === undefined ? {} : { signer }),
+    ...(time === undefined ? {} : { time }),
+  };
 }
 
 function warnOfLocks({ dataDir, lockDir }: StackConfig, logLevel: LogLevel): void {

@@ -1,6 +1,6 @@
 /**
- * Keys in a PKCS#11 token: the CA and the timestamp authority sign through pkcs11-tool and SoftHSM, real cosign signs
- * with their certificates and timestamps and verifies them. No key of either is in a file of the stations.
+ * Keys in a PKCS#11 token: authorities, logs and the TUF repository sign through pkcs11-tool and SoftHSM, real cosign
+ * signs with their certificates, entries and timestamps and verifies them. No key of theirs is in a file of the stations.
  */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
@@ -48,8 +48,8 @@ await hsm(
 );
 const pkcs11 = ['--module', modulePath, '--token-label', 'waybill'];
 /** Makes a key that never leaves the token; its public key as hex. */
-async function makeKey(label: string, id: string): Promise<string> {
-  const pair = ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', label, '--id', id];
+async function makeKey(label: string, id: string, curve = 'prime256v1'): Promise<string> {
+  const pair = ['--keypairgen', '--key-type', `EC:${curve}`, '--label', label, '--id', id];
   await hsm('pkcs11-tool', ...pkcs11, '--login', '--pin', 'env:PKCS11_PIN', ...pair);
   const out = file(`${label}.der`);
   await hsm(
@@ -60,6 +60,10 @@ async function makeKey(label: string, id: string): Promise<string> {
 }
 const caKey = await makeKey('fulcio', '01');
 const tsaKey = await makeKey('stamps', '02');
+const ctKey = await makeKey('ct', '03');
+const logKey = await makeKey('rekor', '04');
+await makeKey('rekor2', '05', 'edwards25519');
+await makeKey('tuf', '06');
 
 const signer = (name: string, key: string): SignerSettings => ({
   command: process.execPath,
@@ -70,6 +74,10 @@ const signer = (name: string, key: string): SignerSettings => ({
 const world = await startConstellation(() => ({}), {
   ca: signer('intermediate', '01'),
   tsa: signer('tsa', '02'),
+  ct: signer('log', '03'),
+  log: signer('log', '04'),
+  log2: signer('log', '05'),
+  tuf: signer('online', '06'),
 });
 after(() => world.close());
 
@@ -108,6 +116,16 @@ test('cosign signs and verifies with a certificate and a timestamp whose keys ar
   const [tsa] = trustedRoot.timestampAuthorities;
   assert.equal(toHex(ca!.chain[0].publicKey.spki), caKey);
   assert.equal(toHex(tsa!.chain[0].publicKey.spki), tsaKey);
+  assert.equal(toHex(trustedRoot.ctlogs[0]!.publicKey.spki), ctKey);
+  assert.equal(toHex(trustedRoot.tlogs[0]!.publicKey.spki), logKey);
+});
+
+test('an Ed25519 key of the token signs the checkpoints of a log of API v2', async () => {
+  const signed = await (await world.signer(2)).sign({ kind: 'message', bytes: utf8('content') });
+  assert.equal(signed.verdict.outcome, 'accepted');
+  const { trustedRoot } = await world.trust();
+  const logs = trustedRoot.tlogs.map(({ publicKey }) => publicKey.kind);
+  assert.deepEqual(logs, ['p256', 'ed25519']);
 });
 
 test('the stations keep no key of the token', async () => {
@@ -117,6 +135,10 @@ test('the stations keep no key of the token', async () => {
     'root.pem',
   ]);
   assert.deepEqual(await readdir(join(world.dir, 'tsa', 'keys')), ['root.key', 'root.pem', 'tsa.pem']);
+  for (const log of ['ct', 'log', 'log2']) {
+    assert.deepEqual(await readdir(join(world.dir, log, 'keys')).catch(() => []), [], log);
+  }
+  assert.deepEqual(await readdir(join(world.dir, 'tuf', 'keys')), ['root-1.key', 'root-2.key', 'root-3.key']);
 });
 
 const loggedCertificates = async (): Promise<number> => {

@@ -59,7 +59,7 @@ const issuersYaml = (issuer: string): string =>
 
 export async function startConstellation(
   more: (name: string) => Partial<StationSettings> = () => ({}),
-  signers: { readonly ca?: SignerSettings; readonly tsa?: SignerSettings } = {},
+  signers: Readonly<Partial<Record<'ca' | 'tsa' | 'ct' | 'log' | 'log2' | 'tuf', SignerSettings>>> = {},
   /** What the authority's table of issuers has beside the development issuer. */
   moreIssuers = '',
 ): Promise<Constellation> {
@@ -73,14 +73,20 @@ export async function startConstellation(
     return station.origin;
   };
   const file = (name: string, path: string): string => join(dir, name, 'public', path);
-  const [caKeys, tsaKeys] = [signers.ca, signers.tsa].map((signer) =>
-    signer === undefined ? {} : { signer },
-  );
+  const heldBy = (name: keyof typeof signers): { readonly signer?: SignerSettings } => {
+    const signer = signers[name];
+    return signer === undefined ? {} : { signer };
+  };
+  const [caKeys, ctKeys] = [heldBy('ca'), heldBy('ct')];
   const ctName = 'ct.example/2026';
-  await initStation('ct', settings('ct'), (deps) => ctParts({ name: ctName, rootFiles: [] }, deps));
+  await initStation('ct', settings('ct'), (deps) =>
+    ctParts({ name: ctName, rootFiles: [], ...ctKeys }, deps),
+  );
   await initStation('ca', settings('ca'), (deps) => caParts({ organization: 'acme', ...caKeys }, deps));
   const oidc = await up('oidc', (deps) => oidcParts({ listen }, deps));
-  const ct = await up('ct', (deps) => ctParts({ name: ctName, rootFiles: [file('ca', 'root.pem')] }, deps));
+  const ct = await up('ct', (deps) =>
+    ctParts({ name: ctName, rootFiles: [file('ca', 'root.pem')], ...ctKeys }, deps),
+  );
   await writeFile(join(dir, 'issuers.yaml'), issuersYaml(oidc) + moreIssuers);
   const ca = await up('ca', (deps) =>
     caParts(
@@ -89,10 +95,10 @@ export async function startConstellation(
     ),
   );
   const log = (api: 'v1' | 'v2') => (deps: Parameters<Parameters<typeof openStation>[2]>[0]) =>
-    logParts({ api, hostname: '127.0.0.1', role: 'all', env: {} }, deps);
+    logParts({ api, hostname: '127.0.0.1', ...heldBy(api === 'v1' ? 'log' : 'log2') }, deps);
   const log1 = await up('log', log('v1'));
   const log2 = await up('log2', log('v2'));
-  const tsa = await up('tsa', (deps) => tsaParts({ organization: 'acme', ...tsaKeys }, deps));
+  const tsa = await up('tsa', (deps) => tsaParts({ organization: 'acme', ...heldBy('tsa') }, deps));
   const registry = await up('registry', (deps) => registryParts({}, deps));
   const members = { ca, ct, log: log1, log2, tsa };
   const lines = Object.entries(members).map(
@@ -100,7 +106,7 @@ export async function startConstellation(
   );
   const stationsFile = join(dir, 'stations.yaml');
   await writeFile(stationsFile, `organization: acme\nissuers: [${oidc}]\nstations:\n${lines.join('')}`);
-  const tuf = await up('tuf', (deps) => tufParts({ stationsFile }, deps));
+  const tuf = await up('tuf', (deps) => tufParts({ stationsFile, ...heldBy('tuf') }, deps));
   const root = file('tuf', 'root.json');
   const trust = (): Promise<Trust> =>
     loadTrust({ kind: 'tuf', mirror: tuf, root, cacheDir: join(dir, 'cache') }, wire);
