@@ -7,6 +7,19 @@ import { concat, utf8, utf8Text } from '#base/bytes';
 import type { Distro, Unknown } from '#formats/sbom';
 import type { LayerFacts } from './layer.ts';
 import { type OwnedPaths, ownedOf } from './owned.ts';
+import {
+  isBelow,
+  isCount,
+  isDistro,
+  isFacts,
+  isFound,
+  isListOf,
+  isObjectOf,
+  isText,
+  isTuple,
+  isUnknown,
+  noRecord,
+} from './record-form.ts';
 import type { CataloguerResult, Stage } from './stage.ts';
 import { ImageTree } from './tree.ts';
 import type { Cataloguer, FoundPackage, ImageFile } from './types.ts';
@@ -86,16 +99,50 @@ function packResult({ cataloguer, packages, unknowns, asked }: CataloguerResult,
   return [{ name: cataloguer.name, packages: bare, owns, unknowns, asked: [...asked] }];
 }
 
-/** Only for bytes `packBase` made with these cataloguers: the form is not checked. */
+/** The fields that say how many of others there are; then what depends on these. */
+const isOutline = (value: unknown): value is Head =>
+  isObjectOf({ layers: isListOf(isFacts), parts: isListOf(isCount), results: isListOf(isObjectOf({})) })(
+    value,
+  );
+
+function isHead(head: Head): boolean {
+  const part = isBelow(head.parts.length);
+  const layer = isBelow(head.layers.length);
+  const isResult = (value: unknown): boolean => {
+    const count = (value as { readonly packages?: { readonly length?: number } }).packages?.length ?? 0;
+    const owned = isTuple((form) => form === 'lines' || form === 'paths', part);
+    return isObjectOf({
+      name: isText,
+      packages: isListOf(isFound(count, head.layers.length)),
+      owns: isListOf(isTuple(isBelow(count), owned)),
+      unknowns: isListOf(isUnknown),
+      asked: isListOf(isText),
+    })(value);
+  };
+  return isObjectOf(
+    {
+      kept: isCount,
+      unknowns: isListOf(isUnknown),
+      files: isListOf(isTuple(isText, layer, part, isListOf(isTuple(isText, part)))),
+      links: isListOf(isTuple(isText, isText)),
+      results: isListOf(isResult),
+    },
+    { distro: isDistro },
+  )(head);
+}
+
+/** For bytes `packBase` made with these cataloguers; throws for such as have not the form. */
 export function unpackBase(packed: Uint8Array, cataloguers: readonly Cataloguer[]): Base {
   const bytes = new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-  const head = JSON.parse(utf8Text(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))) as Head;
+  const head: unknown = JSON.parse(utf8Text(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length)));
+  if (!isOutline(head) || !isHead(head)) throw noRecord();
   let at = LENGTH_BYTES + length;
   const parts = head.parts.map((count) => {
     at += count;
     return bytes.subarray(at - count, at);
   });
+  if (at !== bytes.length) throw noRecord();
   const part = (number: number): Uint8Array => parts[number] as Uint8Array;
   const files = head.files.map(([path, layer, number, findings]): ImageFile => {
     const file = { path, layer, bytes: part(number) };

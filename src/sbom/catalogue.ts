@@ -3,7 +3,7 @@
  * then the cataloguers run over the result. Nothing is written to disk.
  */
 import type { Digest } from '#base/brand';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import type { ImageConfig } from '#formats/image-config';
 import type { Descriptor, ImageManifest } from '#formats/oci';
 import type { Sbom, SbomSubject } from '#formats/sbom';
@@ -89,8 +89,39 @@ export async function catalogueImage(
 export async function catalogueLayers(input: ImageInput, options: CatalogueOptions): Promise<Catalogue> {
   const layers = await layersOf(input, options);
   for (const layer of layers) statedCompression(layer);
+  const { cache } = options;
+  const cached = await cachedOf(layers, options);
+  try {
+    return await catalogueOnce(input, layers, cached, options);
+  } catch (error) {
+    const isCached = cached.known.size > 0 || cached.from > 0;
+    if (cache === undefined || !isCached || !isOfRecords(error)) throw error;
+    // What a record says is never why an image cannot be read: the layers are read, and the records made again.
+    const fresh = { ...options, cache: onlyWritten(cache) };
+    return await catalogueOnce(input, layers, await cachedOf(layers, fresh), fresh);
+  }
+}
+
+/** Failures that a record can cause which was edited: what it stumbles over, and limits it claims to exceed. */
+const isOfRecords = (error: unknown): boolean =>
+  !(error instanceof WaybillError) || error.reason.code === R.layerLimit.code;
+
+const onlyWritten = (cache: LayerCache): LayerCache => ({
+  has: () => Promise.resolve(false),
+  get: () => Promise.resolve(undefined),
+  hasBase: () => Promise.resolve(false),
+  getBase: () => Promise.resolve(undefined),
+  put: cache.put,
+  putBase: cache.putBase,
+});
+
+async function catalogueOnce(
+  input: ImageInput,
+  layers: readonly LayerInput[],
+  { known, ...bases }: Cached,
+  options: CatalogueOptions,
+): Promise<Catalogue> {
   const cataloguers = [distroReader, ...(options.cataloguers ?? installed)];
-  const { known, ...bases } = await cachedOf(layers, options);
   const own = options.readerFor?.(
     layers.filter((one) => !known.has(one.diffId)).map((one) => one.descriptor),
   );

@@ -1,10 +1,11 @@
 /**
  * Records of layers in a folder, one file a layer: what was read of a base image once need not be read again. And what
  * the lower layers of an image come to together, a file for the lot.
- * The name says diffIDs, version and cataloguers; a file that is damaged is as good as none.
+ * The name says diffIDs, version and cataloguers; a file that is damaged, or no record by its form, is as good as none.
+ * What is old or too much is removed when something is written.
  */
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '#base/brand';
@@ -15,9 +16,10 @@ import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
 import { asFileError, makeFolders, readFileLimitedIfThere } from '#platform/files';
 import { type Base, packBase, unpackBase } from './base.ts';
+import { type Bounds, cacheBounds, cleanCache } from './cache-cleaning.ts';
 import type { Again } from './capture.ts';
 import { packReading, unpackReading } from './pack.ts';
-import type { LayerCache, LayerReading } from './read-layers.ts';
+import type { LayerCache } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
@@ -28,9 +30,8 @@ const PACKED_BYTES_MAX = limits.capturedBytes * 2;
 const RECORD_BYTES_MAX = PACKED_BYTES_MAX + 1024 * 1024;
 /** Images with more in their lower layers go on from the layers. */
 const BASE_BYTES_MAX = 64 * 1024 * 1024;
-/** Those of lower layers repeat what those of layers hold: only the newest are kept. */
-const BASES_KEPT = 32;
-const BASE_ENDING = '.base';
+/** Written until the folder is looked through again. */
+const CLEAN_AFTER_BYTES = 256 * 1024 * 1024;
 const compressing = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**
@@ -42,6 +43,7 @@ export function layerCache(
   cataloguers: readonly Cataloguer[],
   version: string,
   onFailure: (why: string) => void = () => undefined,
+  bounds: Bounds = cacheBounds,
 ): LayerCache {
   const names = cataloguers.map((one) => one.name).join(',');
   const keyOf = (again: Again | undefined): string => {
@@ -51,7 +53,7 @@ export function layerCache(
   const fileOf = (diffId: Digest, again?: Again): string =>
     join(folder, `${digestHex(diffId)}-${keyOf(again)}.layer`);
   const baseOf = (chain: readonly Digest[]): string =>
-    join(folder, `${toHex(sha256(utf8(chain.join(' '))))}-${keyOf(undefined)}${BASE_ENDING}`);
+    join(folder, `${toHex(sha256(utf8(chain.join(' '))))}-${keyOf(undefined)}.base`);
   let isTold = false;
   const failed = (error: unknown): undefined => {
     const known = error instanceof WaybillError ? error : asFileError(error);
@@ -64,13 +66,27 @@ export function layerCache(
     const bytes = await readFileLimitedIfThere(file, RECORD_BYTES_MAX).catch(failed);
     return bytes === undefined ? undefined : readRecord(bytes, unpack);
   }
+  let uncleaned = CLEAN_AFTER_BYTES;
+  async function written(file: string, packed: Uint8Array, isLast: boolean): Promise<void> {
+    const { bytes, atMs } = await write(file, packed);
+    uncleaned += bytes;
+    if (!isLast && uncleaned < CLEAN_AFTER_BYTES) return;
+    uncleaned = 0;
+    await cleanCache(folder, atMs, bounds);
+  }
+  async function keepBase(chain: readonly Digest[], base: Base): Promise<void> {
+    // At once: the next layer changes what is packed. Written behind the layers of an image.
+    const packed = packBase(base);
+    if (packed.length <= BASE_BYTES_MAX) await written(baseOf(chain), packed, true);
+  }
   return {
     has: (diffId) => isFile(fileOf(diffId)),
     get: (diffId, again) => read(fileOf(diffId, again), unpackReading),
-    put: (diffId, reading, again) => writeReading(fileOf(diffId, again), reading).catch(failed),
+    put: (diffId, reading, again) =>
+      written(fileOf(diffId, again), packReading(reading), false).catch(failed),
     hasBase: (chain) => isFile(baseOf(chain)),
     getBase: (chain, chosen) => read(baseOf(chain), (packed) => unpackBase(packed, chosen)),
-    putBase: (chain, base) => writeBase(baseOf(chain), base).catch(failed),
+    putBase: (chain, base) => keepBase(chain, base).catch(failed),
   };
 }
 
@@ -80,29 +96,13 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function writeReading(file: string, reading: LayerReading): Promise<void> {
-  await write(file, packReading(reading));
+interface Written {
+  readonly bytes: number;
+  /** Milliseconds, by the clock of the file system. */
+  readonly atMs: number;
 }
 
-async function writeBase(file: string, base: Base): Promise<void> {
-  const packed = packBase(base);
-  if (packed.length > BASE_BYTES_MAX) return;
-  await write(file, packed);
-  const folder = dirname(file);
-  const names = (await readdir(folder)).filter((name) => name.endsWith(BASE_ENDING));
-  if (names.length <= BASES_KEPT) return;
-  const ages = await Promise.all(
-    names.map(async (name) => {
-      // What another process removed meanwhile is older than all.
-      const found = await stat(join(folder, name)).catch(() => undefined);
-      return { name, writtenMs: found?.mtimeMs ?? 0 };
-    }),
-  );
-  const old = ages.sort((a, b) => b.writtenMs - a.writtenMs || (a.name < b.name ? -1 : 1)).slice(BASES_KEPT);
-  await Promise.all(old.map(({ name }) => rm(join(folder, name), { force: true })));
-}
-
-async function write(file: string, packed: Uint8Array): Promise<void> {
+async function write(file: string, packed: Uint8Array): Promise<Written> {
   const length = new Uint8Array(LENGTH_BYTES);
   new DataView(length.buffer).setUint32(0, packed.length);
   const body = concat(length, zstdCompressSync(packed, compressing));
@@ -111,6 +111,8 @@ async function write(file: string, packed: Uint8Array): Promise<void> {
   try {
     await writeFile(part, concat(sha256(body), body), { mode: 0o600 });
     await rename(part, file);
+    const { size, mtimeMs } = await stat(file);
+    return { bytes: size, atMs: mtimeMs };
   } catch (error) {
     await rm(part, { force: true });
     throw error;

@@ -3,6 +3,7 @@ import { concat, utf8, utf8Text } from '#base/bytes';
 import type { LayerFacts } from './layer.ts';
 import type { LayerReading } from './read-layers.ts';
 import type { KeptFile, Problem } from './record.ts';
+import { isCount, isFacts, isListOf, isObjectOf, isText, isTuple, noRecord } from './record-form.ts';
 
 interface Head {
   readonly facts: LayerFacts;
@@ -28,15 +29,25 @@ export function packReading({ facts, record }: LayerReading): Uint8Array {
   return concat(length, text, ...parts);
 }
 
-/** Only for bytes `packReading` made: the form is not checked. */
+const isHead = (value: unknown): value is Head =>
+  isObjectOf({
+    facts: isFacts,
+    problems: isListOf(isObjectOf({ event: isCount, wantedBy: isText, reason: isText })),
+    events: isCount,
+    kept: isListOf(isTuple(isCount, isCount, isListOf(isTuple(isText, isCount)))),
+  })(value);
+
+/** Throws for bytes that are no reading by their form; the entries are looked at when they are laid on a tree. */
 export function unpackReading(packed: Uint8Array): LayerReading {
   // Parts of a Buffer are slower to make, and there are thousands.
   const bytes = new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-  const head = JSON.parse(utf8Text(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))) as Head;
+  const head: unknown = JSON.parse(utf8Text(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length)));
+  if (!isHead(head)) throw noRecord();
   let at = LENGTH_BYTES + length;
   const take = (count: number): Uint8Array => {
     at += count;
+    if (at > bytes.length) throw noRecord();
     return bytes.subarray(at - count, at);
   };
   const events = take(head.events);
@@ -45,5 +56,6 @@ export function unpackReading(packed: Uint8Array): LayerReading {
     if (findings.length === 0) return { event, bytes: body };
     return { event, bytes: body, findings: new Map(findings.map(([name, count]) => [name, take(count)])) };
   });
+  if (at !== bytes.length) throw noRecord();
   return { facts: head.facts, record: { events, kept, problems: head.problems } };
 }

@@ -4,6 +4,7 @@
  * one before, and a layer may have two million of them.
  */
 import { concat, utf8 } from '#base/bytes';
+import { noRecord } from './record-form.ts';
 import type { EntryKind } from './tar-header.ts';
 
 /** What was kept of an entry, by the number of the entry. */
@@ -101,26 +102,33 @@ function sharedLength(a: string, b: string): number {
   return last >= 0xd800 && last <= 0xdbff ? length - 1 : length;
 }
 
-/** The entries of a record, in their order. */
+/** Bits of the longest number: lengths of names, which are far shorter. */
+const NUMBER_BITS_MAX = 28;
+
+/** The entries of a record, in their order. Throws for bytes that are none. */
 export function* eventsOf(events: Uint8Array): Generator<LayerEvent> {
   const view = Buffer.from(events.buffer, events.byteOffset, events.byteLength);
   let at = 0;
   let last = '';
   const number = (): number => {
     let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = events[at++] as number;
+    for (let shift = 0; shift < NUMBER_BITS_MAX; shift += 7) {
+      const byte = events[at++];
+      if (byte === undefined) throw noRecord();
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
+    throw noRecord();
   };
   const text = (): string => {
     const length = number();
     at += length;
+    if (at > events.length) throw noRecord();
     return length === 0 ? '' : view.toString('utf8', at - length, at);
   };
   while (at < events.length) {
-    const kind = kinds[events[at++] as number] as EntryKind;
+    const kind = kinds[events[at++] as number];
+    if (kind === undefined) throw noRecord();
     const shared = number();
     last = last.slice(0, shared) + text();
     yield { kind, name: last, linkName: kind === 'hardlink' || kind === 'symlink' ? text() : '' };

@@ -62,7 +62,7 @@ function told(result: ScanResult): object {
   return {
     findings: result.findings.map(shown),
     suppressed: result.suppressed.map(({ finding, reason }) => [shown(finding), reason]),
-    undetermined: result.undetermined.map((one) => [one.id, one.package.name, one.reason]).sort(),
+    undetermined: result.undetermined.map((one) => [one.id, one.package.name, one.reason].join(' ')).sort(),
     coverage: result.coverage,
     unknowns: result.unknowns,
     notes: result.notes,
