@@ -110,8 +110,9 @@ async function write(file: string, packed: Uint8Array): Promise<Written> {
   const part = `${file}.${randomUUID()}.part`;
   try {
     await writeFile(part, concat(sha256(body), body), { mode: 0o600 });
+    // Before it has its name: then another process may remove it.
+    const { size, mtimeMs } = await stat(part);
     await rename(part, file);
-    const { size, mtimeMs } = await stat(file);
     return { bytes: size, atMs: mtimeMs };
   } catch (error) {
     await rm(part, { force: true });
