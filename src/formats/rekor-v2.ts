@@ -88,6 +88,24 @@ function readSignature(json: JsonReader): Pick<HashedRekordBodyV2, 'signature' |
   return { signature: json.bytes('content'), verifier: readVerifier(json.child('verifier')) };
 }
 
+/** Rekor v2 refuses fields it does not know: a client that means something by one must not be half understood. */
+function only(json: JsonReader, names: readonly string[]): void {
+  const known = new Set(names.flatMap((name) => [name, snakeCase(name)]));
+  const unknown = Object.keys(json.object).find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw json.wrong(unknown, `no field but ${names.join(', ')}`, 'an unknown field');
+}
+
+function onlyVerifier(json: JsonReader): void {
+  only(json, ['x509Certificate', 'publicKey', 'keyDetails']);
+  for (const name of ['x509Certificate', 'publicKey']) {
+    const material = json.optionalChild(name);
+    if (material !== undefined) only(material, ['rawBytes']);
+  }
+}
+
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
 function readVerifier(json: JsonReader): VerifierV2 {
   const kinds = (['x509Certificate', 'publicKey'] as const).filter((key) => json.has(key));
   const [kind] = kinds;
@@ -115,17 +133,29 @@ export function parseRekorV2Request(input: Uint8Array | string): Result<RekorReq
     // protoReader's snake form of these names is hashed_rekord_request_v002, which is protobuf's own.
     const hashed = json.optionalChild('hashedRekordRequestV002');
     const dsse = json.optionalChild('dsseRequestV002');
+    only(json, ['hashedRekordRequestV002', 'dsseRequestV002']);
+    if (hashed === undefined && dsse === undefined) {
+      throw fail(R.rekorKind, { expected: 'hashedRekordRequestV002 or dsseRequestV002', actual: 'neither' });
+    }
     if (hashed !== undefined && dsse === undefined) {
+      only(hashed, ['digest', 'signature']);
+      const signature = hashed.child('signature');
+      only(signature, ['content', 'verifier']);
+      onlyVerifier(signature.child('verifier'));
       return {
         kind: 'hashedrekord',
         digest: hashed.bytes('digest'),
-        ...readSignature(hashed.child('signature')),
+        ...readSignature(signature),
       };
     }
     if (dsse === undefined || hashed !== undefined) {
       throw json.wrong('', 'hashedRekordRequestV002 or dsseRequestV002', Object.keys(json.object).join(', '));
     }
-    const verifiers = dsse.children('verifiers', 16).map(readVerifier);
+    only(dsse, ['envelope', 'verifiers']);
+    const verifiers = dsse.children('verifiers', 16).map((verifier) => {
+      onlyVerifier(verifier);
+      return readVerifier(verifier);
+    });
     if (verifiers.length === 0) throw dsse.wrong('verifiers', 'at least one verifier', 'none');
     return { kind: 'dsse', envelope: readEnvelope(dsse.value('envelope') ?? null), verifiers };
   });

@@ -171,7 +171,7 @@ test('requests of v1 are of the two kinds that are taken', () => {
   );
 });
 
-test('requests of v2 are for a digest or an envelope, never for both or neither (WB-174)', () => {
+test('requests of v2 are for a digest or an envelope, never for both (WB-174) or neither (WB-172)', () => {
   const verifier = { publicKey: { rawBytes: 'AQ==' }, keyDetails: 'X' };
   const hashed = { digest: 'AQ==', signature: { content: 'AQ==', verifier } };
   const payload = { payload: 'AQ==', payloadType: 't', signatures: [{ sig: 'AQ==' }] };
@@ -183,10 +183,47 @@ test('requests of v2 are for a digest or an envelope, never for both or neither 
   assert.equal(unwrap(parseRekorV2Request(bytes({ hashedRekordRequestV002: hashed }))).kind, 'hashedrekord');
   assert.equal(unwrap(parseRekorV2Request(bytes({ dsseRequestV002: dsse(1) }))).kind, 'dsse');
   assert.equal(read({ hashedRekordRequestV002: hashed, dsseRequestV002: dsse(1) }), 'WB-174');
-  assert.equal(read({}), 'WB-174');
+  assert.equal(read({}), 'WB-172');
   assert.equal(read({ dsseRequestV002: dsse(0) }), 'WB-174');
   assert.equal(read({ dsseRequestV002: dsse(16) }), 'ok');
   assert.equal(read({ dsseRequestV002: dsse(17) }), 'WB-174');
+});
+
+test('a request of v2 with a field nobody knows, anywhere in it, is refused (WB-174); names with underscores are known', () => {
+  const sample = (): JsonObject => ({
+    hashedRekordRequestV002: {
+      digest: 'AQ==',
+      signature: { content: 'AQ==', verifier: { publicKey: { rawBytes: 'AQ==' }, keyDetails: 'X' } },
+    },
+  });
+  const spoiled = (...path: readonly string[]): string => {
+    const request = sample();
+    const inner = path.reduce((at, name) => at[name] as JsonObject, request) as Record<string, unknown>;
+    inner['more'] = null;
+    return said(parseRekorV2Request(bytes(request)));
+  };
+  const [request, signature, verifier] = ['hashedRekordRequestV002', 'signature', 'verifier'] as const;
+  assert.deepEqual(
+    [
+      spoiled(),
+      spoiled(request),
+      spoiled(request, signature),
+      spoiled(request, signature, verifier),
+      spoiled(request, signature, verifier, 'publicKey'),
+    ],
+    new Array<string>(5).fill('WB-174'),
+  );
+  const snake = JSON.stringify(sample())
+    .replace('hashedRekordRequestV002', 'hashed_rekord_request_v002')
+    .replace('publicKey', 'public_key')
+    .replace('rawBytes', 'raw_bytes')
+    .replace('keyDetails', 'key_details');
+  assert.equal(said(parseRekorV2Request(snake)), 'ok');
+  const dsse = {
+    envelope: { payload: 'AQ==', payloadType: 't', signatures: [{ sig: 'AQ==' }] },
+    verifiers: [],
+  };
+  assert.equal(said(parseRekorV2Request(bytes({ dsseRequestV002: { ...dsse, more: 1 } }))), 'WB-174');
 });
 
 const answer: JsonObject = {

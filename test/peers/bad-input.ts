@@ -28,9 +28,9 @@ export const numbers = (answer: Answered): object => ({
 });
 
 /** Ours has the status, the number and the words of theirs, and its own code behind them. */
-export function assertAlike(ours: Answered, theirs: Answered, hasOwnWords = false): void {
+export function assertAlike(ours: Answered, theirs: Answered, words?: 'own'): void {
   const both = `\nours:   ${ours.status} ${ours.text}\ntheirs: ${theirs.status} ${theirs.text}`;
   assert.deepEqual(numbers(ours), numbers(theirs), both);
-  const [said = '', words = ''] = [errorOf(ours).message, errorOf(theirs).message];
-  assert.ok(hasOwnWords || said.startsWith(words.trimEnd()), both);
+  const [said = '', theirWords = ''] = [errorOf(ours).message, errorOf(theirs).message];
+  assert.ok(words === 'own' || said.startsWith(theirWords.trimEnd()), both);
 }

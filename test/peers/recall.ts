@@ -19,6 +19,12 @@ export interface Reviewed {
   readonly isIt: (one: Artifact, ours: Sbom) => boolean;
 }
 
+/** Of rpm, by either tool. */
+export const keysOfSigners: Reviewed = {
+  why: 'the key of a signer: the database of rpm keeps it like a package, of no files; there is no software in it',
+  isIt: ({ type, name }) => type === 'rpm' && name === 'gpg-pubkey',
+};
+
 export const RECALL_MIN = 0.99;
 
 const none = (): Promise<never> => Promise.reject(new Error('an image on disk needs no network'));
@@ -31,7 +37,9 @@ export async function ours(image: RealImage): Promise<Sbom> {
 /** Maven without the group, which not everybody reads; names as package indexes compare them; no `go` of Go. */
 export function keyOf({ type, name, version }: Artifact): string {
   const bare = type === 'maven' ? name.slice(name.indexOf(':') + 1) : name;
-  const plain = bare === 'stdlib' ? version.replace(/^v?(?:go)?/, '') : version;
+  const bareVersion = bare === 'stdlib' ? version.replace(/^v?(?:go)?/, '') : version;
+  // An epoch of nought is none.
+  const plain = type === 'rpm' ? bareVersion.replace(/^0:/, '') : bareVersion;
   return `${nameKeyOf({ type, name: bare, version })} ${plain}`;
 }
 

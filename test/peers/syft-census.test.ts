@@ -1,18 +1,15 @@
 /** The rows of the census of cataloguers as real Syft reads them: what it makes of each has to be what we do. */
-import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { run } from '#platform/process';
 import { declaredRows } from '../sbom/census-declared.ts';
 import { installedRows } from '../sbom/census-installed.ts';
 import { prove } from '../sbom/census-record.ts';
 import { type CensusRows, releaseOf } from '../sbom/census-rows.ts';
 import type { Entry } from '../sbom/fixture.ts';
-import { requirePeer } from './cache.ts';
+import { syftArtifacts } from './syft-purls.ts';
 
-const binary = requirePeer('syft');
 const rows: CensusRows = { ...installedRows, ...declaredRows };
 
 test('Syft writes the purls of the census, and no others', async () => {
@@ -39,16 +36,10 @@ async function syftPurls(folder: string): Promise<ReadonlyMap<string, string[]>>
     const root = join(folder, String(at));
     await put(root, releaseOf(group[0]?.[1] ?? {}));
     for (const [name, { good }] of group) for (const one of good) await put(join(root, name), one);
-    // One set looks at what is installed, the other at what is declared.
-    for (const set of ['image', 'directory']) {
-      const argv = ['scan', `dir:${root}`, '-q', '--override-default-catalogers', set, '-o', 'syft-json'];
-      const { code, stdout, stderr } = await run(binary, argv, { timeoutMs: 120_000 });
-      assert.equal(code, 0, stderr);
-      for (const { purl, type, name, locations } of artifactsIn(stdout)) {
-        const row = locations[0]?.path.split('/')[1] ?? '';
-        const text = purl === '' ? `${type} ${name} without a purl` : purl;
-        found.set(row, [...(found.get(row) ?? []), text]);
-      }
+    for (const { purl, type, name, locations } of await syftArtifacts(root)) {
+      const row = locations[0]?.path.split('/')[1] ?? '';
+      const text = purl === '' ? `${type} ${name} without a purl` : purl;
+      found.set(row, [...(found.get(row) ?? []), text]);
     }
   }
   return found;
@@ -60,13 +51,3 @@ async function put(root: string, entry: Entry): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, entry.text);
 }
-
-interface Artifact {
-  readonly name: string;
-  readonly type: string;
-  readonly purl: string;
-  readonly locations: readonly { readonly path: string }[];
-}
-
-const artifactsIn = (text: string): readonly Artifact[] =>
-  (JSON.parse(text) as { artifacts: readonly Artifact[] }).artifacts;

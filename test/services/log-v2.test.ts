@@ -244,7 +244,9 @@ test('what the log cannot verify it refuses by reason, and nothing of it is logg
       ['unknown details', hashedRekord({ keyDetails: 'constructor' }), /WB-1031/],
       ['two verifiers', two, /WB-1031/],
       ['two requests', both, /WB-174/],
-      ['no request', {}, /WB-174/],
+      ['no request', {}, /^invalid type, must be hashedrekord: WB-172/],
+      ['no document', '', /^invalid type, must be hashedrekord: WB-172/],
+      ['a field nobody knows', { ...hashedRekord(), more: 1 }, /WB-174/],
       ['no verifier', verifierless, /WB-174/],
       ['duplicate keys', '{"a":1,"a":2}', /WB-151/],
       ['no JSON', 'hello', /WB-150/],
@@ -256,7 +258,8 @@ test('what the log cannot verify it refuses by reason, and nothing of it is logg
       assert.match(answer.json.message, message, what);
     }
     const large = await call(entriesOf(log), 'x'.repeat(limits.logRequestBytes + 1));
-    assert.equal(large.status, 413);
+    assert.deepEqual([large.status, large.json.code], [400, 3]);
+    assert.match(large.json.message, /^http: request body too large: WB-1034/);
     assert.equal(log.service.log.tree.size, 0);
   });
 });

@@ -4,7 +4,7 @@
  * encoding, which is what current clients send themselves.
  */
 import { hash } from '#base/crypto';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { pae } from '#formats/dsse';
 import { type KeyDetails, keyDetailsByName, keyFits } from '#formats/key-details';
@@ -14,6 +14,7 @@ import {
   type RekorRequestV2,
   type VerifierV2,
 } from '#formats/rekor';
+import { R as formats } from '#formats/sigstore-reasons';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { payloadKeys } from './search-keys.ts';
@@ -23,6 +24,7 @@ import {
   requireDigestSignatureAsync,
   type Verifier,
 } from './verifier.ts';
+import { told } from './wire.ts';
 
 /** Rekor v2's list (rekor-tiles, pkg/algorithmregistry). Pure Ed25519 cannot be checked from a digest. */
 const accepted: ReadonlySet<string> = new Set([
@@ -37,7 +39,11 @@ const accepted: ReadonlySet<string> = new Set([
 
 /** Rejects with WB-1030…1032 and format reasons. */
 export async function acceptV2(request: Uint8Array): Promise<AcceptedEntry> {
-  const parsed = unwrap(parseRekorV2Request(request));
+  // The gateway takes an absent document for one without fields.
+  const asked = parseRekorV2Request(request.length === 0 ? '{}' : request);
+  if (!asked.ok && asked.error.code === formats.rekorKind.code)
+    throw told('invalid type, must be hashedrekord', new WaybillError(asked.error));
+  const parsed = unwrap(asked);
   return parsed.kind === 'dsse' ? acceptDsse(parsed) : acceptHashedRekord(parsed);
 }
 

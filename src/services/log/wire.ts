@@ -1,9 +1,11 @@
 /** Errors on the wire, in the words of the API whose clients read them. */
+import { limits } from '#base/limits';
 import { type Reason, reason, reasonText, WaybillError } from '#base/reason';
 import type { HttpApp, HttpReply } from '#platform/http-server';
 import { R as platform } from '#platform/reasons';
 import type { Logger } from '#platform/telemetry';
 import { RETRY_AFTER_S } from './config.ts';
+import { R } from './reasons.ts';
 
 export type ErrorBody = (status: number, message: string, number?: number) => object;
 
@@ -73,13 +75,19 @@ export async function accepting<T>(words: string, read: () => T | Promise<T>): P
   try {
     return await read();
   } catch (error) {
-    throw error instanceof WaybillError ? told(words, error) : error;
+    throw error instanceof WaybillError && !(error instanceof ToldError) ? told(words, error) : error;
   }
 }
 
 /** A log refuses what it cannot verify as a bad request: evidence is what clients send here. */
 function statusOf(why: Reason): number {
   return why.side === 'evidence' ? 400 : why.status;
+}
+
+/** Rekor v2's gateway makes a bad request of it, in the words of Go's reader of bodies. */
+function tooLarge(actual: string): string {
+  const why = reason(R.query, { expected: `a body of at most ${limits.logRequestBytes} bytes`, actual });
+  return `http: request body too large: ${reasonText(why)}`;
 }
 
 /** Answers every error of the routes of `scope` in this API's form. */
@@ -92,6 +100,7 @@ export function useErrors(scope: HttpApp, body: ErrorBody, log: Logger): void {
       return sendError(reply, statusOf(why), `${words}${reasonText(why)}`, body, number);
     }
     const { statusCode: status = 500, message } = error as Error & { statusCode?: number };
+    if (status === 413 && body === errorV2) return sendError(reply, 400, tooLarge(message), body);
     if (status >= 400 && status < 500) return sendError(reply, status, message, body);
     log.error({ err: error, method: request.method, path: request.url.split('?')[0] }, 'defect');
     const why = reason(platform.defect, { expected: 'no defect', actual: 'an internal error' });
