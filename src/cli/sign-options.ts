@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fail } from '#base/reason';
 import type { SignatureFormat, SignImageDeps } from '#flows/sign-image';
+import type { LegacyOptions } from '#oci';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { type RegistryFlags, registryFrom } from './registry-options.ts';
@@ -15,12 +16,25 @@ export interface SignFlags extends SignerFlags, RegistryFlags {
 }
 
 export function addSignOptions(command: Command): Command {
-  return addSignerOptions(command).addOption(
-    new Option('--format <layout>', 'where the result is found: OCI referrers, cosign’s tags, or both')
-      .choices(['bundle', 'legacy', 'both'])
-      .default('bundle'),
-  );
+  return addSignerOptions(command)
+    .addOption(
+      new Option('--format <layout>', 'where the result is found: OCI referrers, cosign’s tags, or both')
+        .choices(['bundle', 'legacy', 'both'])
+        .default('bundle'),
+    )
+    .option('--attachment-tag-prefix <prefix>', 'in front of cosign’s tags');
 }
+
+/** How cosign's tags are written. */
+export const legacyOptions = (
+  { attachmentTagPrefix: tagPrefix }: RegistryFlags,
+  { env }: CliContext,
+): LegacyOptions => ({
+  ...(tagPrefix === undefined ? {} : { tagPrefix }),
+  ...(isTrue(env['COSIGN_DOCKER_MEDIA_TYPES']) ? { isDocker: true } : {}),
+});
+
+const isTrue = (text: string | undefined): boolean => /^(?:1|t|true)$/i.test(text ?? '');
 
 export interface SigningTools extends SignImageDeps {
   /** For people: where the token came from, or the key file. */

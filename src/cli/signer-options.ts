@@ -6,6 +6,7 @@ import { fail } from '#base/reason';
 import type { ContentKey, KeyAlgorithm, Signer, SignerOptions, SigningServices } from '#sign';
 import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
+import { ownCertificate, trustIn } from './own-certificate.ts';
 import { passwordToOpen } from './password.ts';
 import { R } from './reasons.ts';
 import { tokenFor } from './token.ts';
@@ -27,6 +28,9 @@ export interface SignerFlags extends TrustFlags {
   readonly rekorUrl?: string;
   readonly timestampServerUrl?: string;
   readonly tlogUpload: boolean;
+  readonly certificate?: string;
+  readonly certificateChain?: string;
+  readonly issueCertificate?: boolean;
 }
 
 /** cosign's names for the kinds of keys. */
@@ -46,6 +50,9 @@ const certifiable = Object.keys(keyAlgorithms).filter((name) => name !== 'ed2551
 export function addSignerOptions(command: Command): Command {
   return command
     .option('--key <key>', 'key file (password in COSIGN_PASSWORD), or PLUGIN://REFERENCE')
+    .option('--certificate <file>', 'PEM certificate that some authority issued for --key')
+    .option('--certificate-chain <file>', 'its issuers in PEM, the one that is trusted last')
+    .option('--issue-certificate', 'let the authority certify --key for an identity')
     .option('--identity-token <token>', 'OIDC token or a file with it (also SIGSTORE_ID_TOKEN, CI providers)')
     .option('--oidc-client-id <id>', 'audience the token must have', 'sigstore')
     .option('--oidc-provider <name>', 'ask only this provider of the surroundings: see waybill identity')
@@ -82,10 +89,11 @@ export interface SignerTools {
 
 /** The signer the flags and the environment describe. */
 export async function signerFrom(flags: SignerFlags, context: CliContext): Promise<SignerTools> {
-  const [{ createSigner }, trust] = await Promise.all([import('#sign'), trustOf(flags, context)]);
+  const [{ createSigner }, found] = await Promise.all([import('#sign'), trustOf(flags, context)]);
   const { clock, random, transport } = context;
-  const services = await servicesOf(flags, trust, context);
-  const { identity, by } = await identityFor(flags, trust, context);
+  const services = await servicesOf(flags, found, context);
+  const { identity, by } = await identityFor(flags, found, context);
+  const trust = trustIn(found, identity);
   const signer = createSigner({
     identity,
     services,
@@ -97,7 +105,9 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
   });
   if (!flags.tlogUpload) context.progress('warning: nothing is logged; verifiers must give the log up');
   const keyKind =
-    identity.kind === 'key' ? identity.key.publicKey.kind : (identity.keyAlgorithm?.kind ?? 'p256');
+    identity.kind === 'key'
+      ? identity.key.publicKey.kind
+      : (identity.key?.publicKey.kind ?? identity.keyAlgorithm?.kind ?? 'p256');
   return { signer, keyKind, trust, by };
 }
 
@@ -112,7 +122,7 @@ async function trustOf(flags: SignerFlags, context: CliContext): Promise<SignerT
   return loadTrustFor(flags, context);
 }
 
-type SignerTrust = Pick<Trust, 'origin' | 'trustedRoot' | 'signingConfig'>;
+export type SignerTrust = Pick<Trust, 'origin' | 'trustedRoot' | 'signingConfig'>;
 
 const noRoot: Trust['trustedRoot'] = {
   mediaType: '',
@@ -197,11 +207,14 @@ async function identityFor(
   trust: SignerTrust,
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
-  if (flags.key !== undefined) {
+  const key = flags.key === undefined ? undefined : await contentKeyFrom(flags.key, context);
+  if (key !== undefined && flags.issueCertificate !== true) {
     refuseBesideKey(flags);
-    const key = await contentKeyFrom(flags.key, context);
-    return { identity: { kind: 'key', key }, by: `the key ${flags.key}` };
+    const own = await ownCertificate(flags, key, trust, context);
+    const certified = own === undefined ? {} : { certified: own };
+    return { identity: { kind: 'key', key, ...certified }, by: `the key ${flags.key}` };
   }
+  refuseWithoutKey(flags);
   const found = await tokenFor(flags, trust.signingConfig, context);
   const keyAlgorithm = keyAlgorithms[flags.signingAlgorithm ?? ''];
   return {
@@ -210,9 +223,17 @@ async function identityFor(
       token: found.token,
       audience: flags.oidcClientId,
       ...(keyAlgorithm === undefined ? {} : { keyAlgorithm }),
+      ...(key === undefined ? {} : { key }),
     },
     by: `a token from ${found.source}`,
   };
+}
+
+function refuseWithoutKey({ key, certificate, certificateChain }: SignerFlags): void {
+  const given = certificate === undefined ? certificateChain && '--certificate-chain' : '--certificate';
+  if (given === undefined) return;
+  const actual = key === undefined ? `${given} alone` : `${given} with --issue-certificate`;
+  throw fail(R.optionValue, { expected: `${given} with --key FILE`, actual });
 }
 
 /** What only a certificate has is not dropped without a word. */

@@ -2,7 +2,7 @@
 import { STATEMENT_V1, statementBytes } from '#formats/intoto';
 import type { Descriptor } from '#formats/oci';
 import { repositoryText } from '#formats/reference';
-import { attachBundle, attachLegacyAttestation, attachmentPlaces } from '#oci';
+import { attachBundle, attachLegacyAttestation, attachmentPlaces, type LegacyOptions } from '#oci';
 import type { SignResult } from '#sign';
 import type { Predicate } from './predicate.ts';
 import {
@@ -25,12 +25,17 @@ export interface AttestedImage {
   readonly result: SignResult;
 }
 
+export interface AttestOptions extends Pick<SignImageOptions, 'upload'> {
+  /** Of the legacy layout; `replaces`: instead of those of the same predicate type. */
+  readonly legacy?: LegacyOptions & { readonly replaces?: boolean };
+}
+
 export async function attestImage(
   given: string,
   predicate: Predicate,
   format: SignatureFormat,
   deps: SignImageDeps,
-  options: Pick<SignImageOptions, 'upload'> = {},
+  options: AttestOptions = {},
 ): Promise<AttestedImage> {
   const reference = registryReference(given);
   const { descriptor } = await deps.registry.resolve(reference);
@@ -46,7 +51,7 @@ export async function attestImage(
   const attached =
     options.upload === false
       ? []
-      : await attach(place, descriptor, predicate.type, result, format, deps.clock.now());
+      : await attach(place, descriptor, predicate.type, result, format, deps.clock.now(), options);
   return {
     given,
     pinned: `${repository}@${descriptor.digest}`,
@@ -64,6 +69,7 @@ async function attach(
   result: SignResult,
   format: SignatureFormat,
   createdMs: number,
+  { legacy }: AttestOptions,
 ): Promise<string[]> {
   const attached: string[] = [];
   // Before anything is written: a half-attached statement would be reported as done.
@@ -74,10 +80,8 @@ async function attach(
   }
   if (format !== 'bundle') {
     const envelope = result.legacy.envelope as Uint8Array;
-    const written = await attachLegacyAttestation(place, target.digest, envelope, {
-      ...legacyMaterial(result.legacy),
-      predicateType,
-    });
+    const material = { ...legacyMaterial(result.legacy), predicateType };
+    const written = await attachLegacyAttestation(place, target.digest, envelope, material, legacy);
     attached.push(`${place.name}:${written.tag ?? ''}`);
   }
   return attached;

@@ -15,7 +15,14 @@ import { INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
 import { COSIGN_SIGN_V1, STATEMENT_V1, statementBytes } from '#formats/intoto';
 import type { Descriptor } from '#formats/oci';
 import { parseReference, type Reference, repositoryText } from '#formats/reference';
-import { attachBundle, attachLegacySignature, attachmentPlaces, imagesOf, type Registry } from '#oci';
+import {
+  attachBundle,
+  attachLegacySignature,
+  attachmentPlaces,
+  imagesOf,
+  type LegacyOptions,
+  type Registry,
+} from '#oci';
 import type { Signer, SignResult } from '#sign';
 import {
   requireKey,
@@ -43,6 +50,16 @@ export interface SignImageOptions {
   readonly recursive: boolean;
   /** False: signed, logged and verified, but not attached. */
   readonly upload?: boolean;
+  /** Of the legacy layout. */
+  readonly legacy?: LegacyDocuments;
+}
+
+/** What is signed in the legacy layout, and how it is written. */
+export interface LegacyDocuments extends LegacyOptions {
+  /** Signed as it is, instead of a document made here. */
+  readonly payload?: Uint8Array;
+  /** Names that documents say the image has, one document each. Default: its repository. */
+  readonly identities?: readonly string[];
 }
 
 export interface SignedImage {
@@ -103,9 +120,10 @@ async function signOne(
 ): Promise<SignedImage> {
   const repository = repositoryText(reference);
   const place = attachmentPlaces(deps.registry, reference, deps.cosignRepository).write;
-  const payload = simpleSigning(repository, target.digest, options.annotations);
   // Everything is signed before anything is attached: what cannot be had in both layouts is in neither.
-  const legacy = options.format === 'bundle' ? undefined : await signLegacy(payload, deps);
+  const documents = options.format === 'bundle' ? [] : documentsFor(repository, target, options);
+  const legacy: LegacySigned[] = [];
+  for (const payload of documents) legacy.push({ payload, result: await signLegacy(payload, deps) });
   const bundled =
     options.format === 'legacy'
       ? undefined
@@ -118,19 +136,38 @@ async function signOne(
     });
     attached.push(`${place.name}@${written.manifest.digest}`);
   }
-  if (legacy !== undefined && options.upload !== false) {
-    const material = { signature: legacy.legacy.signature, ...legacyMaterial(legacy.legacy) };
-    const written = await attachLegacySignature(place, target.digest, payload, material);
-    attached.push(`${place.name}:${written.tag ?? ''}`);
+  if (options.upload !== false) {
+    for (const { payload, result } of legacy) {
+      const material = { signature: result.legacy.signature, ...legacyMaterial(result.legacy) };
+      const written = await attachLegacySignature(place, target.digest, payload, material, options.legacy);
+      attached.push(`${place.name}:${written.tag ?? ''}`);
+    }
   }
-  const results = [bundled, legacy].filter((result) => result !== undefined);
+  const results = [...(bundled === undefined ? [] : [bundled]), ...legacy.map(({ result }) => result)];
+  const [first] = legacy;
   return {
     given,
     pinned: `${repository}@${target.digest}`,
     attached,
     results,
-    ...(legacy === undefined ? {} : { payload }),
+    ...(first === undefined ? {} : { payload: first.payload }),
   };
+}
+
+interface LegacySigned {
+  readonly payload: Uint8Array;
+  readonly result: SignResult;
+}
+
+function documentsFor(
+  repository: string,
+  { digest }: Descriptor,
+  { annotations, legacy }: SignImageOptions,
+): readonly Uint8Array[] {
+  if (legacy?.payload !== undefined) return [legacy.payload];
+  const { identities = [] } = legacy ?? {};
+  const names = identities.length === 0 ? [repository] : identities;
+  return names.map((name) => simpleSigning(name, digest, annotations));
 }
 
 async function signLegacy(payload: Uint8Array, { signer }: SignImageDeps): Promise<SignResult> {
@@ -179,7 +216,9 @@ export async function signStatement(
   const sct = deps.trustedRoot.ctlogs.size === 0 ? { sct: 'notRequiredUnsafe' as const } : {};
   const tlog = result.entries.length === 0 ? { tlog: 'notRequiredUnsafe' as const } : {};
   const asked =
-    by.kind === 'key' ? requireKey(keyOf(result), tlog) : withoutIdentityUnsafe({ ...sct, ...tlog });
+    by.kind === 'key'
+      ? requireKey(keyOf(result), tlog)
+      : withoutIdentityUnsafe({ ...sct, ...tlog, ...timeOf(result), isOfAnyAuthority: true });
   for (const { digest } of [about].flat()) {
     const verdict = verifyBundle({
       artifact: digest,
@@ -193,6 +232,10 @@ export async function signStatement(
   }
   return result;
 }
+
+/** What nobody said a time of was judged by the time of signing. */
+const timeOf = ({ verdict }: SignResult): { readonly time?: { readonly kind: 'current' } } =>
+  verdict.times.every(({ kind }) => kind === 'current') ? { time: { kind: 'current' } } : {};
 
 function keyOf(result: SignResult): Parameters<typeof requireKey>[0] {
   const { signer } = result.verdict;

@@ -81,26 +81,34 @@ export async function attachBundle(
   return { manifest: describe(manifest.bytes, manifest.mediaType) };
 }
 
+/** How the tag layout is written. */
+export interface LegacyOptions {
+  /** In front of the tag. */
+  readonly tagPrefix?: string;
+  /** A new image under the tag has Docker's media types (COSIGN_DOCKER_MEDIA_TYPES). */
+  readonly isDocker?: boolean;
+}
+
 /** Appends a simple signing payload with its signature to `sha256-….sig`. */
 export function attachLegacySignature(
   sink: ImageSink,
   subject: Digest,
   payload: Uint8Array,
   material: LegacyMaterial & { readonly signature: string },
-  options: { readonly tagPrefix?: string } = {},
+  options: LegacyOptions = {},
 ): Promise<Attachment> {
   const annotations = legacyAnnotations(material, material.signature);
   const layer = describe(payload, mediaType.simpleSigning, { annotations });
-  return appendLayer(sink, legacyTag(subject, 'sig', options.tagPrefix), layer, payload);
+  return appendLayer(sink, legacyTag(subject, 'sig', options.tagPrefix), layer, payload, options);
 }
 
-/** Appends a DSSE envelope to `sha256-….att`. */
+/** Appends a DSSE envelope to `sha256-….att`; with `replaces` instead of those of its predicate type. */
 export function attachLegacyAttestation(
   sink: ImageSink,
   subject: Digest,
   envelope: Uint8Array,
   material: Omit<LegacyMaterial, 'signature'> & { readonly predicateType: string },
-  options: { readonly tagPrefix?: string } = {},
+  options: LegacyOptions & { readonly replaces?: boolean } = {},
 ): Promise<Attachment> {
   // Readers look for the key; its value stays empty, the signature is in the envelope.
   const annotations = new Map([
@@ -108,7 +116,10 @@ export function attachLegacyAttestation(
     [annotation.predicateType, material.predicateType] as const,
   ]);
   const layer = describe(envelope, mediaType.dsseEnvelope, { annotations });
-  return appendLayer(sink, legacyTag(subject, 'att', options.tagPrefix), layer, envelope);
+  const isReplaced = ({ annotations: held }: Descriptor): boolean =>
+    options.replaces === true && held.get(annotation.predicateType) === material.predicateType;
+  const merge = { ...options, isReplaced };
+  return appendLayer(sink, legacyTag(subject, 'att', options.tagPrefix), layer, envelope, merge);
 }
 
 /** Puts a document under `sha256-….sbom`, instead of what is there, as `cosign attach sbom` does. Nobody signed it. */
@@ -117,11 +128,11 @@ export async function attachLegacySbom(
   subject: Digest,
   document: Uint8Array,
   type: string,
-  options: { readonly tagPrefix?: string } = {},
+  options: LegacyOptions = {},
 ): Promise<Attachment> {
   const layer = describe(document, type);
   const tag = legacyTag(subject, 'sbom', options.tagPrefix);
-  const manifest = legacyManifest([layer], undefined);
+  const manifest = legacyManifest([layer], undefined, options.isDocker);
   await sink.putBlob(layer, () => once(document));
   await sink.putBlob(manifest.config, () => once(legacyConfig([layer])));
   await sink.putManifest(manifest, { tag });
@@ -145,20 +156,36 @@ async function appendLayer(
   tag: string,
   layer: Descriptor,
   bytes: Uint8Array,
+  options: MergeOptions,
 ): Promise<Attachment> {
   await sink.putBlob(layer, () => once(bytes));
-  const manifest = await mergeLayers(sink, tag, [layer]);
+  const manifest = await mergeLayers(sink, tag, [layer], options);
   return { manifest: describe(manifest.bytes, manifest.mediaType), tag };
 }
 
+interface MergeOptions extends LegacyOptions {
+  /** Layers that give way. */
+  readonly isReplaced?: (held: Descriptor) => boolean;
+}
+
 /** Adds layers to what a legacy tag holds, each once. Their blobs are there already. */
-export function mergeLayers(sink: ImageSink, tag: string, layers: readonly Descriptor[]): Promise<Manifest> {
+export function mergeLayers(
+  sink: ImageSink,
+  tag: string,
+  layers: readonly Descriptor[],
+  { isReplaced = () => false, isDocker = false }: MergeOptions = {},
+): Promise<Manifest> {
+  const isOurs = (one: Descriptor): boolean => layers.some((layer) => isSameLayer(one, layer));
   return sink.updateTag(tag, {
-    holds: (held) => layers.every((layer) => layersOf(held).some((one) => isSameLayer(one, layer))),
+    holds: (held) => {
+      const there = layersOf(held);
+      const isAll = layers.every((layer) => there.some((one) => isSameLayer(one, layer)));
+      return isAll && !there.some((one) => isReplaced(one) && !isOurs(one));
+    },
     change: (held) => {
-      const kept = layersOf(held);
+      const kept = layersOf(held).filter((one) => isOurs(one) || !isReplaced(one));
       const added = layers.filter((layer) => !kept.some((one) => isSameLayer(one, layer)));
-      return legacyManifest([...kept, ...added], held);
+      return legacyManifest([...kept, ...added], held, isDocker);
     },
     prepare: async (next) => {
       if (next.kind === 'manifest') await sink.putBlob(next.config, () => once(legacyConfig(next.layers)));
@@ -174,13 +201,21 @@ function isSameLayer(a: Descriptor, b: Descriptor): boolean {
   return [...a.annotations].every(([key, value]) => b.annotations.get(key) === value);
 }
 
-function legacyManifest(layers: readonly Descriptor[], held: Manifest | undefined): ImageManifest {
-  const isDocker = held?.mediaType === mediaType.dockerManifest;
+function legacyManifest(
+  layers: readonly Descriptor[],
+  held: Manifest | undefined,
+  startsDocker = false,
+): ImageManifest {
+  const isDocker = held === undefined ? startsDocker : held.mediaType === mediaType.dockerManifest;
   const config = describe(legacyConfig(layers), isDocker ? mediaType.dockerConfig : mediaType.ociConfig);
   return buildManifest({
     config,
     layers,
-    ...(held === undefined ? {} : { mediaType: held.mediaType, annotations: held.annotations }),
+    ...(held === undefined
+      ? isDocker
+        ? { mediaType: mediaType.dockerManifest }
+        : {}
+      : { mediaType: held.mediaType, annotations: held.annotations }),
   });
 }
 

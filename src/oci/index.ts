@@ -7,6 +7,7 @@ export {
   attachLegacySignature,
   type BundleOptions,
   bundleManifest,
+  type LegacyOptions,
 } from './attach.ts';
 export { type LegacySuffix, legacyTag } from './attachment-tags.ts';
 export * from './attachments.ts';

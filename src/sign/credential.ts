@@ -46,7 +46,12 @@ export function keylessCredential(
   token: Secret | TokenSource,
   ca: CaClient,
   deps: WireDeps,
-  options: { readonly audience?: string; readonly keyAlgorithm?: KeyAlgorithm } = {},
+  options: {
+    readonly audience?: string;
+    readonly keyAlgorithm?: KeyAlgorithm;
+    /** Certified instead of a key made for it. */
+    readonly key?: ContentKey;
+  } = {},
 ): CredentialSource {
   const { audience = 'sigstore', keyAlgorithm } = options;
   let kept: Credential | undefined;
@@ -56,7 +61,7 @@ export function keylessCredential(
     const secret = typeof token === 'function' ? await token() : token;
     const claims = readClaims(secret);
     requireUsable(claims, { now, audience });
-    const key = ephemeralKey(keyAlgorithm);
+    const key = options.key ?? ephemeralKey(keyAlgorithm);
     const [certificate, ...issuers] = await ca.certify(secret, challengeOf(claims), key);
     kept = {
       key,
@@ -69,18 +74,23 @@ export function keylessCredential(
   };
 }
 
+/** A certificate that some authority issued for a key of the caller's. */
+export interface OwnCertificate {
+  readonly certificate: Certificate;
+  /** Lowest first, the anchor last. */
+  readonly issuers: readonly Certificate[];
+}
+
 /** A key of the caller's. Throws WB-818 for kinds whose signatures logs do not take. */
-export function keyCredential(given: ContentKey | PrivateKey): CredentialSource {
+export function keyCredential(given: ContentKey | PrivateKey, own?: OwnCertificate): CredentialSource {
   const key = 'exportPem' in given ? contentKey(given) : given;
   const { kind, spki, bits } = key.publicKey;
   if (kind === 'rsa' && ![2048, 3072, 4096].includes(bits)) {
     throw fail(R.keyKind, { expected: 'RSA of 2048, 3072 or 4096 bits', actual: `${bits} bits` });
   }
-  const credential: Credential = {
-    key,
-    verifierPem: publicKeyPem(key.publicKey),
-    issuers: [],
-    hint: toBase64(sha256(spki)),
-  };
+  const credential: Credential =
+    own === undefined
+      ? { key, verifierPem: publicKeyPem(key.publicKey), issuers: [], hint: toBase64(sha256(spki)) }
+      : { key, verifierPem: pemEncode('CERTIFICATE', own.certificate.der), ...own, hint: '' };
   return async () => credential;
 }

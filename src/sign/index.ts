@@ -3,7 +3,7 @@ export { type AuditAnswer, type AuditedEntry, type AuditQuery, askAudit } from '
 export { type CaClient, caClient } from './ca-client.ts';
 export type { SignContent } from './content.ts';
 export { type ContentKey, contentKey, type Signable, signableBytes } from './content-key.ts';
-export { ephemeralKey, type KeyAlgorithm, type TokenSource } from './credential.ts';
+export { ephemeralKey, type KeyAlgorithm, type OwnCertificate, type TokenSource } from './credential.ts';
 export { ExternalSigner, type ExternalSignerOptions } from './external-signer.ts';
 export type { WireDeps } from './http.ts';
 export { KEY_LABEL, type KeyPairFiles, makeKeyPair, readPrivateKey, writePrivateKey } from './key-file.ts';

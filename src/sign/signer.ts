@@ -9,7 +9,7 @@ import { digestFromBytes } from '#base/digest';
 import { fail, type Reason, reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Secret } from '#base/secret';
-import { bundleBytes, parseBundle, type TransparencyLogEntry } from '#formats/bundle';
+import { bundleBytes, type ParsedBundle, parseBundle, type TransparencyLogEntry } from '#formats/bundle';
 import type { Envelope } from '#formats/dsse';
 import type { TrustedRoot } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
@@ -29,6 +29,7 @@ import {
   type KeyAlgorithm,
   keyCredential,
   keylessCredential,
+  type OwnCertificate,
   type TokenSource,
 } from './credential.ts';
 import type { WireDeps } from './http.ts';
@@ -46,8 +47,10 @@ export interface SignerOptions extends WireDeps {
         readonly audience?: string;
         /** Of the key that is made for the certificate; P-256 when absent. */
         readonly keyAlgorithm?: KeyAlgorithm;
+        /** Certified instead of a key that is made for it. */
+        readonly key?: ContentKey;
       }
-    | { readonly kind: 'key'; readonly key: PrivateKey | ContentKey };
+    | { readonly kind: 'key'; readonly key: PrivateKey | ContentKey; readonly certified?: OwnCertificate };
   readonly services: SigningServices;
   /** Signs without a log where the services name none: such a signature convinces only who gives the log up. */
   readonly unloggedUnsafe?: boolean;
@@ -81,7 +84,7 @@ export function createSigner(options: SignerOptions): Signer {
   requireServices(options);
   const credential =
     identity.kind === 'key'
-      ? keyCredential(identity.key)
+      ? keyCredential(identity.key, identity.certified)
       : keylessCredential(identity.token, caClient(services.ca as string, options), options, identity);
   const tsas = services.tsas.map((url) => tsaClient(url, options));
   const logs = services.logs.map(({ url, version }) => logClient(url, version, options));
@@ -183,13 +186,22 @@ function verifyOwn(
   content: SignContent,
   by: Credential,
   trustedRoot: ReturnType<typeof trustMaterial>,
-  { clock, services }: SignerOptions,
+  { clock, identity, services }: SignerOptions,
 ): Accepted {
+  const parsed = unwrap(parseBundle(bundle));
+  const own = {
+    content,
+    by,
+    ctLogs: trustedRoot.ctlogs.size,
+    isUnlogged: services.logs.length === 0,
+    // A certificate of one's own may outlive the moment; one for an identity needs a trusted time.
+    isUntimed: identity.kind === 'key' && isUntimed(parsed),
+  };
   const verdict = verifyBundle({
     artifact: artifactOf(content),
-    bundle: unwrap(parseBundle(bundle)),
+    bundle: parsed,
     trustedRoot,
-    requirements: ownRequirements(content, by, trustedRoot.ctlogs.size, services.logs.length === 0),
+    requirements: ownRequirements(own),
     now: clock.now(),
   });
   if (verdict.outcome === 'accepted') return verdict;
@@ -201,19 +213,27 @@ function artifactOf(content: SignContent): Uint8Array | Digest {
   return content.kind === 'message' ? content.bytes : new Uint8Array();
 }
 
-function ownRequirements(
-  content: SignContent,
-  by: Credential,
-  ctLogs: number,
-  isUnlogged: boolean,
-): Requirements {
+/** Whether nobody says when the signature was made. */
+export const isUntimed = ({ tlogEntries, timestamps }: ParsedBundle): boolean =>
+  timestamps.length === 0 && tlogEntries.every(({ inclusionPromise }) => inclusionPromise === undefined);
+
+interface Own {
+  readonly content: SignContent;
+  readonly by: Credential;
+  readonly ctLogs: number;
+  readonly isUnlogged: boolean;
+  readonly isUntimed: boolean;
+}
+
+function ownRequirements({ content, by, ctLogs, isUnlogged, isUntimed: timeless }: Own): Requirements {
   const tlog = isUnlogged ? { tlog: 'notRequiredUnsafe' as const } : {};
   // What a statement is about is the caller's affair: its subjects need not be at hand here.
   const subject = content.kind === 'dsse' ? ('notRequiredUnsafe' as const) : ('artifact' as const);
   if (by.certificate === undefined) return unwrap(requireKey(by.key.publicKey, { subject, ...tlog }));
   // The certificate's key is ours, so its signature is; whom it names was the authority's decision.
   const sct = ctLogs === 0 ? ('notRequiredUnsafe' as const) : 1;
-  return unwrap(withoutIdentityUnsafe({ subject, sct, ...tlog }));
+  const time = timeless ? { time: { kind: 'current' as const } } : {};
+  return unwrap(withoutIdentityUnsafe({ subject, sct, isOfAnyAuthority: true, ...time, ...tlog }));
 }
 
 function selfCheckError(inner: Reason): WaybillError {

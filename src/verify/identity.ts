@@ -16,7 +16,7 @@ export interface NamedSigner {
 export function signerOf(certificate: Certificate, required: SignerRequirement): Result<NamedSigner> {
   const [san, ...others] = certificate.sans;
   const { issuer } = certificate.fulcio;
-  const isOfAnyAuthority = required.kind === 'identities' && required.isOfAnyAuthority === true;
+  const isOfAnyAuthority = required.kind !== 'key' && required.isOfAnyAuthority === true;
   if (isOfAnyAuthority && san !== undefined) return ok({ issuer: issuer ?? '', san, others });
   if (san === undefined || others.length > 0) {
     const actual = `${certificate.sans.length}`;

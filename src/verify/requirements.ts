@@ -60,10 +60,10 @@ export type SignerRequirement =
   | {
       readonly kind: 'identities';
       readonly anyOf: NonEmpty<Identity>;
-      /** See `KeylessOptions`. */
+      /** See `AnyIdentityOptions`. */
       readonly isOfAnyAuthority?: boolean;
     }
-  | { readonly kind: 'anyIdentityUnsafe' }
+  | { readonly kind: 'anyIdentityUnsafe'; readonly isOfAnyAuthority?: boolean }
   | { readonly kind: 'key'; readonly key: PublicKey; readonly validFor?: Validity };
 
 /**
@@ -116,6 +116,11 @@ interface CommonOptions {
 export interface AnyIdentityOptions extends CommonOptions {
   /** Independent CT logs. Default 1. */
   readonly sct?: number | 'notRequiredUnsafe';
+  /**
+   * Takes certificates of authorities that are no Fulcio: without an issuer, which then is the empty text, and with
+   * several names, any of which may be the one required. Default: one name and an issuer.
+   */
+  readonly isOfAnyAuthority?: boolean;
   /** Default: one observed time. */
   readonly time?: Exclude<TimeRequirement, { kind: 'notRequired' }>;
 }
@@ -123,11 +128,6 @@ export interface AnyIdentityOptions extends CommonOptions {
 export interface KeylessOptions extends AnyIdentityOptions {
   /** Any one of these; at least one. */
   readonly identities: readonly Identity[];
-  /**
-   * Takes certificates of authorities that are no Fulcio: without an issuer, which then is the empty text, and with
-   * several names, any of which may be the one required. Default: one name and an issuer.
-   */
-  readonly isOfAnyAuthority?: boolean;
 }
 
 export interface KeyOptions extends CommonOptions {
@@ -139,16 +139,18 @@ export interface KeyOptions extends CommonOptions {
 
 /** Signatures by certificates of one of the identities. Fails with WB-360. */
 export function requireKeyless(options: KeylessOptions): Result<Requirements> {
-  const { identities, isOfAnyAuthority = false } = options;
+  const { identities } = options;
   if (!isNonEmpty(identities)) return refuse('at least one identity', 'none');
-  const foreign = isOfAnyAuthority ? { isOfAnyAuthority } : {};
-  return withCertificate({ kind: 'identities', anyOf: identities, ...foreign }, options);
+  return withCertificate({ kind: 'identities', anyOf: identities, ...foreign(options) }, options);
 }
 
 /** Signatures by any certificate of the trusted root, whoever it names: proves that someone signed. */
 export function withoutIdentityUnsafe(options: AnyIdentityOptions = {}): Result<Requirements> {
-  return withCertificate({ kind: 'anyIdentityUnsafe' }, options);
+  return withCertificate({ kind: 'anyIdentityUnsafe', ...foreign(options) }, options);
 }
+
+const foreign = ({ isOfAnyAuthority = false }: AnyIdentityOptions): { readonly isOfAnyAuthority?: true } =>
+  isOfAnyAuthority ? { isOfAnyAuthority } : {};
 
 function withCertificate(signer: SignerRequirement, options: AnyIdentityOptions): Result<Requirements> {
   const sct = threshold(options.sct);

@@ -205,7 +205,7 @@ describe('in cosign’s words', () => {
 
   test('flags come from the environment too', async () => {
     assert.equal((await cosign([ref('one')], { COSIGN_CHECK_CLAIMS: 'true' })).exit, 0);
-    const refused = await cosign([ref('one')], { COSIGN_K8S_KEYCHAIN: 'true' });
+    const refused = await cosign([ref('one')], { COSIGN_SK: 'true' });
     assert.deepEqual([refused.reason?.code, refused.exit], ['WB-1311', 3]);
   });
 
@@ -217,7 +217,7 @@ describe('in cosign’s words', () => {
     assert.equal(await readFile(file, 'utf8'), `${plain.stdout}\n`);
   });
 
-  for (const flag of ['--k8s-keychain', '--sk', '--ca-roots=x', '--registry-client-cert=x', '--sct=x']) {
+  for (const flag of ['--sk', '--slot=x', '--allow-certificate-chain']) {
     test(`${flag} is refused by name, with what to do instead`, async () => {
       const { reason, exit } = await cosign([flag, ref('one')]);
       assert.deepEqual([reason?.code, exit, reason?.actual], ['WB-1311', 3, flag.replace('=x', '')]);

@@ -10,6 +10,7 @@ import {
   addBundleOptions,
   addSignOptions,
   bundlePlace,
+  legacyOptions,
   placeBundle,
   requirePlaces,
   type SignFlags,
@@ -20,6 +21,7 @@ import { addTrustOptions } from '../trust-options.ts';
 interface Flags extends SignFlags {
   readonly predicate: string;
   readonly type: string;
+  readonly replace?: boolean;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -32,7 +34,8 @@ export function register(program: Command, context: CliContext): void {
       '--type <type>',
       'predicate type: custom, cyclonedx, spdxjson, spdx, slsaprovenance, slsaprovenance1, vuln, openvex, link, vsa or a URI',
       'custom',
-    );
+    )
+    .option('--replace', 'cosign’s tags: instead of the attestations of this type');
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
     const place = bundlePlace(flags, images.length);
@@ -46,7 +49,8 @@ export function register(program: Command, context: CliContext): void {
     const attested: AttestedImage[] = [];
     for (const image of images) {
       context.progress(`attesting ${predicate.type} on ${image} by ${tools.by}`);
-      const options = { upload: flags.upload ?? true };
+      const legacy = { ...legacyOptions(flags, context), replaces: flags.replace === true };
+      const options = { upload: flags.upload ?? true, legacy };
       attested.push(await attestImage(image, predicate, flags.format, tools, options));
     }
     const bundle = attested[0]?.result.bundle;

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { limits } from '#base/limits';
 import type { SignedImage } from '#flows/sign-image';
 import type { CliContext } from '../context.ts';
+import { readInput } from '../input.ts';
 import { withRegistryOptions } from '../registry-options.ts';
 import { readersThatMiss, renderSigned, signedJson } from '../render/signed.ts';
 import {
@@ -9,6 +11,7 @@ import {
   annotationsFrom,
   bundlePlace,
   collect,
+  legacyOptions,
   placeBundle,
   requirePlaces,
   type SignFlags,
@@ -19,6 +22,8 @@ import { addTrustOptions } from '../trust-options.ts';
 interface Flags extends SignFlags {
   readonly annotations: readonly string[];
   readonly recursive?: boolean;
+  readonly payload?: string;
+  readonly signContainerIdentity: readonly string[];
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -29,7 +34,14 @@ export function register(program: Command, context: CliContext): void {
     )
     .argument('<image...>', 'registry/repository@sha256:…; a tag is resolved first and shown')
     .option('-a, --annotations <key=value>', 'put an annotation into the signature', collect, [])
-    .option('-r, --recursive', 'sign every image of an index too');
+    .option('-r, --recursive', 'sign every image of an index too')
+    .option('--payload <file>', 'cosign’s tags: sign this document instead of one made from the image')
+    .option(
+      '--sign-container-identity <name>',
+      'cosign’s tags: name of the image in the document (repeatable)',
+      collect,
+      [],
+    );
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
     // An index signed with all below it has many signatures.
@@ -37,12 +49,19 @@ export function register(program: Command, context: CliContext): void {
     await requirePlaces([place], context);
     const { signImage } = await import('#flows/sign-image');
     const annotations = annotationsFrom(flags.annotations);
+    const payload =
+      flags.payload === undefined ? undefined : await readInput(flags.payload, limits.bundleBytes);
+    const legacy = {
+      ...legacyOptions(flags, context),
+      identities: flags.signContainerIdentity,
+      ...(payload === undefined ? {} : { payload }),
+    };
     const signed: SignedImage[] = [];
     const tools = await signingTools(flags, context, ...images);
     for (const image of images) {
       context.progress(`signing ${image} by ${tools.by}`);
       const { format, recursive = false, upload = true } = flags;
-      const options = { format, annotations, recursive, upload };
+      const options = { format, annotations, recursive, upload, legacy };
       signed.push(...(await signImage(image, options, tools)));
     }
     const bundle = signed[0]?.results[0]?.bundle;

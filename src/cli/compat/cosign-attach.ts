@@ -113,13 +113,14 @@ async function attachSbom(target: Target, flags: Flags, context: CliContext): Pr
   if (!sbom) throw cosignRule('required flag(s) "sbom" not set');
   const formats = sbomTypes[type];
   if (formats === undefined) throw cosignRule(`unknown SBOM type: "${type}", expected (spdx|cyclonedx|syft)`);
-  const usual = Object.keys(formats)[0] ?? '';
-  const mediaType = formats[inputFormat || usual];
-  if (mediaType === undefined) {
+  const [usual = ''] = Object.keys(formats);
+  if (inputFormat && formats[inputFormat] === undefined) {
     throw cosignRule(
       `invalid SBOM input format: "${inputFormat}", expected (${Object.keys(formats).join('|')})`,
     );
   }
+  // For cosign a name that ends so says more than the flag.
+  const mediaType = formats[sbom.endsWith('.json') ? 'json' : inputFormat || usual] ?? '';
   const { attachLegacySbom } = await import('#oci');
   const { tag } = await attachLegacySbom(
     target.place,

@@ -3,13 +3,12 @@
  * with `--ca-intermediates`, `--timestamp-certificate-chain`, and the variables SIGSTORE_*. They become parts of a
  * trusted root, so the one verifier judges by them.
  */
-import { equalBytes, utf8Text } from '#base/bytes';
-import { fail } from '#base/reason';
-import { isNonEmpty, type NonEmpty, unwrap } from '#base/result';
+import { equalBytes } from '#base/bytes';
+import { unwrap } from '#base/result';
 import type { CaAuthority, LogInput, TrustedRootInput, Validity } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import type { CliContext } from '../context.ts';
-import { R } from '../reasons.ts';
+import { always, authoritiesUp, certificatesIn, textAt } from '../issuer-chains.ts';
 import { cosignRule } from './cosign-common.ts';
 
 export interface AuthorityFlags {
@@ -21,9 +20,6 @@ export interface AuthorityFlags {
 
 /** The parts of a trusted root that files name; what nobody named is absent. */
 export type NamedParts = Partial<Omit<TrustedRootInput, 'mediaType'>>;
-
-/** They say no interval: certificates and keys count whenever they are valid themselves. */
-const always: Validity = { start: 0 };
 
 /**
  * Undefined when neither a flag nor a variable names a file. `offered` are certificates that came with signatures: where
@@ -102,78 +98,6 @@ function stampersOf(all: readonly Certificate[]): readonly CaAuthority[] {
 }
 
 const isSelfIssued = ({ subject, issuer }: Certificate): boolean => equalBytes(subject, issuer);
-
-const CHAIN_MAX = 10;
-const CHAINS_MAX = 64;
-
-/**
- * Every way up from a certificate of the pools, or from `first`, to an anchor, by names alone: whether the links and
- * the certificates hold is the verifier's question.
- */
-function authoritiesUp(
-  anchors: readonly Certificate[],
-  between: readonly Certificate[],
-  first: readonly Certificate[] = [...anchors, ...between],
-): readonly CaAuthority[] {
-  const found: NonEmpty<Certificate>[] = [];
-  const climb = (path: NonEmpty<Certificate>): void => {
-    if (found.length >= CHAINS_MAX || path.length > CHAIN_MAX) return;
-    const top = path.at(-1) ?? path[0];
-    if (anchors.includes(top)) {
-      found.push(path);
-      return;
-    }
-    for (const next of [...anchors, ...between]) {
-      if (!path.includes(next) && equalBytes(top.issuer, next.subject)) climb([...path, next]);
-    }
-  };
-  for (const one of first) climb([one]);
-  return found.map((chain) => authorityOf('', chain, always));
-}
-
-export function authorityOf(uri: string, chain: NonEmpty<Certificate>, validFor: Validity): CaAuthority {
-  const anchor = chain.at(-1) ?? chain[0];
-  const part = (name: string): string =>
-    new RegExp(`(?:^|,)${name}=((?:[^,\\\\]|\\\\.)*)`).exec(anchor.subjectText)?.[1] ?? '';
-  return { uri, chain, validFor, subject: { organization: part('O'), commonName: part('CN') } };
-}
-
-/** Certificates in PEM, at a place as cosign names places. */
-export async function certificatesIn(place: string, context: CliContext): Promise<NonEmpty<Certificate>> {
-  const [{ pemDecode }, { parseCertificate }, text] = await Promise.all([
-    import('#formats/pem'),
-    import('#formats/x509'),
-    textAt(place, context),
-  ]);
-  const chain = unwrap(pemDecode(text, 'CERTIFICATE')).map(({ der }) => unwrap(parseCertificate(der)));
-  if (isNonEmpty(chain)) return chain;
-  throw fail(R.optionValue, { expected: `a certificate in ${place}`, actual: 'none' });
-}
-
-const FILE_BYTES_MAX = 256 * 1024;
-
-/** Text of a file, of `env://VARIABLE`, or behind an http or https address. */
-export async function textAt(place: string, context: CliContext): Promise<string> {
-  if (place.startsWith('env://')) {
-    const text = context.env[place.slice('env://'.length)];
-    if (text !== undefined && text !== '') return text;
-    throw fail(R.optionValue, {
-      expected: `something in ${place}`,
-      actual: 'no such variable, or an empty one',
-    });
-  }
-  if (/^https?:\/\//.test(place)) {
-    const request = { url: place, maxBytes: FILE_BYTES_MAX, redirects: 2 };
-    const { status, body } = await context.transport.request(request);
-    if (status === 200) return utf8Text(body);
-    throw fail(R.optionValue, { expected: `a file at ${place}`, actual: `status ${status}` });
-  }
-  const [{ readFileLimited }, { resolve }] = await Promise.all([
-    import('#platform/files'),
-    import('node:path'),
-  ]);
-  return utf8Text(await readFileLimited(resolve(context.cwd, place), FILE_BYTES_MAX));
-}
 
 export async function logOf(
   baseUrl: string,

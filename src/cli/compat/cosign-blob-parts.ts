@@ -5,9 +5,9 @@ import { fail } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import type { SignedEntity } from '#verify';
 import type { CliContext } from '../context.ts';
+import { textAt } from '../issuer-chains.ts';
 import { R } from '../reasons.ts';
 import type { BlobFlags } from '../verify-blobs.ts';
-import { textAt } from './cosign-authorities.ts';
 import { cosignRule } from './cosign-common.ts';
 import { certificateText } from './cosign-detached.ts';
 import {

@@ -10,8 +10,8 @@ import { attempt } from '#base/result';
 import type { Attachments, LegacySignature } from '#oci';
 import { legacyAnnotations } from '#verify';
 import type { CliContext } from '../context.ts';
+import { textAt } from '../issuer-chains.ts';
 import { isInline } from '../verify-blobs.ts';
-import { textAt } from './cosign-authorities.ts';
 
 export interface DetachedFlags {
   readonly signature?: string;

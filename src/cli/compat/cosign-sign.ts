@@ -31,7 +31,6 @@ interface Signed {
   readonly payload?: string;
 }
 
-const otherDocument = 'the document is made from the image, its digest and the annotations';
 const signFlags: readonly FlagSpec[] = [
   ...signingFlags,
   ...prefixedRegistryFlags,
@@ -40,8 +39,12 @@ const signFlags: readonly FlagSpec[] = [
   { flags: '--upload', help: 'attach the signature (default)', isOn: true },
   { flags: '--output-payload <file>', help: 'write the signed document (cosign 2)' },
   { flags: '--record-creation-timestamp', help: 'accepted, has no effect' },
-  { flags: '--payload <file>', help: 'as in cosign', instead: otherDocument },
-  { flags: '--sign-container-identity <name>', help: 'as in cosign', instead: otherDocument },
+  { flags: '--payload <file>', help: 'the document to sign, in the older layout' },
+  {
+    flags: '--sign-container-identity <name>',
+    help: 'name of the image in the document of the older layout (repeatable)',
+    isList: true,
+  },
   {
     flags: '--attachment <kind>',
     help: 'as in cosign',
@@ -60,7 +63,8 @@ export function addSign(cosign: Command, context: CliContext): void {
       requirePlace(flags);
       const { bundle, outputSignature, outputCertificate, outputPayload } = flags;
       const wantsBundle = (bundle ?? outputSignature ?? outputCertificate ?? outputPayload) !== undefined;
-      const names = [...passedToRegistry, 'annotations', 'recursive'];
+      const older = flags.newBundleFormat ? [] : ['payload', 'signContainerIdentity'];
+      const names = [...passedToRegistry, 'annotations', 'recursive', ...older];
       await withSigningWords(flags, names, context, async (shared) => {
         const words = [...shared, ...placeWords(flags, wantsBundle)];
         for (const image of images) {
@@ -146,7 +150,7 @@ const attestFlags: readonly FlagSpec[] = [
     help: 'as in cosign',
     instead: 'waybill attest-blob --statement, or --predicate',
   },
-  { flags: '--replace', help: 'as in cosign', instead: 'waybill cosign clean --type attestation first' },
+  { flags: '--replace', help: 'in the older layout: instead of those of the same type' },
 ];
 
 export function addAttest(cosign: Command, context: CliContext): void {
@@ -160,7 +164,8 @@ export function addAttest(cosign: Command, context: CliContext): void {
       if (flags.predicate === undefined) throw cosignRule('predicate cannot be empty');
       requirePlace(flags);
       checkEntryType(flags);
-      const names = [...passedToRegistry, 'predicate', 'type'];
+      const older = flags.newBundleFormat ? [] : ['replace'];
+      const names = [...passedToRegistry, 'predicate', 'type', ...older];
       await withSigningWords(flags, names, context, async (shared) => {
         const words = [...shared, ...placeWords(flags, flags.bundle !== undefined)];
         for (const image of images) {

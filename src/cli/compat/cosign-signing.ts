@@ -25,7 +25,6 @@ export interface SigningFlags {
 }
 
 const same = 'as in cosign';
-const ownCertificate = 'sign with the key alone, or let the authority certify one';
 const ownTls = 'a CA of your own: --ca-file or SSL_CERT_FILE';
 const notHere = 'use a key file or a key plugin: --key NAME://REFERENCE';
 const idle = 'accepted, has no effect';
@@ -53,9 +52,9 @@ export const signingFlags: readonly FlagSpec[] = [
   { flags: '--output-signature <file>', help: 'write the signature (cosign 2)' },
   { flags: '--output-certificate <file>', help: 'write the certificate (cosign 2)' },
   { flags: '--insecure-skip-verify', help: idle },
-  { flags: '--certificate <file>', help: same, instead: ownCertificate },
-  { flags: '--certificate-chain <file>', help: same, instead: ownCertificate },
-  { flags: '--issue-certificate', help: same, instead: ownCertificate },
+  { flags: '--certificate <file>', help: 'certificate of --key' },
+  { flags: '--certificate-chain <file>', help: 'its issuers, the one that is trusted last' },
+  { flags: '--issue-certificate', help: 'let the authority certify --key (cosign 2)' },
   { flags: '--sk', help: same, instead: notHere },
   { flags: '--slot <slot>', help: same, instead: notHere },
   { flags: '--timestamp-client-cacert <file>', help: same, instead: ownTls },
@@ -96,6 +95,9 @@ export function readSigningFlags<F extends SigningFlags>(
 /** Flags that a native signing verb has under the same name. */
 const passed = [
   'key',
+  'certificate',
+  'certificateChain',
+  'issueCertificate',
   'identityToken',
   'oidcClientId',
   'oidcIssuer',
@@ -117,6 +119,7 @@ export const passedToRegistry = [
   'registryUsername',
   'registryPassword',
   'registryToken',
+  'attachmentTagPrefix',
 ] as const;
 
 /**
