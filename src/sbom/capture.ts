@@ -3,6 +3,7 @@ import { limits } from '#base/limits';
 import { fail } from '#base/reason';
 import type { PathMatcher } from './match.ts';
 import { baseOf, cleanPath } from './paths.ts';
+import { leastBytes, PROGRAM_START_BYTES } from './program-end.ts';
 import { R } from './reasons.ts';
 import type { RecordWriter } from './record.ts';
 import type { BodySink, OnEntry, TarEntry } from './tar.ts';
@@ -98,6 +99,7 @@ export class Capture {
     const base = baseOf(path);
     const head = new Uint8Array(HEAD_BYTES);
     const held = this.#heldFor(entry, event, path);
+    let start: Uint8Array | undefined;
     let filled = 0;
     let at = 0;
     let running: Running[] = [];
@@ -113,13 +115,20 @@ export class Capture {
           .filter((one) => one.scanner?.accepts(base, entry.size, head) === true)
           .map((cataloguer) => ({ cataloguer, scan: cataloguer.scanner?.start(base) as StreamScan }));
         if (isIdle()) return;
+        start = new Uint8Array(Math.min(PROGRAM_START_BYTES, entry.size));
         if (early > 0) write(head.slice(0, early));
       }
       for (const { scan } of running) scan.write(chunk);
       held?.set(chunk, at);
+      if (start !== undefined && at < start.length) start.set(chunk.subarray(0, start.length - at), at);
       at += chunk.length;
     };
     const end = (): void => {
+      const least = start === undefined ? 0 : leastBytes(start);
+      if (least > entry.size) {
+        const reason = `a program of ${entry.size} bytes whose tables speak of ${least}: it was cut`;
+        this.#record.problem(event, 'binary', reason);
+      }
       const findings = new Map<string, Uint8Array>();
       for (const { cataloguer, scan } of running) {
         const found = scan.end();

@@ -25,7 +25,9 @@ export const apk: Cataloguer = {
     const provides = new Map<string, number>();
     for (const file of image.files) {
       if (!databasePath.test(file.path)) continue;
-      for (const stanza of readStanzas(new TextDecoder().decode(file.bytes))) {
+      const { stanzas, problems } = readStanzas(new TextDecoder().decode(file.bytes));
+      for (const reason of problems) unknowns.push({ path: file.path, wantedBy: 'apk', reason });
+      for (const stanza of stanzas) {
         const found = readPackage(stanza, file, distro);
         if (typeof found === 'string') {
           unknowns.push({ path: file.path, wantedBy: 'apk', reason: found });
@@ -45,8 +47,10 @@ export const apk: Cataloguer = {
   },
 };
 
-function readStanzas(text: string): ApkStanza[] {
+/** apk ends every line, and writes each field of a package once; what is otherwise is a problem, and all is read. */
+function readStanzas(text: string): { stanzas: ApkStanza[]; problems: string[] } {
   const stanzas: ApkStanza[] = [];
+  const problems: string[] = [];
   let fields = new Map<string, string>();
   let files: string[] = [];
   let folder = '';
@@ -58,14 +62,23 @@ function readStanzas(text: string): ApkStanza[] {
       folder = '';
       continue;
     }
+    if (line.includes('\0')) problems.push(`${named(fields)}: bytes that are no text`);
     const key = line[0] as string;
     const value = line[1] === ':' ? line.slice(2) : '';
     if (key === 'F') folder = value;
     else if (key === 'R') files.push(folder === '' ? value : `${folder}/${value}`);
     else if (!fields.has(key)) fields.set(key, value);
+    else if (once.has(key)) problems.push(`${named(fields)}: a second ${key}: ${JSON.stringify(value)}`);
   }
-  return stanzas;
+  if (text !== '' && !text.endsWith('\n')) problems.push('the file ends within a line');
+  return { stanzas, problems };
 }
+
+/** Of a package as a whole; others are about its files. */
+const once = new Set('CPVASITULomtc');
+
+const named = (fields: ReadonlyMap<string, string>): string =>
+  `the package ${JSON.stringify(fields.get('P') ?? '')}`;
 
 function readPackage(
   { fields, files }: ApkStanza,

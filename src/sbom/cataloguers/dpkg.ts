@@ -8,6 +8,7 @@ import { type Distro, distroText, type Unknown } from '#formats/sbom';
 
 import { groupedList, type OwnedPaths, ownedLines } from '../owned.ts';
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
+import { someOf } from './common.ts';
 import { condensedCopyright, copyrightLicenses } from './copyright.ts';
 import { parseStanzas, type Stanza } from './stanzas.ts';
 
@@ -41,10 +42,11 @@ export const dpkg: Cataloguer = {
     for (const file of image.files) {
       const isStatus = statusPath.test(file.path);
       if (!isStatus && !(statusFolder.test(file.path) && !file.path.endsWith('.md5sums'))) continue;
-      const { stanzas, problems } = parseStanzas(new TextDecoder().decode(file.bytes));
+      const { stanzas, problems } = parseStanzas(new TextDecoder().decode(file.bytes), isStatus);
       for (const { line, reason } of problems) {
         unknowns.push({ path: file.path, wantedBy: 'dpkg', reason: `stanza at line ${line}: ${reason}` });
       }
+      if (isStatus) unknowns.push(...withoutEntry(stanzas, file, image));
       for (const stanza of stanzas) {
         const found = readPackage(stanza, file, image, distro);
         if (typeof found === 'string') unknowns.push({ path: file.path, wantedBy: 'dpkg', reason: found });
@@ -63,6 +65,21 @@ export const dpkg: Cataloguer = {
   },
 };
 
+/** Every package in the status has a list of its files, and goes from both together. */
+function withoutEntry(stanzas: readonly Stanza[], { path }: ImageFile, { files }: ImageFiles): Unknown[] {
+  const known = new Set(stanzas.map((stanza) => stanza.get('package') ?? ''));
+  const info = `${path.slice(0, -'status'.length)}info/`;
+  const missing = new Set<string>();
+  for (const one of files) {
+    if (!one.path.startsWith(info) || !one.path.endsWith('.list')) continue;
+    const name = one.path.slice(info.length, -'.list'.length).replace(/:.*/, '');
+    if (!known.has(name)) missing.add(name);
+  }
+  if (missing.size === 0) return [];
+  const reason = `${missing.size} packages have a list of files and no entry: ${someOf([...missing].sort())}`;
+  return [{ path, wantedBy: 'dpkg', reason }];
+}
+
 /** Of each stanza, what `readPackage` and the needs are made of. */
 const fieldsRead = new Set(
   'package status version architecture source homepage maintainer provides depends pre-depends'.split(' '),
@@ -70,7 +87,7 @@ const fieldsRead = new Set(
 
 /** Half of a status file is about what nobody asks for here. Undefined for one with problems: they name lines. */
 function condensedStatus(bytes: Uint8Array): Uint8Array | undefined {
-  const { stanzas, problems } = parseStanzas(new TextDecoder().decode(bytes));
+  const { stanzas, problems } = parseStanzas(new TextDecoder().decode(bytes), true);
   if (problems.length > 0) return undefined;
   const lines = stanzas.map((stanza) => {
     const fields = [...stanza].filter(([key]) => fieldsRead.has(key));

@@ -10,9 +10,12 @@ export interface StanzaProblem {
 
 /**
  * Splits a control file. Field names are lower-cased; a stanza with a broken line or a field given twice is a
- * problem and is left out, the others stay.
+ * problem and is left out, the others stay. `isWhole`: a program wrote it, and ends every line.
  */
-export function parseStanzas(text: string): { stanzas: Stanza[]; problems: StanzaProblem[] } {
+export function parseStanzas(
+  text: string,
+  isWhole = false,
+): { stanzas: Stanza[]; problems: StanzaProblem[] } {
   const stanzas: Stanza[] = [];
   const problems: StanzaProblem[] = [];
   let fields = new Map<string, string[]>();
@@ -31,6 +34,9 @@ export function parseStanzas(text: string): { stanzas: Stanza[]; problems: Stanz
   const lines = text.split('\n');
   for (let i = 0; i < lines.length; i++) {
     const line = (lines[i] as string).replace(/\r$/, '');
+    const isCut = isWhole && i === lines.length - 1 && line !== '';
+    if (isCut) problem ??= `line ${i + 1}: the file ends within it`;
+    else if (line.includes('\0')) problem ??= `line ${i + 1}: bytes that are no text`;
     if (line.trim() === '') {
       close(i + 2);
     } else if (line[0] === ' ' || line[0] === '\t') {
