@@ -340,3 +340,46 @@ describe('trusted-root create', () => {
     assert.deepEqual(printed(told.stdout), printed(theirs.stdout));
   });
 });
+
+describe('default services are those of the TUF repository that was initialised', () => {
+  const start = 'start-time=2026-01-01T00:00:00Z';
+  const rekor = `url=https://log.example,public-key=${publicFile('rekor.pub')},${start}`;
+  const service = `url=https://ca.example,api-version=1,${start},operator=me`;
+  for (const args of [
+    ['trusted-root', 'create', '--with-default-services'],
+    ['trusted-root', 'create', '--with-default-services', '--no-default-tsa', '--no-default-rekor'],
+    ['trusted-root', 'create', '--with-default-services', '--no-default-rekor', '--rekor', rekor],
+    ['trusted-root', 'create', '--no-default-tsa', '--rekor', rekor],
+    ['signing-config', 'create', '--with-default-services'],
+    ['signing-config', 'create', '--with-default-services', '--no-default-tsa', '--fulcio', service],
+    ['signing-config', 'create', '--with-default-services', '--rekor', service, '--rekor-config', 'ALL'],
+  ]) {
+    test(titleOf(row(...args)), async () => {
+      const env = { HOME: await temporaryFolder() };
+      const mirror = ['--mirror', origins.tuf, '--root', publicFile('root.json')];
+      assert.equal((await real(['initialize', ...mirror], env)).code, 0);
+      const [theirs, told] = await Promise.all([real(args, env), ours({ args, env })]);
+      assert.equal(told.exit, theirs.code, `${told.stderr}\n${theirs.stderr}`);
+      assert.deepEqual(meaning(told.stdout), meaning(theirs.stdout));
+    });
+  }
+});
+
+/** cosign walks Go maps: logs come in another order each time; details that say no more than others are left out. */
+function meaning(text: string): unknown {
+  const value = JSON.parse(text) as Record<string, unknown>;
+  const sorted = Object.entries(value).map(([name, member]) =>
+    Array.isArray(member)
+      ? [name, member.map((one) => JSON.stringify(withoutNames(one))).sort()]
+      : [name, member],
+  );
+  return Object.fromEntries(sorted);
+}
+
+function withoutNames(value: object): unknown {
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => !['subject', 'operator', 'checkpointKeyId'].includes(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}

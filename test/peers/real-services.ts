@@ -28,6 +28,8 @@ export interface RealServices {
   readonly files: Readonly<Record<'ca' | 'tsa' | 'log' | 'ct', string>>;
   /** What the log calls itself. */
   readonly origin: string;
+  /** Pages of metrics. */
+  readonly metrics: Readonly<Record<'ca' | 'log' | 'tsa', string>>;
   close(): Promise<void>;
 }
 
@@ -139,5 +141,8 @@ export async function startRealServices(folder: string, issuer: string): Promise
     await close();
     throw error;
   }
-  return { ca, log, tsa: `${tsa}/api/v1/timestamp`, ct: ctUrl, files, origin, close };
+  const page = (port: number | undefined): string => `http://${local}:${port}/metrics`;
+  // The timestamp server has no setting for it.
+  const metrics = { ca: page(caMetrics), log: page(logMetrics), tsa: page(2112) };
+  return { ca, log, tsa: `${tsa}/api/v1/timestamp`, ct: ctUrl, files, origin, metrics, close };
 }

@@ -14,7 +14,12 @@ import { record } from './compatibility.ts';
 
 const areas: Readonly<Record<string, readonly string[]>> = {
   sbom: ['sbom-truth.test.ts', 'syft.test.ts', 'trivy-packages.test.ts'],
-  services: ['fulcio.test.ts', 'fulcio-certificates.test.ts', 'fulcio-refusals.test.ts'],
+  services: [
+    'fulcio.test.ts',
+    'fulcio-certificates.test.ts',
+    'fulcio-refusals.test.ts',
+    'fulcio-metrics.test.ts',
+  ],
   scan: ['grype.test.ts', 'grype-verdicts.test.ts', 'trivy.test.ts', 'trivy-verdicts.test.ts'],
 };
 

@@ -3,49 +3,15 @@
  * and status codes; never paths, names or digests, which a stranger could make without end. With the alias switch
  * the names of Sigstore's servers stand beside ours, so that dashboards made for those work.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 import type { HttpApp } from '#platform/http-server';
+import { type Aliases, aliasesOf, type Label, type Labelled, type Latency } from './metric-aliases.ts';
 
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** Names of Sigstore's servers for requests, latency and what was made: Fulcio, Rekor, rekor-tiles, TSA. */
-interface Aliases {
-  readonly requests: readonly Labelled[];
-  readonly latency: readonly Labelled[];
-  readonly made?: string;
-}
-interface Labelled {
-  readonly name: string;
-  readonly labels: readonly Label[];
-}
-type Label = 'path' | 'method' | 'code';
-type Recorder = (values: Record<Label, string>, seconds: number) => void;
-
-const aliasesOf: Readonly<Record<string, Aliases>> = {
-  ca: {
-    requests: [{ name: 'http_requests_total', labels: ['code', 'method'] }],
-    latency: [{ name: 'fulcio_api_latency', labels: ['code', 'method'] }],
-    made: 'fulcio_new_certs',
-  },
-  log: {
-    requests: [{ name: 'rekor_qps_by_api', labels: ['path', 'method', 'code'] }],
-    latency: [
-      { name: 'rekor_api_latency', labels: ['path', 'code'] },
-      { name: 'rekor_latency_by_api', labels: ['path', 'method'] },
-    ],
-    made: 'rekor_new_entries',
-  },
-  log2: {
-    requests: [{ name: 'rekor_v2_http_requests_total', labels: ['code', 'method'] }],
-    latency: [{ name: 'rekor_v2_http_api_latency', labels: ['code', 'method'] }],
-    made: 'rekor_v2_new_hashedrekord_entries',
-  },
-  tsa: {
-    requests: [{ name: 'timestamp_authority_http_requests_total', labels: ['code', 'method'] }],
-    latency: [{ name: 'timestamp_authority_api_latency', labels: ['code', 'method'] }],
-  },
-};
+type Values = Record<Label, string>;
+type Recorder = (values: Values, seconds: number, bytes: number) => void;
 
 /** What a station makes, told from its answers: `fulcio_new_certs` and the like. */
 export interface Made {
@@ -101,7 +67,7 @@ export class StationMetrics {
         method: METHODS.has(request.method) ? request.method : 'other',
         code: String(reply.statusCode),
       };
-      record(values, reply.elapsedTime / 1000);
+      record(values, reply.elapsedTime / 1000, Number(request.headers['content-length'] ?? 0));
       const isMade =
         this.#made?.what.method === request.method &&
         reply.statusCode < 300 &&
@@ -114,34 +80,25 @@ export class StationMetrics {
   #requestMetrics(): Recorder {
     const registers = [this.#registry];
     const all = ['path', 'method', 'code'] as const;
-    const { requests: otherRequests = [], latency: otherLatency = [] } = this.#aliases ?? {};
-    const counters = [{ name: `${this.#prefix}http_requests_total`, labels: all }, ...otherRequests].map(
-      ({ name, labels }) => ({
-        labels,
-        metric: new Counter({
-          name,
-          help: 'Requests by route, method and status.',
-          labelNames: labels,
-          registers,
-        }),
-      }),
-    );
-    const histograms = [
-      { name: `${this.#prefix}http_request_duration_seconds`, labels: ['path', 'method'] as const },
-      ...otherLatency,
-    ].map(({ name, labels }) => ({
-      labels,
-      metric: new Histogram({
-        name,
-        help: 'Time to answer a request, in seconds.',
-        labelNames: labels,
-        buckets: BUCKETS,
-        registers,
-      }),
-    }));
-    return (values, seconds) => {
-      for (const { labels, metric } of counters) metric.inc(chosen(values, labels));
-      for (const { labels, metric } of histograms) metric.observe(chosen(values, labels), seconds);
+    const count = new Counter({
+      name: `${this.#prefix}http_requests_total`,
+      help: 'Requests by route, method and status.',
+      labelNames: all,
+      registers,
+    });
+    const time = new Histogram({
+      name: `${this.#prefix}http_request_duration_seconds`,
+      help: 'Time to answer a request, in seconds.',
+      labelNames: ['path', 'method'],
+      buckets: BUCKETS,
+      registers,
+    });
+    const others = this.#aliases === undefined ? [] : aliasRecorders(this.#aliases, registers);
+    return (values, seconds, bytes) => {
+      count.inc(values);
+      time.observe(chosen(values, ['path', 'method']), seconds);
+      const named = this.#aliases?.values === undefined ? values : this.#aliases.values(values);
+      if (named !== undefined) for (const other of others) other(named, seconds, bytes);
     };
   }
 
@@ -200,6 +157,35 @@ export class StationMetrics {
   }
 }
 
-function chosen(values: Record<Label, string>, labels: readonly Label[]): Partial<Record<Label, string>> {
+/** The same under the names of the server people know, in its units. */
+function aliasRecorders(aliases: Aliases, registers: Registry[]): Recorder[] {
+  const { requests, latency, sizes = [] } = aliases;
+  const counters = requests.map(({ name, labels }): Recorder => {
+    const help = 'Requests, as that server counts them.';
+    const metric = new Counter({ name, help, labelNames: labels, registers });
+    return (values) => metric.inc(chosen(values, labels));
+  });
+  const timers = latency.map((one): Recorder => {
+    const metric = latencyMetric(one, registers);
+    const perSecond = one.unit === 'ns' ? 1e9 : 1;
+    return (values, seconds) => metric.observe(chosen(values, one.labels), seconds * perSecond);
+  });
+  const bytesOf = sizes.map(({ name, labels }: Labelled): Recorder => {
+    const metric = new Histogram({ name, help: 'Bytes of requests.', labelNames: labels, registers });
+    return (values, _seconds, bytes) => metric.observe(chosen(values, labels), bytes);
+  });
+  return [...counters, ...timers, ...bytesOf];
+}
+
+function latencyMetric({ name, labels, kind, unit, buckets }: Latency, registers: Registry[]) {
+  const help = `Time to answer a request, in ${unit ?? 'seconds'}.`;
+  const common = { name, help, labelNames: labels, registers };
+  // Go's summaries have no quantiles unless told, and these are not.
+  return kind === 'summary'
+    ? new Summary({ ...common, percentiles: [] })
+    : new Histogram({ ...common, buckets: [...buckets] });
+}
+
+function chosen(values: Values, labels: readonly Label[]): Partial<Record<Label, string>> {
   return Object.fromEntries(labels.map((label) => [label, values[label]]));
 }
