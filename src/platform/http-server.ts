@@ -4,7 +4,7 @@
  */
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
-import { boundYoungGeneration } from './memory.ts';
+import { boundHeap } from './memory.ts';
 import { R } from './reasons.ts';
 import { secure, type TlsPair } from './server-tls.ts';
 import type { Logger } from './telemetry.ts';
@@ -210,7 +210,7 @@ export function bodyBytes(request: FastifyRequest): Uint8Array {
 
 /** Listens; port 0 picks a free one. Returns the origin, for example `http://127.0.0.1:4000`. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  boundYoungGeneration();
+  boundHeap();
   try {
     await app.listen({ host, port });
   } catch (error) {
