@@ -1,12 +1,15 @@
 /** Use case: does the attested SBOM of an image still say what is in it? */
 import type { Digest } from '#base/brand';
-import { type Reason, WaybillError } from '#base/reason';
+import { type Reason, reason, WaybillError } from '#base/reason';
 import type { Sbom } from '#formats/sbom';
 import type { SbomDiff } from '#formats/sbom-diff';
-import type { Requirements } from '#verify';
-import { CheckFailure } from './check-item.ts';
+import { scanReasons } from '#scan';
+import type { Accepted, Requirements } from '#verify';
+import { CheckFailure, signedText } from './check-item.ts';
 import { currentSbom, nearestDifference } from './check-sbom.ts';
 import { type SbomImageOptions, sbomImage } from './sbom-image.ts';
+import { sbomOfStatement } from './sbom-statement.ts';
+import { meantBy } from './scan-attested.ts';
 import { type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
 export { sbomPredicateTypes as sbomPredicates } from './sbom-statement.ts';
@@ -22,9 +25,9 @@ export interface SbomCheck {
   /** Attested SBOMs of the expected identity. */
   readonly attested: number;
   readonly evidence: readonly string[];
-  /** Against the attested SBOM that is nearest; absent when one agrees. */
+  /** Against the attested SBOM that is nearest; absent when the newest agrees. */
   readonly difference?: SbomDiff;
-  /** Why none agrees. */
+  /** Why the newest does not agree, or none is about the image. */
   readonly why?: Reason;
   readonly found: Sbom;
 }
@@ -38,8 +41,12 @@ export async function checkSbom(
   const { platform } = deps;
   const chosen = platform === undefined ? {} : { platform };
   const verified = await verifyImage(image, { kind: 'attestation', requirements, ...chosen }, deps);
-  const pinned = image.includes('@') ? image : verified.pinned;
-  const { sbom } = await sbomImage(deps.registry, pinned, deps);
+  // Verified is the image of the platform: nothing is left to choose.
+  const { platform: _chosen, ...options } = deps;
+  const { sbom, digest } = await sbomImage(deps.registry, verified.pinned, options);
+  const { parent } = await meantBy(image, verified.digest, deps);
+  const meant = new Set([digest, verified.digest, parent]);
+  const about = verified.accepted.filter((one) => meant.has(subjectOf(one) ?? digest));
   const result = {
     pinned: verified.pinned,
     digest: verified.digest,
@@ -47,13 +54,36 @@ export async function checkSbom(
     attested: verified.accepted.length,
     found: sbom,
   };
+  const [stranger] = about.length > 0 ? [] : verified.accepted;
+  if (stranger !== undefined) {
+    const why = { expected: `an attested SBOM of ${digest}`, actual: `one of ${subjectOf(stranger)}` };
+    return { ...result, evidence: [signedText(stranger)], why: reason(scanReasons.attested, why) };
+  }
   try {
-    return { ...result, evidence: currentSbom(verified.accepted, sbom).evidence };
+    const [newest, ...others] = newestFirst(about);
+    // The one that an attested scan goes by has to agree, and every other that may be as new.
+    const current = [newest, ...others.filter((one) => signedAt(one) >= signedAt(newest))].map((one) =>
+      currentSbom(one === undefined ? [] : [one], sbom),
+    );
+    return { ...result, evidence: current.flatMap(({ evidence }) => evidence) };
   } catch (error) {
     const why = error instanceof CheckFailure ? error.why : error;
     if (!(why instanceof WaybillError)) throw error;
     const evidence = error instanceof CheckFailure ? error.evidence : [];
-    const difference = nearestDifference(verified.accepted, sbom);
+    const difference = nearestDifference(about, sbom);
     return { ...result, evidence, why: why.reason, ...(difference === undefined ? {} : { difference }) };
   }
+}
+
+/** Trusted time in milliseconds; 0: none. */
+const signedAt = (one: Accepted | undefined): number =>
+  Math.max(0, ...(one?.times ?? []).map(({ at }) => at));
+
+const newestFirst = (list: readonly Accepted[]): readonly Accepted[] =>
+  list.toSorted((a, b) => signedAt(b) - signedAt(a));
+
+/** What the document itself says it is about; undefined when it does not say, or cannot be read. */
+function subjectOf({ statement }: Accepted): Digest | undefined {
+  const read = statement === undefined ? undefined : sbomOfStatement(statement);
+  return read?.ok === true ? read.value.subject.digest : undefined;
 }

@@ -27,7 +27,8 @@ export interface AttestedDeps extends VerifyImageDeps {
   readonly platform?: Platform;
 }
 
-interface Candidate {
+/** An attested SBOM that is about the image. */
+export interface Candidate {
   readonly sbom: Sbom;
   /** Trusted time of the signature in milliseconds; 0: none. */
   readonly at: number;
@@ -53,10 +54,8 @@ export async function attestedSbom(
   const meant = await meantBy(image, verified.digest, deps);
   const read = verified.accepted.map((accepted) => candidateOf(accepted, verified.digest, meant));
   const usable = read.flatMap((one) => ('sbom' in one ? [one] : []));
-  const [newest, ...older] = preferred(usable, verified.digest, meant).toSorted((a, b) => b.at - a.at);
-  if (newest !== undefined) {
-    return { sbom: newest.sbom, verified, notes: [...newest.notes, ...agreement(newest, older)] };
-  }
+  const newest = newestOf(preferred(usable, verified.digest, meant));
+  if (newest !== undefined) return { sbom: newest.sbom, verified, notes: newest.notes };
   const refused = read.flatMap((one) => ('refused' in one ? [one.refused] : []))[0] ?? 'none';
   throw notAbout(verified.digest, refused);
 }
@@ -82,31 +81,41 @@ function candidateOf(
     const note = `the SBOM names no digest; the signed statement alone binds it to the image${also}`;
     return { sbom: { ...sbom, subject: { ...sbom.subject, digest: image } }, at, notes: [note] };
   }
-  if (digest === image || digest === meant.usual) return { sbom, at, notes: [] };
+  if ([image, meant.usual, meant.parent].includes(digest)) return { sbom, at, notes: [] };
   if (!meant.others.has(digest)) return { refused: `an SBOM of ${digest}` };
   return { sbom, at, notes: [`the SBOM is about ${digest}, one image of the index`] };
 }
 
 /** Those about what a scan of this name would look into; else those about other images of the index. */
 function preferred(list: readonly Candidate[], image: Digest, { usual }: Meant): readonly Candidate[] {
-  const first = list.filter(({ sbom }) => sbom.subject.digest === image || sbom.subject.digest === usual);
+  const first = list.filter(({ sbom: { subject } }) => [image, usual].includes(subject.digest));
   return first.length > 0 ? first : list;
 }
 
-/** Nothing when all say the same; what the newest overrules; WB-981 when it is not known to be the newest. */
-function agreement(newest: Candidate, older: readonly Candidate[]): string[] {
+/**
+ * The newest by trusted time, with a note where older ones say something else. WB-981 when they differ and it is not
+ * known which is the newest; undefined for none. Pure.
+ */
+export function newestOf(list: readonly Candidate[]): Candidate | undefined {
+  const [newest, ...older] = list.toSorted((a, b) => b.at - a.at);
+  if (newest === undefined) return undefined;
   const differing = older.filter(({ sbom }) => !isSame(diffSboms(newest.sbom, sbom)));
-  if (differing.length === 0) return [];
   const rival = differing.find(({ at }) => at >= newest.at);
   if (rival !== undefined) {
-    const actual = `${rival.sbom.packages.length} packages beside ${newest.sbom.packages.length}, neither known to be newer`;
+    const [some, others] = [newest, rival].map(({ sbom }) => sbom.packages.length);
+    const actual = `one of ${some} and one of ${others} packages, neither known to be newer`;
     throw fail(R.disagree, { expected: 'attested SBOMs that say the same, or one that is newer', actual });
   }
+  if (differing.length === 0) return newest;
   const count = differing.length === 1 ? 'an older one says' : `${differing.length} older ones say`;
-  return [`several SBOMs are attested; ${count} other packages; scanned is that of ${rfc3339(newest.at)}`];
+  const note = `several SBOMs are attested; ${count} other packages; scanned is that of ${rfc3339(newest.at)}`;
+  return { ...newest, notes: [...newest.notes, note] };
 }
 
-interface Meant {
+/** What an SBOM of an image may say it is about. */
+export interface Meant {
+  /** The index the image was chosen from. */
+  readonly parent?: Digest;
   /** Of an index, the image a scan looks into unasked; absent: it holds none of that platform, or is no index. */
   readonly usual?: Digest;
   /** Every image of the index. */
@@ -114,11 +123,20 @@ interface Meant {
 }
 
 /** The SBOM of one platform may be attested to the index that holds it. Asked by digest: a tag may have moved. */
-async function meantBy(image: string, digest: Digest, deps: AttestedDeps): Promise<Meant> {
-  const { source } = await openImage(deps.registry, image);
+export async function meantBy(
+  image: string,
+  digest: Digest,
+  { registry, platform }: Pick<AttestedDeps, 'registry' | 'platform'>,
+): Promise<Meant> {
+  const { source, selector } = await openImage(registry, image);
   const manifest = await source.manifest(digest);
-  if (manifest.kind !== 'index') return { others: new Set() };
-  const others = new Set(manifest.manifests.map((one) => one.digest));
-  const usual = selectPlatform(manifest, DEFAULT_PLATFORM);
-  return { others, ...(usual.ok ? { usual: usual.value.digest } : {}) };
+  if (manifest.kind === 'index') {
+    const others = new Set(manifest.manifests.map((one) => one.digest));
+    const usual = selectPlatform(manifest, DEFAULT_PLATFORM);
+    return { others, ...(usual.ok ? { usual: usual.value.digest } : {}) };
+  }
+  const top = platform === undefined ? digest : (await source.resolve(selector)).digest;
+  const index = top === digest ? manifest : await source.manifest(top);
+  const isParent = index.kind === 'index' && index.manifests.some((one) => one.digest === digest);
+  return { others: new Set(), ...(isParent ? { parent: top } : {}) };
 }
