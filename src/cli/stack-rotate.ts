@@ -13,6 +13,7 @@ interface Flags {
   readonly overlap: number;
   readonly stolenSince?: number;
   readonly now?: boolean;
+  readonly lost?: boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -59,7 +60,12 @@ export function registerRotate(
     )
     .option('--stolen-since <time>', 'the old key is not believed from then on; switches at once', time)
     .option('--now', 'take the next step of a rotation under way without waiting for its time')
+    .option(
+      '--lost',
+      'give up a log whose data or key is gone for good; the stack has to be stopped, and its next start makes another',
+    )
     .action(async (station: Rotatable | 'tuf' | 'tuf-root', flags: Flags, command: Command) => {
+      if (flags.lost === true) return giveUp(stackDir(flags.stack), station, { flags, command, context });
       if (station === 'tuf' || station === 'tuf-root') {
         const isPlain = flags.now !== true && flags.stolenSince === undefined;
         if (!isPlain || command.getOptionValueSource('overlap') !== 'default') {
@@ -75,6 +81,39 @@ export function registerRotate(
       );
       if (unfinished !== undefined) context.exit(2);
     });
+}
+
+interface Call {
+  readonly flags: Flags;
+  readonly command: Command;
+  readonly context: CliContext;
+}
+
+async function giveUp(
+  dataDir: string,
+  station: Rotatable | 'tuf' | 'tuf-root',
+  { flags, command, context }: Call,
+): Promise<void> {
+  const isPlain = flags.now !== true && flags.stolenSince === undefined;
+  const isLog = station === 'ct' || station === 'log' || station === 'log2';
+  if (!isLog || !isPlain || command.getOptionValueSource('overlap') !== 'default') {
+    throw fail(R.usage, {
+      expected: 'rotate ct|log|log2 --lost alone',
+      actual: `${station}, or further options`,
+    });
+  }
+  const { giveUpLog } = await import('#stack');
+  const lost = await giveUpLog(dataDir, station, context.clock.now());
+  context.result('waybill.dev/stack-lost/v1', { ok: true, station, lost }, () =>
+    [
+      ...lost.map(({ generation, end, entries }) => {
+        const size = entries === undefined ? '' : `, with ${entries} entries`;
+        return `${station}: generation ${generation} is given up${size}; what it signed until ${rfc3339(end)} stays valid`;
+      }),
+      'bundles carry the proofs they need; nobody can look these entries up any more',
+      'where none is left that takes entries, the next start makes one: waybill stack up',
+    ].join('\n'),
+  );
 }
 
 /** Clients walk from root to root: nothing has to be waited for. */

@@ -29,7 +29,9 @@ export function statusText(found: StackStatus, dataDir: string, now: number): st
 
 function stationLines(station: StationStatus, now: number): string[] {
   const { name, url, isUp, generations = [], pending } = station;
-  const keys = generations.length > 1 ? `  key ${generations.length}` : '';
+  const lost = generations.filter((one) => one.lost !== undefined).map(({ number }) => number);
+  const gone = lost.length === 0 ? '' : `, ${lost.join(', ')} LOST`;
+  const keys = generations.length > 1 ? `  key ${generations.length}${gone}` : '';
   const line = `  ${name.padEnd(9)} ${isUp ? 'up  ' : 'DOWN'}  ${url}${logText(station, now)}${keys}`;
   return [line, ...(pending === undefined ? [] : [`            ${pendingText(pending)}`])];
 }

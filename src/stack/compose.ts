@@ -23,12 +23,13 @@ import { factsOf } from './facts.ts';
 import { type Generations, writeGenerations } from './generations.ts';
 import { generationsToOpen, isInside, requireTufRoot, rootHash, withKeys } from './kept.ts';
 import type { Origins } from './layout.ts';
+import { logNames, withSuccessors } from './lost-log.ts';
 import { chainPem, type Published, publishedMaterial } from './material.ts';
 import type { Closers, StackTime } from './opener.ts';
 import { stackView } from './page-view.ts';
 import { protectKeys } from './protected-keys.ts';
 import { R } from './reasons.ts';
-import { Rotation } from './rotation.ts';
+import { Rotation, withOrigins } from './rotation.ts';
 import { TimeWatch } from './serve/record.ts';
 import { organizationOf, requireSameKind, simulationOf } from './simulate.ts';
 import type { StackMetrics } from './stack-metrics.ts';
@@ -112,7 +113,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     requireSameKind(before, config.simulate);
     const organization = config.organization ?? organizationOf(config.simulate);
     await requireTufRoot(dataDir, before);
-    const known = await generationsToOpen(dataDir, createdAt, before);
+    const known = withSuccessors(await generationsToOpen(dataDir, createdAt, before), clock.now());
     const logLevel = config.logLevel ?? 'warn';
     const { passphrase } = config;
     await protectKeys(dataDir, passphrase, createLogger('keys', logLevel));
@@ -139,7 +140,10 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
       closers,
     );
     // Written down before anything is published: from now on these keys, and no others.
-    const generations = withKeys(known, (name, number) => stations.keysOf(name, number));
+    const generations = withAddresses(
+      withKeys(known, (name, number) => stations.keysOf(name, number)),
+      stations,
+    );
     await writeGenerations(dataDir, generations);
     metrics?.about(stations, clock);
     const metricsOrigin = metrics && (await serveMetrics(metrics, config, closers));
@@ -164,6 +168,12 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
     throw error;
   }
 }
+
+/** Where there are several generations of a log, each goes on where it is. */
+const withAddresses = (all: Generations, stations: Stations): Generations =>
+  logNames
+    .filter((name) => all.stations[name].length > 1)
+    .reduce((next, name) => withOrigins(next, name, stations), all);
 
 /** What was asked for beyond the least, as it is handed on. */
 function asked({ hasLostLocks, simulate, passphrase, signer, time }: StackConfig) {

@@ -19,7 +19,7 @@ export function factsOf(
     all: readonly Shard<CtLog | LogService>[],
     list: NonEmpty<Generation>,
   ): NonEmpty<LogFacts> =>
-    paired(all, list, ({ origin, service: { publicKey, logId } }, validFor) => ({
+    paired(all, list, ({ origin, publicKey, logId }, validFor) => ({
       baseUrl: origin,
       publicKey,
       logId,

@@ -27,6 +27,17 @@ export interface Generation {
   readonly keys?: Readonly<Record<string, string>>;
   /** Of a log: it came from a backup older than its lock. It is served as it is, and signs nothing more. */
   readonly isClosed?: boolean;
+  /** Of a log: it is gone for good. What it signed until `end` is believed, and nobody can read it. */
+  readonly lost?: LostMark;
+  /** Names of keys that a program beside the stack holds. */
+  readonly elsewhere?: readonly string[];
+}
+
+/** What is left of a log: base64 of its SubjectPublicKeyInfo and its id, and how large it was where that is known. */
+export interface LostMark {
+  readonly publicKey: string;
+  readonly logId: string;
+  readonly entries?: number;
 }
 
 /** A rotation under way: the newest generation is believed; it signs from `switchAt`; the one before ends at `endAt`. */
@@ -152,10 +163,18 @@ function generationsIn(json: JsonReader, name: Rotatable): NonEmpty<Generation> 
       ...(origin === undefined ? {} : { origin }),
       ...(keys === undefined ? {} : { keys: textsIn(keys) }),
       ...(one.has('isClosed') ? { isClosed: one.boolean('isClosed') } : {}),
+      ...(one.has('elsewhere') ? { elsewhere: one.strings('elsewhere') } : {}),
+      ...(one.has('lost') ? { lost: lostIn(one.child('lost')) } : {}),
     };
   });
   if (isNonEmpty(list) && list.every((one, index) => one.number === index + 1)) return list;
   throw json.wrong(name, 'generations 1, 2, …', JSON.stringify(list.map((one) => one.number)));
+}
+
+function lostIn(json: JsonReader): LostMark {
+  const entries = json.optionalInteger('entries');
+  const known = { publicKey: json.string('publicKey'), logId: json.string('logId') };
+  return entries === undefined ? known : { ...known, entries };
 }
 
 const textsIn = (json: JsonReader): Record<string, string> =>

@@ -46,6 +46,8 @@ export async function lossesIn(dataDir: string, state: StackState, isUp: boolean
   const found: StackFinding[] = [];
   for (const station of rotatable) {
     for (const generation of stations[station]) {
+      // It was given up, and another follows.
+      if (generation.lost !== undefined) continue;
       const place = { dataDir, station, generation };
       found.push(...(await keyLosses(place, root)));
       if (station !== 'ca' && station !== 'tsa') found.push(...logLosses(place, state, isUp));
@@ -62,6 +64,17 @@ export async function lossesIn(dataDir: string, state: StackState, isUp: boolean
     found.push({ level: 'warning', about: 'locks', message, fix });
   }
   return found;
+}
+
+/** What one generation of a log lacks, while the stack is stopped. */
+export async function lossesOf(
+  dataDir: string,
+  state: StackState,
+  station: Rotatable,
+  generation: Generation,
+): Promise<readonly StackFinding[]> {
+  const place = { dataDir, station, generation };
+  return [...(await keyLosses(place, undefined)), ...logLosses(place, state, false)];
 }
 
 interface Place {
@@ -102,7 +115,12 @@ async function keyLosses(
   const losses: StackFinding[] = [];
   const file = `${folder}/${name}.key`;
   const isThere = existsSync(join(dataDir, file));
-  if (!isThere && (known !== undefined || station === 'ct' || station === 'log' || station === 'log2')) {
+  const isHeld = generation.elsewhere?.includes(name) === true;
+  if (
+    !isThere &&
+    !isHeld &&
+    (known !== undefined || station === 'ct' || station === 'log' || station === 'log2')
+  ) {
     const held =
       station === 'ca' || station === 'tsa' ? '; or start with --signer, where a program holds it' : '';
     losses.push(error('keys', `${file}, which was published, is not there`, `${BACK} (WB-1213)${held}`));

@@ -31,6 +31,7 @@ export {
   type WebhookConfiguration,
 } from './kubernetes.ts';
 export { type Origins, PORT_BASE_DEFAULT, type StationName, stations } from './layout.ts';
+export { giveUpLog, type LogName, type LostLog } from './lost-log.ts';
 export { type Published, publishedMaterial, type StackFacts } from './material.ts';
 export type { StackTime } from './opener.ts';
 export type { Rotation, RotationRequest, RotationStep } from './rotation.ts';

@@ -64,14 +64,21 @@ function requireKeptState(dataDir: string): void {
   });
 }
 
+/** The keys of a generation that were opened, and which of them lie elsewhere. */
+export type OpenedKeys = Pick<Generation, 'keys' | 'elsewhere'>;
+
 /** With the keys that were opened written to each generation. */
 export function withKeys(
   all: Generations,
-  keysOf: (station: Rotatable, generation: number) => Generation['keys'],
+  keysOf: (station: Rotatable, generation: number) => OpenedKeys | undefined,
 ): Generations {
   return mapGenerations(all, (station, one) => {
-    const keys = keysOf(station, one.number);
-    return keys === undefined ? one : { ...one, keys: { ...one.keys, ...keys } };
+    const opened = keysOf(station, one.number);
+    if (opened === undefined) return one;
+    const { elsewhere: _before, ...rest } = one;
+    const { elsewhere = [], keys } = opened;
+    const held = elsewhere.length === 0 ? {} : { elsewhere };
+    return { ...rest, keys: { ...one.keys, ...keys }, ...held };
   });
 }
 

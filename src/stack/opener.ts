@@ -19,9 +19,11 @@ import type { OidcIssuer } from '#services/oidc';
 import { type ClockWatch, createTsa, openClockWatch, type Tsa } from '#services/tsa';
 import type { SimulatedProvider } from '#trust';
 import { auditHooks } from './audit-feed.ts';
-import { folderOf, type Generation, type Generations, type Rotatable } from './generations.ts';
+import { folderOf, type Generation, type Generations, type LostMark, type Rotatable } from './generations.ts';
 import { developmentIssuers } from './issuers.ts';
+import type { OpenedKeys } from './kept.ts';
 import { type Origins, portOf, type StationName } from './layout.ts';
+import { authorityOf, type LogName, registerLost } from './lost-log.ts';
 import { fingerprint, type WatchedKeys, watchedKeys } from './serve/record.ts';
 import { redirected, SIMULATED_ISSUER } from './simulate.ts';
 import { StackSigner, type StackSignerSettings } from './stack-signer.ts';
@@ -63,7 +65,25 @@ export interface StackTime {
 export interface Shard<T> {
   readonly number: number;
   readonly origin: string;
-  readonly service: T;
+  readonly publicKey: PublicKey;
+  readonly logId: Uint8Array;
+  /** Absent: it is lost. */
+  readonly service?: T;
+}
+
+/** Of the current generation, which is never one that is lost. */
+export function serviceOf<T>({ service, number }: Shard<T>): T {
+  if (service !== undefined) return service;
+  throw new Error(`generation ${number} of a log is lost and cannot be current`);
+}
+
+/** A log that is lost, as whoever searches is told. */
+export interface MissingLog {
+  readonly url: string;
+  readonly logId: Uint8Array;
+  /** Milliseconds since the epoch: what it logged until then cannot be found. */
+  readonly until: number;
+  readonly entries?: number;
 }
 
 /** Something to be closed when the stack stops, in reverse order of opening. */
@@ -73,6 +93,8 @@ export type Closers = (() => Promise<void> | void)[];
 export class Opener {
   /** Every transparency log there is, as the audit service searches them. */
   readonly audited: LogService[] = [];
+  /** Those that cannot be searched any more. */
+  readonly missing: MissingLog[] = [];
   readonly #deps: StationDeps;
   readonly #closers: Closers;
   readonly #claims: Claims;
@@ -112,10 +134,12 @@ export class Opener {
   }
 
   /** SHA-256 of the keys that were opened, by name; undefined for a generation that was not. */
-  keysOf(station: Rotatable, generation: number): Generation['keys'] {
-    const opened = this.#keys.get(folderOf(station, generation))?.opened;
-    if (opened === undefined) return undefined;
-    return Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));
+  keysOf(station: Rotatable, generation: number): OpenedKeys | undefined {
+    const found = this.#keys.get(folderOf(station, generation));
+    if (found === undefined) return undefined;
+    const { opened, elsewhere } = found;
+    const keys = Object.fromEntries([...opened].map(([name, key]) => [name, fingerprint(key)]));
+    return { keys, elsewhere: [...elsewhere] };
   }
 
   async ca(oidc: OidcIssuer, ct: CtLog, generation: Generation): Promise<Ca> {
@@ -156,6 +180,7 @@ export class Opener {
 
   async ct(generation: Generation): Promise<Shard<CtLog>> {
     const { clock, host } = this.#deps;
+    if (generation.lost !== undefined) return this.#lost('ct', generation, generation.lost);
     const key = await this.#logKey('ct', generation, 'p256');
     const service = await createCt({
       origin: `${host}/${folderOf('ct', generation.number)}`,
@@ -167,11 +192,13 @@ export class Opener {
     this.#closers.push(() => service.close());
     const register = (app: HttpApp, log: Logger): void => registerCt(app, service, log);
     const origin = await this.serve('ct', limits.logRequestBytes, register, generation);
-    return { number: generation.number, origin, service };
+    const { publicKey, logId } = service;
+    return { number: generation.number, origin, publicKey, logId, service };
   }
 
   async log(name: 'log' | 'log2', generation: Generation): Promise<Shard<LogService>> {
     const { clock, host } = this.#deps;
+    if (generation.lost !== undefined) return this.#lost(name, generation, generation.lost);
     const api = name === 'log' ? 'v1' : 'v2';
     const kind = api === 'v1' ? 'p256' : 'ed25519';
     const key = await this.#logKey(name, generation, kind);
@@ -190,7 +217,18 @@ export class Opener {
     const bytesMax = api === 'v1' ? limits.logEnvelopeBytes : limits.logRequestBytes;
     const origin = await this.serve(name, bytesMax, register, generation);
     this.audited.push(service);
-    return { number: generation.number, origin, service };
+    const { publicKey, logId } = service;
+    return { number: generation.number, origin, publicKey, logId, service };
+  }
+
+  /** Nothing is opened: its address says that it is gone. */
+  async #lost<T>(name: LogName, generation: Generation, lost: LostMark): Promise<Shard<T>> {
+    const origin = await this.serve(name, 1024, registerLost, generation);
+    const { number, end = 0 } = generation;
+    const authority = authorityOf(lost);
+    const size = lost.entries === undefined ? {} : { entries: lost.entries };
+    if (name !== 'ct') this.missing.push({ url: origin, logId: authority.logId, until: end, ...size });
+    return { number, origin, ...authority };
   }
 
   async #logKey(station: 'ct' | 'log' | 'log2', generation: Generation, kind: KeyKind): Promise<LogKey> {

@@ -52,6 +52,15 @@ export const R = defineReasons({
     summary: 'A key of a stack cannot be rotated now.',
     hint: 'see waybill stack status; a rotation ends when its overlap is over',
   },
+  lostLog: {
+    code: 'WB-1219',
+    check: 'stack.lostLog',
+    side: 'environment',
+    summary: 'This log is lost for good; another one takes entries at another address.',
+    hint: 'signatures it logged verify by the proofs in their bundles; sign with a fresh signing configuration',
+    exit: 20,
+    status: 410,
+  },
   admin: {
     code: 'WB-1209',
     check: 'stack.running',

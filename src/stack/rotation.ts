@@ -209,7 +209,7 @@ function requireTimes({
 }
 
 /** Logs are found by their address: each generation keeps its own. */
-function withOrigins(all: Generations, station: Rotatable, stations: Stations): Generations {
+export function withOrigins(all: Generations, station: Rotatable, stations: Stations): Generations {
   const { cts, logs, logs2 } = stations.changing;
   if (station !== 'ct' && station !== 'log' && station !== 'log2') return all;
   const shards = { ct: cts, log: logs, log2: logs2 }[station].all;

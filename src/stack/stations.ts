@@ -14,8 +14,9 @@ import { createTuf, registerTuf, type Tuf } from '#services/tuf';
 import { AttachmentFeed } from './audit-feed.ts';
 import { currentOf, type Generation, type Generations, type Rotatable } from './generations.ts';
 import { imageListener, noteOldImages } from './image-records.ts';
+import type { OpenedKeys } from './kept.ts';
 import type { Origins, StationName } from './layout.ts';
-import { type Closers, Opener, type Shard, type StationDeps } from './opener.ts';
+import { type Closers, Opener, type Shard, type StationDeps, serviceOf } from './opener.ts';
 import { Rotating, rotatingCa, rotatingTsa } from './rotating.ts';
 import { issuerNamesOf } from './simulate.ts';
 
@@ -81,19 +82,19 @@ export class Stations {
   }
 
   get ct(): CtLog {
-    return this.changing.cts.current.service;
+    return serviceOf(this.changing.cts.current);
   }
 
   get log(): LogService {
-    return this.changing.logs.current.service;
+    return serviceOf(this.changing.logs.current);
   }
 
   get log2(): LogService {
-    return this.changing.logs2.current.service;
+    return serviceOf(this.changing.logs2.current);
   }
 
   /** SHA-256 of the keys of a generation, by name. */
-  keysOf(station: Rotatable, generation: number): Generation['keys'] {
+  keysOf(station: Rotatable, generation: number): OpenedKeys | undefined {
     return this.#opener.keysOf(station, generation);
   }
 
@@ -103,12 +104,12 @@ export class Stations {
     const opener = this.#opener;
     if (station === 'ca') {
       const ca = await opener.ca(this.oidc, this.ct, generation);
-      for (const { service } of cts.all) service.addRoot(ca.root.der);
+      for (const { service } of cts.all) service?.addRoot(ca.root.der);
       cas.add(ca);
     } else if (station === 'tsa') tsas.add(await opener.tsa(generation));
     else if (station === 'ct') {
       const shard = await opener.ct(generation);
-      for (const ca of cas.all) shard.service.addRoot(ca.root.der);
+      for (const ca of cas.all) shard.service?.addRoot(ca.root.der);
       cts.add(shard);
     } else (station === 'log' ? logs : logs2).add(await opener.log(station, generation));
   }
@@ -135,7 +136,7 @@ export class Stations {
   async freezeBefore(station: 'ct' | 'log' | 'log2'): Promise<void> {
     const { cts, logs, logs2 } = this.changing;
     const all = { ct: cts.all, log: logs.all, log2: logs2.all }[station];
-    await all.at(-2)?.service.freeze();
+    await all.at(-2)?.service?.freeze();
   }
 }
 
@@ -158,8 +159,8 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   await up('oidc', 64 * 1024, (app) => registerOidc(app, oidc));
 
   const cts = await rotatingOf(generations, 'ct', (one) => opener.ct(one));
-  const cas = await rotatingOf(generations, 'ca', (one) => opener.ca(oidc, cts.current.service, one));
-  for (const { service } of cts.all) for (const ca of cas.all) service.addRoot(ca.root.der);
+  const cas = await rotatingOf(generations, 'ca', (one) => opener.ca(oidc, serviceOf(cts.current), one));
+  for (const { service } of cts.all) for (const ca of cas.all) service?.addRoot(ca.root.der);
   closers.push(() => rotatingCa(cas).close());
   await up('ca', limits.caRequestBytes, (app, log) => registerCa(app, { ca: rotatingCa(cas), log }));
 
@@ -175,7 +176,7 @@ export async function openStations(deps: StationDeps, closers: Closers): Promise
   closers.push(() => tuf.close());
   await up('tuf', 1024, (app) => registerTuf(app, tuf));
 
-  const index = new AuditIndex({ claims, logs: opener.audited });
+  const index = new AuditIndex({ claims, logs: opener.audited, missing: opener.missing });
   const page = new Page();
   await up('audit', 1024, (app) => {
     registerAudit(app, index);

@@ -21,9 +21,9 @@ test('a running log is not frozen; a frozen one is seen in the status, and a rot
   const env = { WAYBILL_STATE_DIR: join(lockDir, '..') };
   const freeze = (station: string) => {
     const [tree, key] = [join(dataDir, station, 'tree'), join(dataDir, station, 'keys', 'log.key')];
-    const { service } = (station === 'ct' ? stack.stations.changing.cts : stack.stations.changing.logs)
+    const { publicKey } = (station === 'ct' ? stack.stations.changing.cts : stack.stations.changing.logs)
       .current;
-    const lock = join(lockDir, `${Buffer.from(sha256(service.publicKey.spki)).toString('hex')}.db`);
+    const lock = join(lockDir, `${Buffer.from(sha256(publicKey.spki)).toString('hex')}.db`);
     return waybillHere(['log', 'freeze', tree, '--key', key, '--lock-file', lock], { env });
   };
   const running = await freeze('log');

@@ -78,7 +78,7 @@ test('logs and trust metadata by keys that are elsewhere, through a rotation of 
   // And one whose key is elsewhere is frozen by it.
   const third = await startStack({ dataDir, signer: signer('ct', 'tuf', 'log2', 'log@2', 'log@3') });
   await third.rotation.rotate({ station: 'log', overlapMs: 0 });
-  const frozen = third.stations.changing.logs.all[1]?.service.log.tree;
+  const frozen = third.stations.changing.logs.all[1]?.service?.log.tree;
   assert.deepEqual([frozen?.size, frozen?.isFrozen], [1, true]);
   assert.match(frozen?.checkpoint ?? '', /\nfrozen\n/);
   await third.close();

@@ -4,6 +4,7 @@
  * also says how much of each log it covers, so that "nothing found" has a meaning.
  */
 import { toBase64 } from '#base/bytes';
+import { rfc3339 } from '#base/clock';
 import { type TransparencyLogEntry, tlogEntryJson } from '#formats/bundle';
 import { loggedHashes } from '#formats/rekor';
 import type { Claims } from './claims.ts';
@@ -48,24 +49,41 @@ export interface SearchAnswer {
     readonly treeSize: number;
     readonly checkpoint: string;
   }[];
+  /** Logs no answer covers. */
+  readonly missing: readonly MissingLog[];
+}
+
+/** A log that is lost for good: nothing that it logged can be found here. */
+export interface MissingLog {
+  readonly url: string;
+  readonly logId: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  /** How many there were, where that is known. */
+  readonly entries?: number;
 }
 
 export interface AuditDeps {
   readonly claims: Claims;
   readonly logs: readonly AuditedLog[];
+  readonly missing?: readonly MissingLog[];
 }
 
 export class AuditIndex {
   readonly #claims: Claims;
   readonly #logs: readonly AuditedLog[];
 
-  constructor({ claims, logs }: AuditDeps) {
+  readonly #missing: readonly MissingLog[];
+
+  constructor({ claims, logs, missing = [] }: AuditDeps) {
     this.#claims = claims;
     this.#logs = logs;
+    this.#missing = missing;
   }
 
   /** One page of the answer, after `after`. */
   async search(query: AuditQuery, after: Position = { log: 0, index: -1 }): Promise<SearchAnswer> {
+    const missing = this.#missing;
     const isSettled = await this.#claims.settledForSearch();
     // Coverage first: entries that come in while the search runs may be found, but are not promised.
     const coverage = await Promise.all(
@@ -80,7 +98,7 @@ export class AuditIndex {
       for (const index of await this.#indexesOf(log, query)) {
         if (index < first) continue;
         if (end !== undefined && (entries.length >= ANSWER_ENTRIES_MAX || bytes > ANSWER_PAYLOAD_BYTES_MAX)) {
-          return { query, entries, next: end, isSettled, coverage };
+          return { query, entries, next: end, isSettled, coverage, missing };
         }
         const found = await this.#found(log, index, query);
         bytes += found.claim?.payload.length ?? 0;
@@ -88,7 +106,7 @@ export class AuditIndex {
         end = { log: place, index };
       }
     }
-    return { query, entries, isSettled, coverage };
+    return { query, entries, isSettled, coverage, missing };
   }
 
   async #found(log: AuditedLog, index: number, query: AuditQuery): Promise<FoundEntry> {
@@ -118,11 +136,16 @@ export class AuditIndex {
   }
 }
 
+const missingJson = ({ url, logId, until, entries }: MissingLog): object => ({
+  ...{ url, logId: toBase64(logId), until: rfc3339(until) },
+  ...(entries === undefined ? {} : { entries }),
+});
+
 export const positionText = ({ log, index }: Position): string => `${log}.${index}`;
 
 /** The answer on the wire: schema `waybill.dev/audit-search/v1`. */
 export function answerJson(answer: SearchAnswer): object {
-  const { query, entries, next, isSettled, coverage } = answer;
+  const { query, entries, next, isSettled, coverage, missing } = answer;
   return {
     schema: 'waybill.dev/audit-search/v1',
     ...query,
@@ -143,5 +166,6 @@ export function answerJson(answer: SearchAnswer): object {
     ...(next === undefined ? {} : { next: positionText(next) }),
     settled: isSettled,
     coverage,
+    ...(missing.length === 0 ? {} : { missing: missing.map(missingJson) }),
   };
 }

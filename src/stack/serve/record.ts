@@ -81,6 +81,8 @@ export interface WatchedKeys {
   readonly store: KeyStore;
   /** Every key that was opened, by name. */
   readonly opened: ReadonlyMap<string, PublicKey>;
+  /** Names of those that lie elsewhere. */
+  readonly elsewhere: ReadonlySet<string>;
   /** One that lies elsewhere: as one that was opened here. Throws WB-1213. */
   note(name: string, key: PublicKey): void;
 }
@@ -97,6 +99,7 @@ export function watchedKeys(
 ): WatchedKeys {
   const files = fileKeyStore(dir, passphrase);
   const opened = new Map<string, PublicKey>();
+  const elsewhere = new Set<string>();
   const note = (name: string, key: PublicKey | undefined, where: string): void => {
     const wanted = known?.[name];
     const found = key === undefined ? undefined : fingerprint(key);
@@ -117,7 +120,11 @@ export function watchedKeys(
   const findKey: KeyStore['findKey'] = async (name) => checked(name, await files.findKey(name));
   return {
     opened,
-    note: (name, key) => note(name, key, 'of the program that holds it'),
+    elsewhere,
+    note: (name, key) => {
+      note(name, key, 'of the program that holds it');
+      elsewhere.add(name);
+    },
     store: {
       ...files,
       findKey,
