@@ -79,12 +79,17 @@ export function statedCompression({
  */
 export type Inflating = 'streamed' | 'here';
 
+/** `doubt`: why what was read may not be all. */
+export interface LayerWalk extends LayerFacts {
+  readonly doubt?: string;
+}
+
 /** Walks a layer. Throws WB-840…845 naming the layer; nothing may be believed of a layer that threw. */
 export async function readLayer(
   layer: LayerInput,
   onEntry: OnEntry,
   inflating: Inflating = 'streamed',
-): Promise<LayerFacts> {
+): Promise<LayerWalk> {
   statedCompression(layer);
   const label = `layer ${layer.index + 1} (${layer.descriptor.digest})`;
   const walker = new TarWalker(onEntry);
@@ -95,7 +100,9 @@ export async function readLayer(
     const compression = await drive(layer.open(), outside, inside, inflating);
     inside.finish();
     const { digest: stored } = layer.descriptor;
-    return { entries: walker.entries, bytes: inside.bytes, stored, compression };
+    const { entries, doubt } = walker;
+    const facts = { entries, bytes: inside.bytes, stored, compression };
+    return doubt === undefined ? facts : { ...facts, doubt };
   } catch (error) {
     throw named(error, label);
   }

@@ -51,7 +51,8 @@ export async function recordLayer(
 ): Promise<LayerReading> {
   const writer = new RecordWriter();
   const capture = new Capture({ cataloguers, matcher, ...(again === undefined ? {} : { again }) }, writer);
-  const facts = await readLayer(layer, capture.onEntry, inflating);
+  const { doubt, ...facts } = await readLayer(layer, capture.onEntry, inflating);
+  if (doubt !== undefined) writer.doubt(doubt);
   return { facts, record: writer.finish() };
 }
 

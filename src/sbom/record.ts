@@ -67,6 +67,11 @@ export class RecordWriter {
     this.#problems.push({ event, wantedBy, reason });
   }
 
+  /** A problem of the layer as a whole: its number is the one after the last entry's. */
+  doubt(reason: string): void {
+    this.#problems.push({ event: this.#count, wantedBy: 'layer', reason });
+  }
+
   finish(): LayerRecord {
     return { events: this.#packed.slice(0, this.#at), kept: this.#kept, problems: this.#problems };
   }

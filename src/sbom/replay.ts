@@ -58,6 +58,11 @@ export function replayLayer(
       files.add(event.name);
     }
   }
+  const doubt = problems.get(number + 1);
+  if (doubt !== undefined) {
+    const reason = `layer ${layer + 1}: ${doubt.reason}`;
+    changes.unknowns.push({ path: '', wantedBy: doubt.wantedBy, reason });
+  }
   return files.size + programs.size === 0 ? { changes } : { changes, again: { files, programs } };
 }
 

@@ -63,6 +63,8 @@ export class TarWalker {
   #extensions: Extensions = {};
   #held: { header: RawHeader; isSparse: boolean } | undefined;
   #entries = 0;
+  /** Something other than zeros lies behind the end. */
+  #isFollowed = false;
 
   constructor(onEntry: OnEntry) {
     this.#onEntry = onEntry;
@@ -91,9 +93,20 @@ export class TarWalker {
           break;
         }
         case 'end':
+          this.#isFollowed ||= chunk.subarray(at).some((byte) => byte !== 0);
           return;
       }
     }
+  }
+
+  /**
+   * Why this may not be the whole archive, though every entry is: programs that unpack it stop here as well, and
+   * what was cut off at this place leaves no other trace.
+   */
+  get doubt(): string | undefined {
+    if (this.#isFollowed) return `after ${this.#entries} entries the archive says it ends, and goes on`;
+    const isMarked = this.#state === 'end' || this.#entries === 0;
+    return isMarked ? undefined : `the archive stops after ${this.#entries} entries without saying it ends`;
   }
 
   /** To be called after the last byte; refuses an archive that stops inside an entry. */

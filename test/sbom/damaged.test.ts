@@ -1,25 +1,29 @@
 /** Databases and programs with a part missing: what is left is listed, and that it is not all is said. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Sbom } from '#formats/sbom';
 import { catalogueLayers } from '#sbom';
-import { type Entry, image, options } from './fixture.ts';
+import { type Entry, image, imageOf, options, tar } from './fixture.ts';
 
-async function read(...entries: readonly Entry[]): Promise<{ names: string; unknowns: string }> {
-  const { sbom } = await catalogueLayers((await image(entries)).input, options);
-  return {
-    names: sbom.packages.map((one) => one.name).join(' '),
-    unknowns: sbom.unknowns.map((one) => `${one.path} (${one.wantedBy}): ${one.reason}`).join('\n'),
-  };
+interface Told {
+  readonly names: string;
+  readonly unknowns: string;
+}
+
+const told = ({ packages, unknowns }: Sbom): Told => ({
+  names: packages.map((one) => one.name).join(' '),
+  unknowns: unknowns.map((one) => `${one.path} (${one.wantedBy}): ${one.reason}`).join('\n'),
+});
+
+async function read(...entries: readonly Entry[]): Promise<Told> {
+  return told((await catalogueLayers((await image(entries)).input, options)).sbom);
 }
 
 const debian: Entry = { path: 'etc/os-release', text: 'ID=debian\nVERSION_ID=12\n' };
 const stanza = (name: string): string =>
   `Package: ${name}\nStatus: install ok installed\nVersion: 1.2\nArchitecture: amd64\n\n`;
 const status = stanza('aaa') + stanza('bbb') + stanza('ccc');
-const dpkg = (
-  text: string | Uint8Array,
-  ...lists: readonly string[]
-): Promise<{ names: string; unknowns: string }> =>
+const dpkg = (text: string | Uint8Array, ...lists: readonly string[]): Promise<Told> =>
   read(
     debian,
     { path: 'var/lib/dpkg/status', text },
@@ -51,7 +55,7 @@ test('a package that has a list of files and no entry in the status of dpkg is n
 
 test('a database of apk that was cut, zeroed or lost what lies between two packages is named', async () => {
   const one = (name: string): string => `C:Q1x=\nP:${name}\nV:1.2-r0\nA:x86_64\nF:usr\nR:${name}\n\n`;
-  const apk = (text: string | Uint8Array): Promise<{ names: string; unknowns: string }> =>
+  const apk = (text: string | Uint8Array): Promise<Told> =>
     read(
       { path: 'etc/os-release', text: 'ID=alpine\nVERSION_ID=3.18\n' },
       { path: 'lib/apk/db/installed', text },
@@ -111,4 +115,29 @@ test('a program that ends before its own tables say so is named, and a whole one
     assert.equal((await read(of(4295))).unknowns, `bin/p (binary): ${reason}`);
     assert.match((await read(of(3999))).unknowns, /tables speak of 4296/);
   }
+});
+
+test('a layer that stops without the end of an archive, or goes on after it, is named with what was read', async () => {
+  const npm = (name: string): Entry => ({
+    path: `${name}/package.json`,
+    text: JSON.stringify({ name, version: '1.0.0' }),
+  });
+  const whole = await tar([npm('aaa'), npm('bbb')]);
+  const of = async (bytes: Uint8Array): Promise<Told> =>
+    told(
+      (await catalogueLayers(imageOf([{ tar: await tar([npm('low')]) }, { tar: bytes }]).input, options))
+        .sbom,
+    );
+  assert.deepEqual(await of(whole), { names: 'aaa bbb low', unknowns: '' });
+  assert.deepEqual(await of(whole.subarray(0, 1024)), {
+    names: 'aaa low',
+    unknowns: ' (layer): layer 2: the archive stops after 1 entries without saying it ends',
+  });
+  const zeroed = Uint8Array.from(whole);
+  zeroed.fill(0, 1024, 1536);
+  assert.deepEqual(await of(zeroed), {
+    names: 'aaa low',
+    unknowns: ' (layer): layer 2: after 1 entries the archive says it ends, and goes on',
+  });
+  assert.equal((await of(new Uint8Array(10_240))).unknowns, '');
 });
