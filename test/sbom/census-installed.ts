@@ -202,9 +202,15 @@ export const installedRows: CensusRows = {
   },
   conda: {
     good: [
-      json('opt/conda/conda-meta/a-1.json', { name: 'a', version: '1', build: 'py_0', subdir: 'noarch' }),
+      json('opt/conda/conda-meta/a-1.json', {
+        name: 'a',
+        version: '1',
+        build: 'py_0',
+        subdir: 'noarch',
+        channel: 'https://conda.example/conda-forge/',
+      }),
     ],
-    purls: ['pkg:conda/a@1?build=py_0&subdir=noarch'],
+    purls: ['pkg:conda/a@1?build=py_0&channel=conda-forge&subdir=noarch'],
     broken: file('opt/conda/conda-meta/a.json', '{}'),
     decoy: json('srv/a.json', { name: 'a', version: '1' }),
   },

@@ -18,9 +18,9 @@ import {
   textsIn,
   withoutVersion,
 } from './common.ts';
+import { conanPackage, conanReference } from './conan.ts';
 import { yamlDocuments } from './locks-npm.ts';
 import { tomlObject } from './locks-python.ts';
-import { conanPackage, conanReference } from './others.ts';
 import { composerPackage } from './php.ts';
 
 function lock(

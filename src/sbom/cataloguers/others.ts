@@ -1,70 +1,10 @@
 /** Installed packages of smaller ecosystems, each by the one file its manager writes. */
 import { own } from '#formats/json';
 import { ownedPaths } from '../owned.ts';
-import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
-import { jsonObject, type Problem, packageIn, readEach, stringIn, textOf } from './common.ts';
+import type { Cataloguer } from '../types.ts';
+import { jsonObject, packageIn, readEach, stringIn, textOf } from './common.ts';
 
 const installed = 'installed' as const;
-
-/** `[settings]`, `[requires]` … of a Conan package in a cache or a deployment. */
-export const conan: Cataloguer = {
-  name: 'conan',
-  reads: '`conaninfo.txt` of Conan packages',
-  types: ['conan'],
-  evidence: installed,
-  files: [{ names: ['conaninfo.txt'] }],
-  catalogue: (image) => readEach(image, conan, readConanInfo),
-};
-
-export interface ConanReference {
-  readonly name: string;
-  readonly version: string;
-  readonly user?: string;
-  readonly channel?: string;
-}
-
-/** `name/version[@user/channel][#revision][:package…][%time]`. */
-export function conanReference(text: string): ConanReference | undefined {
-  const match = /^([^/@#:%\s]+)\/([^@#:%\s]+)(?:@([^/#:%\s]+)\/([^#:%\s]+))?/.exec(text.trim());
-  if (match === null) return undefined;
-  const [, name = '', version = '', user, channel] = match;
-  return { name, version, ...(user === undefined || channel === undefined ? {} : { user, channel }) };
-}
-
-export function conanPackage(file: ImageFile, one: ConanReference): FoundPackage {
-  const { name, version, user, channel } = one;
-  return packageIn(file, {
-    type: 'conan',
-    namespace: user,
-    name,
-    version,
-    shown: name,
-    qualifiers: { channel },
-  });
-}
-
-/** `1.Y.Z`, `1.2.Z`: what a package was built against up to the letters, not what it has. */
-const isVersionMode = (version: string): boolean => /(?:^|\.)[XYZ](?:\.|$)/.test(version);
-
-function* readConanInfo(file: ImageFile): Generator<FoundPackage | Problem> {
-  let section = '';
-  for (const raw of textOf(file).split('\n')) {
-    const line = raw.trim();
-    const heading = /^\[(.+)\]$/.exec(line)?.[1];
-    if (heading !== undefined) section = heading;
-    else if (line !== '' && (section === 'full_requires' || section === 'requires')) {
-      const one = conanReference(line);
-      if (one === undefined) yield { problem: `a requirement ${JSON.stringify(line)} without a version` };
-      else if (!isVersionMode(one.version)) yield conanPackage(file, one);
-    }
-  }
-  const own = /\/([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\/package\/[0-9a-f]{32,40}\/conaninfo\.txt$/.exec(
-    `/${file.path}`,
-  );
-  if (own === null) return;
-  const [, name = '', version = '', user = '_', channel = '_'] = own;
-  yield conanPackage(file, { name, version, ...(user === '_' ? {} : { user, channel }) });
-}
 
 /** R packages keep a `DESCRIPTION` of `Field: value` lines; `Built` is there only once one is installed. */
 export const cran: Cataloguer = {
@@ -117,6 +57,12 @@ export const wordpress: Cataloguer = {
     }),
 };
 
+/** `conda-forge` of `https://conda.example/conda-forge/linux-64` or `…/conda-forge/`. */
+function channelOf(address: string, subdir: string | undefined): string {
+  const path = address.replace(/^[a-z]+:\/\/[^/]*\//, '').replace(/\/$/, '');
+  return subdir !== undefined && path.endsWith(`/${subdir}`) ? path.slice(0, -subdir.length - 1) : path;
+}
+
 /** What conda put into an environment. */
 export const conda: Cataloguer = {
   name: 'conda',
@@ -132,9 +78,7 @@ export const conda: Cataloguer = {
       if (name === undefined || version === undefined) throw new Error('no name and version in the record');
       const license = stringIn(json, 'license');
       const sha256 = stringIn(json, 'sha256');
-      const channel = stringIn(json, 'channel')
-        ?.replace(/^https?:\/\/[^/]+\//, '')
-        .replace(/\/[^/]+$/, '');
+      const channel = channelOf(stringIn(json, 'channel') ?? '', stringIn(json, 'subdir'));
       const qualifiers = { build: stringIn(json, 'build'), subdir: stringIn(json, 'subdir'), channel };
       const rest = {
         licenses: license === undefined ? [] : [license],

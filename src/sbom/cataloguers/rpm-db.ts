@@ -2,7 +2,7 @@
  * The three forms of an rpm database (rpm lib/backend): SQLite, ndb (`Packages.db`) and the hash tables of
  * Berkeley DB (`Packages`). Each yields the header blobs it holds.
  */
-import { DatabaseSync } from 'node:sqlite';
+import { type SqliteTable, sqliteRows } from './sqlite.ts';
 
 const ascii = (bytes: Uint8Array, at: number, length: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.max(0, Math.min(length, bytes.length - at))).toString(
@@ -36,32 +36,15 @@ function blobsIn(bytes: Uint8Array): Iterable<Uint8Array> {
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function* sqliteBlobs(bytes: Uint8Array): Generator<Uint8Array> {
-  const copy = Uint8Array.from(bytes);
-  // A database left in WAL mode cannot be opened from memory; what was checkpointed is in the file itself.
-  if (copy[18] === 2 && copy[19] === 2) copy.fill(1, 18, 20);
-  const database = new DatabaseSync(':memory:');
-  try {
-    database.deserialize(copy);
-    requirePlainTable(database);
-    for (const row of database.prepare('SELECT blob FROM Packages ORDER BY hnum').iterate()) {
-      if (row['blob'] instanceof Uint8Array) yield row['blob'];
-    }
-  } finally {
-    database.close();
-  }
-}
+const packagesTable: SqliteTable = {
+  table: 'Packages',
+  plain: /^CREATE TABLE\s+\S+\s*\(\s*hnum INTEGER PRIMARY KEY\b[\w\s,']*\)$/i,
+  columns: 'blob',
+  orderBy: 'hnum',
+};
 
-/** A view, a virtual table or a computed column would run what the image wrote. */
-function requirePlainTable(database: DatabaseSync): void {
-  const asked = database.prepare("SELECT type, sql FROM sqlite_schema WHERE lower(name) = 'packages'");
-  const [only, ...others] = asked.iterate().take(2).toArray();
-  const sql = typeof only?.['sql'] === 'string' ? only['sql'] : '';
-  const isPlain =
-    only?.['type'] === 'table' &&
-    others.length === 0 &&
-    /^CREATE TABLE\s+\S+\s*\(\s*hnum INTEGER PRIMARY KEY\b[\w\s,']*\)$/i.test(sql.replace(/"/g, "'").trim());
-  if (!isPlain) throw new Error('a SQLite database without the plain table Packages');
+function* sqliteBlobs(bytes: Uint8Array): Generator<Uint8Array> {
+  for (const { blob } of sqliteRows(bytes, packagesTable)) if (blob instanceof Uint8Array) yield blob;
 }
 
 const NDB_PAGE = 4096;
