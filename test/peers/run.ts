@@ -13,7 +13,13 @@ import type { Claim } from './claims-reporter.ts';
 import { record } from './compatibility.ts';
 
 const areas: Readonly<Record<string, readonly string[]>> = {
-  sbom: ['sbom-truth.test.ts', 'syft.test.ts', 'trivy-packages.test.ts'],
+  sbom: [
+    'sbom-truth.test.ts',
+    'syft.test.ts',
+    'syft-census.test.ts',
+    'syft-census-trees.test.ts',
+    'trivy-packages.test.ts',
+  ],
   services: [
     'fulcio.test.ts',
     'fulcio-certificates.test.ts',

@@ -15,7 +15,11 @@ export const gaps: Readonly<Record<ProofKind, Gaps>> = {
   tree: {
     apk: 'Debian 12 packages no apk: only databases that others published are read',
     ...same(noSdk, 'dotnet', 'nuget-lock'),
-    ...same('the Gradle that Debian 12 packages is older than its lock files', 'gradle-lock', 'gradle-verification'),
+    ...same(
+      'the Gradle that Debian 12 packages is older than its lock files',
+      'gradle-lock',
+      'gradle-verification',
+    ),
     'pub-lock': 'Debian 12 packages no SDK of Dart',
     'swift-lock': 'Debian 12 packages no tool chain of Swift',
     'pod-lock': 'Debian 12 packages no CocoaPods',
