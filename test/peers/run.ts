@@ -26,7 +26,13 @@ const areas: Readonly<Record<string, readonly string[]>> = {
     'fulcio-refusals.test.ts',
     'fulcio-metrics.test.ts',
   ],
-  scan: ['grype.test.ts', 'grype-verdicts.test.ts', 'trivy.test.ts', 'trivy-verdicts.test.ts'],
+  scan: [
+    'grype.test.ts',
+    'grype-csaf.test.ts',
+    'grype-verdicts.test.ts',
+    'trivy.test.ts',
+    'trivy-verdicts.test.ts',
+  ],
 };
 
 const isRecorded = process.argv.includes('--record');
