@@ -176,7 +176,7 @@ test('a Go program gives its modules, replacements and the standard library', as
   assert.deepEqual(
     sbom.packages.map((one) => one.purl),
     [
-      'pkg:golang/example.org/local@v0.1.0',
+      'pkg:golang/example.org/local',
       'pkg:golang/example.org/new@v1.2.0',
       'pkg:golang/example.org/tool@v0.0.0-20240506070809-0123456789ab',
       'pkg:golang/golang.org/x/net@v0.17.0',

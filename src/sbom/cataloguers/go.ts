@@ -119,11 +119,13 @@ function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
   const settings = new Map<string, string>();
   for (const line of body.split('\n')) {
     const [key, path = '', moduleVersion = ''] = line.split('\t');
-    const module = { path, version: moduleVersion };
+    // Built from a folder: nobody can tell its version.
+    const module = { path, version: moduleVersion === '(devel)' ? '' : moduleVersion };
     if (key === 'mod') main = module;
     else if (key === 'dep') dependencies.push(module);
-    else if (key === '=>' && dependencies.length > 0 && !isLocal(path)) {
-      dependencies[dependencies.length - 1] = module;
+    else if (key === '=>' && dependencies.length > 0) {
+      const replaced = dependencies.pop() as GoModule;
+      dependencies.push(isLocal(path) ? { path: replaced.path, version: '' } : module);
     } else if (key === 'build') {
       const equals = path.indexOf('=');
       if (equals > 0) settings.set(path.slice(0, equals), path.slice(equals + 1));
@@ -137,7 +139,7 @@ function parseBuildInfo(bytes: Uint8Array): GoBuildInfo | string {
   };
 }
 
-/** A replacement by a folder of the builder names no module; the replaced one says more. */
+/** A replacement by a folder of the builder names no module; the replaced one does, but its version is another. */
 const isLocal = (path: string): boolean => /^\.{0,2}\//.test(path);
 
 function modulesOf(info: GoBuildInfo, file: ImageFile, offset: number): FoundPackage[] {
