@@ -351,7 +351,7 @@ describe('default services are those of the TUF repository that was initialised'
     ['trusted-root', 'create', '--with-default-services', '--no-default-rekor', '--rekor', rekor],
     ['trusted-root', 'create', '--no-default-tsa', '--rekor', rekor],
     ['signing-config', 'create', '--with-default-services'],
-    ['signing-config', 'create', '--with-default-services', '--no-default-tsa', '--fulcio', service],
+    ['signing-config', 'create', '--with-default-services', '--no-default-oidc', '--fulcio', service],
     ['signing-config', 'create', '--with-default-services', '--rekor', service, '--rekor-config', 'ALL'],
   ]) {
     test(titleOf(row(...args)), async () => {

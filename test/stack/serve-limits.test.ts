@@ -86,8 +86,8 @@ test('the caps of bodies, by value; the webhook takes 10 MB', () => {
   assert.equal(limits.builderRequestBytes, 64 * KiB);
 });
 
-/** The gateways of Fulcio and Rekor v2 make a bad request of what is too large. */
-const tooLarge: Readonly<Record<string, number>> = { ca: 400, log2: 400 };
+/** Fulcio, Rekor v2 and the timestamp authority make a bad request of what is too large. */
+const tooLarge: Readonly<Record<string, number>> = { ca: 400, log2: 400, tsa: 400 };
 
 for (const [name, method, path, bytes] of bodies) {
   const status = tooLarge[name] ?? 413;

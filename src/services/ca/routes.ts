@@ -4,7 +4,7 @@
  */
 import type { Der } from '#base/brand';
 import { limits } from '#base/limits';
-import { fail, type Reason, reasonText } from '#base/reason';
+import { fail, type Reason, reasonText, WaybillError } from '#base/reason';
 import { Secret } from '#base/secret';
 import { type JsonReader, parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
@@ -189,7 +189,7 @@ export function errorBody(why: Reason, front = fulcioMessages[why.code]): object
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
   const found = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.caRequestBytes });
-  const isTooLarge = found.status === 413;
+  const isTooLarge = found.status === 413 && !(error instanceof WaybillError);
   const why = isTooLarge ? { ...found, status: 400 } : found;
   const mayRetry = (why.status === 429 || why.status === 503) && !reply.hasHeader('retry-after');
   return reply

@@ -2,12 +2,13 @@
  * Root and leaf of the timestamp authority: opened from the key store, made at the first start. A key is durable
  * before the certificate that names it, so a crash in between leaves a start that simply goes on.
  */
-import { equalBytes, toHex, utf8Text } from '#base/bytes';
+import { equalBytes, toHex } from '#base/bytes';
 import { type KeyHolder, verifySignature } from '#base/crypto';
 import { fail } from '#base/reason';
-import { attempt, unwrap } from '#base/result';
+import { unwrap } from '#base/result';
+import { parseCertificatePem } from '#formats/certificate-pem';
 import { signDraftBy } from '#formats/draft';
-import { pemDecode, pemEncode } from '#formats/pem';
+import { pemEncode } from '#formats/pem';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
 import {
   buildName,
@@ -45,15 +46,10 @@ export async function openTsaAuthority(config: TsaConfig): Promise<TsaAuthority>
 async function keptCertificate({ keys }: TsaConfig, name: string): Promise<Certificate | undefined> {
   const pem = await keys.read(`${name}.pem`);
   if (pem === undefined) return undefined;
-  const read = attempt(() =>
-    unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der)),
-  );
+  const read = parseCertificatePem(pem, `${keys.place ?? ''}/${name}.pem`);
   if (read.ok) return read.value;
   const { expected, actual } = read.error;
-  throw fail(R.authority, {
-    expected: `the certificate in ${keys.place ?? ''}/${name}.pem: ${expected}`,
-    actual,
-  });
+  throw fail(R.authority, { expected, actual });
 }
 
 const holdersOf = ({ keys, holders }: TsaConfig): KeyHolders => holders ?? keyHolders(keys);

@@ -6,7 +6,7 @@
 import { fromHex } from '#base/bytes';
 import type { HashName } from '#base/crypto';
 import { limits } from '#base/limits';
-import { fail, reasonText, WaybillError } from '#base/reason';
+import { fail, type Reason, reasonText, WaybillError } from '#base/reason';
 import { R as Formats } from '#formats/crypto-reasons';
 import { parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
@@ -57,15 +57,41 @@ export function registerTsa(app: HttpApp, { tsa, log }: TsaRoutes): void {
 /** The DER request, also when it came as JSON. */
 function readRequest(request: HttpRequestIn): Uint8Array {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (type === 'application/timestamp-query') return bodyBytes(request);
-  if (type === 'application/json') return requestFromJson(bodyBytes(request));
-  throw fail(R.contentType, { expected: R.contentType.hint, actual: JSON.stringify(type?.slice(0, 80)) });
+  const shown = JSON.stringify(type?.slice(0, 80));
+  if (type !== 'application/timestamp-query' && type !== 'application/json') {
+    const words = `unsupported media type ${shown}, only [application/timestamp-query application/json] are allowed`;
+    throw new ToldError(words, fail(R.contentType, { expected: R.contentType.hint, actual: shown }).reason);
+  }
+  const body = bodyBytes(request);
+  if (body.length === 0 && request.headers.accept !== REPLY_TYPE) {
+    const { reason } = fail(R.request, { expected: 'a request', actual: 'an empty body' });
+    throw new ToldError('request in body is required', { ...reason, status: 422 }, REQUIRED);
+  }
+  return type === 'application/json' ? requestFromJson(body) : body;
+}
+
+/** go-openapi's number for a parameter that is not there. */
+const REQUIRED = 602;
+
+/** A refusal with other words of the original in front than its reason has. */
+class ToldError extends WaybillError {
+  readonly words: string;
+  readonly number: number | undefined;
+  constructor(words: string, why: Reason, number?: number) {
+    super(why);
+    this.words = words;
+    this.number = number;
+  }
 }
 
 const hashNames: readonly HashName[] = ['sha256', 'sha384', 'sha512'];
 
 function requestFromJson(body: Uint8Array): Uint8Array {
-  const parsed = parseJson(body, { maxBytes: JSON_BYTES_MAX });
+  if (body.length > JSON_BYTES_MAX) {
+    const refusal = { expected: `at most ${JSON_BYTES_MAX} bytes of JSON`, actual: String(body.length) };
+    throw new ToldError('timestamp request is too large', fail(R.request, refusal).reason);
+  }
+  const parsed = parseJson(body);
   if (!parsed.ok) throw fail(R.request, { expected: 'a JSON object', actual: parsed.error.actual });
   const json = protoReader(parsed.value, '$', { as: R.request });
   const name = json.string('hashAlgorithm').toLowerCase();
@@ -78,12 +104,14 @@ function requestFromJson(body: Uint8Array): Uint8Array {
   }
   const policy = json.optionalString('tsaPolicyOID');
   if (policy !== undefined && policy !== '' && !/^[0-2](\.(0|[1-9]\d{0,9})){1,20}$/.test(policy)) {
-    throw json.wrong('tsaPolicyOID', 'a dotted object identifier', policy);
+    const { reason } = json.wrong('tsaPolicyOID', 'a dotted object identifier', policy.slice(0, 80));
+    throw new ToldError('OID should be comprised of at most 128 components', reason);
   }
   const nonce = json.optionalInteger('nonce');
   const der = buildTimeStampRequest({
     hashName,
-    hash: json.bytes('artifactHash'),
+    // An absent one has no bytes, which is a wrong length.
+    hash: json.optionalBytes('artifactHash') ?? new Uint8Array(),
     certReq: json.has('certificates') && json.boolean('certificates'),
     ...(policy === undefined || policy === '' ? {} : { policy }),
     ...(nonce === undefined || nonce === 0 ? {} : { nonce: fromHex(evenHex(nonce)) }),
@@ -109,8 +137,12 @@ const evenHex = (value: number): string => {
 };
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
-  const why = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.tsaRequestBytes });
-  const message = `${originalWords[why.code] ?? GENERAL}: ${reasonText(why)}`;
-  const body = { code: why.status, message };
+  const found = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.tsaRequestBytes });
+  // What is too large is a bad request to the original, as whatever it cannot read.
+  const isTooLarge = found.status === 413 && !(error instanceof WaybillError);
+  const why = isTooLarge ? { ...found, status: 400 } : found;
+  const told = error instanceof ToldError ? error : undefined;
+  const message = `${told?.words ?? originalWords[why.code] ?? GENERAL}: ${reasonText(why)}`;
+  const body = { code: told?.number ?? why.status, message };
   return reply.code(why.status).type('application/json').send(JSON.stringify(body));
 }
