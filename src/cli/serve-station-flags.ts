@@ -13,6 +13,7 @@ interface StationFlags {
   readonly data?: string;
   readonly listen: string;
   readonly admin?: string;
+  readonly publicAdmin?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly trustedRoot?: string;

@@ -29,7 +29,11 @@ function addStationOptions(command: Command, port: number): void {
     .option('--config <file>', 'these options as YAML, by their long names; the command line wins')
     .option('--data <dir>', 'its data directory: keys, data, public/; of its user alone')
     .option('--listen <host:port>', 'address; port 0 picks a free one', `127.0.0.1:${port}`)
-    .option('--admin <host:port>', 'serve /metrics, /healthz and /readyz on an address of their own')
+    .option(
+      '--admin <host:port>',
+      'serve /metrics, /healthz and /readyz on an address of their own, of this machine alone',
+    )
+    .option('--public-admin', 'let --admin be an address beyond this machine, open to whoever reaches it')
     .option('--tls-cert <file>', 'PEM chain, read again when it changes and at SIGHUP')
     .option('--tls-key <file>', 'PEM key of the certificate')
     .option(
@@ -99,6 +103,7 @@ async function settingsFrom(kind: string, flags: Flags, context: CliContext): Pr
     logLevel: flags.logLevel,
     sigstoreMetrics: flags.sigstoreMetrics === true,
     hasPublicWrites: flags.publicWrites === true,
+    isAdminPublic: flags.publicAdmin === true,
     hasLostLock: flags['adoptLock'] === true,
     ...optional('lockDir', defaultLockDir(context.env)),
     clock,

@@ -2,7 +2,13 @@
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import type { ConnectableClient, DocumentClient, WebhookAddress } from '#stack';
+import {
+  type ConnectableClient,
+  connectableClients,
+  type DocumentClient,
+  documentClients,
+} from '#formats/client-names';
+import type { WebhookAddress } from '#stack';
 import type { CliContext } from './context.ts';
 import { readInput } from './input.ts';
 import { R } from './reasons.ts';
@@ -22,7 +28,7 @@ interface KubernetesFlags {
 
 export function registerConnect(stack: Command, context: CliContext): void {
   const connect = stack.command('connect').description('print what another system needs to use this one');
-  for (const client of clients) {
+  for (const client of connectableClients) {
     connect
       .command(client)
       .description(
@@ -49,31 +55,8 @@ export function registerConnect(stack: Command, context: CliContext): void {
     .action((flags: KubernetesFlags) => connectKubernetes(flags, context));
 }
 
-/** As `connectableClients` of the stack, which is loaded only when one is asked for. */
-const clients = [
-  'cosign',
-  'cosign-2',
-  'sigstore-go',
-  'sigstore-js',
-  'sigstore-python',
-  'rekor-cli',
-  'crane',
-  'skopeo',
-  'kyverno',
-  'policy-controller',
-  'podman',
-  'gh',
-  'flux',
-] as const satisfies readonly ConnectableClient[];
-/** As `documentClients` of the stack. */
-const documents = [
-  'kyverno',
-  'policy-controller',
-  'podman',
-  'gh',
-  'flux',
-] as const satisfies readonly DocumentClient[];
-const isDocument = (client: string): client is DocumentClient => documents.some((one) => one === client);
+const isDocument = (client: string): client is DocumentClient =>
+  documentClients.some((one) => one === client);
 
 interface ClientFlags {
   readonly stack?: string;

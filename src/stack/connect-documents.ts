@@ -9,13 +9,11 @@ import { stringify } from 'yaml';
 import { toBase64, utf8, utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
+import type { DocumentClient } from '#formats/client-names';
 import { parseJson } from '#formats/json';
 import { readFileLimited } from '#platform/files';
 import { stackTrustFiles } from '#trust';
 import type { StackState } from './state.ts';
-
-export const documentClients = ['kyverno', 'policy-controller', 'podman', 'gh', 'flux'] as const;
-export type DocumentClient = (typeof documentClients)[number];
 
 /** What is signed by whom, as the document shall demand it. */
 export interface DocumentDemand {

@@ -1,25 +1,9 @@
 /** What a stock client needs to be told to use a stack: one setting each, and the words to say then. */
 import { join, resolve } from 'node:path';
+import type { ConnectableClient } from '#formats/client-names';
 import { stackTrustFiles } from '#trust';
 import { authorityVariables, environmentOf, oldEnvironmentOf, quoted } from './environment.ts';
 import type { StackState } from './state.ts';
-
-export const connectableClients = [
-  'cosign',
-  'cosign-2',
-  'sigstore-go',
-  'sigstore-js',
-  'sigstore-python',
-  'rekor-cli',
-  'crane',
-  'skopeo',
-  'kyverno',
-  'policy-controller',
-  'podman',
-  'gh',
-  'flux',
-] as const;
-export type ConnectableClient = (typeof connectableClients)[number];
 
 export interface Connection {
   readonly client: ConnectableClient;

@@ -4,13 +4,11 @@ export { requestHaste, requestRoot, requestRotation, requestTufRotation } from '
 export { type BackupResult, backupStack, restoreStack } from './backup.ts';
 export { composeStack, type Stack, type StackConfig } from './compose.ts';
 export {
-  type ConnectableClient,
   type Connection,
-  connectableClients,
   connectionOf,
   connectionText,
 } from './connect.ts';
-export { type DocumentClient, documentClients, documentOf } from './connect-documents.ts';
+export { documentOf } from './connect-documents.ts';
 export { type DoctorDeps, examineStack } from './doctor.ts';
 export { environmentOf, environmentText, recipes } from './environment.ts';
 export type { StackExpiry } from './expiries.ts';

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Document, parseAllDocuments } from 'yaml';
-import { type DocumentClient, documentOf } from '#stack';
+import type { DocumentClient } from '#formats/client-names';
+import { documentOf } from '#stack';
 import { startStack } from './helper.ts';
 
 const stack = await startStack();

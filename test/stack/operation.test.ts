@@ -6,15 +6,14 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { WaybillError } from '#base/reason';
 import { examineNetwork } from '#flows/doctor-network';
+import { connectableClients, documentClients } from '#formats/client-names';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, listen } from '#platform/http-server';
 import { systemClock } from '#platform/system';
 import { createLogger } from '#platform/telemetry';
 import {
-  connectableClients,
   connectionOf,
   connectionText,
-  documentClients,
   examineStack,
   exportStack,
   importStack,

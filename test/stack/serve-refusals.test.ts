@@ -79,6 +79,19 @@ test('beyond this machine, writes by whoever comes are taken only where that is 
   await initStation('tsa', stationSettings(dir, 'init-tsa', beyond), tsa);
 });
 
+test('metrics leave this machine only where that is said: WB-1212', async () => {
+  const beyond = stationSettings(dir, 'open-admin', { admin: { host: '0.0.0.0', port: 0 } });
+  await refuses(
+    openStation('tsa', beyond, tsa),
+    'WB-1212',
+    /--admin on a loopback address, or --public-admin/,
+  );
+  const station = await openStation('tsa', { ...beyond, isAdminPublic: true }, tsa);
+  const at = new URL(station.adminOrigin ?? '');
+  assert.equal((await fetch(`http://127.0.0.1:${at.port}/metrics`)).status, 200);
+  await station.close();
+});
+
 test('two processes cannot use one data directory: WB-210', async () => {
   const settings = await settled();
   const running = await openStation('tsa', settings, tsa);

@@ -2,13 +2,14 @@
  * Root and intermediate of the authority: opened from the key store, made at the first start. A key is durable
  * before the certificate that names it, so a crash in between leaves a start that simply goes on.
  */
-import { equalBytes, toHex, utf8Text } from '#base/bytes';
+import { equalBytes, toHex } from '#base/bytes';
 import { type KeyHolder, verifySignature } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
-import { attempt, unwrap } from '#base/result';
+import { unwrap } from '#base/result';
+import { parseCertificatePem } from '#formats/certificate-pem';
 import { signDraftBy } from '#formats/draft';
-import { pemDecode, pemEncode } from '#formats/pem';
+import { pemEncode } from '#formats/pem';
 import { type Certificate, parseCertificate, verifyCertificateSignature } from '#formats/x509';
 import {
   buildName,
@@ -62,15 +63,10 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 async function keptCertificate(keys: KeyStore, name: string): Promise<Certificate | undefined> {
   const pem = await keys.read(`${name}.pem`);
   if (pem === undefined) return undefined;
-  const read = attempt(() =>
-    unwrap(parseCertificate(unwrap(pemDecode(utf8Text(pem), 'CERTIFICATE'))[0].der)),
-  );
+  const read = parseCertificatePem(pem, `${keys.place ?? ''}/${name}.pem`);
   if (read.ok) return read.value;
   const { expected, actual } = read.error;
-  throw fail(R.authority, {
-    expected: `the certificate in ${keys.place ?? ''}/${name}.pem: ${expected}`,
-    actual,
-  });
+  throw fail(R.authority, { expected, actual });
 }
 
 /** Proves by a signature that the key in hand is the one the world was told about. */

@@ -44,6 +44,19 @@ export function lockPlace(
   return file;
 }
 
+/** Metrics say much of a station and want no key: they leave this machine only when that is said. Throws WB-1212. */
+export function requireAdmin({
+  admin,
+  isAdminPublic,
+}: {
+  readonly admin?: { readonly host: string };
+  readonly isAdminPublic?: boolean;
+}): void {
+  if (admin === undefined || isAdminPublic === true || isLoopback(admin.host)) return;
+  const expected = '--admin on a loopback address, or --public-admin, which opens it to whoever reaches it';
+  throw fail(R.settings, { expected, actual: admin.host });
+}
+
 /** Beyond this machine, whom writes are taken from is said Throws WB-1212. */
 export function requireWriters(
   { listen: { host }, tenantsFile, hasPublicWrites }: WriteSettings,

@@ -30,7 +30,7 @@ import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
-import { lockPlace, requireWriters } from './checks.ts';
+import { lockPlace, requireAdmin, requireWriters } from './checks.ts';
 import type { StationMetrics } from './metrics.ts';
 import { type PublicFile, publicFileText } from './public-file.ts';
 import { R } from './reasons.ts';
@@ -48,6 +48,8 @@ export interface StationSettings {
   readonly listen: Address;
   /** Metrics and health on an address of their own. */
   readonly admin?: Address;
+  /** That address may be beyond this machine. */
+  readonly isAdminPublic?: boolean;
   readonly tls?: TlsFiles;
   /** `trusted_root.json` as it is published: the station's key must be in it. */
   readonly trustedRootFile?: string;
@@ -178,6 +180,7 @@ async function prepare(
   { isInit, closers }: { readonly isInit: boolean; readonly closers: Closers },
 ): Promise<Opened> {
   const { dataDir, clock, random, transport } = settings;
+  requireAdmin(settings);
   await makeFolders(dataDir, 0o700);
   await requireOwnFolder(dataDir);
   const lock = lockFolder(dataDir);
