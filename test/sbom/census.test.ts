@@ -194,3 +194,19 @@ test('what has no version is listed without one, and told where it should have o
     ],
   );
 });
+
+test('the group of an archive is the one its bundle names, before that of its module', async () => {
+  const { packages } = await catalogue([
+    file(
+      'srv/guice-4.2.3.jar',
+      zip({
+        'META-INF/MANIFEST.MF':
+          'Manifest-Version: 1.0\nAutomatic-Module-Name: com.google.guice\nBundle-SymbolicName: com.google.inject\n',
+      }),
+    ),
+  ]);
+  assert.deepEqual(
+    packages.map((one) => one.purl),
+    ['pkg:maven/com.google.inject/guice@4.2.3'],
+  );
+});

@@ -186,10 +186,10 @@ export function parseManifest(text: string): ReadonlyMap<string, string> {
 const versionFields = ['implementation-version', 'specification-version', 'plugin-version', 'bundle-version'];
 const nameFields = ['name', 'bundle-name', 'short-name', 'extension-name', 'implementation-title'];
 const groupFields = [
-  'automatic-module-name',
   'bundle-symbolicname',
   'extension-name',
   'implementation-vendor-id',
+  'automatic-module-name',
 ];
 
 /** Without Maven's files: the name of the file, then what the manifest says. */
