@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
-import { httpTransport, type Transport } from '#platform/http-client';
+import { httpTransport, type Transport, type TransportOptions } from '#platform/http-client';
 import { systemClock, systemRandom } from '#platform/system';
 import { plainText } from './render/plain.ts';
 
@@ -27,9 +27,13 @@ export interface CliContext {
   result(schema: string, value: object, text: () => string): void;
   /** Authorities of servers that are believed beside the system's, PEM; before the first request. */
   believe?(caFile: string): void;
+  /** A transport of its own for one registry: another identity, another name, or anybody's certificate. */
+  transportFor?(tls: ServerTls): Transport;
   /** Sets the exit code of the process; the action then returns normally. */
   exit(code: number): void;
 }
+
+export type ServerTls = Pick<TransportOptions, 'client' | 'serverName' | 'trustsAnyServerUnsafe'>;
 
 export interface ContextOptions {
   readonly json: boolean;
@@ -52,6 +56,8 @@ export function processContext(options: ContextOptions): CliContext {
     cwd: process.cwd(),
     transport: httpTransport({ userAgent: `waybill/${options.version}`, caFile: caFiles }),
     believe: (path) => void caFiles.push(path),
+    transportFor: (tls) =>
+      httpTransport({ userAgent: `waybill/${options.version}`, caFile: caFiles, ...tls }),
     clock: systemClock,
     random: systemRandom,
     json: options.json,

@@ -4,14 +4,21 @@ import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
 import type { Certificate } from '#formats/x509';
 import type { ContentKey, OwnCertificate, SignerOptions } from '#sign';
+import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
 import { always, authoritiesUp, certificatesIn } from './issuer-chains.ts';
 import { R } from './reasons.ts';
-import type { SignerFlags, SignerTrust } from './signer-options.ts';
+
+export type SignerTrust = Pick<Trust, 'origin' | 'trustedRoot' | 'signingConfig'>;
+
+interface Files {
+  readonly certificate?: string;
+  readonly certificateChain?: string;
+}
 
 /** Undefined without `--certificate`. Throws WB-1305 for one of another key, or whose issuers nobody knows. */
 export async function ownCertificate(
-  { certificate: file, certificateChain }: SignerFlags,
+  { certificate: file, certificateChain }: Files,
   key: ContentKey,
   { trustedRoot }: SignerTrust,
   context: CliContext,

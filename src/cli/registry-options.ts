@@ -1,10 +1,13 @@
 /** The options every command that talks to a registry has, and the client they make. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { fail } from '#base/reason';
 import { Secret } from '#base/secret';
 import { parseReference } from '#formats/reference';
 import type { Credential, CredentialSource, PlaceRule, Registry } from '#oci';
+import type { Transport } from '#platform/http-client';
 import type { CliContext } from './context.ts';
+import { R } from './reasons.ts';
 
 export interface RegistryFlags {
   /** Of the trust options, where a verb has them. */
@@ -17,6 +20,13 @@ export interface RegistryFlags {
   readonly registryAuthHost?: readonly string[];
   /** In front of tags of the older layout; an option of the cosign mode. */
   readonly attachmentTagPrefix?: string;
+  readonly registryClientCert?: string;
+  readonly registryClientKey?: string;
+  readonly registryServerName?: string;
+  /** Of the cosign mode; elsewhere --ca-file. */
+  readonly registryCacert?: string;
+  readonly allowInsecureRegistry?: boolean;
+  readonly k8sKeychain?: boolean;
 }
 
 export function withRegistryOptions(command: Command): Command {
@@ -30,7 +40,15 @@ export function withRegistryOptions(command: Command): Command {
     .option('--registry-username <name>', "user name for the image's registry (copy: the target's)")
     .option('--registry-password <password>', 'password; better: docker login, or WAYBILL_REGISTRY_PASSWORD')
     .option('--registry-token <token>', 'bearer token; better: WAYBILL_REGISTRY_TOKEN')
-    .option('--registry-auth-host <host>', 'token server that may get the credentials (repeatable)', list);
+    .option('--registry-auth-host <host>', 'token server that may get the credentials (repeatable)', list)
+    .option('--registry-client-cert <file>', 'PEM certificate shown to a registry that asks who connects')
+    .option('--registry-client-key <file>', 'its private key')
+    .option('--registry-server-name <name>', 'name in the certificate of the registry, where it is another')
+    .option(
+      '--allow-insecure-registry',
+      'take any certificate of the registry; for tests on a closed network',
+    )
+    .option('--k8s-keychain', 'ask the credential helper of the cloud that a registry belongs to');
 }
 
 /** A client; credentials from the flags and the environment go only to the registries of `images`. */
@@ -39,9 +57,10 @@ export async function registryFrom(
   context: CliContext,
   images: readonly string[],
 ): Promise<Registry> {
-  const { keychain, placementOf, Registry } = await import('#oci');
+  const { cloudKeychain, keychain, placementOf, Registry } = await import('#oci');
   const places = [...(await simulatedPlaces(flags, context)), ...(await configuredPlaces(flags, context))];
-  const files = keychain({ env: context.env });
+  const files =
+    flags.k8sKeychain === true ? cloudKeychain({ env: context.env }) : keychain({ env: context.env });
   const given = givenCredential(flags, context.env);
   const hosts = new Set(
     images.map((text) => {
@@ -58,13 +77,37 @@ export async function registryFrom(
         : files.find(registry, repository),
   };
   return new Registry({
-    transport: context.transport,
+    transport: transportFor(flags, context),
     credentials,
     random: context.random,
-    allowHttp: flags.allowHttpRegistry === true,
+    allowHttp: flags.allowHttpRegistry === true || flags.allowInsecureRegistry === true,
     authHosts: flags.registryAuthHost ?? [],
+    // On this machine registries are taken to speak plain http, unless something is said that only TLS has.
+    ...(speaksTls(flags) ? { tlsHosts: [...hosts] } : {}),
     places,
   });
+}
+
+const speaksTls = ({ registryClientCert, registryServerName, registryCacert }: RegistryFlags): boolean =>
+  (registryClientCert ?? registryServerName ?? registryCacert) !== undefined;
+
+/** The transport of every request, or one that shows a certificate, or expects another name. */
+function transportFor(flags: RegistryFlags, context: CliContext): Transport {
+  const { registryClientCert: cert, registryClientKey: key, registryServerName: serverName } = flags;
+  if ((cert === undefined) !== (key === undefined)) {
+    const actual = cert === undefined ? '--registry-client-key alone' : '--registry-client-cert alone';
+    throw fail(R.optionValue, { expected: '--registry-client-cert with --registry-client-key', actual });
+  }
+  const isInsecure = flags.allowInsecureRegistry === true;
+  if (isInsecure) context.progress('warning: any certificate of the registry is taken, and plain http');
+  if (cert === undefined && serverName === undefined && !isInsecure) return context.transport;
+  const at = (file: string): string => resolve(context.cwd, file);
+  const tls = {
+    ...(cert === undefined || key === undefined ? {} : { client: { certFile: at(cert), keyFile: at(key) } }),
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(isInsecure ? { trustsAnyServerUnsafe: true } : {}),
+  };
+  return context.transportFor?.(tls) ?? context.transport;
 }
 
 /** `--registries-conf`, or what containers/image calls the same; no file is read that was not named. */

@@ -6,7 +6,7 @@ import { fail } from '#base/reason';
 import type { ContentKey, KeyAlgorithm, Signer, SignerOptions, SigningServices } from '#sign';
 import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
-import { ownCertificate, trustIn } from './own-certificate.ts';
+import { ownCertificate, type SignerTrust, trustIn } from './own-certificate.ts';
 import { passwordToOpen } from './password.ts';
 import { R } from './reasons.ts';
 import { tokenFor } from './token.ts';
@@ -121,8 +121,6 @@ async function trustOf(flags: SignerFlags, context: CliContext): Promise<SignerT
   }
   return loadTrustFor(flags, context);
 }
-
-export type SignerTrust = Pick<Trust, 'origin' | 'trustedRoot' | 'signingConfig'>;
 
 const noRoot: Trust['trustedRoot'] = {
   mediaType: '',

@@ -75,6 +75,36 @@ export function keychain(options: KeychainOptions): CredentialSource {
   };
 }
 
+/** Registries of clouds, and the helper each of them publishes. */
+const clouds: readonly (readonly [RegExp, string])[] = [
+  [/^\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+$|^public\.ecr\.aws$/, 'ecr-login'],
+  [/(?:^|\.)gcr\.io$|-docker\.pkg\.dev$/, 'gcr'],
+  [/\.azurecr\.(?:io|cn|us)$/, 'acr-env'],
+];
+
+/**
+ * As `keychain`, and where no file names a registry of a cloud the helper of that cloud is asked, ghcr.io with
+ * GITHUB_TOKEN: what workloads in a cluster have instead of files. Throws WB-507 for a helper that is not installed.
+ */
+export function cloudKeychain(options: KeychainOptions): CredentialSource {
+  const files = keychain(options);
+  const runHelper =
+    options.runHelper ?? ((command, input) => run(command, ['get'], { input, timeoutMs: HELPER_TIMEOUT_MS }));
+  return {
+    async find(registry, repository) {
+      const found = await files.find(registry, repository);
+      if (found !== undefined) return found;
+      const token = options.env['GITHUB_TOKEN'];
+      if (registry === 'ghcr.io' && token) {
+        const credential: Credential = { kind: 'basic', username: 'unset', password: new Secret(token) };
+        return { credential, origin: 'GITHUB_TOKEN' };
+      }
+      const helper = clouds.find(([pattern]) => pattern.test(registry))?.[1];
+      return helper === undefined ? undefined : askHelper(helper, registry, runHelper);
+    },
+  };
+}
+
 /** Paths looked at: DOCKER_CONFIG or ~/.docker, REGISTRY_AUTH_FILE, podman's run-time file. */
 export function credentialFiles(env: KeychainOptions['env']): readonly string[] {
   const home = env['HOME'] ?? homedir();

@@ -59,7 +59,7 @@ const MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
 export function httpTransport(options: TransportOptions = {}): Transport {
   const agent: Agent = {
     name: options.userAgent ?? 'waybill',
-    tls: tlsAgents(options.caFile ?? [], options.caPem),
+    tls: tlsAgents(options),
   };
   return {
     request: (request) => requestOnce(request, agent),
@@ -76,6 +76,12 @@ export interface TransportOptions {
   readonly caFile?: string | readonly string[];
   /** The same as text. */
   readonly caPem?: string;
+  /** Shown to servers that ask who connects (mutual TLS): PEM files, the certificate's issuers behind it. */
+  readonly client?: { readonly certFile: string; readonly keyFile: string };
+  /** The name a server's certificate has to have, instead of the one in the URL. */
+  readonly serverName?: string;
+  /** Takes any certificate of a server: whoever is on the way can read and change everything. */
+  readonly trustsAnyServerUnsafe?: boolean;
 }
 
 interface Agent {
@@ -85,20 +91,46 @@ interface Agent {
 }
 
 /** Throws WB-217 for a file without certificates: going on without it would fail later and less clearly. */
-function tlsAgents(caFile: string | readonly string[], caPem?: string): () => HttpsAgent | undefined {
+function tlsAgents(options: TransportOptions): () => HttpsAgent | undefined {
+  const { caFile = [], caPem, client, serverName, trustsAnyServerUnsafe } = options;
+  const isUsual = client === undefined && serverName === undefined && trustsAnyServerUnsafe !== true;
   let made: HttpsAgent | undefined;
   return () => {
-    if (caFile.length === 0 && caPem === undefined) return undefined;
-    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile, caPem);
+    if (caFile.length === 0 && caPem === undefined && isUsual) return undefined;
+    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile, options);
     return made;
   };
 }
 
-function agentWith(caFiles: readonly string[], caPem: string | undefined): HttpsAgent {
+function agentWith(caFiles: readonly string[], options: TransportOptions): HttpsAgent {
+  const { caPem, client, serverName, trustsAnyServerUnsafe } = options;
   const { getCACertificates } = process.getBuiltinModule('node:tls');
   const { Agent: TlsAgent } = process.getBuiltinModule('node:https');
   const own = [...caFiles.flatMap(certificatesIn), ...(caPem === undefined ? [] : [caPem])];
-  return new TlsAgent({ ca: [...getCACertificates('default'), ...own], keepAlive: true });
+  return new TlsAgent({
+    ca: [...getCACertificates('default'), ...own],
+    keepAlive: true,
+    ...(client === undefined ? {} : clientIdentity(client)),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(trustsAnyServerUnsafe === true ? { rejectUnauthorized: false } : {}),
+  });
+}
+
+function clientIdentity({ certFile, keyFile }: { readonly certFile: string; readonly keyFile: string }) {
+  const { readFileSync } = process.getBuiltinModule('node:fs');
+  const { createPrivateKey, X509Certificate } = process.getBuiltinModule('node:crypto');
+  try {
+    const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)];
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key };
+    throw new Error('the key of another certificate');
+  } catch (error) {
+    const actual = error instanceof Error ? error.message : String(error);
+    throw fail(
+      R.clientCertificate,
+      { expected: `a certificate in ${certFile}, its key in ${keyFile}`, actual },
+      error,
+    );
+  }
 }
 
 function certificatesIn(caFile: string): readonly string[] {

@@ -162,6 +162,14 @@ export const R = defineReasons({
     summary: 'The file of further certificate authorities cannot be used.',
     hint: 'let --ca-file or SSL_CERT_FILE name a file with PEM certificates, or leave them out',
   },
+  clientCertificate: {
+    code: 'WB-222',
+    check: 'http.client',
+    side: 'usage',
+    class: 'io',
+    summary: 'The certificate that is shown to a server cannot be used.',
+    hint: 'give PEM files that belong together: the certificate with its issuers behind it, and its private key',
+  },
   signedAhead: {
     code: 'WB-221',
     check: 'log.signedAhead',

@@ -132,3 +132,26 @@ test('files of podman are read when docker has none', async () => {
   assert.equal(found?.origin, file);
   assert.doesNotMatch(inspect(found, { depth: 9 }), /man/);
 });
+
+test('the helper of a cloud is asked for its registries alone, where no file names them', async () => {
+  const asked: string[] = [];
+  const runHelper = async (command: string, input: string) => {
+    asked.push(`${command} ${input}`);
+    return { code: 0, stdout: '{"Username":"me","Secret":"pw"}', stderr: '', timedOut: false };
+  };
+  const env = { HOME: '/nonexistent', GITHUB_TOKEN: 'token' };
+  const { cloudKeychain } = await import('#oci');
+  const source = cloudKeychain({ env, runHelper });
+  const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+  for (const host of [ecr, 'eu.gcr.io', 'europe-docker.pkg.dev', 'me.azurecr.io', 'registry.example']) {
+    await source.find(host, 'app');
+  }
+  assert.deepEqual(asked, [
+    `docker-credential-ecr-login ${ecr}`,
+    'docker-credential-gcr eu.gcr.io',
+    'docker-credential-gcr europe-docker.pkg.dev',
+    'docker-credential-acr-env me.azurecr.io',
+  ]);
+  assert.equal((await source.find('ghcr.io', 'app'))?.origin, 'GITHUB_TOKEN');
+  assert.equal(await source.find('registry.example', 'app'), undefined);
+});

@@ -99,7 +99,15 @@ describe('a registry that asks who connects', () => {
   test('both sign and verify there', async () => {
     const reach = [...believed, ...shown, ...named];
     for (const tool of ['ours', 'theirs'] as const) {
-      const signed = await run[tool](['sign', '--key', at('cosign.key'), ...older, ...pub.slice(2), ...reach, image]);
+      const signed = await run[tool]([
+        'sign',
+        '--key',
+        at('cosign.key'),
+        ...older,
+        ...pub.slice(2),
+        ...reach,
+        image,
+      ]);
       assert.equal(signed.code, 0, `${tool}: ${signed.stderr}`);
     }
     for (const tool of ['ours', 'theirs'] as const) {

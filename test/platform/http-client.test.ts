@@ -139,6 +139,11 @@ test('a server of an authority of one’s own is believed with its file alone; a
     const code = (wanted: string) => (error: unknown) =>
       error instanceof WaybillError && error.reason.code === wanted;
     await assert.rejects(httpTransport().request({ url }), code('WB-201'));
+    const named = httpTransport({ caFile, serverName: 'other.example' });
+    await assert.rejects(named.request({ url }), code('WB-201'));
+    assert.equal((await httpTransport({ trustsAnyServerUnsafe: true }).request({ url })).status, 200);
+    const client = { certFile: caFile, keyFile: caFile };
+    await assert.rejects(httpTransport({ caFile, client }).request({ url }), code('WB-222'));
     await writeFile(caFile, 'no certificate');
     await assert.rejects(httpTransport({ caFile }).request({ url }), code('WB-217'));
     await assert.rejects(httpTransport({ caFile: `${caFile}.not` }).request({ url }), code('WB-217'));

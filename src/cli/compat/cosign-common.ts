@@ -64,3 +64,6 @@ export const cosignRule = (sentence: string): WaybillError =>
     actual: sentence,
     hint: 'see cosign --help',
   });
+
+/** Whole seconds as protobuf's JSON writes them, without a fraction. */
+export const wholeSeconds = (json: string): string => json.replaceAll(/(T\d\d:\d\d:\d\d)\.000Z"/g, '$1Z"');

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { unwrap } from '#base/result';
 import type { Service, ServiceSelector, SigningConfig } from '#formats/signing-config';
 import type { CliContext } from '../context.ts';
-import { asCosign, cosignRule } from './cosign-common.ts';
+import { asCosign, cosignRule, wholeSeconds } from './cosign-common.ts';
 import { addFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
 import { refuseBy } from './native.ts';
 
@@ -16,6 +16,7 @@ interface Flags {
   readonly tsa: readonly string[];
   readonly rekorConfig?: string;
   readonly tsaConfig?: string;
+  readonly withDefaultServices?: boolean;
   readonly noDefaultFulcio?: boolean;
   readonly noDefaultRekor?: boolean;
   readonly noDefaultOidc?: boolean;
@@ -23,7 +24,7 @@ interface Flags {
   readonly out?: string;
 }
 
-const publicInstance = 'waybill names no services of its own: give --base-config with the one to start from';
+const otherConfig = 'give --base-config with signing_config_rekor_v2.v0.2.json of the TUF repository';
 const list = (flags: string): FlagSpec => ({ flags, help: 'as in cosign', isList: true });
 const plain = (flags: string): FlagSpec => ({ flags, help: 'as in cosign' });
 
@@ -36,8 +37,11 @@ const specs: readonly FlagSpec[] = [
   plain('--rekor-config <selector>'),
   plain('--tsa-config <selector>'),
   plain('--out <file>'),
-  { flags: '--with-default-services', help: 'as in cosign', instead: publicInstance },
-  { flags: '--with-default-rekor-v2', help: 'as in cosign', instead: publicInstance },
+  {
+    flags: '--with-default-services',
+    help: 'and those of the signing config there is (initialize, TUF_MIRROR)',
+  },
+  { flags: '--with-default-rekor-v2', help: 'as in cosign', instead: otherConfig },
 ];
 
 export function addSigningConfig(cosign: Command, context: CliContext): void {
@@ -53,7 +57,8 @@ export function addSigningConfig(cosign: Command, context: CliContext): void {
       const flags = { ...readFlags<Flags>(command, specs, context), ...dropped(command) };
       const { signingConfigJson, parseSigningConfig } = await import('#formats/signing-config');
       const base = flags.baseConfig === undefined ? none : await readBase(flags.baseConfig, context);
-      const json = signingConfigJson(merged(base, flags));
+      const usual = flags.withDefaultServices === true ? await defaultConfig(context) : none;
+      const json = wholeSeconds(signingConfigJson(merged(base, usual, flags)));
       // What is written must be what every client can read.
       unwrap(parseSigningConfig(json));
       if (flags.out === undefined) return context.stdout(json);
@@ -91,27 +96,43 @@ async function readBase(path: string, context: CliContext): Promise<SigningConfi
   );
 }
 
-/** Services that are named replace those of their kind in the base. */
-function merged(base: SigningConfig, flags: Flags): SigningConfig {
-  const chosen = (kind: string, given: readonly string[], of: readonly Service[], isDropped?: boolean) =>
-    given.length > 0 ? given.map((text) => serviceOf(kind, text)) : isDropped === true ? [] : of;
+async function defaultConfig(context: CliContext): Promise<SigningConfig> {
+  const { usualTrust } = await import('./cosign-trust.ts');
+  const { signingConfig, origin } = await usualTrust(context);
+  if (signingConfig !== undefined) return signingConfig;
+  throw cosignRule(`getting default signing config: ${origin} has none`);
+}
+
+/** Services that are named replace those of their kind in the base, and stand behind the default ones. */
+function merged(base: SigningConfig, usual: SigningConfig, flags: Flags): SigningConfig {
+  const chosen = (
+    kind: string,
+    given: readonly string[],
+    of: (config: SigningConfig) => readonly Service[],
+    isDropped = false,
+  ): readonly Service[] => [
+    ...(given.length > 0 || isDropped ? [] : of(base)),
+    ...(isDropped ? [] : of(usual)),
+    ...given.map((text) => serviceOf(kind, text)),
+  ];
   const selector = (
     kind: string,
     given: readonly string[],
     text: string | undefined,
-    of: ServiceSelector,
-  ) => {
+    of: (config: SigningConfig) => ServiceSelector,
+  ): ServiceSelector => {
     if (text !== undefined) return selectorOf(kind, text);
-    if (given.length === 0) return of;
+    if (given.length === 0) return usual === none ? of(base) : of(usual);
     throw cosignRule(`--${kind}-config must be provided when --${kind} is specified`);
   };
+  const { fulcio, oidcProvider, rekor, tsa } = flags;
   return {
-    caUrls: chosen('fulcio', flags.fulcio, base.caUrls, flags.noDefaultFulcio),
-    oidcUrls: chosen('oidc-provider', flags.oidcProvider, base.oidcUrls, flags.noDefaultOidc),
-    rekorTlogUrls: chosen('rekor', flags.rekor, base.rekorTlogUrls, flags.noDefaultRekor),
-    tsaUrls: chosen('tsa', flags.tsa, base.tsaUrls, flags.noDefaultTsa),
-    rekorTlogConfig: selector('rekor', flags.rekor, flags.rekorConfig, base.rekorTlogConfig),
-    tsaConfig: selector('tsa', flags.tsa, flags.tsaConfig, base.tsaConfig),
+    caUrls: chosen('fulcio', fulcio, ({ caUrls }) => caUrls, flags.noDefaultFulcio),
+    oidcUrls: chosen('oidc-provider', oidcProvider, ({ oidcUrls }) => oidcUrls, flags.noDefaultOidc),
+    rekorTlogUrls: chosen('rekor', rekor, ({ rekorTlogUrls }) => rekorTlogUrls, flags.noDefaultRekor),
+    tsaUrls: chosen('tsa', tsa, ({ tsaUrls }) => tsaUrls, flags.noDefaultTsa),
+    rekorTlogConfig: selector('rekor', rekor, flags.rekorConfig, ({ rekorTlogConfig }) => rekorTlogConfig),
+    tsaConfig: selector('tsa', tsa, flags.tsaConfig, ({ tsaConfig }) => tsaConfig),
   };
 }
 

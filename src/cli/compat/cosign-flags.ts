@@ -42,20 +42,17 @@ export const globalFlags: readonly FlagSpec[] = [
   flag('--output-file <file>', 'write there what would go to standard output'),
 ];
 
-const keychain = 'credentials come from docker, podman and waybill files and their helpers';
-const tls = 'a CA of your own: --ca-file or SSL_CERT_FILE';
-
 export const registryFlags: readonly FlagSpec[] = [
   flag('--allow-http-registry', 'plain http where a registry does not answer https'),
-  idle('--allow-insecure-registry'),
+  flag('--allow-insecure-registry', 'take any certificate of the registry, and plain http'),
   flag('--registry-username <name>', 'user name for the registry'),
   flag('--registry-password <password>', 'password'),
   flag('--registry-token <token>', 'bearer token'),
-  refused('--k8s-keychain', keychain),
+  flag('--k8s-keychain', 'ask the credential helper of the cloud that a registry belongs to'),
   flag('--registry-cacert <file>', 'PEM authorities of the registry, the same as --ca-file'),
-  refused('--registry-client-cert <file>', tls),
-  refused('--registry-client-key <file>', tls),
-  refused('--registry-server-name <name>', tls),
+  flag('--registry-client-cert <file>', 'PEM certificate shown to the registry'),
+  flag('--registry-client-key <file>', 'its private key'),
+  flag('--registry-server-name <name>', 'name in the certificate of the registry'),
   idle('--registry-referrers-mode <mode>'),
 ];
 const prefix = '--attachment-tag-prefix <prefix>';

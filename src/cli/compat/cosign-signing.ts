@@ -120,6 +120,11 @@ export const passedToRegistry = [
   'registryPassword',
   'registryToken',
   'attachmentTagPrefix',
+  'registryClientCert',
+  'registryClientKey',
+  'registryServerName',
+  'allowInsecureRegistry',
+  'k8sKeychain',
 ] as const;
 
 /**

@@ -8,6 +8,7 @@ import { utf8 } from '#base/bytes';
 import { unwrap } from '#base/result';
 import type { TrustedRoot } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
+import type { Trust } from '#trust';
 import type { Requirements } from '#verify';
 import type { CliContext } from '../context.ts';
 import { loadTrustFor, type TrustFlags, trustFor, type UsedTrust } from '../trust-options.ts';
@@ -73,8 +74,8 @@ async function filled(
   return { tlogs, ctlogs, certificateAuthorities, timestampAuthorities, ...named };
 }
 
-type Parts = Required<NamedParts>;
-const nothing: Parts = { tlogs: [], ctlogs: [], certificateAuthorities: [], timestampAuthorities: [] };
+export type Parts = Required<NamedParts>;
+export const nothing: Parts = { tlogs: [], ctlogs: [], certificateAuthorities: [], timestampAuthorities: [] };
 
 async function trustOf(parts: Parts): Promise<UsedTrust> {
   const [{ parseTrustedRoot, trustedRootJson }, { trustMaterial }, { digestOf, digestHex }] =
@@ -109,4 +110,9 @@ export async function initialized(context: CliContext): Promise<TrustFlags | und
   const mirror = json?.ok === true && isJsonObject(json.value) ? json.value['mirror'] : undefined;
   if (typeof mirror !== 'string') return undefined;
   return { tufMirror: mirror, tufRoot: join(folder, mirrorFolderName(mirror), 'root.json') };
+}
+
+/** Trust without any flag: where `initialize` or the environment says. */
+export async function usualTrust(context: CliContext): Promise<Trust> {
+  return loadTrustFor((await initialized(context)) ?? {}, context);
 }

@@ -6,22 +6,22 @@ import type { CliContext } from '../context.ts';
 import { authorityOf, certificatesIn } from '../issuer-chains.ts';
 import { R } from '../reasons.ts';
 import { logOf } from './cosign-authorities.ts';
-import { asCosign } from './cosign-common.ts';
+import { asCosign, wholeSeconds } from './cosign-common.ts';
 import { addFlags, type FlagSpec, readFlags } from './cosign-flags.ts';
+import { nothing, type Parts } from './cosign-trust.ts';
 import { refuseBy } from './native.ts';
 
-const noPublicRoot = 'waybill has no built-in root: give every service by its own flag';
+const kinds = ['fulcio', 'ctfe', 'rekor', 'tsa'] as const;
 const flags: readonly FlagSpec[] = [
   { flags: '--fulcio <spec>', help: 'url=,certificate-chain=[,start-time=][,end-time=]', isList: true },
   { flags: '--ctfe <spec>', help: 'url=,public-key=,start-time=[,end-time=][,origin=]', isList: true },
   { flags: '--rekor <spec>', help: 'url=,public-key=,start-time=[,end-time=][,origin=]', isList: true },
   { flags: '--tsa <spec>', help: 'url=,certificate-chain=[,start-time=][,end-time=]', isList: true },
   { flags: '--out <file>', help: 'file to write' },
-  { flags: '--with-default-services', help: `not supported: ${noPublicRoot}`, instead: noPublicRoot },
-  ...['fulcio', 'ctfe', 'rekor', 'tsa'].map((name) => ({
-    flags: `--no-default-${name}`,
-    help: 'accepted, has no effect',
-  })),
+  {
+    flags: '--with-default-services',
+    help: 'and those of the trusted root there is (initialize, TUF_MIRROR)',
+  },
 ];
 
 interface Flags {
@@ -30,15 +30,19 @@ interface Flags {
   readonly rekor: readonly string[];
   readonly tsa: readonly string[];
   readonly out?: string;
+  readonly withDefaultServices?: boolean;
 }
 
 export function addTrustedRoot(cosign: Command, context: CliContext): void {
   const group = cosign.command('trusted-root').description('trusted roots');
   refuseBy(group, 'cosign trusted-root');
   const create = addFlags(group.command('create').description('a trusted root from files'), flags);
+  // A name that begins with no- is a negation to the parser, of a flag that is not there.
+  for (const kind of kinds) create.option(`--no-default-${kind}`, `not the default ${kind}`);
   refuseBy(create, 'cosign trusted-root create').action(() =>
     asCosign(context, {}, async () => {
-      const { out, ...specs } = readFlags<Flags>(create, flags, context);
+      const { out, withDefaultServices, ...specs } = readFlags<Flags>(create, flags, context);
+      const usual = withDefaultServices === true ? await defaultsFor(create, context) : nothing;
       const { trustedRootValue } = await import('#formats/trusted-root');
       const [certificateAuthorities, ctlogs, tlogs, timestampAuthorities] = await Promise.all([
         Promise.all(specs.fulcio.map((spec) => authority(spec, 'fulcio', context))),
@@ -46,19 +50,35 @@ export function addTrustedRoot(cosign: Command, context: CliContext): void {
         Promise.all(specs.rekor.map((spec) => log(spec, 'rekor', context))),
         Promise.all(specs.tsa.map((spec) => authority(spec, 'tsa', context))),
       ]);
-      const root = { certificateAuthorities, ctlogs, tlogs, timestampAuthorities };
+      const root = {
+        certificateAuthorities: [...usual.certificateAuthorities, ...certificateAuthorities],
+        ctlogs: [...usual.ctlogs, ...ctlogs],
+        tlogs: [...usual.tlogs, ...tlogs],
+        timestampAuthorities: [...usual.timestampAuthorities, ...timestampAuthorities],
+      };
       const entries = Object.entries(trustedRootValue(root)).filter(
         ([, value]) => !Array.isArray(value) || value.length > 0,
       );
-      const text = JSON.stringify(Object.fromEntries(entries)).replaceAll(
-        /(T\d\d:\d\d:\d\d)\.000Z"/g,
-        '$1Z"',
-      );
+      const text = wholeSeconds(JSON.stringify(Object.fromEntries(entries)));
       if (out === undefined) return context.stdout(text);
       const { writeFileDurable } = await import('#platform/files');
       await writeFileDurable(out, `${text}\n`);
     }),
   );
+}
+
+/** The services of the trusted root that would be used, without those that `--no-default-…` leaves out. */
+async function defaultsFor(create: Command, context: CliContext): Promise<Parts> {
+  const { usualTrust } = await import('./cosign-trust.ts');
+  const { trustedRoot } = await usualTrust(context);
+  const kept = <T>(kind: string, list: readonly T[]): readonly T[] =>
+    create.getOptionValue(`default${kind}`) === false ? [] : list;
+  return {
+    certificateAuthorities: kept('Fulcio', trustedRoot.certificateAuthorities),
+    ctlogs: kept('Ctfe', trustedRoot.ctlogs),
+    tlogs: kept('Rekor', trustedRoot.tlogs),
+    timestampAuthorities: kept('Tsa', trustedRoot.timestampAuthorities),
+  };
 }
 
 type Spec = ReadonlyMap<string, string>;
