@@ -92,14 +92,23 @@ export function refuseGiven(command: Command, options: readonly string[], where:
   }
 }
 
-/** Options that were given to the command a subcommand belongs to, and that the subcommand does not take. */
-export function refuseInherited(command: Command, taken: readonly string[]): void {
+/** Refuses options that were given to the command a subcommand belongs to, and that the subcommand does not take. */
+export function refuseInherited(command: Command): void {
   const options = command.parent?.options.flatMap(({ long }) => long ?? []) ?? [];
   refuseGiven(
     command,
-    options.filter((long) => !taken.includes(long) && !command.options.some((own) => own.long === long)),
+    options.filter((long) => !command.options.some((own) => own.long === long)),
     `${command.parent?.name() ?? ''} ${command.name()}`,
   );
+}
+
+/** WB-511 for what is no platform. */
+export async function platformFrom({
+  platform,
+}: Pick<CatalogueFlags, 'platform'>): Promise<Pick<SbomImageOptions, 'platform'>> {
+  if (platform === undefined) return {};
+  const [{ parsePlatform }, { unwrap }] = await Promise.all([import('#oci'), import('#base/result')]);
+  return { platform: unwrap(parsePlatform(platform)) };
 }
 
 /** What a source is catalogued with. Throws WB-850, WB-855, WB-856 and WB-511 for words that are none. */
@@ -108,13 +117,15 @@ export async function catalogueOptionsFrom(
   source: string,
   context: CliContext,
 ): Promise<SbomImageOptions> {
-  const [{ enginePlaces, parsePlatform }, { unwrap }, sbom] = await Promise.all([
-    import('#oci'),
-    import('#base/result'),
-    import('#sbom'),
-  ]);
-  const { platform, layerCache: folder, selectCataloguers: cataloguers } = flags;
   const version = packageVersion();
+  // A document is read, and nothing of what catalogues is loaded for it.
+  if (sourceForm(source) === 'document') return { version };
+  const [{ enginePlaces }, sbom, platform] = await Promise.all([
+    import('#oci'),
+    import('#sbom'),
+    platformFrom(flags),
+  ]);
+  const { layerCache: folder, selectCataloguers: cataloguers } = flags;
   const kind = sourceForm(source) === 'folder' ? 'folder' : 'image';
   const chosen = sbom.selectCataloguers(cataloguers, kind);
   const unused = (why: string): void =>
@@ -125,7 +136,7 @@ export async function catalogueOptionsFrom(
     scope: sbom.parseScope(flags.scope),
     exclude: flags.exclude,
     cataloguers,
-    ...(platform === undefined ? {} : { platform: unwrap(parsePlatform(platform)) }),
+    ...platform,
     ...(folder === undefined ? {} : { cache: sbom.layerCache(folder, chosen, version, unused) }),
     skipDiffIds: flags.skipDiffId === true,
     ...(flags.threads === undefined ? {} : { threads: sbom.parseThreads(flags.threads) }),

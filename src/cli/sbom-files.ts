@@ -31,7 +31,7 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
     .argument('<file>', 'CycloneDX, SPDX 2.2, 2.3 or 3.0, Syft JSON, or an attestation of an SBOM')
     .option('-o, --output <format[=file]>', OUTPUT, collect, [])
     .action(async (file: string, _flags: unknown, command: Command) => {
-      refuseInherited(command, []);
+      refuseInherited(command);
       const { readSbomFile } = await import('#flows/sbom-files');
       await write(await readSbomFile(file, tell(context)), command.optsWithGlobals<DocumentFlags>(), context);
     });
@@ -42,7 +42,7 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
     .option('-o, --output <format[=file]>', OUTPUT, collect, [])
     .option('--name <name>', 'name of the subject; default: that of the first')
     .action(async (files: string[], _flags: unknown, command: Command) => {
-      refuseInherited(command, []);
+      refuseInherited(command);
       const { mergeFiles } = await import('#flows/sbom-files');
       const flags = command.optsWithGlobals<DocumentFlags>();
       await write(await mergeFiles(files, flags.name, packageVersion(), tell(context)), flags, context);
@@ -53,7 +53,7 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
     .argument('<from>', 'an SBOM')
     .argument('<to>', 'another one')
     .action((from: string, to: string, _flags: unknown, command: Command) => {
-      refuseInherited(command, []);
+      refuseInherited(command);
       return diff(from, to, context);
     });
   parent
@@ -62,7 +62,7 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
     .argument('<file>', 'an SBOM')
     .option('--at-least <score>', 'exit 2 below this score, 0 to 10')
     .action((file: string, flags: { readonly atLeast?: string }, command: Command) => {
-      refuseInherited(command, []);
+      refuseInherited(command);
       return score(file, flags.atLeast, context);
     });
   const check = parent
@@ -71,7 +71,7 @@ export function registerSbomFiles(parent: Command, context: CliContext): void {
     .argument('<image>', 'reference or oci:DIR');
   withRegistryOptions(addTrustOptions(addIdentityOptions(withCatalogueOptions(check))));
   check.action((image: string, _flags: unknown, command: Command) => {
-    refuseInherited(command, []);
+    refuseInherited(command);
     refuseIdle(command, image);
     return checkImage(image, command.optsWithGlobals<CheckFlags>(), context);
   });

@@ -5,7 +5,9 @@ import { before, test } from 'node:test';
 import { Command } from 'commander';
 import type { CliContext } from '../../src/cli/context.ts';
 import { verbs } from '../../src/cli/verbs.ts';
+import { waybillHere } from './here.ts';
 import {
+  folder,
   good,
   inFolder,
   makeImage,
@@ -126,6 +128,26 @@ test('verbs of documents refuse the options of the verb they belong to', async (
   await refused(['sbom', 'check', layout, '--fail-on-unknown'], 'WB-1312', '--fail-on-unknown');
   await refused(['sbom', 'diff', file, file, '-o', 'table'], 'WB-1312', '--output');
   await good(['sbom', 'merge', file, file, '--name', 'both']);
+});
+
+test('what every command takes is never refused', async () => {
+  const file = inFolder('s.json');
+  const env = { HOME: folder, WAYBILL_DB: inFolder('a.db') };
+  for (const words of [
+    ['scan', tree],
+    ['scan', `sbom:${file}`],
+    ['sbom', tree],
+    ['explain', 'CVE-2026-1001'],
+    ['explain', 'CVE-2026-1001', `sbom:${file}`],
+    ['sbom', 'convert', file],
+    ['sbom', 'merge', file, file],
+    ['sbom', 'diff', file, file],
+    ['sbom', 'score', file],
+    ['db', 'build', inFolder('records.json'), '--out', inFolder('b.db')],
+  ]) {
+    const { code, stderr } = await waybillHere([...words, '--json', '--quiet'], { env, cwd: folder });
+    assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
+  }
 });
 
 test('who signed is asked of attestations only, and what is attested is not catalogued', async () => {

@@ -34,9 +34,10 @@ export function register(program: Command, context: CliContext): void {
     .requiredOption('--out <file>', 'the database file to write')
     .option('--sign', 'sign it; the bundle is written beside it as FILE.sigstore.json');
   const own = building.options.map(({ long }) => long);
-  addTrustOptions(addSignerOptions(building)).action((sources: string[], flags: BuildFlags) => {
+  addTrustOptions(addSignerOptions(building));
+  const ofSigning = building.options.flatMap(({ long }) => (own.includes(long) ? [] : (long ?? [])));
+  building.action((sources: string[], flags: BuildFlags) => {
     // A key that signs nothing would leave a database that looks signed to whoever built it.
-    const ofSigning = building.options.flatMap(({ long }) => (own.includes(long) ? [] : (long ?? [])));
     if (flags.sign !== true) refuseGiven(building, ofSigning, 'db build without --sign');
     return build(sources, flags, context);
   });

@@ -30,15 +30,14 @@ export function register(program: Command, context: CliContext): void {
       'an image (also docker:NAME, podman:NAME, containerd:NAME), dir:PATH or sbom:FILE to look for it in',
     )
     .option('--db <file>', 'advisory database (default: WAYBILL_DB, the one of db update, else the sample)');
-  withRegistryOptions(withRefineOptions(withCatalogueOptions(command))).action(
-    (id: string, target: string | undefined, flags: Flags) => {
-      if (target === undefined) {
-        const ofTargets = command.options.flatMap(({ long }) => (long === '--db' ? [] : (long ?? [])));
-        refuseGiven(command, ofTargets, 'an id alone');
-      } else refuseIdle(command, target);
-      return /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context);
-    },
-  );
+  withRegistryOptions(withRefineOptions(withCatalogueOptions(command)));
+  const ofTargets = command.options.flatMap(({ long }) => (long === '--db' ? [] : (long ?? [])));
+  command.action((id: string, target: string | undefined, flags: Flags) => {
+    if (target === undefined) {
+      refuseGiven(command, ofTargets, 'an id alone');
+    } else refuseIdle(command, target);
+    return /^WB-\d+$/.test(id) ? explainCode(id, context) : explain(id, target, flags, context);
+  });
 }
 
 /** The catalogue is the page that is generated from every room's table of reasons. */

@@ -7,6 +7,7 @@ import {
   type CatalogueFlags,
   catalogueOptionsFrom,
   ofCataloguing,
+  platformFrom,
   refuseGiven,
   refuseIdle,
   withCatalogueOptions,
@@ -191,9 +192,9 @@ async function attested(
   flags: Flags,
   context: CliContext,
 ): Promise<import('#flows/scan-attested').AttestedSbom> {
-  const [{ attestedSbom, sbomPredicateTypes }, { platform }] = await Promise.all([
+  const [{ attestedSbom, sbomPredicateTypes }, platform] = await Promise.all([
     import('#flows/scan-attested'),
-    catalogueOptionsFrom(flags, target, context),
+    platformFrom(flags),
   ]);
   const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
   const [trust, registry] = await Promise.all([
@@ -205,7 +206,7 @@ async function attested(
     registry,
     trust,
     clock: context.clock,
-    ...(platform === undefined ? {} : { platform }),
+    ...platform,
     ...(cosignRepository === undefined ? {} : { cosignRepository }),
   });
   context.progress(`SBOM attested for ${found.verified.pinned}`);
