@@ -8,8 +8,8 @@ import { generateKey } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import type { LogStore } from '#platform/store';
 import { embeddedLogStore } from '#platform/store-embedded';
-import { checkpointSigner, type LogOptions, openLog } from '#tlog';
-import { checkLog, entry, fill, keyPair, ORIGIN, open, optionsFor } from './fixture.ts';
+import { checkpointSigner, fsckStored, type LogOptions, openLog } from '#tlog';
+import { checkLog, entry, fill, keyPair, ORIGIN, open, optionsFor, signer } from './fixture.ts';
 
 interface Place {
   readonly data: string;
@@ -121,6 +121,34 @@ test('a lost index is built again from the tiles', async () => {
     const log = await open(store);
     await checkLog(log);
     assert.equal((await log.append(entry(17))).duplicate, true);
+  });
+});
+
+test('an end that loses the newest names loses no entry to them, whether it is in a tile or staged', async () => {
+  await withPlace(async (place) => {
+    const running = await open(place.store());
+    await fill(running, 0, 700);
+    // What a killed process leaves: nothing was closed.
+    const killed = { directory: join(place.root, 'killed'), lockFile: join(place.root, 'killed.db') };
+    cpSync(place.data, killed.directory, { recursive: true });
+    for (const end of ['', '-wal', '-shm']) cpSync(place.lock + end, killed.lockFile + end);
+    await running.close();
+    const store = embeddedLogStore(killed);
+    assert.equal(await store.indexed(), 0, 'the names waited in memory');
+    const report = await fsckStored({ store, verifier: signer });
+    assert.deepEqual(report, { size: 700, problems: [] });
+    const log = await open(store, { create: false });
+    assert.equal(await store.indexed(), 700);
+    for (const n of [0, 255, 256, 511, 512, 699]) {
+      const { duplicate, logged } = await log.append(entry(n));
+      assert.deepEqual([duplicate, logged.index], [true, n]);
+    }
+    assert.equal(log.tree.size, 700);
+    await checkLog(log);
+    await log.close();
+    const closed = embeddedLogStore(killed);
+    assert.equal(await closed.indexed(), 700, 'an orderly end writes them');
+    await closed.close();
   });
 });
 
