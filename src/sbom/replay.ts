@@ -58,6 +58,7 @@ export function replayLayer(
       files.add(event.name);
     }
   }
+  changes.finish();
   const doubt = problems.get(number + 1);
   if (doubt !== undefined) {
     const reason = `layer ${layer + 1}: ${doubt.reason}`;

@@ -132,13 +132,12 @@ export class LayerChanges {
   /** Replaced by a folder: what was there is gone, nothing can be below it. */
   readonly #folders = new Set<string>();
   readonly #opaque = new Set<string>();
-  /** Every folder above a file or link of this layer. */
-  readonly #above = new Set<string>();
-  /** Folders with links in them followed, each with all above it, and where those lead. */
-  readonly #realFolders = new Map<string, string>();
+  /** Every folder above a file or link of this layer, and what is right below it; some of that may be gone. */
+  readonly #above = new Map<string, string[]>();
+  /** Folders with links in them followed, each with all above it, and where those lead: undefined for nowhere. */
+  readonly #realFolders = new Map<string, string | undefined>();
   readonly #reached = new Set<string>();
-  /** One of them leads through folders that are not listed. */
-  #hasFollowed = false;
+  #unplacedCount = 0;
 
   constructor(lower: ImageTree) {
     this.#lower = lower;
@@ -151,15 +150,15 @@ export class LayerChanges {
   take(entry: LayerEvent): string | undefined {
     const named = entry.name;
     if (named === '') return undefined;
+    if (isTooDeep(named)) {
+      this.#unplaced(named, `in more than ${limits.pathFolders} folders`);
+      return undefined;
+    }
     const parent = parentOf(named);
     const folder = this.#realFolder(parent);
     const base = baseOf(named);
     if (folder === undefined) {
-      this.unknowns.push({
-        path: named,
-        wantedBy: 'layer',
-        reason: 'its folder is a loop of symbolic links',
-      });
+      this.#unplaced(named, 'its folder is a loop of symbolic links, or too deep');
       return undefined;
     }
     if (base.startsWith(WHITEOUT)) {
@@ -174,9 +173,22 @@ export class LayerChanges {
     if (entry.kind === 'symlink') {
       this.links.set(path, entry.linkName);
       this.#note(path);
-      if (this.#hasFollowed || this.#reached.has(path)) this.#forget();
+      if (this.#reached.has(path)) this.#forget();
     }
     return entry.kind === 'file' || entry.kind === 'hardlink' ? path : undefined;
+  }
+
+  /** To be called after the last entry: says how many of them are not named one by one. */
+  finish(): void {
+    const more = this.#unplacedCount - limits.entriesNamed;
+    if (more <= 0) return;
+    const reason = `${more} more entries in folders that are loops of symbolic links, or too deep`;
+    this.unknowns.push({ path: '', wantedBy: 'layer', reason });
+  }
+
+  #unplaced(path: string, reason: string): void {
+    if (++this.#unplacedCount > limits.entriesNamed) return;
+    this.unknowns.push({ path, wantedBy: 'layer', reason });
   }
 
   /** Keeps a captured file; the path came from `take`. */
@@ -230,16 +242,29 @@ export class LayerChanges {
       if (!isFolder || this.#lower.link(path) !== undefined) this.#forget();
     }
     if (isFolder || !this.#above.has(path)) return;
-    for (const map of [this.files, this.links]) {
-      for (const key of map.keys()) if (key.startsWith(`${path}/`)) map.delete(key);
+    const gone = [path];
+    for (let folder = gone.pop(); folder !== undefined; folder = gone.pop()) {
+      const inside = this.#above.get(folder) ?? [];
+      this.#above.delete(folder);
+      for (const one of inside) {
+        this.files.delete(one);
+        this.links.delete(one);
+        if (this.#above.has(one)) gone.push(one);
+      }
     }
     this.#forget();
   }
 
   #note(path: string): void {
+    let below = path;
     for (const folder of ancestors(path)) {
-      if (this.#above.has(folder)) return;
-      this.#above.add(folder);
+      const inside = this.#above.get(folder);
+      if (inside !== undefined) {
+        if (inside.at(-1) !== below) inside.push(below);
+        return;
+      }
+      this.#above.set(folder, [below]);
+      below = folder;
     }
   }
 
@@ -247,25 +272,29 @@ export class LayerChanges {
   #forget(): void {
     this.#realFolders.clear();
     this.#reached.clear();
-    this.#hasFollowed = false;
   }
 
   #realFolder(folder: string): string | undefined {
     if (folder === '') return '';
     const known = this.#realFolders.get(folder);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.#realFolders.has(folder)) return known;
     const parent = parentOf(folder);
     const above = this.#realFolder(parent);
-    if (above === undefined) return undefined;
-    const next = above === parent ? folder : joinPath(above, baseOf(folder));
-    const isLink = this.#linkAt(next) !== undefined;
-    const real = isLink ? resolvePath(folder, (at) => this.#linkAt(at)) : next;
-    if (real === undefined) return undefined;
-    if (this.#realFolders.size === FOLDERS_KEPT) this.#forget();
-    if (isLink) this.#hasFollowed = true;
+    if (this.#realFolders.size >= FOLDERS_KEPT || this.#reached.size >= FOLDERS_KEPT * 2) this.#forget();
+    const real = above === undefined ? undefined : this.#realBelow(above, parent, folder);
     this.#realFolders.set(folder, real);
-    this.#reached.add(real);
+    if (real !== undefined) this.#reached.add(real);
     return real;
+  }
+
+  #realBelow(above: string, parent: string, folder: string): string | undefined {
+    const next = above === parent ? folder : joinPath(above, baseOf(folder));
+    if (this.#linkAt(next) === undefined) return isTooDeep(next) ? undefined : next;
+    // A link that comes later to any place on the way changes where this leads.
+    return resolvePath(folder, (at) => {
+      this.#reached.add(at);
+      return this.#linkAt(at);
+    });
   }
 
   #linkAt(path: string): string | undefined {
@@ -277,11 +306,20 @@ export class LayerChanges {
   }
 }
 
+function isTooDeep(path: string): boolean {
+  let folders = 0;
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    if (++folders > limits.pathFolders) return true;
+  }
+  return false;
+}
+
 /** Follows symbolic links in every part of `path`, never leaving the root; undefined after too many hops. */
 function resolvePath(path: string, linkAt: (path: string) => string | undefined): string | undefined {
   const pending = path.split('/').reverse();
   let real = '';
   let hops = 0;
+  let steps = 0;
   while (pending.length > 0) {
     const segment = pending.pop() as string;
     if (segment === '' || segment === '.') continue;
@@ -293,11 +331,12 @@ function resolvePath(path: string, linkAt: (path: string) => string | undefined)
     const target = linkAt(next);
     if (target === undefined) {
       real = next;
+      if (++steps > limits.pathFolders * limits.symlinkHops) return undefined;
       continue;
     }
-    if (++hops > limits.symlinkHops) return undefined;
+    if (++hops > limits.symlinkHops || pending.length > limits.pathBytes) return undefined;
     if (target.startsWith('/')) real = '';
     pending.push(...target.split('/').reverse());
   }
-  return real;
+  return isTooDeep(real) ? undefined : real;
 }

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { limits } from '#base/limits';
 import { WaybillError } from '#base/reason';
 import type { Sbom } from '#formats/sbom';
 import { catalogueLayers, cataloguers } from '#sbom';
@@ -102,6 +103,55 @@ test('SCN-02: chains and loops of links end, inside the image only', async () =>
   ]);
   assert.equal(outside.distro, undefined);
   assert.match(reasons(outside), /no os-release/);
+});
+
+test('SCN-02: folders deeper than the limit are named, however links lead there, and cost no more than others', async () => {
+  const { pathFolders, entriesNamed } = limits;
+  const folders = (count: number): string => 'a/'.repeat(count);
+  const at = await sbomOf([npm(`${folders(pathFolders)}package.json`, 'deep')]);
+  assert.deepEqual([at.packages.length, reasons(at)], [1, '']);
+  const below = await sbomOf([npm(`${folders(pathFolders + 1)}package.json`, 'deep')]);
+  assert.equal(below.packages.length, 0);
+  assert.match(reasons(below), /\(layer\): in more than 256 folders$/);
+  const led = await sbomOf([
+    { path: 'l', symlink: folders(pathFolders) },
+    npm('l/b/c/package.json', 'led'),
+    npm('l/package.json', 'near'),
+  ]);
+  assert.deepEqual(
+    led.packages.map((one) => one.name),
+    ['near'],
+  );
+  assert.equal(
+    reasons(led),
+    'l/b/c/package.json (layer): its folder is a loop of symbolic links, or too deep',
+  );
+  const many = await sbomOf([
+    { path: 'l', symlink: 'l' },
+    ...Array.from({ length: entriesNamed + 3 }, (_, i) => npm(`l/${i}/package.json`, 'lost')),
+  ]);
+  assert.equal(many.unknowns.length, entriesNamed + 1);
+  assert.match(reasons(many), /^ \(layer\): 3 more entries in folders that are loops/);
+});
+
+test('SCN-02: a link that comes late changes where every folder leads that was reached through its place', async () => {
+  const sbom = await sbomOf([
+    { path: 'x', symlink: 'y/z' },
+    npm('x/one/package.json', 'one'),
+    { path: 'y', symlink: 'w' },
+    npm('x/two/package.json', 'two'),
+  ]);
+  assert.deepEqual(places(sbom), ['two w/z/two/package.json']);
+});
+
+test('SCN-02: files in the place of folders cost as much as what they remove', async () => {
+  const pairs = Array.from({ length: 300 }, (_, i) => i);
+  const sbom = await sbomOf([
+    ...pairs.map((i) => npm(`d${i}/in/package.json`, `p${i}`)),
+    ...pairs.slice(1).map((i): Entry => ({ path: `d${i}`, text: 'x' })),
+    npm('d7/in/package.json', 'again'),
+  ]);
+  assert.deepEqual(places(sbom), ['again d7/in/package.json', 'p0 d0/in/package.json']);
 });
 
 test('SCN-03: a hard link gives only what the image holds', async () => {
