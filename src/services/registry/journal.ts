@@ -1,25 +1,31 @@
 /**
  * A ledger of many machines in a bucket:
  *
- *     format                   `waybill-registry 1 <id of this registry>`
+ *     format                   `waybill-registry 2 <id of this registry>`
  *     journal/<16 digits>      one entry a write or several; its name is given once (`If-None-Match: *`)
  *     snapshot, snapshots/<n>  the tables after entry n, for machines that begin
+ *     journal-floor            below it entries are cut, and count for nobody (journal-floor.ts)
  *
  * Each machine has the tables of the entries it has read. To write, it decides on what it knows and asks for the next
  * name; whoever was faster is read first, and it is decided again. So all writes of all machines have one order, and
- * each is decided on exactly what was before it. Entries are never deleted: a machine that slept would take a free
- * name for the newest.
+ * each is decided on exactly what was before it. Old entries are cut once a snapshot holds them.
  */
-import { toHex, utf8, utf8Text } from '#base/bytes';
+import { toHex, utf8 } from '#base/bytes';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import { type Database, transaction } from '#platform/sqlite';
+import { s3Cell } from '#platform/store-s3';
 import type { Bucket } from '#platform/store-s3-bucket';
 import { apply, type Change, type Entry, entryBytes, parseEntry } from './changes.ts';
+import { beginAgain, journalKey, readFloor } from './journal-floor.ts';
 import { decideAll, type Ledger, type Waiting } from './ledger.ts';
 import { R } from './reasons.ts';
 
-const FORMAT = 'waybill-registry 1';
+/** Of version 1 nothing was cut: its programs would take a free name for the newest. */
+const FORMAT = 'waybill-registry 2';
+const FORMAT_BEFORE = 'waybill-registry 1';
+/** Entries that are read before the floor is asked for. */
+const READ_ENTRIES_MAX = 100;
 /** Writes that wait together go into one entry, as long as they are not more than these. */
 const BATCH_WRITES_MAX = 64;
 /** Times an entry is asked to be written before its writers are told that nobody knows. */
@@ -27,12 +33,12 @@ const ATTEMPTS = 4;
 /** Times a write is decided again because others were faster. */
 const RACES_MAX = 200;
 
-export const journalKey = (position: number): string => `journal/${String(position).padStart(16, '0')}`;
-
 export interface JournalOptions {
   readonly bucket: Bucket;
   readonly db: Database;
   readonly random: Random;
+  /** For a snapshot on its way into the tables. */
+  readonly file: string;
   /** Told after each entry of one's own, with its position. */
   readonly onWritten?: (position: number) => void;
 }
@@ -48,16 +54,18 @@ class Journal implements Ledger {
   readonly #bucket: Bucket;
   readonly #db: Database;
   readonly #random: Random;
+  readonly #file: string;
   readonly #onWritten: (position: number) => void;
   readonly #queue: Waiting[] = [];
   #isWriting = false;
   #reading: Promise<void> | undefined;
   #nextReading: Promise<void> | undefined;
 
-  constructor({ bucket, db, random, onWritten }: JournalOptions) {
+  constructor({ bucket, db, random, file, onWritten }: JournalOptions) {
     this.#bucket = bucket;
     this.#db = db;
     this.#random = random;
+    this.#file = file;
     this.#onWritten = onWritten ?? (() => {});
   }
 
@@ -70,7 +78,8 @@ class Journal implements Ledger {
       throw fail(R.journal, { expected: `the bucket of registry ${String(row['id'])}`, actual: id });
     }
     const position = this.position();
-    if (position > 0 && (await this.#bucket.get(journalKey(position))) === undefined) {
+    const isThere = position === 0 || (await this.#bucket.get(journalKey(position))) !== undefined;
+    if (!isThere && (await readFloor(this.#bucket)) <= position) {
       throw fail(R.journal, { expected: `entry ${position}, which was read before`, actual: 'none' });
     }
     await this.fresh();
@@ -102,11 +111,29 @@ class Journal implements Ledger {
 
   async #readOn(): Promise<void> {
     for (;;) {
-      const next = this.position() + 1;
-      const found = await this.#bucket.get(journalKey(next));
-      if (found === undefined) return;
-      this.#applyEntry(next, parseEntry(found.bytes));
+      const first = this.position() + 1;
+      const entries: Entry[] = [];
+      let isEnd = false;
+      while (!isEnd && entries.length < READ_ENTRIES_MAX) {
+        const found = await this.#bucket.get(journalKey(first + entries.length));
+        if (found === undefined) isEnd = true;
+        else entries.push(parseEntry(found.bytes));
+      }
+      // Asked afterwards: what was cut before it was read, or before it was missed, shows in it.
+      const floor = await readFloor(this.#bucket);
+      if (floor > first) await this.#beginAgain(floor);
+      else {
+        for (const [i, entry] of entries.entries()) this.#applyEntry(first + i, entry);
+        if (isEnd) return;
+      }
     }
+  }
+
+  async #beginAgain(floor: number): Promise<void> {
+    await beginAgain(this.#bucket, this.#db, this.#file);
+    if (this.position() + 1 >= floor) return;
+    const actual = `one up to ${this.position()}`;
+    throw fail(R.journal, { expected: `a snapshot up to entry ${floor - 1} at least`, actual });
   }
 
   /** Reader and writer may both come with the same entry. */
@@ -148,7 +175,11 @@ class Journal implements Ledger {
       if (waiting.length === 0) return;
       const position = this.position() + 1;
       const entry = { id: toHex(this.#random.bytes(16)), changes: decided.changes };
-      if (await this.#append(position, entry)) {
+      const isWritten = await this.#append(position, entry);
+      if (isWritten && (await readFloor(this.#bucket)) > position) {
+        // It has the name of an entry that was cut, and counts for nobody.
+        await this.#bucket.delete(journalKey(position));
+      } else if (isWritten) {
         this.#applyEntry(position, entry);
         for (const { resolve } of waiting) resolve();
         this.#onWritten(position);
@@ -196,8 +227,10 @@ class Journal implements Ledger {
 /** Made once, by whoever opens the bucket first. */
 async function registryId(bucket: Bucket, random: Random): Promise<string> {
   await bucket.put('format', utf8(`${FORMAT} ${toHex(random.bytes(16))}`), { absent: true });
-  const text = utf8Text((await bucket.get('format'))?.bytes ?? new Uint8Array());
-  const [, id] = /^waybill-registry 1 ([0-9a-f]{32})$/.exec(text) ?? [];
+  const cell = s3Cell(bucket, 'format');
+  const text = (await cell.read()) ?? '';
+  const [, version, id] = /^(waybill-registry [12]) ([0-9a-f]{32})$/.exec(text) ?? [];
+  if (version === FORMAT_BEFORE) await cell.swap(text, `${FORMAT} ${id}`);
   if (id !== undefined) return id;
   throw fail(R.journal, { expected: `a bucket of ${FORMAT}`, actual: JSON.stringify(text.slice(0, 60)) });
 }

@@ -28,12 +28,18 @@ function parseSnapshot(text: string): Snapshot {
   return { position: json.integer('position'), size: json.integer('size') };
 }
 
+/** The newest one that is whole; undefined before the first. */
+export async function newestSnapshot(bucket: Bucket): Promise<Snapshot | undefined> {
+  const found = await bucket.get('snapshot');
+  return found === undefined ? undefined : parseSnapshot(utf8Text(found.bytes));
+}
+
 /** Brings the newest snapshot to `file`; does nothing without one. */
 export async function fetchSnapshot(bucket: Bucket, file: string): Promise<void> {
   for (let attempt = 0; attempt < FETCHES_MAX; attempt++) {
-    const found = await bucket.get('snapshot');
+    const found = await newestSnapshot(bucket);
     if (found === undefined) return;
-    const { position, size } = parseSnapshot(utf8Text(found.bytes));
+    const { position, size } = found;
     const body = await bucket.read(snapshotKey(position), 0, size - 1);
     // Replaced between the two: the newer one is there.
     if (body === undefined) continue;

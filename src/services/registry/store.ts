@@ -20,6 +20,7 @@ import { type Change, prepareTables } from './changes.ts';
 import { type Collected, collect } from './collect.ts';
 import type { RegistryConfig } from './config.ts';
 import { openJournal } from './journal.ts';
+import { cutJournal } from './journal-floor.ts';
 import { type Ledger, ownLedger } from './ledger.ts';
 import { R } from './reasons.ts';
 import { fetchSnapshot, SNAPSHOT_ENTRIES, writeSnapshot } from './snapshots.ts';
@@ -100,12 +101,13 @@ async function bucketPlaces(dataDir: string, bucket: Bucket, clock: Clock, rando
       isCopying = true;
       // The next one is made in any case: entries are what counts.
       void writeSnapshot(bucket, db, position, file)
+        .then(() => cutJournal(bucket))
         .catch(() => {})
         .finally(() => {
           isCopying = false;
         });
     };
-    const ledger = await openJournal({ bucket, db, random, onWritten });
+    const ledger = await openJournal({ bucket, db, random, file: `${file}.begin`, onWritten });
     const blobs = new BucketBlobs({ bucket, db, ledger, clock, random });
     return { dataDir, db, ledger, blobs, bucket, requireContent: (digest) => blobs.requireContent(digest) };
   } catch (error) {
