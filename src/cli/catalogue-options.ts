@@ -5,6 +5,7 @@ import type { SbomImageOptions } from '#flows/sbom-image';
 
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
+import { withRegistryOptions } from './registry-options.ts';
 import { collect } from './sign-options.ts';
 import { type SourceForm, sourceForm } from './source-form.ts';
 import { packageVersion } from './version.ts';
@@ -47,35 +48,22 @@ export function withCatalogueOptions(command: Command): Command {
 const ofImages = ['--platform', '--scope', '--layer-cache', '--threads', '--skip-diff-id'];
 /** Every option of `withCatalogueOptions`. */
 export const ofCataloguing: readonly string[] = [...ofImages, '--exclude', '--select-cataloguers'];
-const ofRegistries = [
-  '--allow-http-registry',
-  '--registries-conf',
-  '--registry-username',
-  '--registry-password',
-  '--registry-token',
-  '--registry-auth-host',
-];
-
-/** What has no meaning for a form of source. */
-const idle: Readonly<Record<SourceForm, readonly string[]>> = {
-  registry: [],
-  stored: ofRegistries,
-  folder: [...ofImages, ...ofRegistries],
-  document: [...ofCataloguing, ...ofRegistries],
+/** What has no meaning for a form of source, beside the options of registries. */
+const idle: Readonly<Record<Exclude<SourceForm, 'registry'>, readonly string[]>> = {
+  stored: [],
+  folder: ofImages,
+  document: ofCataloguing,
 };
 
 /** WB-1312 for an option that was given and means nothing for this source: it would be left out silently. */
-export function refuseIdle(
-  command: Command,
-  source: string,
-  more: Readonly<Partial<Record<SourceForm, readonly string[]>>> = {},
-): void {
+export function refuseIdle(command: Command, source: string): void {
   const form = sourceForm(source);
-  refuseGiven(command, [...idle[form], ...(more[form] ?? [])], formNames[form]);
+  if (form === 'registry') return;
+  const ofRegistries = withRegistryOptions(command.createCommand('registry')).options;
+  refuseGiven(command, [...idle[form], ...ofRegistries.flatMap(({ long }) => long ?? [])], formNames[form]);
 }
 
-const formNames: Readonly<Record<SourceForm, string>> = {
-  registry: 'an image in a registry',
+const formNames: Readonly<Record<keyof typeof idle, string>> = {
   stored: 'an image on this machine',
   folder: 'a folder',
   document: 'a document',
