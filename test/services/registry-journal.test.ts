@@ -199,7 +199,10 @@ test('a name that was cut is given to nobody: a machine that slept takes it back
   const entries = [...objects.keys()]
     .filter((key) => key.startsWith('journal/'))
     .map((key) => Number(key.slice(8)));
-  assert.deepEqual(entries.sort(), [4, 5, 6]);
+  assert.deepEqual(
+    entries.toSorted((a, b) => a - b),
+    [4, 5, 6],
+  );
   // A write that its machine did not live to take back counts for nobody.
   const stray = Buffer.from(objects.get('journal/0000000000000006') ?? '');
   objects.set('journal/0000000000000001', Buffer.from(stray.toString().replaceAll('late', 'lost')));
