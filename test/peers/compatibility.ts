@@ -138,15 +138,15 @@ const operations: readonly Operation[] = [
     },
   },
   {
-    title: 'does what `waybill stack connect` prints, as it is printed, over TLS',
+    title: 'at one stack with all others: what `waybill stack connect` prints, over TLS, both ways',
     shown: {
-      cosign: ['cosign-connect', /^cosign: initialize, and images and files/],
-      'sigstore-go': ['cosign-connect', /^sigstore-go: /],
-      'sigstore-python': ['sigstore-python-connect', /^sigstore-python: /],
-      'sigstore-js': ['cosign-connect', /^sigstore-js: /],
-      'rekor-cli': ['cosign-connect', /^rekor-cli: /],
-      crane: ['cosign-connect', /^crane: /],
-      skopeo: ['cosign-connect', /^skopeo: /],
+      cosign: ['one-stack', /^cosign: initialize, and images and files/],
+      'sigstore-go': ['one-stack', /^sigstore-go: /],
+      'sigstore-python': ['one-stack', /^sigstore-python: /],
+      'sigstore-js': ['one-stack', /^sigstore-js: /],
+      'rekor-cli': ['one-stack', /^rekor-cli: /],
+      crane: ['one-stack', /^crane: /],
+      skopeo: ['one-stack', /^skopeo: /],
     },
   },
   {
@@ -165,8 +165,17 @@ const titles: Readonly<Record<string, string>> = {
   kubectl: 'kubectl, kube-apiserver',
 };
 
-/** Binaries whose printed lines `cosign-connect` says, beside those of cosign. */
-const connected = ['rekor-cli', 'crane', 'skopeo', 'sigstore-go-verification', 'sigstore-js'];
+/** Binaries whose printed lines `one-stack` says. */
+const connected = new Set([
+  'cosign',
+  'cosign-2',
+  'rekor-cli',
+  'crane',
+  'skopeo',
+  'sigstore-go-verification',
+  'sigstore-python',
+  'sigstore-js',
+]);
 
 /** Versions of the peers a file of tests is about. */
 function versionsFor(file: string): string[] {
@@ -176,8 +185,8 @@ function versionsFor(file: string): string[] {
   const more =
     file === 'fulcio'
       ? peers.filter(({ name }) => ['rekor-tiles', 'timestamp-server', 'cosign'].includes(name))
-      : file === 'cosign-connect'
-        ? peers.filter(({ binary }) => connected.includes(binary))
+      : file === 'one-stack'
+        ? peers.filter(({ binary }) => connected.has(binary))
         : [];
   return [...new Set([...own, ...more].map(({ name, version }) => `${name} ${version}`))];
 }
@@ -190,11 +199,14 @@ const readRecord = (): readonly Met[] =>
         .map((line) => JSON.parse(line) as Met)
     : [];
 
-/** Takes in what a run met, and writes record and page. A file with a claim that did not hold is left out whole. */
-export function record(claims: readonly Claim[]): void {
+/**
+ * Takes in what a run met, and writes record and page. A file with a claim that did not hold is left out whole; of what a
+ * whole run did not ask nothing stays.
+ */
+export function record(claims: readonly Claim[], { isWhole }: { readonly isWhole: boolean }): void {
   const asked = new Set(claims.map(({ file }) => file));
   const failed = new Set(claims.flatMap(({ file, held }) => (held ? [] : [file])));
-  const kept = readRecord().filter(({ file }) => !asked.has(file));
+  const kept = isWhole ? [] : readRecord().filter(({ file }) => !asked.has(file));
   const met = claims.flatMap(({ file, claim }): Met[] =>
     failed.has(file) ? [] : [{ file, claim, peers: versionsFor(file) }],
   );

@@ -52,6 +52,9 @@ const filled = (command: string, signed: string): string =>
     .replace(/\bSRC\b/, image)
     .replace(/\bSHA256\b/, toHex(sha256(content)));
 
+/** Takes the bundle of the file away, where a client writes none over another. */
+export const withoutBundle = (): Promise<void> => rm(join(folder, 'artifact.sigstore.json'));
+
 /** The signature and the certificate in a bundle of the file, as files of their own. */
 export async function takeApart(): Promise<void> {
   const bundle = JSON.parse(await readFile(join(folder, 'artifact.sigstore.json'), 'utf8')) as {
@@ -64,18 +67,38 @@ export async function takeApart(): Promise<void> {
   await writeFile(join(folder, 'artifact.sig'), Buffer.from(bundle.messageSignature.signature, 'base64'));
 }
 
-/** Runs the lines that are printed for a client, their placeholders filled in; returns what each said. */
-export async function say(client: ConnectableClient): Promise<readonly string[]> {
-  const { variables, commands } = connectionOf(client, stack.dataDir, stack.state);
+const imageOf = (client: ConnectableClient): string => (client === 'cosign-2' ? other : image);
+
+async function shell(command: string, variables: Readonly<Record<string, string>>): Promise<string> {
   const own = { HOME: folder, WAYBILL_STACK: stack.dataDir, BROWSER: join(folder, 'browser') };
   const env = { PATH: path, ...own, ...variables };
+  const ran = await runProgram('bash', ['-c', `cd ${folder} && ${command}`], env);
+  assert.equal(ran.code, 0, `${command}\n${ran.stdout}${ran.stderr}`);
+  return `${ran.stdout}${ran.stderr}`;
+}
+
+/**
+ * Runs the lines that are printed for a client, their placeholders filled in, or those of them that `only` names;
+ * returns what each said.
+ */
+export async function say(client: ConnectableClient, only = /./): Promise<readonly string[]> {
+  const { variables, commands } = connectionOf(client, stack.dataDir, stack.state);
   const said: string[] = [];
-  const signed = client === 'cosign-2' ? other : image;
-  for (const text of commands.filter((line) => !line.startsWith('#'))) {
-    const command = filled(text, signed);
-    const ran = await runProgram('bash', ['-c', `cd ${folder} && ${command}`], env);
-    assert.equal(ran.code, 0, `${command}\n${ran.stdout}${ran.stderr}`);
-    said.push(`${ran.stdout}${ran.stderr}`);
-  }
+  const lines = commands.filter((line) => !line.startsWith('#') && only.test(line));
+  assert.ok(lines.length > 0, commands.join('\n'));
+  for (const text of lines) said.push(await shell(filled(text, imageOf(client)), variables));
   return said;
+}
+
+const identity = `--certificate-identity you@example.com --certificate-oidc-issuer ${stack.origins.oidc}`;
+const token = '--identity-token "$(waybill stack token --email you@example.com)"';
+/** Words of ours about what the client used: the same placeholders as in its lines, and who signs. */
+export function ours(words: string, client: ConnectableClient = 'cosign'): Promise<string> {
+  const { variables } = connectionOf('cosign', stack.dataDir, stack.state);
+  const command = `waybill ${words}`
+    .replace('WHO', identity)
+    .replace('TOKEN', token)
+    .replace('IMAGE@', `${stack.registryHost}/IMAGE@`)
+    .replace('IMAGE:TAG', `${stack.registryHost}/IMAGE:TAG`);
+  return shell(filled(command, imageOf(client)), variables);
 }

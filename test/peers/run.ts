@@ -1,8 +1,8 @@
 /**
  * `npm run test:peers [-- NAME…]`: the tests against real peers. A peer that is not installed is a failure,
  * never a skip. Without names: every peer there is a test for. `sbom` and `scan` are the comparisons of what is found
- * in images, and of verdicts, with every peer that has an opinion; `services` are the real servers. With `--record`
- * what held is written into docs/compatibility.md.
+ * in images, and of verdicts, with every peer that has an opinion; `services` are the real servers, `connect` is every
+ * client at one stack. With `--record` what held is written into docs/compatibility.md.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import type { Claim } from './claims-reporter.ts';
 import { record } from './compatibility.ts';
 
 const areas: Readonly<Record<string, readonly string[]>> = {
+  connect: ['one-stack.test.ts'],
   sbom: [
     'sbom-truth.test.ts',
     'syft.test.ts',
@@ -61,7 +62,8 @@ if (isRecorded) {
   options.push('--test-reporter=./test/peers/claims-reporter.ts', `--test-reporter-destination=${out}`);
   process.on('exit', () => {
     const lines = readFileSync(out, 'utf8').split('\n').filter(Boolean);
-    record(lines.map((line) => JSON.parse(line) as Claim));
+    const claims = lines.map((line) => JSON.parse(line) as Claim);
+    record(claims, { isWhole: wanted.length === 0 });
     rmSync(folder, { recursive: true, force: true });
   });
 }
