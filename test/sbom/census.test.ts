@@ -210,3 +210,37 @@ test('the group of an archive is the one its bundle names, before that of its mo
     ['pkg:maven/com.google.inject/guice@4.2.3'],
   );
 });
+
+test('what a lock file takes from a folder or an address is listed without a version', async () => {
+  const { packages, unknowns } = await catalogue([
+    json('srv/a/package-lock.json', {
+      name: 'root',
+      lockfileVersion: 3,
+      packages: { '': { name: 'root' }, 'packages/x': { name: 'x' }, 'node_modules/y': {} },
+    }),
+    json('srv/b/package-lock.json', {
+      lockfileVersion: 1,
+      dependencies: {
+        g: { version: 'git+https://example.com/g.git#abc' },
+        f: { version: 'file:../f' },
+        n: {},
+      },
+    }),
+    file(
+      'srv/gradle/verification-metadata.xml',
+      '<verification-metadata><components><component name="b" version="2"/></components></verification-metadata>',
+    ),
+  ]);
+  assert.deepEqual(
+    packages.map((one) => `${one.name} ${one.version}`),
+    ['f ', 'g ', 'n ', 'x ', 'y '],
+  );
+  assert.deepEqual(
+    unknowns.filter(({ path }) => path !== '').map(({ path, reason }) => `${path}: ${reason}`),
+    [
+      'srv/a/package-lock.json: a package "y" without a version',
+      'srv/b/package-lock.json: a package "n" without a version',
+      'srv/gradle/verification-metadata.xml: a component ":b:2" without all of its parts',
+    ],
+  );
+});

@@ -76,10 +76,18 @@ export const gradleVerification: Cataloguer = {
       if (typeof root !== 'object' || root === null) throw new Error('no verification metadata in the file');
       const components = (root as { components?: { component?: unknown } | string }).components;
       const list = typeof components === 'object' ? components.component : [];
-      return (Array.isArray(list) ? list : list === undefined ? [] : [list]).flatMap((one) => {
-        const { group, name, version } = one as Record<string, unknown>;
-        if (typeof group !== 'string' || typeof name !== 'string' || typeof version !== 'string') return [];
-        return group === '' ? [] : maven(file, { group, artifact: name, version });
-      });
+      return (Array.isArray(list) ? list : list === undefined ? [] : [list]).flatMap(
+        (one): (FoundPackage | Problem)[] => {
+          const { group, name, version } = one as Record<string, unknown>;
+          const parts = [group, name, version];
+          if (!parts.every((part): part is string => typeof part === 'string' && part !== ''))
+            return [{ problem: `a component ${JSON.stringify(parts.join(':'))} without all of its parts` }];
+          return maven(file, {
+            group: parts[0] as string,
+            artifact: parts[1] as string,
+            version: parts[2] as string,
+          });
+        },
+      );
     }),
 };

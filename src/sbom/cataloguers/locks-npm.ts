@@ -65,15 +65,15 @@ function lockedPackage(
   const name =
     stringIn(one, 'name') ??
     (isRoot ? stringIn(json, 'name') : path.includes('node_modules/') ? installed : undefined);
-  const version = stringIn(one, 'version') ?? (isRoot ? stringIn(json, 'version') : undefined);
-  // Folders of the project itself need not have a version.
-  if (name === undefined || (version === undefined && !path.includes('node_modules/'))) return [];
+  const version = stringIn(one, 'version') ?? (isRoot ? stringIn(json, 'version') : undefined) ?? '';
+  // The project itself, where it has none, is what the `package.json` beside it says.
+  if (name === undefined || (isRoot && version === '')) return [];
   const license = own(one, 'license');
   const rest = { licenses: textsIn(license), hashes: integrityHashes(stringIn(one, 'integrity')) };
   const needs = namesIn(one, 'dependencies', 'optionalDependencies');
   return [
-    { found: npmPackage(file, name, version ?? '', rest), needs },
-    ...withoutVersion(name, version ?? ''),
+    { found: npmPackage(file, name, version, rest), needs },
+    ...(path.includes('node_modules/') ? withoutVersion(name, version) : []),
   ];
 }
 
@@ -83,14 +83,14 @@ function nestedPackages(file: ImageFile, json: JsonObject): (Linked | Problem)[]
     const stated = stringIn(one, 'version') ?? '';
     const alias = /^npm:(@?[^@]+)@(.+)$/.exec(stated);
     const name = alias?.[1] ?? key.replace(/^(?:.*\/)?node_modules\//, '');
-    const version = alias?.[2] ?? stated;
-    const isUrl = /^(?:[a-z+]+:|[\w-]+\/)/.test(version);
+    const place = alias?.[2] ?? stated;
+    // An address or a folder is no version.
+    const version = /^(?:[a-z+]+:|[\w-]+\/)/.test(place) ? '' : place;
     const inner = nestedPackages(file, one);
-    if (isUrl) return inner;
     const hashes = integrityHashes(stringIn(one, 'integrity'));
     return [
       { found: npmPackage(file, name, version, { hashes }), needs: namesIn(one, 'requires') },
-      ...withoutVersion(name, version),
+      ...withoutVersion(name, place),
       ...inner,
     ];
   });
