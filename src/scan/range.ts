@@ -102,28 +102,48 @@ function inRange(version: string, events: readonly OsvEvent[], orders: Orders): 
     if (difference === undefined) return 'undetermined';
     return difference < 0 || (difference === 0 && end.kind === 'lastAffected') ? 'yes' : 'no';
   }
-  const points: Point[] = [];
-  const bounds: string[] = [];
-  for (const event of events) {
-    if ('introduced' in event) points.push({ kind: 'introduced', version: event.introduced });
-    else if ('fixed' in event) points.push({ kind: 'fixed', version: event.fixed });
-    else if ('lastAffected' in event) points.push({ kind: 'lastAffected', version: event.lastAffected });
-    else bounds.push(event.limit);
-  }
+  const points = events.map(pointIn).filter((point) => point !== undefined);
+  const bounds = events.flatMap((event) => ('limit' in event ? [event.limit] : []));
   const within = bounds.map((limit) => (limit === '*' ? -1 : order(version, limit)));
   if (within.length > 0 && !within.some((one) => one !== undefined && one < 0)) {
     return within.includes(undefined) ? 'undetermined' : 'no';
   }
-  if (points.length > 1) points.sort((a, b) => comparePoints(a, b, orders.own));
+  const sorted = points.length > 1 ? points.toSorted((a, b) => comparePoints(a, b, orders.own)) : points;
   let affected = false;
-  for (const { kind, version: at } of points) {
+  for (const { kind, version: at } of sorted) {
     const isReached = atLeast(version, at, order);
     if (isReached === undefined) return 'undetermined';
     if (kind === 'introduced') affected = affected || isReached;
     else if (kind === 'fixed') affected = affected && !isReached;
     else if (isReached && order(version, at) !== 0) affected = false;
   }
-  return affected ? 'yes' : 'no';
+  return affected || isInParts(version, points, order) ? 'yes' : 'no';
+}
+
+/**
+ * Parts of a range as they are written, each from where it begins to the next end. In order of versions, an end closes
+ * every part that began before it: of parts that overlap, or meet where one ends, some would be lost.
+ */
+function isInParts(version: string, points: readonly Point[], order: VersionOrder): boolean {
+  let isWithin = false;
+  for (const { kind, version: at } of points) {
+    const isReached = atLeast(version, at, order) === true;
+    if (kind === 'introduced') isWithin = isReached;
+    else {
+      if (isWithin && (!isReached || (kind === 'lastAffected' && order(version, at) === 0))) return true;
+      isWithin = false;
+    }
+  }
+  return isWithin;
+}
+
+function pointIn(event: OsvEvent): Point | undefined {
+  return 'introduced' in event ? { kind: 'introduced', version: event.introduced } : endIn(event);
+}
+
+function endIn(event: OsvEvent): Point | undefined {
+  if ('fixed' in event) return { kind: 'fixed', version: event.fixed };
+  return 'lastAffected' in event ? { kind: 'lastAffected', version: event.lastAffected } : undefined;
 }
 
 /** Most ranges begin with the first version and have one end. */
@@ -131,9 +151,8 @@ function endOf(events: readonly OsvEvent[]): Point | undefined {
   const [start, end] = events;
   if (events.length !== 2 || start === undefined || end === undefined) return undefined;
   if (!('introduced' in start) || start.introduced !== '0') return undefined;
-  if ('fixed' in end) return end.fixed === '0' ? undefined : { kind: 'fixed', version: end.fixed };
-  if (!('lastAffected' in end) || end.lastAffected === '0') return undefined;
-  return { kind: 'lastAffected', version: end.lastAffected };
+  const point = endIn(end);
+  return point?.version === '0' ? undefined : point;
 }
 
 function comparePoints(a: Point, b: Point, order: VersionOrder): number {

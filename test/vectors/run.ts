@@ -4,12 +4,16 @@
  */
 import type { VectorCount } from './versions.ts';
 
+type Counts = readonly VectorCount[] | undefined;
+type Vectors = (shared: string) => Counts | Promise<Counts>;
+
 interface Suite {
   readonly name: string;
-  readonly load: () => Promise<(shared: string) => readonly VectorCount[] | undefined>;
+  readonly load: () => Promise<Vectors>;
 }
 
 const suites: readonly Suite[] = [
+  { name: 'advisories', load: async () => (await import('./advisories.ts')).advisoryVectors },
   { name: 'cyclonedx', load: async () => (await import('./cyclonedx.ts')).cycloneDxVectors },
   { name: 'purl', load: async () => (await import('./purl.ts')).purlVectors },
   { name: 'spdx', load: async () => (await import('./spdx.ts')).spdxVectors },
@@ -28,7 +32,7 @@ let passed = 0;
 let failed = 0;
 for (const suite of suites) {
   if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
-  const counts = (await suite.load())(shared);
+  const counts = await (await suite.load())(shared);
   if (counts === undefined) {
     console.error(`${suite.name}: the data is not under ${shared}`);
     failed++;
