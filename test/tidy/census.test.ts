@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { renderCliDocs } from '../../build/cli-docs.ts';
 import { completeLock } from '../../build/complete-lock.ts';
+import { withCosignTables } from '../../build/cosign-docs.ts';
 import { readCatalogue, renderCatalogue } from '../../build/errors.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 
@@ -44,6 +45,11 @@ test('every verb has its command file, and every command file a verb', () => {
 test('docs/cli.md is the commands as they are', async () => {
   const stale = readFileSync('docs/cli.md', 'utf8') !== (await renderCliDocs());
   assert.equal(stale, false, 'run: node build/cli-docs.ts');
+});
+
+test('docs/cosign.md lists the verbs and flags of waybill cosign as they are', () => {
+  const page = readFileSync('docs/cosign.md', 'utf8');
+  assert.equal(page === withCosignTables(page), true, 'run: node build/cli-docs.ts');
 });
 
 test('every service has routes, a configuration and a README', () => {
