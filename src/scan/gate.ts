@@ -84,7 +84,7 @@ function judgeSample({ database }: ScanResult, { allowSampleDb }: GateOptions): 
 /** A gap of theirs hides a part of the operating system: layers, its name, and every form of package database. */
 const systemReaders = new Set(['layer', 'distro', 'dpkg', 'apk', 'rpm', 'alpm', 'portage']);
 
-function judgeUnknown(result: ScanResult, { failOnUnknown }: GateOptions): Reason[] {
+function judgeUnknown(result: ScanResult, { failOn, failOnUnknown }: GateOptions): Reason[] {
   const systemGaps = result.unknowns.filter((one) => systemReaders.has(one.wantedBy));
   const lists = failOnUnknown === true ? result.unknowns : systemGaps;
   const gaps = lists.map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
@@ -93,6 +93,11 @@ function judgeUnknown(result: ScanResult, { failOnUnknown }: GateOptions): Reaso
   const uncovered = result.coverage.filter((one) => one.advisories === 0 && isCounted(one));
   if (failOnUnknown === true) {
     gaps.push(...result.undetermined.map((one) => `${one.package.name}: ${one.reason}`));
+    // No threshold counts them.
+    const unrated = result.findings.filter(
+      (one) => failOn !== undefined && one.rating.severity === 'unknown',
+    );
+    gaps.push(...unrated.map((one) => `${one.package.name}: ${one.id} has no severity`));
   }
   gaps.push(...uncovered.map((one) => `no advisories for ${one.ecosystem} (${one.packages} packages)`));
   if (gaps.length === 0) return [];

@@ -96,6 +96,14 @@ test('a package without a version has what every version has, and malware; all e
   assert.deepEqual(open(go), ['GO-1 example.org/main: its version is not known']);
 });
 
+test('a finding nobody rated passes a threshold, but not one that asks for no unknowns', () => {
+  const result = scan([advisory('GHSA-1', 'npm', 'left', '2.0.0')], [one('npm', 'left', '1.0.0')]);
+  assert.deepEqual(judge(result, { failOn: 'low' }), []);
+  const [why] = judge(result, { failOn: 'low', failOnUnknown: true });
+  assert.deepEqual([why?.code, why?.actual], ['WB-875', 'left: GHSA-1 has no severity']);
+  assert.deepEqual(judge(result, { failOnUnknown: true }), []);
+});
+
 test('a text that is no version is in a range without an end, and open for every other and for lists', () => {
   const ranges = (...events: Record<string, string>[]): Parameters<typeof evaluate>[2] =>
     record({ id: 'X', affected: [{ package: { ecosystem: 'npm', name: 'x' }, ranges: range(...events) }] })
