@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { toHex, utf8 } from '#base/bytes';
 import { generateKey, sha256 } from '#base/crypto';
+import { envelopeJson, INTOTO_PAYLOAD_TYPE, pae } from '#formats/dsse';
 import { createHttpServer, listen } from '#platform/http-server';
 import { memoryLogStore } from '#platform/store-memory';
 import { systemClock } from '#platform/system';
@@ -90,5 +91,28 @@ test('rekor-cli uploads hashedrekord and rekord, verifies both, and reads them b
       await rekor(url, 'verify', '--type', type, '--artifact', join(home, name), ...signed);
     }
     await rekor(url, 'loginfo');
+  });
+});
+
+test('rekor-cli uploads a statement as intoto, and is given it back with the entry', async () => {
+  const config = { api: 'v1', hostname: 'log.example', clock: systemClock, log: quiet } as const;
+  await serve({ ...config, key: generateKey('p256'), store: memoryLogStore() }, async (url) => {
+    const subject = [{ name: 'app', digest: { sha256: toHex(sha256(utf8('app'))) } }];
+    const said = {
+      _type: 'https://in-toto.io/Statement/v0.1',
+      subject,
+      predicateType: 'https://example.com/p',
+    };
+    const payload = utf8(JSON.stringify({ ...said, predicate: { checked: true } }));
+    const sig = signer.sign(pae(INTOTO_PAYLOAD_TYPE, payload));
+    const envelope = envelopeJson({ payloadType: INTOTO_PAYLOAD_TYPE, payload, signatures: [{ sig }] });
+    const artifact = file(
+      'statement.json',
+      typeof envelope === 'string' ? envelope : JSON.stringify(envelope),
+    );
+    const type = ['--type', 'intoto:0.0.2', '--artifact', artifact, '--public-key', publicKey];
+    await rekor(url, 'upload', ...type);
+    const entry = JSON.parse(await rekor(url, 'get', '--log-index', '0')) as { Attestation: string };
+    assert.deepEqual(JSON.parse(entry.Attestation), JSON.parse(Buffer.from(payload).toString()));
   });
 });
