@@ -368,7 +368,9 @@ describe('default services are those of the TUF repository that was initialised'
 /** cosign walks Go maps: logs come in another order each time; details that say no more than others are left out. */
 function meaning(text: string): unknown {
   const value = JSON.parse(text) as Record<string, unknown>;
-  const sorted = Object.entries(value).map(([name, member]) =>
+  // To protobuf a list without members is one that is not there.
+  const there = Object.entries(value).filter(([, member]) => !Array.isArray(member) || member.length > 0);
+  const sorted = there.map(([name, member]) =>
     Array.isArray(member)
       ? [name, member.map((one) => JSON.stringify(withoutNames(one))).sort()]
       : [name, member],
