@@ -31,6 +31,7 @@ const areas: Readonly<Record<string, readonly string[]>> = {
     'grype.test.ts',
     'grype-csaf.test.ts',
     'grype-verdicts.test.ts',
+    'scan-images.test.ts',
     'trivy.test.ts',
     'trivy-verdicts.test.ts',
   ],
