@@ -64,6 +64,7 @@ export function sideBySide(
     const words = `${told.stderr}\n${told.reason?.actual ?? ''}\ncosign: ${theirs.stderr}`;
     assert.equal(told.exit, theirs.code, words);
     if (one.code !== undefined) assert.equal(theirs.code, one.code, words);
+    if (theirs.code === 0) assert.deepEqual(said(told.stderr, one), said(theirs.stderr, one));
     if (one.differs === undefined) {
       // cosign's tree walks a Go map: its order is another each time.
       const form = one.args[0] === 'tree' ? sortedLines : printed;
@@ -100,5 +101,15 @@ export function printed(text: string): unknown {
     return text.trim();
   }
 }
+
+/** The lines about what was verified, which scripts look for on standard error. */
+const said = (stderr: string, { args }: Row): string[] =>
+  stderr
+    .split('\n')
+    .filter((line) =>
+      /^(?:Verification for|The following checks| {2}- |Verified OK|Certificate |GitHub Workflow)/.test(line),
+    )
+    // Of bundles cosign says so too where it was told not to look.
+    .filter((line) => !args.includes('--insecure-ignore-tlog') || !line.includes('Existence of the claims'));
 
 const sortedLines = (text: string): string[] => text.trim().split('\n').sort();

@@ -258,7 +258,8 @@ function checksText(image: string, flags: VerifyFlags): string {
     ...((flags.annotations ?? []).length > 0 ? ['The specified annotations were verified.'] : []),
     ...(flags.checkClaims === false ? [] : ['The cosign claims were validated']),
     ...(ignoresTlog(flags) ? [] : ['Existence of the claims in the transparency log was verified offline']),
-    flags.key === undefined
+    // To cosign a certificate that is given is a key whose owner it looked at before.
+    flags.key === undefined && !flags.certificate
       ? 'The code-signing certificate was verified using trusted certificate authority certificates'
       : 'The signatures were verified against the specified public key',
   ];
