@@ -8,16 +8,21 @@ import type { Identity, SignerRequirement } from './requirements.ts';
 export interface NamedSigner {
   readonly issuer: string;
   readonly san: San;
-  /** The other names, where a certificate may have several. */
-  readonly others: readonly San[];
 }
 
-/** The one name in a certificate and who vouched for it. Fails with WB-353. */
+/**
+ * The one name in a certificate and who vouched for it; where several are taken, the first that is required.
+ * Fails with WB-353.
+ */
 export function signerOf(certificate: Certificate, required: SignerRequirement): Result<NamedSigner> {
   const [san, ...others] = certificate.sans;
   const { issuer } = certificate.fulcio;
-  const isOfAnyAuthority = required.kind !== 'key' && required.isOfAnyAuthority === true;
-  if (isOfAnyAuthority && san !== undefined) return ok({ issuer: issuer ?? '', san, others });
+  if (required.kind !== 'key' && required.isOfAnyAuthority === true && san !== undefined) {
+    const signers = certificate.sans.map((name) => ({ issuer: issuer ?? '', san: name }));
+    const isRequired = (signer: NamedSigner): boolean =>
+      required.kind === 'identities' && matchIdentity(certificate, signer, required.anyOf).ok;
+    return ok(signers.find(isRequired) ?? { issuer: issuer ?? '', san });
+  }
   if (san === undefined || others.length > 0) {
     const actual = `${certificate.sans.length}`;
     return err(reason(R.sanCount, { expected: 'exactly one alternative name', actual }));
@@ -25,7 +30,7 @@ export function signerOf(certificate: Certificate, required: SignerRequirement):
   if (issuer === undefined) {
     return err(reason(R.sanCount, { expected: 'an issuer extension', actual: 'none', class: 'issuer' }));
   }
-  return ok({ issuer, san, others });
+  return ok({ issuer, san });
 }
 
 /** The first identity that matches in every part. Fails with WB-350, WB-351 or WB-352: the nearest miss. */
@@ -45,18 +50,15 @@ export function matchIdentity(
 
 function missOf(
   certificate: Certificate,
-  { issuer, san, others }: NamedSigner,
+  { issuer, san }: NamedSigner,
   wanted: Identity,
 ): { readonly rank: number; readonly fault: Reason } | undefined {
   if (!wanted.issuer.matches(issuer)) {
     const fault = reason(R.issuer, { expected: wanted.issuer.text, actual: shown(issuer) });
     return { rank: 0, fault };
   }
-  const isWanted = ({ type, value }: San): boolean =>
-    type !== 'unsupported' &&
-    (wanted.sanType === undefined || wanted.sanType === type) &&
-    wanted.san.matches(value);
-  if (![san, ...others].some(isWanted)) {
+  const isKind = san.type !== 'unsupported' && (wanted.sanType === undefined || wanted.sanType === san.type);
+  if (!isKind || !wanted.san.matches(san.value)) {
     const kind = wanted.sanType === undefined ? '' : `${wanted.sanType} `;
     const fault = reason(R.san, {
       expected: `${kind}${wanted.san.text}`,
