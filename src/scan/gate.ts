@@ -88,6 +88,8 @@ function judgeUnknown(result: ScanResult, { failOn, failOnUnknown }: GateOptions
   const systemGaps = result.unknowns.filter((one) => systemReaders.has(one.wantedBy));
   const lists = failOnUnknown === true ? result.unknowns : systemGaps;
   const gaps = lists.map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
+  // Whoever empties the list of packages would pass otherwise.
+  if (result.packages === 0) gaps.push('no packages are listed: nothing could be found');
   // An image says itself which distribution it is: one that nobody has advisories for would always pass.
   const isCounted = ({ isSystem }: Coverage): boolean => isSystem === true || failOnUnknown === true;
   const uncovered = result.coverage.filter((one) => one.advisories === 0 && isCounted(one));

@@ -226,4 +226,6 @@ test('an SBOM that names no digest is bound by its statement; one without packag
   await refused(keyed(empty), 'WB-887', 'none in it');
   const { stderr } = await good(['scan', `sbom:${empty}`]);
   assert.match(stderr, /no packages are listed: nothing could be found/);
+  const gated = await run(['scan', `sbom:${empty}`, '--fail-on', 'high']);
+  assert.deepEqual([gated.exit, /WB-875/.test(gated.stderr)], [2, true]);
 });

@@ -104,6 +104,16 @@ test('a finding nobody rated passes a threshold, but not one that asks for no un
   assert.deepEqual(judge(result, { failOnUnknown: true }), []);
 });
 
+test('a list without packages passes no gate that asks for findings or for gaps', () => {
+  const nothing = scan([advisory('GHSA-1', 'npm', 'left', '2.0.0')], []);
+  for (const options of [{ failOn: 'critical' }, { failOnUnknown: true }] as const) {
+    const [why, ...others] = judge(nothing, options);
+    assert.deepEqual([why?.code, others], ['WB-875', []]);
+    assert.match(why?.actual ?? '', /no packages are listed/);
+  }
+  assert.deepEqual(judge(nothing, {}), []);
+});
+
 test('a text that is no version is in a range without an end, and open for every other and for lists', () => {
   const ranges = (...events: Record<string, string>[]): Parameters<typeof evaluate>[2] =>
     record({ id: 'X', affected: [{ package: { ecosystem: 'npm', name: 'x' }, ranges: range(...events) }] })

@@ -323,6 +323,14 @@ test('licences: OR may choose, AND may not, nothing declared is a licence of its
   assert.equal(bad(['GPL-3.0-only'], deny), true);
   assert.equal(bad(['MIT OR GPL-3.0-only'], deny), false);
   assert.equal(bad(['MIT AND GPL-3.0-only'], deny), true);
+  const texts = { 'MIT and GPL-2.0+': true, 'MIT BSD GPL-2.0': true, '(MIT or GPL-2.0) and zlib': true };
+  const fine = { 'MIT or GPL-2.0 or later': false, 'Apache License, Version 2.0': false, 'MIT | X11': false };
+  for (const [text, isBad] of Object.entries({ ...texts, ...fine }))
+    assert.equal(bad([text], deny), isBad, text);
+  const some = { allow: ['MIT*', 'Apache License, Version 2.0'] };
+  for (const text of ['MIT and GPL-2.0+', 'MIT, X11', '()']) assert.equal(bad([text], some), true, text);
+  for (const text of ['MIT or GPL-2.0+', 'Apache License, Version 2.0'])
+    assert.equal(bad([text], some), false, text);
   assert.equal(bad(['MIT', 'GPL-2.0-or-later'], deny), true);
   assert.equal(bad([], deny), false);
   assert.equal(bad([], { deny: ['none'] }), true);
@@ -332,7 +340,7 @@ test('licences: OR may choose, AND may not, nothing declared is a licence of its
 
 test('a release nobody repairs is told, and fails a gate unless that is accepted', () => {
   const at = (versionId: string, nowMs: number): ScanResult =>
-    scan({ nowMs }, sbomOf([], { distro: { id: 'debian', versionId, idLike: [] } }));
+    scan({ nowMs }, sbomOf([pkg('left', '9.0.0')], { distro: { id: 'debian', versionId, idLike: [] } }));
   assert.deepEqual(at('10', NOW).endOfLife, { distro: 'debian 10', date: '2024-06-30' });
   assert.equal(at('10', Date.UTC(2024, 5, 30, 23)).endOfLife, undefined);
   assert.equal(at('13', NOW).endOfLife, undefined);

@@ -25,13 +25,33 @@ function isAcceptable(id: string, { allow, deny }: LicensePolicy): boolean {
   return allow === undefined || allow.some((pattern) => matches(pattern, id));
 }
 
+/**
+ * A text that is no SPDX expression: a name, or what rpm, apk and manifests write in their own ways (`MIT and GPLv2+`).
+ * Every part holds, also a single word that is denied; `or` may choose where no brackets say otherwise.
+ */
+function canAcceptText(declared: string, { allow, deny = [] }: LicensePolicy): boolean {
+  const choices = /[()]/.test(declared) ? [declared] : declared.split(/\s+or\s+|\|/i);
+  return choices.some((choice) => {
+    const whole = choice.trim();
+    const parts = whole.split(/\s+(?:and|or)\s+|[()|&;,]/i).flatMap((part) => part.trim() || []);
+    const texts = [whole, ...parts, ...parts.flatMap((part) => part.split(/\s+/))];
+    if (texts.some((text) => deny.some((pattern) => matches(pattern, text)))) return false;
+    // A prefix that is allowed says nothing about what else follows.
+    const isNamed = allow?.some((pattern) => !pattern.endsWith('*') && matches(pattern, whole)) === true;
+    return (
+      isNamed ||
+      (parts.length > 0 && parts.every((part) => isAcceptable(part, allow === undefined ? {} : { allow })))
+    );
+  });
+}
+
 /** OR may choose, AND may not; a name that is no SPDX expression stands for itself. */
 function canAccept(declared: string, policy: LicensePolicy): boolean {
   let node: SpdxNode;
   try {
     node = parse(declared.trim());
   } catch {
-    return isAcceptable(declared.trim(), policy);
+    return canAcceptText(declared, policy);
   }
   const judge = (at: SpdxNode): boolean => {
     if ('license' in at) return isAcceptable(`${at.license}${at.plus === true ? '+' : ''}`, policy);
