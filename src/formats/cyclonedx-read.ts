@@ -19,6 +19,7 @@ import {
   distroOfPurls,
   given,
   hashText,
+  incompleteBy,
   linkPackages,
   listed,
   object,
@@ -52,7 +53,7 @@ export function readCycloneDx(json: JsonObject): Sbom {
     ...given('distro', distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: readLayers(properties),
-    unknowns: [...readUnknowns(properties), ...packages.unknowns],
+    unknowns: [...readUnknowns(properties), ...saidIncomplete(json), ...packages.unknowns],
     ...given('created', text(metadata, 'timestamp')),
     ...given('context', text(objects(metadata, 'lifecycles')[0], 'phase')),
     tool: readTool(metadata),
@@ -240,6 +241,18 @@ function readUnknowns(properties: ReadonlyMap<string, string>): Unknown[] {
     found.push(readUnknown(properties.get(`waybill:unknown:${i}`) as string));
   }
   return found;
+}
+
+/** What a document itself says it does not list all of; `not_specified` says nothing. */
+function saidIncomplete(json: JsonObject): Unknown[] {
+  return objects(json, 'compositions').flatMap((one): Unknown[] => {
+    const aggregate = text(one, 'aggregate') ?? '';
+    const refs = [...texts(one, 'assemblies'), ...texts(one, 'dependencies')];
+    // Of vulnerabilities alone, nothing is said about components.
+    const isOfOthers = refs.length === 0 && texts(one, 'vulnerabilities').length > 0;
+    if (isOfOthers || !/^(?:incomplete|unknown)/.test(aggregate)) return [];
+    return [incompleteBy(refs, aggregate)];
+  });
 }
 
 function readTool(metadata: JsonObject | undefined): Sbom['tool'] {

@@ -48,6 +48,13 @@ export function readUnknown(from: string): Unknown {
   return { path: String(path ?? ''), wantedBy: String(wantedBy ?? 'sbom'), reason: String(reason ?? '') };
 }
 
+/** What a document itself says it does not know all parts or needs of; `refs` empty: of everything. */
+export function incompleteBy(refs: readonly string[], word: string): Unknown {
+  const more = refs.length > 3 ? ` and ${refs.length - 3} more` : '';
+  const of = refs.length === 0 ? '' : ` of ${JSON.stringify(refs.slice(0, 3).join(', '))}${more}`;
+  return { path: '', wantedBy: 'sbom', reason: `the document says that its list${of} is ${word}` };
+}
+
 /** Purposes of SPDX that stand for what holds packages; such need no version. */
 export const isHolder = (purpose: string | undefined): boolean =>
   /^(?:application|container|file|source|device|operating[-_]?system)$/i.test(purpose ?? '');

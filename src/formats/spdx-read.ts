@@ -2,7 +2,7 @@
 import { fail } from '#base/reason';
 import type { JsonObject } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
 import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
 import {
   imageInNotes,
@@ -18,6 +18,7 @@ import {
   given,
   hashText,
   isHolder,
+  incompleteBy,
   linkPackages,
   listed,
   object,
@@ -72,7 +73,7 @@ export function readSpdx(json: JsonObject): Sbom {
     ...given('distro', image.distro ?? distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...unknownsInNotes(notes), ...packages.unknowns],
+    unknowns: [...unknownsInNotes(notes), ...saidUnknown(relationships), ...packages.unknowns],
     ...given('created', text(object(json, 'creationInfo'), 'created')),
     tool,
   };
@@ -81,6 +82,17 @@ export function readSpdx(json: JsonObject): Sbom {
 const notesOf = (one: JsonObject): Notes => objects(one, 'annotations').map((note) => text(note, 'comment'));
 
 /** Syft and we: the owner first. */
+/** Parts or needs that the author makes no statement about. */
+function saidUnknown(relationships: readonly JsonObject[]): Unknown[] {
+  const open = relationships.filter(
+    (one) =>
+      text(one, 'relatedSpdxElement') === 'NOASSERTION' &&
+      /^(?:CONTAINS|DEPENDS_ON)$/.test(text(one, 'relationshipType') ?? ''),
+  );
+  const refs = [...new Set(open.map((one) => text(one, 'spdxElementId') ?? ''))];
+  return refs.length === 0 ? [] : [incompleteBy(refs, 'unknown (NOASSERTION)')];
+}
+
 function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
   const owners = new Map<string, string>();
   for (const one of relationships) {

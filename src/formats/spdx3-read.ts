@@ -2,7 +2,7 @@
 import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, own } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
 import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
 import {
   imageInNotes,
@@ -18,6 +18,7 @@ import {
   given,
   hashText,
   isHolder,
+  incompleteBy,
   linkPackages,
   listed,
   objects,
@@ -68,7 +69,7 @@ export function readSpdx3(json: JsonObject): Sbom {
     ...given('distro', image.distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...unknownsInNotes(all), ...packages.unknowns],
+    unknowns: [...unknownsInNotes(all), ...saidIncomplete(relationships), ...packages.unknowns],
     ...given('created', text(info, 'created')),
     ...given('context', contextOf(graph)),
     tool,
@@ -88,6 +89,17 @@ function notesOf(graph: readonly JsonObject[]): Map<string, string[]> {
 }
 
 function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
+/** Parts or needs that are not all listed. */
+function saidIncomplete(relationships: readonly JsonObject[]): Unknown[] {
+  const open = relationships.filter(
+    (one) =>
+      text(one, 'completeness') === 'incomplete' &&
+      /^(?:contains|dependsOn)$/.test(text(one, 'relationshipType') ?? ''),
+  );
+  const refs = [...new Set(open.map((one) => text(one, 'from') ?? ''))];
+  return refs.length === 0 ? [] : [incompleteBy(refs, 'incomplete')];
+}
+
   const owners = new Map<string, string>();
   for (const one of relationships) {
     const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;

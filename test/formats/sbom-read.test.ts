@@ -166,6 +166,43 @@ test('SPDX: what a document describes is not lost, be it one package or all of t
   assert.deepEqual(named(spdx([image, lib], { documentDescribes: ['SPDXRef-i'] })), ['npm lib 2']);
 });
 
+test('a list that its own document calls incomplete is an unknown, in every form and when it is written again', () => {
+  const of = (...compositions: object[]): Sbom => cycloneDx([], { compositions });
+  const whole = 'the document says that its list is incomplete';
+  assert.deepEqual(reasons(of({ aggregate: 'incomplete' })), [whole]);
+  assert.deepEqual(
+    reasons(
+      of(
+        { aggregate: 'incomplete_third_party_only', assemblies: ['app'] },
+        { aggregate: 'unknown', dependencies: ['a', 'b', 'c', 'd'] },
+      ),
+    ),
+    [
+      'the document says that its list of "app" is incomplete_third_party_only',
+      'the document says that its list of "a, b, c" and 1 more is unknown',
+    ],
+  );
+  const silent = [{ aggregate: 'complete', assemblies: ['app'] }, { aggregate: 'not_specified' }];
+  assert.deepEqual(reasons(of(...silent, { aggregate: 'incomplete', vulnerabilities: ['v'] })), []);
+  const written = cycloneDxBytes(of({ aggregate: 'incomplete' }), { createdMs: 0 });
+  assert.deepEqual(reasons(unwrap(parseSbom(written))), [whole]);
+
+  const needs = { spdxElementId: 'SPDXRef-a', relationshipType: 'DEPENDS_ON' };
+  const open = { ...needs, relatedSpdxElement: 'NOASSERTION' };
+  assert.match(reasons(spdx([], { relationships: [open] })).join(), /of "SPDXRef-a" is unknown/);
+  const none = { ...needs, relatedSpdxElement: 'NONE' };
+  assert.deepEqual(reasons(spdx([], { relationships: [none] })), []);
+  const graph = (completeness: string): Sbom =>
+    read({
+      '@graph': [
+        { type: 'CreationInfo', specVersion: '3.0.1' },
+        { type: 'Relationship', from: 'urn:a', to: [], relationshipType: 'contains', completeness },
+      ],
+    });
+  assert.match(reasons(graph('incomplete')).join(), /of "urn:a" is incomplete/);
+  assert.deepEqual(reasons(graph('complete')), []);
+});
+
 test('SPDX: the owner of a package is read as Syft writes it', () => {
   const sbom = spdx(
     [
