@@ -1,7 +1,7 @@
 /** Packages of Conan: its cache of either version, and what it deployed. */
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
 import { type Problem, packageIn, readEach, textOf } from './common.ts';
-import { sqliteRows } from './sqlite.ts';
+import { committedFrames, sqliteRows, unreadLog, WAL_ENDING } from './sqlite.ts';
 
 const DATABASE = 'cache.sqlite3';
 
@@ -10,11 +10,16 @@ export const conan: Cataloguer = {
   reads: 'the cache of Conan 2, `conaninfo.txt` of Conan 1 and of deployed packages',
   types: ['conan'],
   evidence: 'installed',
-  files: [{ names: ['conaninfo.txt'] }, { names: [DATABASE], path: /(?:^|\/)p\/cache\.sqlite3$/ }],
+  files: [
+    { names: ['conaninfo.txt'] },
+    { names: [DATABASE, DATABASE + WAL_ENDING], path: /(?:^|\/)p\/cache\.sqlite3(?:-wal)?$/ },
+  ],
   catalogue: (image) =>
-    readEach(image, conan, (file) =>
-      file.path.endsWith(DATABASE) ? readCache(file) : readConanInfo(image, file),
-    ),
+    readEach(image, conan, (file) => {
+      if (file.path.endsWith(DATABASE)) return readCache(file);
+      if (!file.path.endsWith(WAL_ENDING)) return readConanInfo(image, file);
+      return unreadLog(image, file.path, committedFrames(file.bytes));
+    }),
 };
 
 export interface ConanReference {

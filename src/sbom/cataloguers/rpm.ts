@@ -1,13 +1,14 @@
 /** Packages of Red Hat, SUSE and their families: the rpm database in any of its three forms. */
-import { utf8 } from '#base/bytes';
+import { utf8, utf8Text } from '#base/bytes';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import { type Distro, distroText } from '#formats/sbom';
 import { ownedPaths } from '../owned.ts';
 import { baseOf } from '../paths.ts';
-import type { Cataloguer, FoundPackage, ImageFile } from '../types.ts';
-import { type Linked, packageIn, readEach, textsIn } from './common.ts';
+import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
+import { type Linked, type Problem, packageIn, readEach, textsIn } from './common.ts';
 import { rpmBlobs } from './rpm-db.ts';
 import { parseRpmHeader, type RpmPackage } from './rpm-header.ts';
+import { committedFrames, unreadLog, WAL_ENDING } from './sqlite.ts';
 
 const MANIFEST = 'container-manifest-2';
 
@@ -19,7 +20,7 @@ export const rpm: Cataloguer = {
   isSystem: true,
   files: [
     {
-      names: ['Packages', 'Packages.db', 'rpmdb.sqlite'],
+      names: ['Packages', 'Packages.db', 'rpmdb.sqlite', `rpmdb.sqlite${WAL_ENDING}`],
       path: /(?:^|\/)(?:var\/lib|usr\/share|usr\/lib\/sysimage)\/rpm\/[^/]+$/,
     },
     { names: [MANIFEST], path: /(?:^|\/)var\/lib\/rpmmanifest\/[^/]+$/ },
@@ -27,12 +28,22 @@ export const rpm: Cataloguer = {
   // A database is large and most of it is files and signatures: only what is listed is kept of it.
   extractor: {
     extract: (bytes, base) => {
+      if (base.endsWith(WAL_ENDING)) return utf8(String(committedFrames(bytes)));
       const packages = base === MANIFEST ? manifestPackages(bytes) : rpmBlobs(bytes).map(parseRpmHeader);
       return utf8(JSON.stringify(packages));
     },
   },
-  catalogue: (image, { distro }) => readEach(image, rpm, (file) => packagesOf(file, distro)),
+  catalogue: (image, { distro }) =>
+    readEach(image, rpm, (file) =>
+      file.path.endsWith(WAL_ENDING) ? problemsOfLog(image, file) : packagesOf(file, distro),
+    ),
 };
+
+/** Packages that were installed or removed last may be in the log alone. */
+function* problemsOfLog(image: ImageFiles, file: ImageFile): Generator<Problem> {
+  const found = file.findings?.get('rpm') ?? extractedFrom(file);
+  if (found !== undefined) yield* unreadLog(image, file.path, Number(utf8Text(found)));
+}
 
 /** Tab-separated: name, version-release, …, vendor, epoch, size, arch, …, source. */
 function manifestPackages(bytes: Uint8Array): RpmPackage[] {
