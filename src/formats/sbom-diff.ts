@@ -28,7 +28,7 @@ export function diffSboms(from: Sbom, to: Sbom): SbomDiff {
   for (const [key, list] of before) {
     const other = after.get(key);
     if (other === undefined) {
-      removed.push(...list.values());
+      for (const one of list.values()) removed.push(one);
       continue;
     }
     const gone = [...list.keys()].filter((version) => !other.has(version));
@@ -37,7 +37,9 @@ export function diffSboms(from: Sbom, to: Sbom): SbomDiff {
     const [{ type, name }] = list.values() as unknown as [SbomPackage];
     changed.push({ type, name, from: gone.sort(), to: come.sort() });
   }
-  for (const [key, list] of after) if (!before.has(key)) added.push(...list.values());
+  for (const [key, list] of after) {
+    if (!before.has(key)) for (const one of list.values()) added.push(one);
+  }
   return { added, removed, changed, oneSided: oneSided(from, to) };
 }
 

@@ -8,6 +8,7 @@ import {
   type SbomPackage,
   type SbomSubject,
 } from './sbom.ts';
+import { addTo } from './sbom-parts.ts';
 
 export interface MergeOptions {
   readonly subject: SbomSubject;
@@ -24,7 +25,7 @@ export function mergeSboms(sboms: readonly Sbom[], { subject, tool }: MergeOptio
   sboms.forEach((sbom, i) => {
     for (const one of sbom.packages) {
       const key = keyOf(one);
-      groups.set(key, [...(groups.get(key) ?? []), { ...one, ...rebased(one, i) }]);
+      addTo(groups, key, [{ ...one, ...rebased(one, i) }]);
       ids.set(`${i} ${one.id}`, packageId(one.type, one.name, one.version, one.purl, 'merge'));
     }
   });
@@ -64,7 +65,9 @@ function mergeGroup(group: readonly SbomPackage[], ids: ReadonlyMap<string, stri
   const owner = group.map((one) => ids.get(one.ownedBy ?? '')).find((one) => one !== undefined);
   const cpes = all((one) => one.cpes);
   const hashes = all((one) => one.hashes);
-  const { ownedBy: _owner, ...rest } = Object.assign({}, ...group.toReversed()) as SbomPackage;
+  const known = { ...first };
+  for (const one of group.toReversed()) Object.assign(known, one);
+  const { ownedBy: _owner, ...rest } = known;
   return {
     ...rest,
     id,

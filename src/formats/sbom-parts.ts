@@ -116,6 +116,13 @@ export function distroOfText(value: string): Distro | undefined {
   return match === null ? undefined : { id: match[1] as string, versionId: match[2] as string, idLike: [] };
 }
 
+/** Adds to the list of a key, in place: a document may name one key a million times. */
+export function addTo<T>(lists: Map<string, T[]>, key: string, values: readonly T[]): void {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  for (const value of values) list.push(value);
+}
+
 /** References of a document → ids of packages; edges to, and owners that are, no package are left out. */
 export function linkPackages(
   packages: readonly { readonly ref: string; readonly found: SbomPackage }[],

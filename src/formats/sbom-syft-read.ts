@@ -3,6 +3,7 @@ import type { JsonObject } from './json.ts';
 import { comparePackages, type Distro, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
 import { PackageList, readNamed } from './sbom-named.ts';
 import {
+  addTo,
   digestOrNone,
   distroOfPurls,
   given,
@@ -25,7 +26,7 @@ export function readSyft(json: JsonObject): Sbom {
   for (const one of objects(json, 'artifactRelationships')) {
     const [parent = '', child = ''] = [text(one, 'parent'), text(one, 'child')];
     const type = text(one, 'type');
-    if (type === 'dependency-of') edges.set(child, [...(edges.get(child) ?? []), parent]);
+    if (type === 'dependency-of') addTo(edges, child, [parent]);
     else if (type === 'ownership-by-file-overlap') owners.set(child, parent);
   }
   const descriptor = object(json, 'descriptor');

@@ -13,12 +13,13 @@ import {
   unknownsInNotes,
 } from './sbom-notes.ts';
 import {
+  addTo,
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
-  isHolder,
   incompleteBy,
+  isHolder,
   linkPackages,
   listed,
   object,
@@ -81,7 +82,6 @@ export function readSpdx(json: JsonObject): Sbom {
 
 const notesOf = (one: JsonObject): Notes => objects(one, 'annotations').map((note) => text(note, 'comment'));
 
-/** Syft and we: the owner first. */
 /** Parts or needs that the author makes no statement about. */
 function saidUnknown(relationships: readonly JsonObject[]): Unknown[] {
   const open = relationships.filter(
@@ -93,6 +93,7 @@ function saidUnknown(relationships: readonly JsonObject[]): Unknown[] {
   return refs.length === 0 ? [] : [incompleteBy(refs, 'unknown (NOASSERTION)')];
 }
 
+/** Syft and we: the owner first. */
 function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
   const owners = new Map<string, string>();
   for (const one of relationships) {
@@ -121,8 +122,8 @@ function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {
   for (const one of relationships) {
     const [from = '', to = ''] = [text(one, 'spdxElementId'), text(one, 'relatedSpdxElement')];
     const type = text(one, 'relationshipType');
-    if (type === 'DEPENDS_ON') edges.set(from, [...(edges.get(from) ?? []), to]);
-    else if (type === 'DEPENDENCY_OF') edges.set(to, [...(edges.get(to) ?? []), from]);
+    if (type === 'DEPENDS_ON') addTo(edges, from, [to]);
+    else if (type === 'DEPENDENCY_OF') addTo(edges, to, [from]);
   }
   return edges;
 }

@@ -13,12 +13,13 @@ import {
   unknownsInNotes,
 } from './sbom-notes.ts';
 import {
+  addTo,
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
-  isHolder,
   incompleteBy,
+  isHolder,
   linkPackages,
   listed,
   objects,
@@ -83,12 +84,11 @@ function notesOf(graph: readonly JsonObject[]): Map<string, string[]> {
     const statement = text(one, 'type') === 'Annotation' ? text(one, 'statement') : undefined;
     if (statement === undefined) continue;
     const about = text(one, 'subject') ?? '';
-    notes.set(about, [...(notes.get(about) ?? []), statement]);
+    addTo(notes, about, [statement]);
   }
   return notes;
 }
 
-function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
 /** Parts or needs that are not all listed. */
 function saidIncomplete(relationships: readonly JsonObject[]): Unknown[] {
   const open = relationships.filter(
@@ -100,6 +100,7 @@ function saidIncomplete(relationships: readonly JsonObject[]): Unknown[] {
   return refs.length === 0 ? [] : [incompleteBy(refs, 'incomplete')];
 }
 
+function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
   const owners = new Map<string, string>();
   for (const one of relationships) {
     const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;
@@ -199,7 +200,7 @@ function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {
   for (const one of relationships) {
     if (text(one, 'relationshipType') !== 'dependsOn') continue;
     const from = text(one, 'from') ?? '';
-    edges.set(from, [...(edges.get(from) ?? []), ...texts(one, 'to')]);
+    addTo(edges, from, texts(one, 'to'));
   }
   return edges;
 }
@@ -214,7 +215,7 @@ function declaredLicenses(
     if (text(one, 'relationshipType') !== 'hasDeclaredLicense') continue;
     const names = texts(one, 'to').flatMap((id) => licenseName(elements.get(id)) ?? []);
     const from = text(one, 'from') ?? '';
-    found.set(from, [...(found.get(from) ?? []), ...names]);
+    addTo(found, from, names);
   }
   return found;
 }

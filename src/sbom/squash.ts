@@ -108,7 +108,7 @@ class Squash {
     this.#tree = tree;
     this.#earlier = { stage, changed: nothing() };
     this.#keptBytes = kept;
-    this.#unknowns.push(...unknowns);
+    for (const one of unknowns) this.#unknowns.push(one);
     for (const facts of layers) this.#count(facts);
   }
 
@@ -124,7 +124,7 @@ class Squash {
       replayed = replayLayer(this.#tree, second.record, index, this.#replay);
     }
     this.#tree.apply(replayed.changes, this.#earlier?.changed);
-    this.#unknowns.push(...replayed.changes.unknowns);
+    for (const one of replayed.changes.unknowns) this.#unknowns.push(one);
     this.#count(facts);
     if (this.#input.isEach) this.#stages.push(this.#stage());
     if (this.#facts.length === this.#keepAt) this.#keep();

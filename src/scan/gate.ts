@@ -94,12 +94,12 @@ function judgeUnknown(result: ScanResult, { failOn, failOnUnknown }: GateOptions
   const isCounted = ({ isSystem }: Coverage): boolean => isSystem === true || failOnUnknown === true;
   const uncovered = result.coverage.filter((one) => one.advisories === 0 && isCounted(one));
   if (failOnUnknown === true) {
-    gaps.push(...result.undetermined.map((one) => `${one.package.name}: ${one.reason}`));
+    for (const one of result.undetermined) gaps.push(`${one.package.name}: ${one.reason}`);
     // No threshold counts them.
     const unrated = result.findings.filter(
       (one) => failOn !== undefined && one.rating.severity === 'unknown',
     );
-    gaps.push(...unrated.map((one) => `${one.package.name}: ${one.id} has no severity`));
+    for (const one of unrated) gaps.push(`${one.package.name}: ${one.id} has no severity`);
   }
   gaps.push(...uncovered.map((one) => `no advisories for ${one.ecosystem} (${one.packages} packages)`));
   if (gaps.length === 0) return [];

@@ -47,7 +47,9 @@ function row(one: Finding, suffix: string): string[] {
 }
 
 function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] as string).length)));
+  const widths = (rows[0] ?? []).map((_, i) =>
+    rows.reduce((most, row) => Math.max(most, (row[i] as string).length), 0),
+  );
   return rows.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
@@ -66,7 +68,7 @@ function summaryLines(result: ScanResult, nowMs: number): string[] {
     const verdict = advisories === 0 ? 'NOT COVERED: no advisories' : `${advisories} ${what}`;
     lines.push(`  ${printable(ecosystem)}: ${packages} packages, ${verdict}`);
   }
-  lines.push(...suppressedLines(result), ...licenseLines(result));
+  for (const line of [...suppressedLines(result), ...licenseLines(result)]) lines.push(line);
   if (result.endOfLife !== undefined) {
     lines.push(
       `END OF LIFE: ${result.endOfLife.distro} is repaired by nobody since ${result.endOfLife.date}`,
