@@ -18,6 +18,7 @@ export function assemble(
     ...unknowns,
     ...results.flatMap((one) => one.unknowns),
     ...systemUnknowns(distro, results),
+    ...brokenNames(results),
   ].sort(compareUnknowns);
   return {
     subject: found.subject,
@@ -32,6 +33,18 @@ export function assemble(
     tool: found.tool,
   };
 }
+
+/** A name or version that was no UTF-8 has replacement characters: nothing known about the package is found by it. */
+const brokenNames = (results: readonly CataloguerResult[]): Unknown[] =>
+  results.flatMap(({ cataloguer, packages }) =>
+    packages
+      .filter(({ name, version }) => `${name}${version}`.includes('\ufffd'))
+      .map(({ name, version, path }) => ({
+        path,
+        wantedBy: cataloguer.name,
+        reason: `a package whose name or version cannot be read whole: ${JSON.stringify(`${name} ${version}`)}`,
+      })),
+  );
 
 const systemDatabases = new Set(['debian', 'ubuntu', 'alpine', 'rhel', 'fedora', 'centos', 'suse', 'arch']);
 

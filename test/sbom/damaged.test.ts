@@ -46,6 +46,13 @@ test('a status of dpkg that was cut within a line, or has bytes that are no text
   assert.match(zeroed.unknowns, /stanza at line 1: line \d: bytes that are no text/);
 });
 
+test('a package whose name or version is no UTF-8 is listed as far as it can be read, and named', async () => {
+  const { names, unknowns } = await dpkg(Buffer.from(stanza('aaa') + stanza('b\u00ff'), 'latin1'));
+  assert.equal(names, 'aaa b\ufffd');
+  const reason = 'a package whose name or version cannot be read whole: "b\ufffd 1.2"';
+  assert.equal(unknowns, `var/lib/dpkg/status (dpkg): ${reason}`);
+});
+
 test('a package that has a list of files and no entry in the status of dpkg is named', async () => {
   const { names, unknowns } = await dpkg(stanza('aaa'), 'aaa', 'bbb:amd64', 'bbb:i386', 'ccc');
   assert.equal(names, 'aaa');
