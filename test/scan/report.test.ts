@@ -6,7 +6,10 @@ import { packageId, type Sbom } from '#formats/sbom';
 import {
   cosignVulnPredicate,
   cvssBaseScore,
+  gitlabReport,
   judge,
+  junitReport,
+  markdownReport,
   matchPackages,
   memoryDatabase,
   parseThreshold,
@@ -118,6 +121,35 @@ test('SARIF names each rule once and points at the file', () => {
     sarif.runs[0]?.results.map((one) => one.level),
     ['error'],
   );
+});
+
+test('reports for machines say what nothing could be found in, and break no reader', () => {
+  const base = result();
+  const [finding] = base.findings;
+  assert.ok(finding !== undefined);
+  const name = 'x\uffff@ann https://evil.example www.evil.example\u2028';
+  const odd = { ...finding.package, name, locations: [{ path: 'javascript:a?b#c' }] };
+  const references = ['javascript:alert(1)', 'https://ok.example/'];
+  const all: ScanResult = {
+    ...base,
+    findings: [
+      { ...finding, package: odd, references },
+      { ...finding, package: { ...odd, id: '2', locations: [] } },
+    ],
+  };
+  const gaps = [
+    'no advisories for crates.io: 1 packages not judged',
+    '1 parts of the image could not be read',
+  ];
+  const sarif = JSON.stringify(sarifReport(all, '0.1.0'));
+  const gitlab = JSON.stringify(gitlabReport(all, options));
+  const junit = junitReport(all, options);
+  for (const gap of gaps) for (const text of [sarif, gitlab, junit]) assert.ok(text.includes(gap), text);
+  assert.match(sarif, /"uri":"javascript%3Aa%3Fb%23c".*"uri":"registry\.example\/app"/s);
+  assert.deepEqual([gitlab.includes('javascript:'), gitlab.includes('https://ok.example/')], [false, true]);
+  assert.ok(!/[\u2028\ufffe\uffff]/.test(junit));
+  const markdown = markdownReport(all, options);
+  assert.ok(!/https:\/\/evil|www\.evil|@ann/.test(markdown), markdown);
 });
 
 test('CVSS base scores are those of the specifications’ own examples', () => {

@@ -5,7 +5,7 @@ import { rfc3339 } from '#base/clock';
 import { sha256 } from '#base/crypto';
 import type { JsonObject } from '#formats/json';
 import { compareText, type Finding, type ScanResult } from '../finding.ts';
-import { fixText, type ReportOptions } from './options.ts';
+import { fixText, gapLines, type ReportOptions } from './options.ts';
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
@@ -27,6 +27,7 @@ export function gitlabReport(result: ScanResult, options: ReportOptions): JsonOb
       start_time: time(options.startedMs),
       end_time: time(options.finishedMs),
       status: 'success',
+      messages: gapLines(result).map((value) => ({ level: 'warn', value })),
     },
     vulnerabilities: result.findings.map((one) => gitlabFinding(one, result)),
     remediations: [],
@@ -39,17 +40,20 @@ function gitlabFinding(one: Finding, { sbom }: ScanResult): JsonObject {
   const severity = one.rating.severity === 'none' ? 'Info' : capital(one.rating.severity);
   return {
     id: toHex(sha256(utf8(JSON.stringify([image, one.id, one.package.id])))),
-    name: one.id,
-    description: one.summary,
+    // The schema bounds texts, and knows addresses of the web only.
+    name: one.id.slice(0, 255),
+    description: one.summary.slice(0, 1_000_000),
     severity,
     solution:
-      one.fixed.length === 0 ? fixText(one) : `Upgrade ${one.package.name} to ${one.fixed.join(' or ')}`,
+      one.fixed.length === 0
+        ? fixText(one)
+        : `Upgrade ${one.package.name} to ${one.fixed.join(' or ')}`.slice(0, 7000),
     identifiers: [one.id, ...one.aliases].map((id) => ({
       type: id.replace(/-.*$/, '').toLowerCase(),
       name: id,
       value: id,
     })),
-    links: one.references.map((url) => ({ url })),
+    links: one.references.filter((url) => /^https?:\/\/./.test(url)).map((url) => ({ url })),
     location: {
       dependency: { package: { name: one.package.name }, version: one.package.version },
       operating_system: distro === undefined ? 'Unknown' : `${distro.id} ${distro.versionId ?? ''}`.trim(),

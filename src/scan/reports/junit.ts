@@ -1,6 +1,6 @@
 /** JUnit XML: a suite for each kind of package, a failure for each finding. */
 import type { Finding, ScanResult } from '../finding.ts';
-import { fixText, printable, type ReportOptions } from './options.ts';
+import { fixText, gapLines, printable, type ReportOptions } from './options.ts';
 
 const escapes: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -29,11 +29,21 @@ export function junitReport(result: ScanResult, options: ReportOptions): string 
           '  </testsuite>',
         ];
   const total = result.findings.length;
+  const gaps = gapLines(result);
+  const gapSuite =
+    gaps.length === 0
+      ? []
+      : [
+          '  <testsuite name="not judged" tests="0" failures="0" errors="0" skipped="0">',
+          `    <system-out>${xml(gaps.join('; '))}</system-out>`,
+          '  </testsuite>',
+        ];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="${xml(`waybill scan ${result.sbom.subject.name}`)}" tests="${total + gate.length}" failures="${total + gate.length}" errors="0">`,
     ...suites.flat(),
     ...gateSuite,
+    ...gapSuite,
     '</testsuites>',
     '',
   ].join('\n');

@@ -1,13 +1,15 @@
 /** A scan as Markdown, for summaries of CI jobs and comments on changes. */
 import { rfc3339 } from '#base/clock';
 import type { ScanResult } from '../finding.ts';
-import { countBySeverity, fixText, printable, type ReportOptions } from './options.ts';
+import { countBySeverity, fixText, gapLines, printable, type ReportOptions } from './options.ts';
 
 /** Text of others never becomes markup, a link or a mention. */
 const cell = (text: string): string =>
   printable(text)
     .replace(/[\\`*_{}[\]<>()#+!|~]/g, (char) => `\\${char}`)
-    .replace(/@/g, '&#64;');
+    // Pages make links of bare addresses, and look for mentions in the text that came out of the markup.
+    .replace(/:(?=\/)|(?<=www)\./gi, (char) => `\\${char}`)
+    .replace(/@/g, '@&#8203;');
 
 export function markdownReport(result: ScanResult, options: ReportOptions): string {
   const { subject } = result.sbom;
@@ -53,24 +55,7 @@ export function markdownReport(result: ScanResult, options: ReportOptions): stri
   return lines.join('\n');
 }
 
-/** What keeps "nothing found" from meaning "nothing wrong". */
 function gaps(result: ScanResult): string[] {
-  const uncovered = result.coverage.filter((one) => one.advisories === 0);
-  const lines = [
-    ...uncovered.map(
-      (one) => `- no advisories for ${cell(one.ecosystem)}: ${one.packages} packages not judged`,
-    ),
-    ...(result.unknowns.length === 0
-      ? []
-      : [`- ${result.unknowns.length} parts of the image could not be read`]),
-    ...(result.undetermined.length === 0
-      ? []
-      : [`- ${result.undetermined.length} versions could not be compared`]),
-    ...(result.suppressed.length === 0 ? [] : [`- ${result.suppressed.length} findings taken off the list`]),
-    ...(result.endOfLife === undefined
-      ? []
-      : [`- ${cell(result.endOfLife.distro)} is repaired by nobody since ${result.endOfLife.date}`]),
-    ...result.notes.map((note) => `- ${cell(note)}`),
-  ];
+  const lines = gapLines(result).map((line) => `- ${cell(line)}`);
   return lines.length === 0 ? [] : [...lines, ''];
 }

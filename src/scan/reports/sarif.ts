@@ -1,6 +1,7 @@
 /** SARIF 2.1.0, for code-scanning pages. */
 import type { JsonObject } from '#formats/json';
 import type { Finding, ScanResult } from '../finding.ts';
+import { gapLines } from './options.ts';
 
 const level = (one: Finding): string => {
   if (one.rating.severity === 'critical' || one.rating.severity === 'high') return 'error';
@@ -28,19 +29,37 @@ export function sarifReport(result: ScanResult, version: string): JsonObject {
             })),
           },
         },
+        invocations: [
+          {
+            executionSuccessful: true,
+            toolExecutionNotifications: gapLines(result).map((text) => ({
+              level: 'warning',
+              message: { text },
+            })),
+          },
+        ],
         results: result.findings.map((one) => ({
           ruleId: one.id,
           level: level(one),
           message: { text: messageOf(one) },
-          locations: one.package.locations.slice(0, 1).map(({ path }) => ({
-            physicalLocation: { artifactLocation: { uri: encodeURI(path) }, region: { startLine: 1 } },
-          })),
+          locations: [
+            {
+              physicalLocation: {
+                artifactLocation: { uri: uriOf(one.package.locations[0]?.path ?? result.sbom.subject.name) },
+                region: { startLine: 1 },
+              },
+            },
+          ],
           partialFingerprints: { waybill: `${one.id}:${one.package.id}` },
         })),
       },
     ],
   };
 }
+
+/** Relative, whatever the path looks like. Pages of results take none without a place: there the image stands. */
+const uriOf = (path: string): string =>
+  encodeURI(path.replace(/^\/+/, '')).replace(/[:?#]/g, encodeURIComponent);
 
 function messageOf(one: Finding): string {
   const fix = one.fixed.length === 0 ? 'no fix is known' : `fixed in ${one.fixed.join(', ')}`;
