@@ -51,7 +51,8 @@ export function sbomDocument(sbom: Sbom, { name, version }: SbomFormat, createdM
   }
 }
 
-const lines = (list: readonly string[]): Uint8Array => new TextEncoder().encode(`${list.join('\n')}\n`);
+const lines = (list: readonly string[]): Uint8Array =>
+  new TextEncoder().encode(list.map((line) => `${line}\n`).join(''));
 
 function table(sbom: Sbom): string[] {
   const rows = sbom.packages.map((one) => [one.type, one.name, one.version].map(printable));
