@@ -134,12 +134,13 @@ async function score(file: string, atLeast: string | undefined, context: CliCont
 interface CheckFlags extends IdentityFlags, TrustFlags, RegistryFlags, CatalogueFlags {}
 
 async function checkImage(image: string, flags: CheckFlags, context: CliContext): Promise<void> {
-  const [{ checkSbom, sbomPredicates }, { diffLines }, options] = await Promise.all([
+  const [{ checkSbom }, { sbomPredicateTypes }, { diffLines }, options] = await Promise.all([
     import('#flows/sbom-check'),
+    import('#flows/sbom-statement'),
     import('#flows/sbom-files'),
     catalogueOptionsFrom(flags, image, context),
   ]);
-  const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicates }, context);
+  const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
   const cosignRepository = context.env['COSIGN_REPOSITORY'];
   const result = await checkSbom(image, requirements, {
     registry: await registryFrom(flags, context, [image]),

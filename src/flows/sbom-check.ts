@@ -12,8 +12,6 @@ import { sbomOfStatement } from './sbom-statement.ts';
 import { meantBy } from './scan-attested.ts';
 import { type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
-export { sbomPredicateTypes as sbomPredicates } from './sbom-statement.ts';
-
 /** With how the image is catalogued again: as it was when the SBOM was made, or packages differ. */
 export interface SbomCheckDeps extends VerifyImageDeps, Omit<SbomImageOptions, 'name'> {}
 

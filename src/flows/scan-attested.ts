@@ -13,8 +13,6 @@ import { R } from './sbom-reasons.ts';
 import { sbomOfStatement } from './sbom-statement.ts';
 import { type VerifiedImage, type VerifyImageDeps, verifyImage } from './verify-image.ts';
 
-export { sbomPredicateTypes } from './sbom-statement.ts';
-
 export interface AttestedSbom {
   readonly sbom: Sbom;
   readonly verified: VerifiedImage;

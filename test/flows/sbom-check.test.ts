@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { unwrap } from '#base/result';
-import { checkSbom, type SbomCheck, sbomPredicates } from '#flows/sbom-check';
+import { checkSbom, type SbomCheck } from '#flows/sbom-check';
 import { diffLines } from '#flows/sbom-files';
+import { sbomPredicateTypes } from '#flows/sbom-statement';
 import type { JsonObject, JsonValue } from '#formats/json';
 import { identity, requireKeyless } from '#verify';
 import { startStack } from '../stack/helper.ts';
@@ -26,7 +27,7 @@ before(async () => {
 function check({ pinned, digest }: Published, san = RELEASE): Promise<SbomCheck> {
   const place = `${world.deps.mirror(pinned.slice(0, pinned.indexOf('@')))}@${digest}`;
   const signer = unwrap(identity({ issuer: world.githubIssuer, san }));
-  const requirements = unwrap(requireKeyless({ identities: [signer], predicateTypes: sbomPredicates }));
+  const requirements = unwrap(requireKeyless({ identities: [signer], predicateTypes: sbomPredicateTypes }));
   return checkSbom(place, requirements, world.deps);
 }
 

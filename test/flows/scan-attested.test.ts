@@ -10,13 +10,13 @@ import { attestImage } from '#flows/attest-image';
 import { checkSbom, type SbomCheck, type SbomCheckDeps } from '#flows/sbom-check';
 import { sbomDocument } from '#flows/sbom-document';
 import { sbomImage } from '#flows/sbom-image';
+import { sbomPredicateTypes } from '#flows/sbom-statement';
 import {
   type AttestedDeps,
   type AttestedSbom,
   attestedSbom,
   type Candidate,
   newestOf,
-  sbomPredicateTypes,
 } from '#flows/scan-attested';
 import { type SignImageDeps, signStatement } from '#flows/sign-image';
 import { predicateTypes, statementBytes } from '#formats/intoto';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
-import { attestedSbom, sbomPredicateTypes } from '#flows/scan-attested';
+import { sbomPredicateTypes } from '#flows/sbom-statement';
+import { attestedSbom } from '#flows/scan-attested';
 import {
   bundlePath,
   DATABASE_PREDICATE,

@@ -192,8 +192,9 @@ async function attested(
   flags: Flags,
   context: CliContext,
 ): Promise<import('#flows/scan-attested').AttestedSbom> {
-  const [{ attestedSbom, sbomPredicateTypes }, platform] = await Promise.all([
+  const [{ attestedSbom }, { sbomPredicateTypes }, platform] = await Promise.all([
     import('#flows/scan-attested'),
+    import('#flows/sbom-statement'),
     platformFrom(flags),
   ]);
   const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
@@ -222,7 +223,7 @@ async function attestedFile(
 ): Promise<import('#flows/sbom-attestation').VerifiedSbomFile> {
   const [{ verifiedSbomFile }, { sbomPredicateTypes }] = await Promise.all([
     import('#flows/sbom-attestation'),
-    import('#flows/scan-attested'),
+    import('#flows/sbom-statement'),
   ]);
   const requirements = await requirementsFor(flags, { predicateTypes: sbomPredicateTypes }, context);
   const { material } = await trustFor(flags, context, requirements);
