@@ -48,6 +48,8 @@ const predicateOf = (info: DatabaseInfo): JsonObject => ({
     records,
     ...(newest === undefined ? {} : { newest }),
   })),
+  ...(info.epss === undefined ? {} : { epss: info.epss }),
+  ...(info.knownExploited === undefined ? {} : { knownExploited: info.knownExploited }),
 });
 
 /** Signs a database file; the bundle lies beside it. */

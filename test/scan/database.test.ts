@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { crc32, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { WaybillError } from '#base/reason';
-import { buildDatabase, loadDatabase } from '#scan';
+import { buildDatabase, loadDatabase, matchPackages, scanTable } from '#scan';
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-db-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -179,6 +179,51 @@ test('what is no database, or half of one, is WB-870', async () => {
   }
   for (const path of [folder, '/dev/null', '/dev/zero', '/dev/tty-of-nobody'])
     await refuses('WB-870', async () => loadDatabase(path));
+});
+
+test('a head that says what cannot be is WB-870; what others wrote in it is shown and not obeyed', async () => {
+  const out = join(folder, 'head.db');
+  await buildDatabase([place('a.json', json('A-1'))], out, { builtMs: 0 });
+  const bytes = readFileSync(out);
+  const end = 20 + bytes.readUInt32LE(16);
+  const header = JSON.parse(bytes.subarray(20, end).toString()) as object;
+  const withHead = (change: object): string => {
+    const head = Buffer.from(JSON.stringify({ ...header, ...change }));
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(head.length);
+    return place('head.db', Buffer.concat([bytes.subarray(0, 16), size, head, bytes.subarray(end)]));
+  };
+  const odd = [{ builtMs: 9e15 }, { builtMs: -1 }, { sources: [null] }, { ecosystems: { npm: 'many' } }];
+  for (const change of [...odd, { newest: 7 }, { digest: 'sha256:\u001b[2J' }]) {
+    await refuses('WB-870', async () => loadDatabase(withHead(change)));
+  }
+  const newest = '\u001b[2J2024';
+  const database = loadDatabase(withHead({ newest }));
+  const sbom = {
+    subject: { name: 'x' },
+    packages: [],
+    layers: [],
+    unknowns: [],
+    tool: { name: 't', version: '' },
+  };
+  const text = scanTable(matchPackages(sbom, database), 0);
+  database.close();
+  assert.deepEqual(
+    [text.includes('\u001b'), text.includes('without EPSS scores and KEV entries')],
+    [false, true],
+  );
+});
+
+test('a database knows how many scores and entries of KEV it was built with', async () => {
+  const out = join(folder, 'feeds.db');
+  const epss = place('epss.csv', 'cve,epss,percentile\nCVE-2024-1,0.5,0.9\n');
+  const entry = { cveID: 'CVE-2024-1', dateAdded: '2024-01-01' };
+  const kev = place('kev.json', JSON.stringify({ vulnerabilities: [entry] }));
+  const records = place('a.json', json('A-1'));
+  const { info } = await buildDatabase([records, epss, kev], out, { builtMs: 0 });
+  assert.deepEqual([info.epss, info.knownExploited], [1, 1]);
+  const without = await buildDatabase([records], out, { builtMs: 0 });
+  assert.deepEqual([without.info.epss, without.info.knownExploited], [0, 0]);
 });
 
 const shared = join(process.env['WAYBILL_SHARED'] ?? '../shared', 'advisories');

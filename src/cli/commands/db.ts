@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { type DatabaseTrustFlags, databaseTrustFor, withDatabaseTrustOptions } from '../database-options.ts';
 import { R } from '../reasons.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
+import { plainLines } from '../render/plain.ts';
 import { collect, type SigningTools, signingTools } from '../sign-options.ts';
 import { addSignerOptions, type SignerFlags } from '../signer-options.ts';
 import { addTrustOptions, type TrustFlags } from '../trust-options.ts';
@@ -181,5 +182,7 @@ function infoText(info: DatabaseInfo, nowMs: number): string {
   for (const { name, records, newest } of info.sources) {
     lines.push(`  from ${name}: ${records} records${newest === undefined ? '' : `, newest of ${newest}`}`);
   }
-  return lines.join('\n');
+  if (info.epss === 0) lines.push('  without EPSS scores');
+  if (info.knownExploited === 0) lines.push('  without entries of KEV');
+  return plainLines(lines);
 }

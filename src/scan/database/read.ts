@@ -23,6 +23,7 @@ import {
   type SectionName,
   sectionNames,
 } from './format.ts';
+import { infoOfHeader } from './info.ts';
 import {
   type Advisory,
   type AdvisoryDatabase,
@@ -139,7 +140,9 @@ class Reader implements AdvisoryDatabase {
     };
     this.#packages = new BlockTable(whole(sections.packages), frames, path);
     this.#advisories = new BlockTable(whole(sections.advisories), frames, path);
-    this.info = readInfo(header, path);
+    const info = infoOfHeader(header);
+    if (info === undefined) throw unusable(path, 'a broken header');
+    this.info = info;
     const blockHashes = [...this.#packages.hashes(), ...this.#advisories.hashes()];
     const hashes = { keysHash: sha256(this.#keys), idsHash: hexBytes(idsHash) };
     const digest = contentDigest({ ...hashes, blockHashes });
@@ -366,26 +369,4 @@ function readSections(
     found[name] = { offset: end + offset, length };
   }
   return found as Record<SectionName, Section>;
-}
-
-function readInfo(header: JsonObject, path: string): DatabaseInfo {
-  const { ecosystems } = header;
-  const info = header as unknown as Omit<DatabaseInfo, 'ecosystems' | 'isSampleOnly'>;
-  const isWhole =
-    isJsonObject(ecosystems) &&
-    [info.builtMs, info.records, info.sampleRecords].every((one) => Number.isSafeInteger(one)) &&
-    typeof info.digest === 'string' &&
-    Array.isArray(info.sources);
-  if (!isWhole) throw unusable(path, 'a broken header');
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    builtMs: info.builtMs,
-    ...(info.newest === undefined ? {} : { newest: String(info.newest) }),
-    records: info.records,
-    sampleRecords: info.sampleRecords,
-    sources: info.sources,
-    digest: info.digest,
-    isSampleOnly: info.sampleRecords === info.records,
-    ecosystems: new Map(Object.entries(ecosystems as Record<string, number>)),
-  };
 }

@@ -31,6 +31,10 @@ export interface DatabaseInfo {
   /** Affected entries by ecosystem with release, sorted. */
   readonly ecosystems: ReadonlyMap<string, number>;
   readonly sources: readonly DatabaseSource[];
+  /** CVEs with an EPSS score it was built with; absent: built before that was kept. */
+  readonly epss?: number;
+  /** Entries of catalogues of exploited vulnerabilities; absent likewise. */
+  readonly knownExploited?: number;
   /** Over the content: equal records give an equal digest. */
   readonly digest: Digest;
 }

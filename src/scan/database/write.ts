@@ -97,7 +97,7 @@ export function databaseBytes(records: readonly OsvRecord[], options: WriteOptio
 function infoOf(
   records: readonly OsvRecord[],
   packages: readonly StoredPackage[],
-  { builtMs, sources = [] }: WriteOptions,
+  { builtMs, sources = [], enrichment }: WriteOptions,
 ): object {
   const ecosystems = new Map<string, number>();
   for (const { ecosystem, entries } of packages) {
@@ -112,6 +112,8 @@ function infoOf(
     sampleRecords: records.filter(isSample).length,
     ecosystems: Object.fromEntries([...ecosystems].sort(([a], [b]) => compareText(a, b))),
     sources: [...sources],
+    epss: enrichment?.epss.size ?? 0,
+    knownExploited: enrichment?.knownExploited.size ?? 0,
   };
 }
 

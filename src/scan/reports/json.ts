@@ -63,6 +63,8 @@ function databaseJson({ database }: ScanResult, nowMs: number): JsonObject {
     records: database.records,
     sampleRecords: database.sampleRecords,
     isSampleOnly: database.isSampleOnly,
+    ...(database.epss === undefined ? {} : { epss: database.epss }),
+    ...(database.knownExploited === undefined ? {} : { knownExploited: database.knownExploited }),
     ecosystems: Object.fromEntries(database.ecosystems),
     sources: database.sources.map((one) => ({ ...one })),
   };

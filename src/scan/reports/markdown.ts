@@ -1,7 +1,14 @@
 /** A scan as Markdown, for summaries of CI jobs and comments on changes. */
 import { rfc3339 } from '#base/clock';
 import type { ScanResult } from '../finding.ts';
-import { countBySeverity, fixText, gapLines, printable, type ReportOptions } from './options.ts';
+import {
+  countBySeverity,
+  fixText,
+  gapLines,
+  missingFeeds,
+  printable,
+  type ReportOptions,
+} from './options.ts';
 
 /** Text of others never becomes markup, a link or a mention. */
 const cell = (text: string): string =>
@@ -51,7 +58,10 @@ export function markdownReport(result: ScanResult, options: ReportOptions): stri
   lines.push(...gaps(result));
   const { database } = result;
   const kind = database.isSampleOnly ? '**sample** advisories, not for decisions' : 'advisories';
-  lines.push(`${database.records} ${kind}, built ${rfc3339(database.builtMs)}, \`${database.digest}\``, '');
+  const missing = missingFeeds(database);
+  const feeds = missing === '' ? '' : `, ${missing}`;
+  const built = rfc3339(database.builtMs);
+  lines.push(`${database.records} ${kind}, built ${built}${feeds}, \`${database.digest}\``, '');
   return lines.join('\n');
 }
 

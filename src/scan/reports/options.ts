@@ -55,6 +55,12 @@ export function gapLines(result: ScanResult): string[] {
   ].map(printable);
 }
 
+/** Empty columns mean nothing where the database was built without what fills them. */
+export function missingFeeds({ epss, knownExploited }: ScanResult['database']): string {
+  const missing = [epss === 0 ? 'EPSS scores' : [], knownExploited === 0 ? 'KEV entries' : []].flat();
+  return missing.length === 0 ? '' : `without ${missing.join(' and ')}`;
+}
+
 /** `fixed in 1.2.3`, or what is known instead. */
 export function fixText({ fixed, state }: Finding): string {
   if (fixed.length > 0) return fixed.join(', ');

@@ -1,6 +1,6 @@
 /** A scan for people. */
 import type { Finding, ScanResult } from '../finding.ts';
-import { countBySeverity, fixText, printable } from './options.ts';
+import { countBySeverity, fixText, missingFeeds, printable } from './options.ts';
 
 /** Coverage and what could not be judged stand below the findings, always. */
 export function scanTable(
@@ -114,5 +114,9 @@ function databaseLine({ database }: ScanResult, nowMs: number): string {
   const days = Math.max(0, Math.floor((nowMs - database.builtMs) / 86_400_000));
   const newest = database.newest === undefined ? '' : `, newest of ${database.newest.slice(0, 10)}`;
   const sample = database.isSampleOnly ? 'SAMPLE database (not for decisions)' : 'database';
-  return `${sample}: ${database.records} advisories, built ${days} days ago${newest}, ${database.digest}`;
+  const missing = missingFeeds(database);
+  const feeds = missing === '' ? '' : `, ${missing}`;
+  return printable(
+    `${sample}: ${database.records} advisories, built ${days} days ago${newest}${feeds}, ${database.digest}`,
+  );
 }
