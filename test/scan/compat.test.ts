@@ -122,6 +122,23 @@ test('trivy: severities choose what counts, the exit code is the one asked for',
   assert.match(waybill('trivy', 'sbom', 's.json', '--pkg-types', 'os').out, /^Total: 0 /m);
 });
 
+test('names of others move no cursor in the tables of either tool', () => {
+  const name = 'x\u001b]0;title\u0007\u202e';
+  const purl = 'pkg:npm/high@1.0.0%1B%5B2J';
+  const components = [{ type: 'library', name: 'high', version: '1.0.0\u001b[2J', purl }];
+  const metadata = { component: { type: 'container', name } };
+  const document = { bomFormat: 'CycloneDX', specVersion: '1.6', metadata, components };
+  writeFileSync(join(folder, 'odd.json'), JSON.stringify(document));
+  for (const words of [
+    ['trivy', 'sbom', 'odd.json'],
+    ['grype', 'sbom:odd.json'],
+    ['scan', 'sbom:odd.json'],
+  ]) {
+    const { out, err } = waybill(...words);
+    assert.doesNotMatch(out + err, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/, words.join(' '));
+  }
+});
+
 test('trivy: reports have its form, and are filtered as it filters', () => {
   const ran = waybill(
     'trivy',

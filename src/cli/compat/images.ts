@@ -1,5 +1,6 @@
 /** What the modes of scanners share: names of sources, and findings as our scan reports them. */
 import type { CliContext } from '../context.ts';
+import { plainLine } from '../render/plain.ts';
 import { type NativeRun, unsupported } from './native.ts';
 
 const schemes: Readonly<Record<string, string>> = {
@@ -48,14 +49,16 @@ export const gateFound = ({ gate }: ScanValue): boolean =>
 
 /** Columns, as wide as their widest cell. */
 export function columns(rows: readonly (readonly string[])[]): string {
-  const clean = (cell: string): string => cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => clean(row[at] ?? '').length)));
+  const clean = rows.map((row) => row.map(plainLine));
+  const widths = (rows[0] ?? []).map((_, at) =>
+    clean.reduce((most, row) => Math.max(most, (row[at] ?? '').length), 0),
+  );
   const line = (row: readonly string[]): string =>
     row
-      .map((cell, at) => clean(cell).padEnd(widths[at] ?? 0))
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
       .join('  ')
       .trimEnd();
-  return rows.map(line).join('\n');
+  return clean.map(line).join('\n');
 }
 
 /** The reason on standard error, when it was not among the messages, and the tool's exit code. */

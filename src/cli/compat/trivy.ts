@@ -5,6 +5,7 @@
  */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { plainLine } from '../render/plain.ts';
 import { collect } from '../sign-options.ts';
 import { columns, nativeSource, tellFailure } from './images.ts';
 import { refuseBy, runNative, unsupported } from './native.ts';
@@ -220,7 +221,7 @@ function table({ image, findings }: ScanValueWithGate, chosen: readonly string[]
   const counts = shown.map(
     (name) => `${name}: ${findings.filter((one) => word(one.severity) === name).length}`,
   );
-  const head = [image.name, `Total: ${findings.length} (${counts.join(', ')})`];
+  const head = [plainLine(image.name), `Total: ${findings.length} (${counts.join(', ')})`];
   if (findings.length === 0) return head.join('\n');
   const header = [
     'Library',
