@@ -205,14 +205,16 @@ async function identityFor(
   trust: SignerTrust,
   context: CliContext,
 ): Promise<{ identity: SignerOptions['identity']; by: string }> {
+  // What does not go together is said before a key file is opened and a password asked for.
+  const isKeyAlone = flags.key !== undefined && flags.issueCertificate !== true;
+  if (isKeyAlone) refuseBesideKey(flags);
+  else refuseWithoutKey(flags);
   const key = flags.key === undefined ? undefined : await contentKeyFrom(flags.key, context);
-  if (key !== undefined && flags.issueCertificate !== true) {
-    refuseBesideKey(flags);
+  if (key !== undefined && isKeyAlone) {
     const own = await ownCertificate(flags, key, trust, context);
     const certified = own === undefined ? {} : { certified: own };
     return { identity: { kind: 'key', key, ...certified }, by: `the key ${flags.key}` };
   }
-  refuseWithoutKey(flags);
   const found = await tokenFor(flags, trust.signingConfig, context);
   const keyAlgorithm = keyAlgorithms[flags.signingAlgorithm ?? ''];
   return {
