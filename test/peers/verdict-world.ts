@@ -12,7 +12,7 @@ import { zstdDecompressSync } from 'node:zlib';
 
 const shared = process.env['WAYBILL_SHARED'] ?? '../shared';
 
-interface Event {
+export interface Event {
   readonly introduced?: string;
   readonly fixed?: string;
   readonly last_affected?: string;
@@ -38,17 +38,18 @@ export interface Subject {
 interface Published {
   readonly ecosystem: string;
   readonly file: string;
-  /** Every so many-th record is taken: one scanner needs seconds for a hundred packages. See `taken`. */
+  /** Every so many-th record is taken, of which a scanner may ask for several times as many. See `taken`. */
   readonly oneIn: number;
 }
 
 /** `WAYBILL_RECORDS`: so many times as many records as usual, or `all` of them, which takes hours. */
 const asked = process.env['WAYBILL_RECORDS'] ?? '1';
-const times = asked === 'all' ? Number.POSITIVE_INFINITY : Number(asked);
-if (!(times >= 1)) throw new Error(`WAYBILL_RECORDS must be all or a number of at least 1, not ${asked}`);
+const wider = asked === 'all' ? Number.POSITIVE_INFINITY : Number(asked);
+if (!(wider >= 1)) throw new Error(`WAYBILL_RECORDS must be all or a number of at least 1, not ${asked}`);
 
 /** Whether the record of this number is among those that are compared. */
-export const taken = (oneIn: number, i: number): boolean => i % Math.max(1, Math.round(oneIn / times)) === 0;
+export const taken = (oneIn: number, i: number, times = 1): boolean =>
+  i % Math.max(1, Math.round(oneIn / (times * wider))) === 0;
 
 const published: readonly Published[] = [
   { ecosystem: 'Go', file: 'golang-vulndb.jsonl.zst', oneIn: 60 },
@@ -78,12 +79,12 @@ const ordered: readonly Published[] = [
   { ecosystem: 'Alpine:v3.18', file: 'alpine-versions-generated.txt', oneIn: 180 },
 ];
 
-function publishedRecords({ ecosystem, file, oneIn }: Published): OsvRecord[] {
+function publishedRecords({ ecosystem, file, oneIn }: Published, times: number): OsvRecord[] {
   const path = join(shared, 'advisories', file);
   if (!existsSync(path)) throw new Error(`${path} is absent: nothing to compare verdicts on`);
   const lines = zstdDecompressSync(readFileSync(path)).toString().trim().split('\n');
   return lines
-    .filter((_, i) => taken(oneIn, i))
+    .filter((_, i) => taken(oneIn, i, times))
     .map((line) => JSON.parse(line) as OsvRecord & { withdrawn?: string })
     .filter((one) => one.withdrawn === undefined && !/^AL[BE]A-/.test(one.id) && !isNotice(one))
     .map(({ id, summary, affected }) => ({
@@ -108,7 +109,7 @@ const isNotice = (one: OsvRecord): boolean =>
       undefined,
   );
 
-function orderedRecords({ ecosystem, file, oneIn }: Published): OsvRecord[] {
+function orderedRecords({ ecosystem, file, oneIn }: Published, times: number): OsvRecord[] {
   const path = join(shared, 'vectors/versions', file);
   if (!existsSync(path)) throw new Error(`${path} is absent: nothing to compare verdicts on`);
   const rows = readFileSync(path, 'utf8')
@@ -117,7 +118,7 @@ function orderedRecords({ ecosystem, file, oneIn }: Published): OsvRecord[] {
       const match = /^(\S+) < (\S+)$/.exec(line);
       return match === null ? [] : [[match[1] as string, match[2] as string] as const];
     })
-    .filter((_, i) => taken(oneIn, i));
+    .filter((_, i) => taken(oneIn, i, times));
   const isSystem = ecosystem.includes(':');
   const group = ecosystem === 'Maven' ? 'example.pairs:' : '';
   return rows.map(([low, high], i) => ({
@@ -282,15 +283,18 @@ export interface World {
   close(): void;
 }
 
-/** `withProducts`: for a scanner that matches by CPE. */
-export function makeWorld(name: string, { withProducts = false } = {}): World {
+/**
+ * `withProducts`: for a scanner that matches by CPE. `times`: so many records more than of the least, as it can be asked
+ * about in two minutes.
+ */
+export function makeWorld(name: string, { withProducts = false, times = 1 } = {}): World {
   const folder = mkdtempSync(join(tmpdir(), `waybill-${name}-`));
   const at = (path: string): string => join(folder, path);
   mkdirSync(at('osv'));
   const records = [
-    ...published.flatMap(publishedRecords),
-    ...ordered.flatMap(orderedRecords),
-    ...(withProducts ? publishedRecords(products).map(asProduct) : []),
+    ...published.flatMap((one) => publishedRecords(one, times)),
+    ...ordered.flatMap((one) => orderedRecords(one, times)),
+    ...(withProducts ? publishedRecords(products, times).map(asProduct) : []),
   ];
   for (const one of records) {
     writeFileSync(join(at('osv'), `${one.id.replace(/[^\w.-]/g, '_')}.json`), JSON.stringify(one));
