@@ -6,6 +6,7 @@ import { syftBytes } from '#formats/sbom-syft';
 import { spdxBytes } from '#formats/spdx';
 import { spdx3Bytes } from '#formats/spdx3';
 import { sbomReasons as R } from '#sbom';
+import { R as flowReasons } from './sbom-reasons.ts';
 
 export interface SbomFormat {
   readonly name: 'cyclonedx-json' | 'spdx-json' | 'syft-json' | 'purls' | 'table';
@@ -70,8 +71,13 @@ function table(sbom: Sbom): string[] {
 export const printable = (text: string): string =>
   text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 
-/** SOURCE_DATE_EPOCH in milliseconds; undefined when it is not set. */
+/** SOURCE_DATE_EPOCH in milliseconds; undefined when it is not set or empty. Throws WB-982 for any other text. */
 export function sourceDateEpochMs(env: Readonly<Record<string, string | undefined>>): number | undefined {
   const text = env['SOURCE_DATE_EPOCH'];
-  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) * 1000 : undefined;
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text) * 1000;
+  throw fail(flowReasons.epoch, {
+    expected: 'seconds since 1970',
+    actual: JSON.stringify(text.slice(0, 40)),
+  });
 }

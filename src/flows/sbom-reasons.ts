@@ -18,4 +18,11 @@ export const R = defineReasons({
     hint: 'verify with times (a log or a timestamp authority), or take the wrong attestation away: waybill clean',
     exit: 2,
   },
+  epoch: {
+    code: 'WB-982',
+    check: 'sbom.epoch',
+    side: 'input',
+    summary: 'SOURCE_DATE_EPOCH, which dates what is written, is no time.',
+    hint: 'set it to seconds since 1970, as git log -1 --format=%ct prints them, or unset it',
+  },
 });

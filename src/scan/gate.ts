@@ -17,6 +17,8 @@ export interface GateOptions {
   readonly failOnEndOfLife?: boolean;
   /** `failOn` alone does not make it fail. */
   readonly allowEndOfLife?: boolean;
+  /** A list without packages is taken for whole: an image that is one static program has none. */
+  readonly allowEmpty?: boolean;
 }
 
 /** Why the scan fails; empty when it passes. A severity that is not known never counts as harmless or as high. */
@@ -84,12 +86,15 @@ function judgeSample({ database }: ScanResult, { allowSampleDb }: GateOptions): 
 /** A gap of theirs hides a part of the operating system: layers, its name, and every form of package database. */
 const systemReaders = new Set(['layer', 'distro', 'dpkg', 'apk', 'rpm', 'alpm', 'portage']);
 
-function judgeUnknown(result: ScanResult, { failOn, failOnUnknown }: GateOptions): Reason[] {
+function judgeUnknown(result: ScanResult, options: GateOptions): Reason[] {
+  const { failOn, failOnUnknown, allowEmpty } = options;
   const systemGaps = result.unknowns.filter((one) => systemReaders.has(one.wantedBy));
   const lists = failOnUnknown === true ? result.unknowns : systemGaps;
   const gaps = lists.map((one) => `${one.path === '' ? 'image' : one.path}: ${one.reason}`);
   // Whoever empties the list of packages would pass otherwise.
-  if (result.packages === 0) gaps.push('no packages are listed: nothing could be found');
+  if (result.packages === 0 && allowEmpty !== true) {
+    gaps.push('no packages are listed: nothing could be found (--allow-empty accepts that)');
+  }
   // An image says itself which distribution it is: one that nobody has advisories for would always pass.
   const isCounted = ({ isSystem }: Coverage): boolean => isSystem === true || failOnUnknown === true;
   const uncovered = result.coverage.filter((one) => one.advisories === 0 && isCounted(one));

@@ -110,6 +110,7 @@ test('a list without packages passes no gate that asks for findings or for gaps'
     const [why, ...others] = judge(nothing, options);
     assert.deepEqual([why?.code, others], ['WB-875', []]);
     assert.match(why?.actual ?? '', /no packages are listed/);
+    assert.deepEqual(judge(nothing, { ...options, allowEmpty: true }), []);
   }
   assert.deepEqual(judge(nothing, {}), []);
 });

@@ -39,6 +39,7 @@ interface Flags
   readonly failOnUnknown?: boolean;
   readonly failOnEol?: boolean;
   readonly allowEol?: boolean;
+  readonly allowEmpty?: boolean;
   readonly maxDbAge?: string;
   readonly expectDigest?: string;
   readonly attested?: boolean;
@@ -71,6 +72,7 @@ export function register(program: Command, context: CliContext): void {
       'exit 2 when the operating system is repaired by nobody any more; part of --fail-on',
     )
     .option('--allow-eol', 'let --fail-on pass on such an operating system')
+    .option('--allow-empty', 'let gates pass on an image without any package, as one static program is')
     .option('--max-db-age <time>', 'exit 2 when the database is older, as 3d or 12h')
     .option('--allow-license <list>', 'exit 2 on packages under any other licence (SPDX ids, prefix*, none)')
     .option('--deny-license <list>', 'exit 2 on packages that can only be had under these')
@@ -249,6 +251,7 @@ async function gateFrom(flags: Flags, nowMs: number): Promise<GateOptions | unde
     failOnUnknown: failOnUnknown === true,
     failOnEndOfLife: failOnEol === true,
     allowEndOfLife: flags.allowEol === true,
+    allowEmpty: flags.allowEmpty === true,
   };
 }
 
