@@ -10,6 +10,8 @@ import type { BodySink, OnEntry, TarEntry } from './tar.ts';
 import type { Cataloguer, StreamScan } from './types.ts';
 
 const HEAD_BYTES = 64;
+/** Of memory that is used again. */
+const ROOM_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Running {
   readonly cataloguer: Cataloguer;
@@ -36,6 +38,7 @@ export class Capture {
   readonly #record: RecordWriter;
   readonly #scanning: readonly Cataloguer[];
   #bytesLeft: number = limits.capturedBytes;
+  #room = new Uint8Array();
 
   constructor(options: CaptureOptions, record: RecordWriter) {
     this.#options = options;
@@ -74,7 +77,7 @@ export class Capture {
       return undefined;
     }
     if (extractor === undefined) this.#spend(entry.size);
-    const bytes = new Uint8Array(entry.size);
+    const bytes = extractor === undefined ? new Uint8Array(entry.size) : this.#roomFor(entry.size);
     let at = 0;
     return {
       write: (chunk) => {
@@ -88,10 +91,23 @@ export class Capture {
         }
         const findings = new Map<string, Uint8Array>();
         this.#extract(wantedBy, event, bytes, baseOf(entry.name), findings);
+        this.#giveBack(bytes);
         // What could not be read is a problem already; a hard link to it has to say so as well.
         if (findings.size > 0) this.#record.keep(event, new Uint8Array(), findings);
       },
     };
+  }
+
+  /** For a file that is dropped at its end; what is in it is stale. Small ones have the same memory in turn. */
+  #roomFor(bytes: number): Uint8Array {
+    if (bytes > ROOM_BYTES_MAX) return new Uint8Array(bytes);
+    if (this.#room.length < bytes) this.#room = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
+    return this.#room.subarray(0, bytes);
+  }
+
+  /** Large ones are not left to the garbage collector, which lets several of them pile up. */
+  #giveBack({ buffer }: Uint8Array): void {
+    if (buffer !== this.#room.buffer && buffer instanceof ArrayBuffer) buffer.transfer(0);
   }
 
   #scan(entry: TarEntry, event: number, path: string): BodySink | undefined {
@@ -137,6 +153,7 @@ export class Capture {
         const isWhole = held !== undefined && cataloguer.scanner?.needsWhole?.(found) === true;
         if (isWhole) this.#extract(cataloguer, event, held, base, findings);
       }
+      if (held !== undefined) this.#giveBack(held);
       if (findings.size === 0) return;
       for (const found of findings.values()) this.#spend(found.length);
       this.#record.keep(event, new Uint8Array(), findings);
@@ -147,7 +164,7 @@ export class Capture {
   /** Room for a program that is read for the second time, because a first look asked for all of it. */
   #heldFor(entry: TarEntry, event: number, path: string): Uint8Array | undefined {
     if (this.#options.again?.programs.has(path) !== true) return undefined;
-    if (entry.size <= limits.extractedFileBytes) return new Uint8Array(entry.size);
+    if (entry.size <= limits.extractedFileBytes) return this.#roomFor(entry.size);
     const reason = `${entry.size} bytes; at most ${limits.extractedFileBytes} are looked at whole`;
     this.#record.problem(event, 'binary', reason);
     return undefined;

@@ -29,7 +29,8 @@ const decoder = new TextDecoder();
 /** Everything in an archive, itself first. `problems` gets what could not be read inside it. */
 export function readArchive(bytes: Uint8Array, name: string, problems: string[]): JavaArtifact[] {
   const found: JavaArtifact[] = [];
-  walk(bytes, name, [], new ZipBudget(), found, problems);
+  const budget = new ZipBudget(bytes.length);
+  walk(bytes, name, [], budget, found, problems);
   return found;
 }
 
@@ -69,7 +70,9 @@ function walk(
       continue;
     }
     try {
-      walk(entry.read(), entry.name.slice(entry.name.lastIndexOf('/') + 1), path, budget, found, problems);
+      const inner = entry.read();
+      const base = entry.name.slice(entry.name.lastIndexOf('/') + 1);
+      budget.hold(inner, bytes, () => walk(inner, base, path, budget, found, problems));
     } catch (error) {
       problems.push(`${path.join(':')}: ${error instanceof Error ? error.message : String(error)}`);
       if (error instanceof Error && /^more than/.test(error.message)) throw error;

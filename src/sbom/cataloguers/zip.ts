@@ -14,10 +14,16 @@ export interface ZipEntry {
   read(): Uint8Array;
 }
 
-/** What may still be read of one file of an image, over all archives inside it. */
+/** What may still be read of one file of an image, over all archives inside it, and what of it is held now. */
 export class ZipBudget {
   #entries: number = limits.archiveEntries;
   #bytes: number = limits.archiveBytes;
+  #held: number;
+
+  /** For a file of so many bytes, which is held all the time. */
+  constructor(size: number) {
+    this.#held = size;
+  }
 
   takeEntries(count: number): void {
     this.#entries -= count;
@@ -27,6 +33,28 @@ export class ZipBudget {
   takeBytes(count: number): void {
     this.#bytes -= count;
     if (this.#bytes < 0) throw new Error(`more than ${limits.archiveBytes} bytes in its archives`);
+  }
+
+  /**
+   * Has `use` look at an archive that lies in `around`. Archives that were inflated are held as long as those inside
+   * them are looked at, and their memory is given back at once: dozens would wait for the garbage collector.
+   */
+  hold(bytes: Uint8Array, around: Uint8Array, use: () => void): void {
+    const isView = bytes.buffer === around.buffer;
+    const own = isView ? 0 : bytes.length;
+    this.#held += own;
+    try {
+      if (own > 0 && this.#held > limits.archiveHeldBytes) {
+        const expected = `at most ${limits.archiveHeldBytes} are held`;
+        throw new Error(`${this.#held} bytes of archives in each other; ${expected}`);
+      }
+      use();
+    } finally {
+      this.#held -= own;
+      // What is small may share its memory with others.
+      const isAlone = own >= OWN_BYTES_MIN && bytes.buffer.byteLength <= own + PIECE_BYTES_MIN;
+      if (isAlone && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
+    }
   }
 }
 
@@ -40,6 +68,11 @@ const LOCAL_BYTES = 30;
 const STORED = 0;
 const DEFLATED = 8;
 const ENCRYPTED = 1;
+/** Of deflate, at its best. */
+const DEFLATE_RATIO_MAX = 1032;
+const PIECE_BYTES_MIN = 64;
+/** Above the size of the pool that Node takes small buffers from. */
+const OWN_BYTES_MIN = 64 * 1024;
 const decoder = new TextDecoder();
 
 /** The entries of an archive. Throws with the reason when it is none or is damaged. */
@@ -122,7 +155,12 @@ function entryAt(
 
 function inflated(stored: Uint8Array, size: number, name: string): Uint8Array {
   try {
-    return inflateRawSync(stored, { maxOutputLength: Math.max(1, size) });
+    // One piece of the right size: nothing has to be joined, unless the size is more than so many bytes can say.
+    const most = Math.min(size, stored.length * DEFLATE_RATIO_MAX);
+    return inflateRawSync(stored, {
+      maxOutputLength: Math.max(1, size),
+      chunkSize: Math.max(PIECE_BYTES_MIN, most + 1),
+    });
   } catch (error) {
     throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
