@@ -43,7 +43,7 @@ function rootOf(size: number): Uint8Array {
 
 /** `size`: a multiple of 256. The store must be empty. */
 export async function synthetic(store: LogStore, signer: CheckpointSigner, size: number): Promise<LogStore> {
-  await store.lock.swap(undefined, signer.sign({ size, root: rootOf(size) }));
+  await store.lock.swap(undefined, await signer.sign({ size, root: rootOf(size) }));
   await store.index(size, []);
   const entries = encodeEntryBundle(Array.from({ length: TILE_WIDTH }, () => ENTRY));
   const records = encodeEntryBundle(Array.from({ length: TILE_WIDTH }, () => RECORD));

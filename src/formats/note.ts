@@ -1,6 +1,6 @@
 /** Signed notes and checkpoints (c2sp.org/signed-note, c2sp.org/tlog-checkpoint, transparency-dev formats). */
 import { concat, equalBytes, fromBase64, toBase64, utf8, utf8Text } from '#base/bytes';
-import { type PublicKey, type Signer, sha256, verifySignature } from '#base/crypto';
+import { type KeyHolder, type PublicKey, type Signer, sha256, verifySignature } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail, reason } from '#base/reason';
 import { attempt, err, isNonEmpty, type NonEmpty, ok, type Result } from '#base/result';
@@ -19,12 +19,15 @@ export interface Note {
   readonly signatures: NonEmpty<NoteSignature>;
 }
 
-export interface NoteSigner {
+/** `Made` is a promise where the key may lie elsewhere. */
+export interface NoteSigner<Made extends Uint8Array | Promise<Uint8Array> = Uint8Array> {
   readonly name: string;
   /** Full 32-byte key id; its first four bytes are the hint. */
   readonly keyId: Uint8Array;
-  sign(text: Uint8Array): Uint8Array;
+  sign(text: Uint8Array): Made;
 }
+
+type AnyNoteSigner = NoteSigner<Uint8Array | Promise<Uint8Array>>;
 
 export interface NoteVerifier {
   readonly name: string;
@@ -49,7 +52,9 @@ export function ed25519KeyId(name: string, type: number, key: PublicKey): Uint8A
 }
 
 /** A signer of notes. ECDSA and RSA keys sign with SHA-256, as Rekor v1 does. */
-export function noteSigner(name: string, signer: Signer): NoteSigner {
+export function noteSigner(name: string, signer: Signer): NoteSigner;
+export function noteSigner(name: string, signer: Signer | KeyHolder): AnyNoteSigner;
+export function noteSigner(name: string, signer: Signer | KeyHolder): AnyNoteSigner {
   return {
     name,
     keyId: noteKeyId(name, signer.publicKey),
@@ -95,12 +100,19 @@ function malformed(expected: string, actual: string) {
   return fail(R.note, { expected, actual });
 }
 
-/** Signs `text`, which must end in a newline, and returns the note. */
-export function signNote(text: string, ...signers: NonEmpty<NoteSigner>): string {
+/** Signs `text`, which must end in a newline, and returns the note: at once where every key is at hand. */
+export function signNote(text: string, ...signers: NonEmpty<NoteSigner>): string;
+export function signNote(text: string, ...signers: NonEmpty<AnyNoteSigner>): string | Promise<string>;
+export function signNote(text: string, ...signers: NonEmpty<AnyNoteSigner>): string | Promise<string> {
   if (!text.endsWith('\n')) throw malformed('text that ends with a newline', 'other');
   const bytes = utf8(text);
-  const lines = signers.map((signer) => signatureLine(signer.name, signer.keyId, signer.sign(bytes)));
-  return `${text}\n${lines.join('')}`;
+  const made = signers.map((signer) => signer.sign(bytes));
+  const note = (all: readonly Uint8Array[]): string => {
+    const lines = signers.map(({ name, keyId }, i) => signatureLine(name, keyId, all[i] as Uint8Array));
+    return `${text}\n${lines.join('')}`;
+  };
+  if (made.every((one) => one instanceof Uint8Array)) return note(made);
+  return Promise.all(made.map(async (one) => one)).then(note);
 }
 
 /** One signature line with its newline. */

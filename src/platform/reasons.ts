@@ -170,16 +170,6 @@ export const R = defineReasons({
     summary: 'The certificate that is shown to a server cannot be used.',
     hint: 'give PEM files that belong together: the certificate with its issuers behind it, and its private key',
   },
-  signedAhead: {
-    code: 'WB-221',
-    check: 'log.signedAhead',
-    side: 'environment',
-    class: 'unavailable',
-    summary: 'A log whose key lies elsewhere has no signature for what it is about to publish.',
-    hint: 'submit again; a log that was to be frozen goes on, and freezing it is tried again',
-    exit: 20,
-    status: 503,
-  },
   time: {
     code: 'WB-220',
     check: 'time.source',

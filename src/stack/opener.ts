@@ -1,11 +1,10 @@
 /** Opens one generation of one station, with its keys, its folder and, where it has its own, its server. */
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
-import type { KeyHolder, KeyKind, PublicKey } from '#base/crypto';
+import type { KeyHolder, KeyKind, PublicKey, Signer } from '#base/crypto';
 import { limits } from '#base/limits';
 import type { Random } from '#base/random';
 import type { Secret } from '#base/secret';
-import type { LogKey } from '#platform/ahead-key';
 import { adoptLock, lockFileOf } from '#platform/checkpoint-lock';
 import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
@@ -231,7 +230,11 @@ export class Opener {
     return { number, origin, ...authority };
   }
 
-  async #logKey(station: 'ct' | 'log' | 'log2', generation: Generation, kind: KeyKind): Promise<LogKey> {
+  async #logKey(
+    station: 'ct' | 'log' | 'log2',
+    generation: Generation,
+    kind: KeyKind,
+  ): Promise<Signer | KeyHolder> {
     const keys = this.#keysIn(station, generation);
     const held = await this.#signer?.logKey(station, generation.number, keys);
     return held ?? keys.store.openKey('log', kind);

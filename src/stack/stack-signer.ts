@@ -5,7 +5,6 @@
  */
 import type { KeyHolder } from '#base/crypto';
 import { fail } from '#base/reason';
-import type { LogKey } from '#platform/ahead-key';
 import { type KeyHolders, type KeyStore, keyHolders } from '#platform/key-store';
 import type { Logger } from '#platform/telemetry';
 import { ExternalSigner } from '#sign';
@@ -51,11 +50,10 @@ export class StackSigner {
     station: 'ct' | 'log' | 'log2',
     number: number,
     { store, note }: WatchedKeys,
-  ): Promise<LogKey | undefined> {
-    const elsewhere = await this.#holder(station, number, store);
-    if (elsewhere === undefined) return undefined;
-    note(held[station], elsewhere.publicKey);
-    return { publicKey: elsewhere.publicKey, elsewhere };
+  ): Promise<KeyHolder | undefined> {
+    const holder = await this.#holder(station, number, store);
+    if (holder !== undefined) note(held[station], holder.publicKey);
+    return holder;
   }
 
   /** The keys of snapshot and timestamp: `tuf`, and `tuf@4` as of version 4 of the root. Throws WB-823, WB-824. */

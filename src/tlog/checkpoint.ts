@@ -1,10 +1,9 @@
 /** Signs and opens the checkpoints of one log: an origin and a key, as a signed note. */
-import type { PublicKey, Signer } from '#base/crypto';
+import type { KeyHolder, PublicKey, Signer } from '#base/crypto';
 import { type Reason, reason } from '#base/reason';
 import { err, ok, type Result } from '#base/result';
 import {
   formatCheckpoint,
-  type NoteSigner,
   noteSigner,
   noteVerifier,
   parseCheckpoint,
@@ -32,8 +31,11 @@ export interface CheckpointVerifier {
   open(checkpoint: string): Result<TreeHead>;
 }
 
-export interface CheckpointSigner extends CheckpointVerifier {
-  sign(head: TreeHead): string;
+/** `Signed` is `string` for a key at hand. */
+export interface CheckpointSigner<Signed extends string | Promise<string> = string | Promise<string>>
+  extends CheckpointVerifier {
+  /** The signed note. Throws or rejects as its key does; the log then goes on as if it had not asked. */
+  sign(head: TreeHead): Signed;
 }
 
 export interface CheckpointSignerOptions {
@@ -42,12 +44,16 @@ export interface CheckpointSignerOptions {
   /** Name in the signature line; default: the origin. */
   readonly keyName?: string;
   /** ECDSA P-256 or Ed25519. */
-  readonly signer: Signer;
+  readonly signer: Signer | KeyHolder;
 }
 
+export function checkpointSigner(
+  options: CheckpointSignerOptions & { readonly signer: Signer },
+): CheckpointSigner<string>;
+export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSigner;
 export function checkpointSigner(options: CheckpointSignerOptions): CheckpointSigner {
   const { origin, signer } = options;
-  const writer: NoteSigner = noteSigner(options.keyName ?? origin, signer);
+  const writer = noteSigner(options.keyName ?? origin, signer);
   return {
     ...checkpointVerifier({ ...options, publicKey: signer.publicKey }),
     sign: ({ size, root, isFrozen }) =>

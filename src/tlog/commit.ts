@@ -115,10 +115,12 @@ async function publishForward(
   }
 }
 
-/** Moves the lock to a checkpoint of the same tree that says it is the last one. Errors: `StopLog`. */
-export async function freezeLog(options: CommitOptions, state: TreeState): Promise<TreeState> {
-  const { size, root } = state;
-  const locked = options.signer.sign({ size, root, isFrozen: true });
+/** Moves the lock to `locked`, which says of the same tree that it is the last one. Errors: `StopLog`. */
+export async function freezeLog(
+  options: CommitOptions,
+  state: TreeState,
+  locked: string,
+): Promise<TreeState> {
   await swap(options, state.locked, locked);
   return { ...state, locked, checkpoint: locked, isFrozen: true };
 }
@@ -142,7 +144,7 @@ async function stageAndSign(
     if (tree === undefined || !equalBytes(tree.root, next.root)) {
       throw fail(R.corrupt, { expected: 'the staged batch as it was written', actual: 'other bytes' });
     }
-    return { checkpoint: options.signer.sign({ size: next.size, root: next.root }), tree };
+    return { checkpoint: await options.signer.sign({ size: next.size, root: next.root }), tree };
   } catch (error) {
     const actual = error instanceof Error ? error.message : String(error);
     throw fail(R.notLogged, { expected: 'a durable batch and a signed checkpoint', actual }, error);

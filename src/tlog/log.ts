@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { latin1 } from '#base/bytes';
 import { limits } from '#base/limits';
-import { fail, type Reason, reason, WaybillError } from '#base/reason';
+import { fail, type Reason, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { leafHash } from '#formats/merkle';
 import { EXTRA_BYTES_MAX } from './batch.ts';
@@ -70,6 +70,8 @@ export class LogWriter extends Log {
   /** The last batch held several entries. */
   #isBusy = false;
   #writer: Promise<void> | undefined;
+  /** While the log is being frozen, no further batch begins. */
+  #freezing: Promise<void> | undefined;
   #stopped: Reason | undefined;
   #closing = false;
   readonly #closed = new AbortController();
@@ -109,7 +111,7 @@ export class LogWriter extends Log {
     const refusal = this.#refusal() ?? this.#pool.refusal;
     if (refusal !== undefined) return await this.#knownOr(identity, refusal);
     const result = this.#pool.add(key, { entry, extra, leafHash: leaf, identity });
-    this.#writer ??= this.#write();
+    this.#wake();
     return result;
   }
 
@@ -123,14 +125,17 @@ export class LogWriter extends Log {
   #refusal(): WaybillError | undefined {
     if (this.state.isFrozen) return frozen(this.state);
     if (this.#stopped === undefined && !this.#closing) return undefined;
-    const actual = this.#stopped === undefined ? 'the log is closing' : this.#stopped.actual;
-    return fail(R.stopped, { expected: 'a log that takes entries', actual });
+    return stopped(this.#stopped === undefined ? 'the log is closing' : this.#stopped.actual);
   }
 
-  /** Commits batches until nothing waits. Runs at most once at a time. */
+  #wake(): void {
+    if (this.#freezing === undefined) this.#writer ??= this.#write();
+  }
+
+  /** Commits batches until nothing waits, or the log is to be frozen. Runs at most once at a time. */
   async #write(): Promise<void> {
     try {
-      while (this.#stopped === undefined && !this.state.isFrozen) {
+      while (this.#stopped === undefined && this.#freezing === undefined) {
         await this.#gather();
         const taken = this.#pool.take(this.#batchMax);
         if (taken.length === 0) return;
@@ -247,8 +252,7 @@ export class LogWriter extends Log {
     if (stop !== undefined) this.#stop(stop.why);
     for (const waiter of waiters) this.#pool.reject(waiter, stop?.answer ?? error);
     if (this.#stopped === undefined) return;
-    const detail = { expected: 'a log that takes entries', actual: this.#stopped.actual };
-    this.#pool.rejectAll(fail(R.stopped, detail, error));
+    this.#pool.rejectAll(stopped(this.#stopped.actual, error));
   }
 
   #answer(waiters: readonly Waiter[], state: TreeState, { next, tree }: Committed): void {
@@ -272,48 +276,55 @@ export class LogWriter extends Log {
 
   /**
    * Signs the last checkpoint of this log: it says that nothing will follow, and the lock never moves again.
-   * Entries that wait are refused with WB-413. Freezing a frozen log changes nothing. Errors: WB-404, WB-405,
-   * WB-406.
+   * The batch under way is logged; entries that wait are refused with WB-413. Freezing a frozen log changes nothing.
+   * Errors: WB-404, WB-405, WB-406; those of the signer, after which the log goes on with the entries that wait.
    */
-  async freeze(): Promise<void> {
+  freeze(): Promise<void> {
+    this.#freezing ??= this.#freeze().finally(() => {
+      this.#freezing = undefined;
+      if (this.state.isFrozen) this.#pool.rejectAll(frozen(this.state));
+      else if (this.#stopped !== undefined) this.#pool.rejectAll(stopped(this.#stopped.actual));
+      else if (this.#pool.size > 0) this.#wake();
+    });
+    return this.#freezing;
+  }
+
+  async #freeze(): Promise<void> {
     await this.#behind;
-    while (this.#writer !== undefined) await this.#writer;
+    await this.#writer;
     if (this.state.isFrozen) return;
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    const done = Promise.withResolvers<void>();
-    this.#writer = done.promise;
+    const { size, root } = this.state;
+    const last = await this.#options.signer.sign({ size, root, isFrozen: true });
     try {
-      const state = await freezeLog(this.#options, this.state);
-      this.state = await this.#publish(state);
+      this.state = await this.#publish(await freezeLog(this.#options, this.state, last));
     } catch (error) {
       const stop = error instanceof StopLog ? error : unknownOutcome('freezing failed', error);
       this.#stop(stop.why);
       throw stop.answer;
-    } finally {
-      this.#writer = undefined;
-      this.#pool.rejectAll(this.state.isFrozen ? frozen(this.state) : this.#stoppedError());
-      done.resolve();
     }
-  }
-
-  #stoppedError(): WaybillError {
-    return new WaybillError(
-      reason(R.stopped, { expected: 'a log that takes entries', actual: this.#stopped?.actual ?? 'stopped' }),
-    );
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     this.#closed.abort();
     await this.#behind;
-    await this.#writer;
+    while (this.#freezing !== undefined || this.#writer !== undefined) {
+      // Whoever freezes hears how that ended.
+      await this.#freezing?.catch(() => {});
+      await this.#writer;
+    }
     await this.store.close();
   }
 }
 
 function frozen(state: TreeState): WaybillError {
   return fail(R.frozen, { expected: 'a log that takes entries', actual: `frozen at size ${state.size}` });
+}
+
+function stopped(actual: string, cause?: unknown): WaybillError {
+  return fail(R.stopped, { expected: 'a log that takes entries', actual }, cause);
 }
 
 /** The failures of `commit` after which the batch is certainly not in the log, and the log goes on. */

@@ -68,7 +68,7 @@ async function createLog(options: OpenOptions): Promise<string> {
   if (options.create !== true) {
     throw fail(R.missing, { expected: `the log ${signer.origin}`, actual: 'an empty store' });
   }
-  const checkpoint = signer.sign({ size: 0, root: emptyState('').root });
+  const checkpoint = await signer.sign({ size: 0, root: emptyState('').root });
   if (await store.lock.swap(undefined, checkpoint)) return checkpoint;
   const other = await store.lock.read();
   if (other !== undefined) return other;

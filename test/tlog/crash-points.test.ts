@@ -1,11 +1,12 @@
 /**
  * Every crash point of a run of three batches, and of the recovery after it: the process ends before or after any
- * one call of its store took effect, is opened again, ends again, and is opened once more.
+ * one call of its store or its signer took effect, is opened again, ends again, and is opened once more.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogStore } from '#platform/store';
 import { memoryCheckpointLock, memoryLogStore } from '#platform/store-memory';
+import type { CheckpointSigner } from '#tlog';
 import { checkLog, entry, fill, open, signer } from './fixture.ts';
 
 type When = 'before' | 'after';
@@ -15,6 +16,7 @@ class Ending {
   calls = 0;
   isOver = false;
   readonly store: LogStore;
+  readonly signer: CheckpointSigner;
   readonly over = Promise.withResolvers<void>();
   readonly #at: number;
   readonly #when: When;
@@ -34,6 +36,7 @@ class Ending {
       ...{ indexed: wrap(inner.indexed), index: wrap(inner.index), find: wrap(inner.find) },
       close: async () => {},
     };
+    this.signer = { ...signer, sign: wrap(async (head) => signer.sign(head)) };
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
@@ -79,9 +82,9 @@ function watched(store: LogStore, { heads }: Witnessed): LogStore {
 const BATCHES = [3, 4, 1] as const;
 
 /** One life: open, three batches. Ends at the crash or with the last batch. */
-async function live(store: LogStore, life: number, seen: Witnessed, process: Ending): Promise<void> {
+async function live(life: number, seen: Witnessed, process: Ending): Promise<void> {
   const work = async (): Promise<void> => {
-    const log = await open(store, { create: false });
+    const log = await open(process.store, { create: false, signer: process.signer });
     for (const [batch, size] of BATCHES.entries()) {
       const names = Array.from({ length: size }, (_, i) => `${life}-${batch}-${i}`);
       await Promise.all(
@@ -110,7 +113,7 @@ async function run(make: () => Promise<LogStore>, first: [number, When], second:
   const crashed: boolean[] = [];
   for (const [life, [at, when]] of [first, second].entries()) {
     const process = new Ending(watched(inner, seen), at, when);
-    await live(process.store, life, seen, process);
+    await live(life, seen, process);
     crashed.push(process.isOver);
   }
   await checkAfter(inner, seen, `call ${first.join(' ')}, then call ${second.join(' ')}`);

@@ -1,7 +1,7 @@
 /** Settings of a certificate transparency log. */
 import type { Der } from '#base/brand';
 import type { Clock } from '#base/clock';
-import type { LogKey, OpenedLogKey } from '#platform/ahead-key';
+import type { KeyHolder, Signer } from '#base/crypto';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 import type { Log, LogOptions } from '#tlog';
@@ -10,7 +10,7 @@ export interface CtConfig {
   /** Origin of the log's own checkpoints, for example its host name. */
   readonly origin: string;
   /** ECDSA P-256: the only kind clients verify. */
-  readonly key: LogKey;
+  readonly key: Signer | KeyHolder;
   /** DER certificates chains must lead to; more with `addRoot`. */
   readonly roots: readonly Der[];
   /** Folder of the log; `undefined` keeps everything in memory. */
@@ -19,11 +19,8 @@ export interface CtConfig {
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
-  /**
-   * How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. Who opens another
-   * store for the same key takes it through `over`.
-   */
-  readonly engine?: (options: LogOptions, over: OpenedLogKey['over']) => Promise<Log>;
+  /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
+  readonly engine?: (options: LogOptions) => Promise<Log>;
   /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */
   readonly create?: boolean;
   /** The folder came from a backup that its lock contradicts: nothing is taken (WB-413) and nothing signed. */

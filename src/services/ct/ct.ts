@@ -1,23 +1,13 @@
 /** A certificate transparency log (RFC 6962) over the log engine. Knows no HTTP. */
-import { concat, equalBytes, toHex, uintBytes, utf8 } from '#base/bytes';
-import { type PublicKey, sha256 } from '#base/crypto';
+import { concat, equalBytes, toHex, uintBytes } from '#base/bytes';
+import { type KeyHolder, type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { fail, reasonText } from '#base/reason';
 import { unwrap } from '#base/result';
-import { formatCheckpoint } from '#formats/note';
 import { digitallySigned, type Sct } from '#formats/sct';
 import { type Certificate, parseCertificate } from '#formats/x509';
-import { type OpenedLogKey, openLogKey } from '#platform/ahead-key';
 import type { LogStore } from '#platform/store';
 import { openLogStore } from '#platform/store-embedded';
-import {
-  checkpointSigner,
-  FROZEN_LINE,
-  type Log,
-  type LogOptions,
-  type LogRecord,
-  type LogWriter,
-  openLog,
-} from '#tlog';
+import { checkpointSigner, type Log, type LogOptions, type LogRecord, type LogWriter, openLog } from '#tlog';
 import { ChainChecker } from './chain.ts';
 import { type CtConfig, GET_ENTRIES_MAX, STH_AGE_MS_MAX } from './config.ts';
 import {
@@ -36,13 +26,10 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
   const { origin, key } = config;
   const { kind } = key.publicKey;
   if (kind !== 'p256') throw fail(R.config, { expected: 'an ECDSA P-256 key', actual: kind });
-  const opened = openLogKey(key, ({ size, root, isLast }) =>
-    utf8(formatCheckpoint(origin, size, root, isLast === true ? [FROZEN_LINE] : [])),
-  );
-  const store = opened.over(config.store ?? openLogStore(config.dataDir, config.lockFile));
+  const store = config.store ?? openLogStore(config.dataDir, config.lockFile);
   const options: LogOptions = {
     store,
-    signer: checkpointSigner({ origin, signer: opened.signer }),
+    signer: checkpointSigner({ origin, signer: key }),
     clock: config.clock,
     personality: ctPersonality,
     // In memory there is nothing an earlier start could have signed.
@@ -50,13 +37,13 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
     isClosed: config.isClosed === true,
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   };
-  const opening = (config.engine ?? openLog)(options, opened.over);
+  const opening = (config.engine ?? openLog)(options);
   const log = await opening.catch(async (error: unknown) => {
     // What was refused holds no file open.
     if (config.store === undefined) await store.close();
     throw error;
   });
-  const ct = new CtLog({ config, key: opened, log, store });
+  const ct = new CtLog({ config, log, store });
   for (const root of config.roots) ct.addRoot(root);
   return ct;
 }
@@ -81,7 +68,6 @@ const isWriter = (log: Log): log is LogWriter => 'freeze' in log;
 
 interface CtParts {
   readonly config: CtConfig;
-  readonly key: OpenedLogKey;
   readonly log: Log;
   readonly store: LogStore;
 }
@@ -94,18 +80,18 @@ export class CtLog {
   readonly #config: CtConfig;
   readonly #roots: Certificate[] = [];
   readonly #chains = new ChainChecker();
-  readonly #key: OpenedLogKey;
+  readonly #key: Signer | KeyHolder;
   #sth: SignedTreeHead | undefined;
   #signing: Promise<void> | undefined;
 
   /** The same log as tiles. */
   readonly static: StaticView;
 
-  constructor({ config, key, log, store }: CtParts) {
+  constructor({ config, log, store }: CtParts) {
     this.#config = config;
     this.log = log;
     this.static = new StaticView(store, log);
-    this.#key = key;
+    this.#key = config.key;
     this.logId = sha256(config.key.publicKey.spki);
   }
 
@@ -130,7 +116,7 @@ export class CtLog {
   async freeze(): Promise<void> {
     const { log } = this;
     if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
-    await this.#key.end(log, () => log.freeze());
+    await log.freeze();
   }
 
   /** A poisoned precertificate and its issuers → SCT, once the entry is durable and published. */
@@ -155,7 +141,7 @@ export class CtLog {
       timestamp: leafTimestamp(logged.entry),
       extensions: leafExtensions(logged.entry),
       algorithm: 'ecdsa',
-      signature: await this.#key.holder.sign(logged.entry, 'sha256'),
+      signature: await this.#key.sign(logged.entry, 'sha256'),
     };
   }
 
@@ -180,7 +166,7 @@ export class CtLog {
     const entries = await this.#newestTime(before?.treeSize ?? 0, size);
     const now = Math.max(this.#config.clock.now(), time, before?.timestamp ?? 0, entries);
     const signed = concat(Uint8Array.of(0, TREE_HASH), uintBytes(now, 8), uintBytes(size, 8), root);
-    const signature = digitallySigned('ecdsa', await this.#key.holder.sign(signed, 'sha256'));
+    const signature = digitallySigned('ecdsa', await this.#key.sign(signed, 'sha256'));
     this.#sth = { treeSize: size, timestamp: now, root, signature };
   }
 

@@ -1,8 +1,8 @@
 /** Settings of a transparency log. */
 import type { Clock } from '#base/clock';
+import type { KeyHolder, Signer } from '#base/crypto';
 import { fail } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
-import type { LogKey, OpenedLogKey } from '#platform/ahead-key';
 import type { LogStore } from '#platform/store';
 import type { Logger } from '#platform/telemetry';
 import type { Cosigner, Log, LogOptions } from '#tlog';
@@ -16,7 +16,7 @@ export interface LogConfig {
   /** Host name clients know the log by; part of the checkpoint origin. Without scheme, port and path. */
   readonly hostname: string;
   /** ECDSA P-256 for v1, Ed25519 for v2: the only kinds clients verify there. */
-  readonly key: LogKey;
+  readonly key: Signer | KeyHolder;
   /** v1: decimal, below 2^63; default: derived from the key. */
   readonly treeId?: string;
   /** Folder of the log; `undefined` keeps everything in memory. */
@@ -25,11 +25,8 @@ export interface LogConfig {
   readonly lockFile?: string;
   /** Where the log lives instead of a folder. */
   readonly store?: LogStore;
-  /**
-   * How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. Who opens another
-   * store for the same key takes it through `over`.
-   */
-  readonly engine?: (options: LogOptions, over: OpenedLogKey['over']) => Promise<Log>;
+  /** How the engine is opened; default: as the one writer of its store. A front end gives `openFront`. */
+  readonly engine?: (options: LogOptions) => Promise<Log>;
   /** Gets the cosignatures of witnesses onto every checkpoint before it is published. */
   readonly cosign?: Cosigner;
   /** Whether an empty folder becomes a new log: only at the first start with this key. Default false. */

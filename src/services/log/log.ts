@@ -1,19 +1,16 @@
 /** A transparency log for signatures: one engine, two personalities. Knows no HTTP. */
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readUint, toHex, utf8 } from '#base/bytes';
-import { type PublicKey, sha256 } from '#base/crypto';
+import { readUint, toHex } from '#base/bytes';
+import { type KeyHolder, type PublicKey, type Signer, sha256 } from '#base/crypto';
 import { digestFromBytes, digestOf } from '#base/digest';
 import { fail, reasonText } from '#base/reason';
 import type { Envelope } from '#formats/dsse';
-import { formatCheckpoint } from '#formats/note';
 import { parseRekorV1Body, readKindVersion, setPayload } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
-import { type OpenedLogKey, openLogKey } from '#platform/ahead-key';
 import { openLogStore } from '#platform/store-embedded';
 import {
   checkpointSigner,
-  FROZEN_LINE,
   type Log,
   type LoggedEntry,
   type LogOptions,
@@ -70,13 +67,10 @@ async function openShard(
   const { api, hostname, key, dataDir } = config;
   const treeId = config.treeId ?? treeIdOf(key.publicKey);
   const origin = api === 'v1' ? `${hostname} - ${treeId}` : hostname;
-  const opened = openLogKey(key, ({ size, root, isLast }) =>
-    utf8(formatCheckpoint(origin, size, root, isLast === true ? [FROZEN_LINE] : [])),
-  );
-  const store = opened.over(config.store ?? openLogStore(dataDir, config.lockFile));
+  const store = config.store ?? openLogStore(dataDir, config.lockFile);
   const options: LogOptions = {
     store,
-    signer: checkpointSigner({ origin, keyName: hostname, signer: opened.signer }),
+    signer: checkpointSigner({ origin, keyName: hostname, signer: key }),
     clock: config.clock,
     // In memory there is nothing an earlier start could have signed.
     create: config.create ?? (config.store === undefined && dataDir === undefined),
@@ -84,7 +78,7 @@ async function openShard(
     ...(config.cosign === undefined ? {} : { cosign: config.cosign }),
     onStop: (why) => config.log.error({ origin, code: why.code }, reasonText(why)),
   };
-  const opening = (config.engine ?? openLog)(options, opened.over);
+  const opening = (config.engine ?? openLog)(options);
   const log = await opening.catch(async (error: unknown) => {
     // What was refused holds no file open.
     if (config.store === undefined) await store.close();
@@ -92,7 +86,7 @@ async function openShard(
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
   const search = new SearchIndex(log, openSearchStore(searchFile), api === 'v2' ? bodyKeysV2 : bodyKeys);
-  return new LogService({ treeId, key: opened, log, search, firstIndex, inactive }, config);
+  return new LogService({ treeId, key, log, search, firstIndex, inactive }, config);
 }
 
 /** A positive 63-bit number from the key: stable, and different for each key. */
@@ -132,14 +126,14 @@ export class LogService implements LogReader {
   readonly inactive: readonly LogService[];
   /** Entries of the logs before this one: where its own indexes begin. */
   readonly firstIndex: number;
-  readonly #key: OpenedLogKey;
+  readonly #key: Signer | KeyHolder;
   readonly #search: SearchIndex;
   readonly #config: Pick<LogConfig, 'joins' | 'onEnvelope' | 'log'>;
 
   constructor(
     parts: {
       readonly treeId: string;
-      readonly key: OpenedLogKey;
+      readonly key: Signer | KeyHolder;
       readonly log: Log;
       readonly search: SearchIndex;
       readonly firstIndex: number;
@@ -166,7 +160,7 @@ export class LogService implements LogReader {
   }
 
   get publicKey(): PublicKey {
-    return this.#key.holder.publicKey;
+    return this.#key.publicKey;
   }
 
   /** Logs an accepted entry; `duplicate` when the log had it. Errors: those of `Log.append`. */
@@ -188,7 +182,7 @@ export class LogService implements LogReader {
   async freeze(): Promise<void> {
     const { log } = this;
     if (!isWriter(log)) throw fail(R.config, { expected: 'the log that sequences', actual: 'a front end' });
-    await this.#key.end(log, () => log.freeze());
+    await log.freeze();
   }
 
   async #tell(envelope: Envelope): Promise<void> {
@@ -303,7 +297,7 @@ export class LogService implements LogReader {
     // Version 2 gives no time of its own: timestamp authorities do.
     if (this.api === 'v2') return { ...common, integratedTime: 0 };
     const promised = { ...common, integratedTime: Math.floor(logged.time / 1000) };
-    return { ...promised, inclusionPromise: await this.#key.holder.sign(setPayload(promised), 'sha256') };
+    return { ...promised, inclusionPromise: await this.#key.sign(setPayload(promised), 'sha256') };
   }
 
   async close(): Promise<void> {

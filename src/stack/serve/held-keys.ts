@@ -1,7 +1,6 @@
 /** The keys of a station: in its folder, or with a process beside it that holds some of them. */
-import type { KeyHolder, KeyKind } from '#base/crypto';
+import type { KeyHolder, KeyKind, Signer } from '#base/crypto';
 import { fail } from '#base/reason';
-import type { LogKey } from '#platform/ahead-key';
 import { type KeyHolders, keyHolders } from '#platform/key-store';
 import { ExternalSigner } from '#sign';
 import type { StationDeps } from './frame.ts';
@@ -57,11 +56,11 @@ export async function openLogStationKey(
   { elsewhere }: HeldKeys,
   { keys, noteKey }: Pick<StationDeps, 'keys' | 'noteKey'>,
   kind: KeyKind,
-): Promise<LogKey> {
+): Promise<Signer | KeyHolder> {
   const held = elsewhere.get('log');
   if (held === undefined) return keys.openKey('log', kind);
   noteKey('log', held.publicKey);
-  return { publicKey: held.publicKey, elsewhere: held };
+  return held;
 }
 
 export function signerDown(held: HeldKeys): string | undefined {

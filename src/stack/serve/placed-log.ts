@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { toHex } from '#base/bytes';
 import type { PublicKey } from '#base/crypto';
 import { WaybillError } from '#base/reason';
-import type { OpenedLogKey } from '#platform/ahead-key';
 import type { LogStore } from '#platform/store';
 import { openStore, type StoreSettings } from '#platform/store-open';
 import { type Log, type LogOptions, openFront, openLog, runSequencer } from '#tlog';
@@ -22,7 +21,7 @@ export interface LogHome {
   readonly dataDir?: string;
   readonly lockFile?: string;
   readonly store?: LogStore;
-  readonly engine?: (options: LogOptions, over: OpenedLogKey['over']) => Promise<Log>;
+  readonly engine?: (options: LogOptions) => Promise<Log>;
 }
 
 export interface PlacedLog<Service> {
@@ -69,8 +68,8 @@ export async function openPlacedLog<Service extends { close(): Promise<void> }>(
       service = await open(home);
       return { service, tree: {}, close };
     }
-    const engine: LogHome['engine'] = async (options, over) => {
-      if (role !== 'front') sequencing = await startSequencer(options, { place, over }, deps, end.signal);
+    const engine: LogHome['engine'] = async (options) => {
+      if (role !== 'front') sequencing = await startSequencer(options, place, deps, end.signal);
       return openWhenThere(() => openFront({ ...options, queue, random: deps.random }));
     };
     service = await open({ ...home, engine });
@@ -106,13 +105,12 @@ interface Sequencing {
 /** Campaigns with a store of its own: a term closes the store it wrote to. */
 async function startSequencer(
   { signer, cosign, create, personality }: LogOptions,
-  { place, over }: { readonly place: StoreSettings; readonly over: OpenedLogKey['over'] },
+  place: StoreSettings,
   { clock, random, log }: StationDeps,
   signal: AbortSignal,
 ): Promise<Sequencing> {
   const opened = await openStore(place);
-  const { queue, lease } = opened;
-  const store = over(opened.store);
+  const { store, queue, lease } = opened;
   if (queue === undefined || lease === undefined) throw new Error('a database has a queue and a lease');
   let isOurs = 0;
   const kind = {
