@@ -14,10 +14,13 @@ const known = globSync(`${folder}/*.ts`)
   .sort();
 const names = words.filter((word) => known.includes(word));
 const rest = words.filter((word) => !known.includes(word));
-const unknown = rest.find((word) => !word.startsWith('-') && rest[rest.indexOf(word) - 1] !== '--json');
+const isJson = (i: number): boolean => rest[i] === '--json' && rest[i + 1] !== undefined;
+const unknown = rest.find((_, i) => !isJson(i) && !isJson(i - 1));
 if (unknown !== undefined) {
-  console.error(`no benchmark ${unknown}; there are: ${known.join(', ')}`);
-  process.exit(3);
+  const all = `there are: ${known.join(', ')}; --json FILE keeps the last line`;
+  const isAsked = unknown === '--help' || unknown === '-h';
+  console.error(isAsked ? all : `no benchmark or option ${unknown}; ${all}`);
+  process.exit(isAsked ? 0 : 3);
 }
 for (const name of names.length === 0 ? known : names) {
   const { status } = spawnSync(process.execPath, [`${folder}/${name}.ts`, ...rest], { stdio: 'inherit' });
