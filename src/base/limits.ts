@@ -35,7 +35,7 @@ export const limits = {
   symlinkHops: 40,
   /** Folders above a file of an image, links followed: the work for a name grows with their square. */
   pathFolders: 256,
-  /** Entries of a layer that could not be placed and are named one by one; of more, how many. */
+  /** Entries of a layer that could not be placed or read and are named one by one; of more, how many. */
   entriesNamed: 1000,
   sbomBytes: 200 * MiB,
   /** One file of an image kept in memory for a cataloguer, and all of them together. */

@@ -23,7 +23,7 @@ import type { LayerCache } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 8;
+const FORM = 9;
 const SUM_BYTES = 32;
 const LENGTH_BYTES = 4;
 const PACKED_BYTES_MAX = limits.capturedBytes * 2;

@@ -4,6 +4,7 @@
  * one before, and a layer may have two million of them.
  */
 import { concat, utf8 } from '#base/bytes';
+import { limits } from '#base/limits';
 import { noRecord } from './record-form.ts';
 import type { EntryKind } from './tar-header.ts';
 
@@ -46,6 +47,7 @@ export class RecordWriter {
   #last = '';
   readonly #kept: KeptFile[] = [];
   readonly #problems: Problem[] = [];
+  #problemCount = 0;
 
   /** Adds an entry; returns its number. */
   add(kind: EntryKind, name: string, linkName: string): number {
@@ -63,7 +65,9 @@ export class RecordWriter {
     this.#kept.push({ event, bytes, ...(findings === undefined ? {} : { findings }) });
   }
 
+  /** Of a layer with very many of them the first are kept, and how many more there were. */
   problem(event: number, wantedBy: string, reason: string): void {
+    if (++this.#problemCount > limits.entriesNamed) return;
     this.#problems.push({ event, wantedBy, reason });
   }
 
@@ -73,6 +77,9 @@ export class RecordWriter {
   }
 
   finish(): LayerRecord {
+    const more = this.#problemCount - limits.entriesNamed;
+    if (more > 0) this.doubt(`${more} more files that could not be read`);
+    this.#problemCount = 0;
     return { events: this.#packed.slice(0, this.#at), kept: this.#kept, problems: this.#problems };
   }
 

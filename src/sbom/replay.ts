@@ -59,8 +59,8 @@ export function replayLayer(
     }
   }
   changes.finish();
-  const doubt = problems.get(number + 1);
-  if (doubt !== undefined) {
+  for (const doubt of record.problems) {
+    if (doubt.event !== number + 1) continue;
     const reason = `layer ${layer + 1}: ${doubt.reason}`;
     changes.unknowns.push({ path: '', wantedBy: doubt.wantedBy, reason });
   }
@@ -79,6 +79,6 @@ function keepLink(
     changes.keep({ ...target, path, layer });
   } else if (wantedBy !== undefined) {
     const reason = `a hard link to ${JSON.stringify(linkName)}, whose content was not kept`;
-    changes.unknowns.push({ path, wantedBy, reason });
+    changes.unread({ path, wantedBy, reason });
   }
 }

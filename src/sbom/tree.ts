@@ -138,6 +138,8 @@ export class LayerChanges {
   readonly #realFolders = new Map<string, string | undefined>();
   readonly #reached = new Set<string>();
   #unplacedCount = 0;
+  #unreadCount = 0;
+  #emptyCount = 0;
 
   constructor(lower: ImageTree) {
     this.#lower = lower;
@@ -180,10 +182,19 @@ export class LayerChanges {
 
   /** To be called after the last entry: says how many of them are not named one by one. */
   finish(): void {
-    const more = this.#unplacedCount - limits.entriesNamed;
-    if (more <= 0) return;
-    const reason = `${more} more entries in folders that are loops of symbolic links, or too deep`;
-    this.unknowns.push({ path: '', wantedBy: 'layer', reason });
+    this.#tellMore(this.#unplacedCount, 'entries in folders that are loops of symbolic links, or too deep');
+    this.#tellMore(this.#unreadCount, 'hard links to content that was not kept');
+    this.#tellMore(this.#emptyCount, 'whiteouts that name nothing');
+  }
+
+  #tellMore(count: number, what: string): void {
+    const more = count - limits.entriesNamed;
+    if (more > 0) this.unknowns.push({ path: '', wantedBy: 'layer', reason: `${more} more ${what}` });
+  }
+
+  /** A hard link whose content nobody has. */
+  unread(unknown: Unknown): void {
+    if (++this.#unreadCount <= limits.entriesNamed) this.unknowns.push(unknown);
   }
 
   #unplaced(path: string, reason: string): void {
@@ -226,6 +237,7 @@ export class LayerChanges {
     if (base.startsWith(AUFS)) return;
     const name = base.slice(WHITEOUT.length);
     if (name === '' || name === '.' || name === '..') {
+      if (++this.#emptyCount > limits.entriesNamed) return;
       const reason = 'a whiteout that names nothing; it was ignored';
       this.unknowns.push({ path: joinPath(folder, base), wantedBy: 'layer', reason });
       return;

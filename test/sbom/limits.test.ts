@@ -72,3 +72,23 @@ test('a sparse program is an unknown: its holes are not in the archive, so it wa
     [['bin/tool', 'binary']],
   );
 });
+
+test('files that cannot be read are named up to a limit, then counted; so are links to what was not kept', async () => {
+  const count = limits.entriesNamed + 3;
+  const jars = Array.from({ length: count }, (_, i): Entry => ({ path: `a/${i}.jar`, text: 'no archive' }));
+  const links = Array.from(
+    { length: count },
+    (_, i): Entry => ({ path: `b/${i}/package.json`, hardlink: 'gone' }),
+  );
+  const { sbom } = await catalogueLayers((await image([...jars, ...links])).input, options);
+  const told = Map.groupBy(sbom.unknowns, ({ path }) => path.slice(0, 1));
+  assert.equal(told.get('a')?.length, limits.entriesNamed);
+  assert.equal(told.get('b')?.length, limits.entriesNamed);
+  assert.deepEqual(
+    told.get('')?.map(({ wantedBy, reason }) => `${wantedBy}: ${reason}`),
+    [
+      'layer: 3 more hard links to content that was not kept',
+      'layer: layer 1: 3 more files that could not be read',
+    ],
+  );
+});
