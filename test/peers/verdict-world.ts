@@ -54,7 +54,7 @@ export const taken = (oneIn: number, i: number, times = 1): boolean =>
 const published: readonly Published[] = [
   { ecosystem: 'Go', file: 'golang-vulndb.jsonl.zst', oneIn: 60 },
   { ecosystem: 'npm', file: 'retirejs-npm.jsonl.zst', oneIn: 12 },
-  { ecosystem: 'PyPI', file: 'pypa.jsonl.zst', oneIn: 40 },
+  { ecosystem: 'PyPI', file: 'pypa.jsonl.zst', oneIn: 20 },
   { ecosystem: 'crates.io', file: 'rustsec.jsonl.zst', oneIn: 16 },
   { ecosystem: 'Packagist', file: 'friendsofphp.jsonl.zst', oneIn: 24 },
   { ecosystem: 'AlmaLinux:9', file: 'almalinux.jsonl.zst', oneIn: 200 },
