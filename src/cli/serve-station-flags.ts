@@ -26,7 +26,10 @@ interface StationFlags {
   readonly logLevel: StationSettings['logLevel'];
 }
 
-export type Flags = StationFlags & Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
+/** Options as they were given, by name. */
+export type Given = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
+
+export type Flags = StationFlags & Given;
 
 export interface Station {
   readonly name: string;
@@ -49,7 +52,7 @@ export function optional<K extends string, V>(name: K, value: V | undefined): Pa
   return value === undefined ? {} : ({ [name]: value } as Record<K, V>);
 }
 
-export const plain = (flags: Flags, name: string): string | undefined => {
+export const plain = (flags: Given, name: string): string | undefined => {
   const value = flags[name];
   return typeof value === 'string' ? value : undefined;
 };
@@ -67,7 +70,7 @@ export function addSignerOptions(command: Command, key: string): Command {
 }
 
 /** `key` is what the program holds unless it is said otherwise. */
-export function signerFrom(flags: Flags, key: string, { env }: CliContext): SignerSettings | undefined {
+export function signerFrom(flags: Given, key: string, { env }: CliContext): SignerSettings | undefined {
   const command = plain(flags, 'signer');
   const args = flags['signerArg'] as readonly string[];
   const given = flags['signerKey'] as readonly string[];

@@ -93,6 +93,35 @@ test('fsck proves a log by URL and by folder, names what is wrong, and freeze en
   assert.equal((await waybill(['log', 'fsck', dir, ...withKey])).code, 0);
 });
 
+test('a log is frozen by a key that a program holds; one that signs nothing leaves it as it was', async () => {
+  const dir = join(folder, 'held');
+  const log = await startLog(dir);
+  assert.equal((await write(log.url, 'a')).status, 201);
+  await log.close();
+  const program = join(import.meta.dirname, '../sign/fake-signer.ts');
+  const held = (mode: string, ...more: readonly string[]) => {
+    const args = [program, join(folder, 'log.key'), mode].flatMap((arg) => ['--signer-arg', arg]);
+    return waybill(['log', 'freeze', dir, '--signer', process.execPath, ...args, ...more]);
+  };
+  for (const wrong of [
+    ['--key', join(folder, 'log.key')],
+    ['--signer-key', 'tsa=k'],
+    ['--signer-key', 'k'],
+  ]) {
+    assertRefused(await held('good', ...wrong), { exit: 3, code: 'WB-1305' });
+  }
+  assertRefused(await waybill(['log', 'freeze', dir]), { exit: 3, code: 'WB-1305' });
+  assertRefused(await held('good', '--signer-key', 'log=x'), { exit: 20, code: 'WB-823' });
+  assertRefused(await held('refuses', '--signer-key', 'log=k'), { exit: 20, code: 'WB-823' });
+  const open = await startLog(dir);
+  assert.equal((await write(open.url, 'b')).status, 201);
+  await open.close();
+  const frozen = await held('good', '--signer-key', 'log=k');
+  assert.equal(frozen.code, 0, frozen.stderr);
+  assert.match(frozen.stdout, /^log\.example\n2\n[^\n]+\nfrozen\n/);
+  assert.equal((await waybill(['log', 'fsck', dir, ...withKey])).code, 0);
+});
+
 test('fsck of a folder without a log, and with another key, is refused and leaves the folder alone', async () => {
   assertRefused(await waybill(['log', 'fsck', join(folder, 'nothing'), ...withKey]), {
     exit: 3,

@@ -1,11 +1,11 @@
 /** `waybill log fsck|monitor|freeze`: a transparency log from outside, and its end. */
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { PublicKey } from '#base/crypto';
+import type { KeyHolder, PublicKey, Signer } from '#base/crypto';
 import { fail } from '#base/reason';
-import { unwrap } from '#base/result';
-import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource } from '#tlog';
+import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource, TreeView } from '#tlog';
 import type { CliContext } from '../context.ts';
+import { type LogKeyFlags, openLogKey } from '../log-key.ts';
 import {
   type IssuedFlags,
   issuedOf,
@@ -13,10 +13,10 @@ import {
   namesOf,
   outsideOf,
   publicKeyOf,
-  textFile,
   verifierOf,
 } from '../log-outside.ts';
 import { R } from '../reasons.ts';
+import { addSignerOptions } from '../serve-station-flags.ts';
 import { collect } from '../sign-options.ts';
 
 interface FsckFlags extends KeyFlags {
@@ -28,8 +28,7 @@ interface MonitorFlags extends KeyFlags, IssuedFlags {
   readonly checkpoints?: string;
 }
 
-interface FreezeFlags {
-  readonly key: string;
+interface FreezeFlags extends LogKeyFlags {
   readonly origin?: string;
   readonly keyName?: string;
   readonly lockFile?: string;
@@ -74,18 +73,20 @@ export function register(program: Command, context: CliContext): void {
     )
     .addOption(new Option('--interval <seconds>', 'look again and again until a signal ends it'));
   withKey(monitor).action((url: string, flags: MonitorFlags) => runMonitor(url, flags, context));
-  log
+  const freeze = log
     .command('freeze')
     .description('Signs the last checkpoint of a log that does not run. Nothing can be written after it.')
     .argument('<folder>', 'folder of the log')
-    .requiredOption('--key <file>', 'private key of the log, PKCS#8 PEM')
+    .option('--key <file>', 'private key of the log, PKCS#8 PEM')
     .option('--origin <text>', 'first line of its checkpoints; default: as the newest has it')
     .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `')
     .option(
       '--lock-file <file>',
       'the checkpoint lock (default: below WAYBILL_STATE_DIR or the user state folder, else in the folder)',
-    )
-    .action((folder: string, flags: FreezeFlags) => runFreeze(folder, flags, context));
+    );
+  addSignerOptions(freeze, 'log').action((folder: string, flags: FreezeFlags) =>
+    runFreeze(folder, flags, context),
+  );
 }
 
 function withKey(command: Command): Command {
@@ -322,28 +323,37 @@ async function keep(look: Look, flags: MonitorFlags, origin: string, context: Cl
 }
 
 async function runFreeze(folder: string, flags: FreezeFlags, context: CliContext): Promise<void> {
-  const [{ checkpointSigner, openLog }, { privateKeyFromPem }, { lockDataOf }] = await Promise.all([
-    import('#tlog'),
-    import('#base/crypto'),
-    import('#platform/folder-lock'),
-  ]);
   const directory = resolve(context.cwd, folder);
-  const signer = unwrap(privateKeyFromPem(await textFile(flags.key)));
-  await requireLog(directory);
-  const lock = lockDataOf(directory);
+  const held = await openLogKey(flags, context);
   try {
-    const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
-    const names = namesOf(await store.published(), flags);
-    const log = await openLog({
-      store,
-      signer: checkpointSigner({ ...names, signer }),
-      clock: context.clock,
-    });
-    await log.freeze();
-    const { size, checkpoint } = log.tree;
-    await log.close();
-    context.result('waybill.dev/log-freeze/v1', { size, checkpoint }, () => checkpoint);
+    await requireLog(directory);
+    const { lockDataOf } = await import('#platform/folder-lock');
+    const lock = lockDataOf(directory);
+    try {
+      const { size, checkpoint } = await freezeIn(directory, held.key, flags, context);
+      context.result('waybill.dev/log-freeze/v1', { size, checkpoint }, () => checkpoint);
+    } finally {
+      lock.release();
+    }
   } finally {
-    lock.release();
+    await held.close();
+  }
+}
+
+async function freezeIn(
+  directory: string,
+  signer: Signer | KeyHolder,
+  flags: FreezeFlags,
+  context: CliContext,
+): Promise<TreeView> {
+  const { checkpointSigner, openLog } = await import('#tlog');
+  const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
+  const names = namesOf(await store.published(), flags);
+  const log = await openLog({ store, signer: checkpointSigner({ ...names, signer }), clock: context.clock });
+  try {
+    await log.freeze();
+    return log.tree;
+  } finally {
+    await log.close();
   }
 }
