@@ -125,7 +125,7 @@ export type RekorRequestV2 =
     }
   | { readonly kind: 'dsse'; readonly envelope: Envelope; readonly verifiers: readonly VerifierV2[] };
 
-/** Parses the body of `POST /api/v2/log/entries`. Fails with WB-155, WB-174 or a JSON reason. */
+/** Parses the body of `POST /api/v2/log/entries`. Fails with WB-155, WB-172, WB-174 or a JSON reason. */
 export function parseRekorV2Request(input: Uint8Array | string): Result<RekorRequestV2> {
   return attempt(() => {
     const value = unwrap(parseJson(input, { maxBytes: limits.logRequestBytes }));

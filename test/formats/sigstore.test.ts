@@ -305,8 +305,10 @@ test('v2 requests and bodies survive the round trip, others are refused', () => 
     dsseRequestV002: { envelope, verifiers: [{ publicKey: { rawBytes: 'eA==' }, keyDetails: 'x' }] },
   };
   assert.equal(unwrap(parseRekorV2Request(json(dsse))).kind, 'dsse');
+  assert.equal(codeOf(parseRekorV2Request(json({}))), 'WB-172');
   for (const value of [
-    {},
+    { ...dsse, other: {} },
+    edit(hashedRekordV2RequestJson(request), { 'hashedRekordRequestV002.signature.other': 1 }),
     { ...dsse, ...hashedRekordV2RequestJson(request) },
     edit(dsse, { 'dsseRequestV002.verifiers': [] }),
     edit(dsse, { 'dsseRequestV002.verifiers.0.x509Certificate': { rawBytes: '' } }),
