@@ -1,5 +1,5 @@
 /** A closed loop of clients that post; every answer is counted only with the status that was wanted. */
-import { type Agent, request } from 'node:http';
+import { LeanClient, postBytes } from './lean-client.ts';
 import { at, closedLoop, type Load } from './log-load.ts';
 import { median } from './report.ts';
 
@@ -79,34 +79,26 @@ function measured(loads: readonly Timed[]): Measured {
 export const rateRatio = (some: Measured, other: Measured): number =>
   median(some.rates.map((rate, i) => rate / (other.rates[i] as number)));
 
-/** Sends all with `clients` at a time. */
+/** Sends all with `clients` at a time, each over a connection of its own. */
 async function postAll(
   url: string,
   posts: readonly Post[],
   clients: number,
 ): Promise<{ readonly load: Timed; readonly answers: ReadonlyMap<number, Buffer> }> {
   const answers = new Map<number, Buffer>();
-  const load = await closedLoop(posts, clients, async (post, agent, index) => {
-    const answer = await send(url, post, agent);
-    if (index % SAMPLE === 0) answers.set(index, answer);
-  });
-  return { load, answers };
-}
-
-function send(url: string, { body, headers }: Post, agent: Agent): Promise<Buffer> {
-  const all = { ...headers, 'content-length': body.length };
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', agent, headers: all }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => {
-        const whole = Buffer.concat(chunks);
-        if (answer.statusCode === 200) return resolve(whole);
-        reject(new Error(`status ${answer.statusCode}: ${whole.toString().slice(0, 300)}`));
-      });
-      answer.on('error', reject);
+  const requests = posts.map(({ body, headers }) => postBytes(url, headers, body));
+  const all = await Promise.all(Array.from({ length: clients }, () => LeanClient.open(url)));
+  const free = [...all];
+  try {
+    const load = await closedLoop(requests, clients, async (request, _agent, index) => {
+      const client = free.pop() as LeanClient;
+      const { status, body } = await client.send(request);
+      if (status !== 200) throw new Error(`status ${status}: ${body.toString().slice(0, 300)}`);
+      free.push(client);
+      if (index % SAMPLE === 0) answers.set(index, Buffer.from(body));
     });
-    sent.on('error', reject);
-    sent.end(body);
-  });
+    return { load, answers };
+  } finally {
+    for (const client of all) client.close();
+  }
 }
