@@ -86,9 +86,14 @@ const labels = {
   githubWorkflowRef: 'GitHub Workflow Ref',
 } as const;
 
+/** Of several names cosign shows the first in this order (sigstore/pkg/cryptoutils), whichever was asked for. */
+const subjectOrder = ['dns', 'email', 'ip', 'uri', 'otherName'] as const;
+
 function certificateFields({ signer }: Accepted): JsonObject {
   if (signer.kind === 'key') return {};
-  const { issuer, san } = signer;
+  const { issuer, certificate } = signer;
+  const names = subjectOrder.flatMap((type) => certificate.sans.filter((name) => name.type === type));
+  const subject = names[0] ?? signer.san;
   const said = claims.flatMap(([name, oid]): [string, string][] => {
     const value = signer.claims[name];
     return value === undefined || value === ''
@@ -100,7 +105,7 @@ function certificateFields({ signer }: Accepted): JsonObject {
   });
   // An authority that is no Fulcio says no issuer.
   const by = issuer === '' ? {} : { Issuer: issuer, '1.3.6.1.4.1.57264.1.1': issuer };
-  return { ...by, Subject: san.value, ...Object.fromEntries(said) };
+  return { ...by, Subject: subject.value, ...Object.fromEntries(said) };
 }
 
 function certificateText(verdict: Accepted | undefined): string {
