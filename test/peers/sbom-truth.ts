@@ -199,9 +199,10 @@ async function go(root: string): Promise<Truth[]> {
   const { stdout } = await asked('go', ['version', '-m', root]);
   const packages = new Set<string>();
   for (const [, dep = '', replaced] of stdout.matchAll(/^\tdep\t(.+)(?:\n\t=>\t(.+))?$/gm)) {
+    // A folder of the builder, named or replacing another module: what was built in has no version anybody knows.
     const isFolder = /^\.{0,2}\//.test(replaced ?? '');
     const [path, version] = (isFolder ? dep : (replaced ?? dep)).split('\t');
-    packages.add(`${path} ${version}`);
+    packages.add(`${path} ${isFolder || version === '(devel)' ? '' : version}`);
   }
   return packages.size === 0 ? [] : [{ manager: 'go version -m', type: 'golang', packages, isWhole: false }];
 }
