@@ -267,8 +267,8 @@ export interface KeyHolder {
   sign(data: Uint8Array, algorithm?: HashName): Promise<Uint8Array>;
 }
 
-/** Kinds whose signature takes less than the way to another thread and back. */
-const quickKinds: ReadonlySet<KeyKind> = new Set(['p256', 'ed25519']);
+/** Kinds whose signature takes no more of this thread than the way to another and back. */
+const quickKinds: ReadonlySet<KeyKind> = new Set(['ed25519']);
 
 /** A key at hand, as a holder. It signs on another thread where that is worth the way and the signer can. */
 export function holderOf(signer: Signer): KeyHolder {
