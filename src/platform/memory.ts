@@ -12,7 +12,7 @@ const YOUNG_BYTES_MAX = 16 * 1024 * 1024;
  * How far the old generation grows beyond what was alive in it before it is collected, percent. V8 lets it become four
  * times as large, most of it requests that were answered. Collecting it sooner costs a hundredth of such a request.
  */
-const OLD_GROWTH_PERCENT = 120;
+const OLD_GROWTH_PERCENT = 160;
 
 let isBounded = false;
 
