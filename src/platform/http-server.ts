@@ -184,6 +184,17 @@ export interface RefusalOptions {
   readonly bodyBytesMax: number;
 }
 
+/** A refusal with the words of the service it stands for in front, and that service's number where it is not the status. */
+export class ToldError extends WaybillError {
+  readonly words: string;
+  readonly number: number | undefined;
+  constructor(words: string, why: Reason, number?: number) {
+    super(why);
+    this.words = words;
+    this.number = number;
+  }
+}
+
 /** For APIs with an error form of their own: the reason of any error in a route, logged by whose fault it is. */
 export function refusalOf(error: unknown, request: FastifyRequest, options: RefusalOptions): Reason {
   const why = routeReason(error, options);

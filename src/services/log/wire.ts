@@ -1,7 +1,7 @@
 /** Errors on the wire, in the words of the API whose clients read them. */
 import { limits } from '#base/limits';
 import { type Reason, reason, reasonText, WaybillError } from '#base/reason';
-import type { HttpApp, HttpReply } from '#platform/http-server';
+import { type HttpApp, type HttpReply, ToldError } from '#platform/http-server';
 import { R as platform } from '#platform/reasons';
 import type { Logger } from '#platform/telemetry';
 import { RETRY_AFTER_S } from './config.ts';
@@ -54,17 +54,6 @@ export function sendError(
     .code(status)
     .type('application/json')
     .send(JSON.stringify(body(status, message, number)));
-}
-
-/** A refusal with the words of the original in front, and its number where that is not the status. */
-class ToldError extends WaybillError {
-  readonly words: string;
-  readonly number: number | undefined;
-  constructor(words: string, why: Reason, number?: number) {
-    super(why);
-    this.words = words;
-    this.number = number;
-  }
 }
 
 export const told = (words: string, { reason: why }: WaybillError, number?: number): WaybillError =>

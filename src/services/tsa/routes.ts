@@ -6,7 +6,7 @@
 import { fromHex } from '#base/bytes';
 import type { HashName } from '#base/crypto';
 import { limits } from '#base/limits';
-import { fail, type Reason, reasonText, WaybillError } from '#base/reason';
+import { fail, reasonText, WaybillError } from '#base/reason';
 import { R as Formats } from '#formats/crypto-reasons';
 import { parseJson, protoReader } from '#formats/json';
 import { pemEncode } from '#formats/pem';
@@ -19,6 +19,7 @@ import {
   type HttpReply,
   type HttpRequestIn,
   refusalOf,
+  ToldError,
 } from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import { R } from './reasons.ts';
@@ -72,17 +73,6 @@ function readRequest(request: HttpRequestIn): Uint8Array {
 
 /** go-openapi's number for a parameter that is not there. */
 const REQUIRED = 602;
-
-/** A refusal with other words of the original in front than its reason has. */
-class ToldError extends WaybillError {
-  readonly words: string;
-  readonly number: number | undefined;
-  constructor(words: string, why: Reason, number?: number) {
-    super(why);
-    this.words = words;
-    this.number = number;
-  }
-}
 
 const hashNames: readonly HashName[] = ['sha256', 'sha384', 'sha512'];
 
