@@ -90,6 +90,13 @@ export interface Sbom {
   readonly tool: { readonly name: string; readonly version: string };
 }
 
+/**
+ * Whether only packages of the operating system put files there (Filesystem Hierarchy Standard 3.0): `/usr/local`,
+ * `/opt`, `/srv` and all else is for others. Without a leading slash.
+ */
+export const isSystemPath = (path: string): boolean =>
+  /^(?:usr\/(?!local\/)|s?bin\/|lib(?:32|64|x32)?\/)/.test(path) && !/(?:^|\/)\.\.?(?:\/|$)/.test(path);
+
 export function packageId(
   type: string,
   name: string,

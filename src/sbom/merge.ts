@@ -1,7 +1,7 @@
 /** From what each cataloguer found to the packages of the SBOM: ids, merged places, ownership, edges. */
 import type { Digest } from '#base/brand';
 import { cpeCandidates } from '#formats/cpe';
-import { comparePackages, packageId, type SbomLocation, type SbomPackage } from '#formats/sbom';
+import { comparePackages, isSystemPath, packageId, type SbomLocation, type SbomPackage } from '#formats/sbom';
 import { NameSet } from './owned.ts';
 import { baseOf } from './paths.ts';
 import type { CataloguerResult } from './stage.ts';
@@ -38,7 +38,10 @@ export function mergePackages(
     });
   }
   const owners = findOwners(drafts, image);
-  const kept = [...drafts].filter(([id, { cataloguer }]) => cataloguer.name !== 'binary' || !owners.has(id));
+  // Elsewhere a list of files is no more than the word of whoever made the image.
+  const isBrought = ([id, { cataloguer, locations }]: [string, Draft]): boolean =>
+    cataloguer.name === 'binary' && owners.has(id) && locations.every(({ path }) => isSystemPath(path));
+  const kept = [...drafts].filter((one) => !isBrought(one));
   const ids = new Set(kept.map(([id]) => id));
   return kept.map(([id, draft]) => finish(id, draft, owners.get(id), ids)).sort(comparePackages);
 }

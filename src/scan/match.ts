@@ -1,5 +1,5 @@
 /** Packages × database → findings. */
-import type { Sbom, SbomPackage } from '#formats/sbom';
+import { isSystemPath, type Sbom, type SbomPackage } from '#formats/sbom';
 import type { Advisory, AdvisoryDatabase, AffectedEntry, DatabaseInfo, FixState } from './database/index.ts';
 import { isComprehensive, systemTypes } from './ecosystems.ts';
 import {
@@ -84,6 +84,12 @@ interface Answer {
   readonly repaired: readonly AffectedEntry[];
 }
 
+/** Ids of problems that a distribution's data speaks of for one of its packages. */
+interface Said {
+  readonly reported: ReadonlySet<string>;
+  readonly repaired: ReadonlySet<string>;
+}
+
 class Scan {
   readonly findings: Finding[] = [];
   readonly suppressed: Suppressed[] = [];
@@ -92,7 +98,7 @@ class Scan {
   readonly #database: AdvisoryDatabase;
   readonly #cpe: CpeMatching;
   readonly #packages: ReadonlyMap<string, SbomPackage>;
-  readonly #repaired = new Map<string, ReadonlySet<string>>();
+  readonly #said = new Map<string, Said>();
   readonly #epochs: SourceEpochs;
 
   constructor(sbom: Sbom, database: AdvisoryDatabase, cpe: CpeMatching) {
@@ -111,28 +117,38 @@ class Scan {
     }
   }
 
-  /** The distribution repairs its own copies under its own version numbers: its word counts where it has one. */
+  /**
+   * The distribution repairs its own copies under its own version numbers: its word counts where its data has one about
+   * this problem in the package that brought the files, and where only its packages put files. A list of files is
+   * written by whoever made the image: that it names a package takes nothing off.
+   */
   #spokenFor(one: SbomPackage, finding: Finding): { by: SuppressedBy; reason: string } | undefined {
     const owner = one.ownedBy === undefined ? undefined : this.#packages.get(one.ownedBy);
     const distro = owner === undefined ? undefined : distroFor(owner, this.#sbom.distro);
     if (owner === undefined || distro === undefined || finding.isMalicious) return undefined;
-    if (!this.#database.info.ecosystems.has(ecosystemOf(owner, distro))) return undefined;
-    if (isComprehensive(distro)) {
-      return { by: 'distribution', reason: `part of ${owner.name}, which the distribution looks after` };
+    if (!one.locations.every(({ path }) => isSystemPath(path))) return undefined;
+    const said = this.#saidOf(owner);
+    const repaired = idsOf(finding).find((id) => said.repaired.has(id));
+    const reported = idsOf(finding).find((id) => said.reported.has(id));
+    if (reported !== undefined && isComprehensive(distro)) {
+      return { by: 'distribution', reason: `part of ${owner.name}, of which ${reported} is reported` };
     }
-    const repaired = this.#repairedIn(owner);
-    const id = idsOf(finding).find((candidate) => repaired.has(candidate));
-    if (id === undefined) return undefined;
-    return { by: 'distribution', reason: `${owner.name} of the distribution does not have ${id}` };
+    if (repaired === undefined || reported !== undefined) return undefined;
+    return { by: 'distribution', reason: `${owner.name} of the distribution does not have ${repaired}` };
   }
 
-  #repairedIn(owner: SbomPackage): ReadonlySet<string> {
-    const known = this.#repaired.get(owner.id);
+  #saidOf(owner: SbomPackage): Said {
+    const known = this.#said.get(owner.id);
     if (known !== undefined) return known;
-    const { repaired } = this.#ask(owner, []);
-    const ids = new Set(repaired.flatMap(({ advisory: { id, aliases } }) => [id, ...aliases]));
-    this.#repaired.set(owner.id, ids);
-    return ids;
+    const { findings, repaired } = this.#ask(owner, []);
+    const said = {
+      reported: new Set(findings.flatMap((one) => [...idsOf(one), ...one.related])),
+      repaired: new Set(
+        repaired.flatMap(({ advisory: { id, aliases, related } }) => [id, ...aliases, ...related]),
+      ),
+    };
+    this.#said.set(owner.id, said);
+    return said;
   }
 
   #ask(one: SbomPackage, undetermined: Undetermined[]): Answer {

@@ -116,6 +116,16 @@ export const records: readonly object[] = [
     ],
   },
   {
+    id: 'DEBIAN-CVE-2026-1005',
+    upstream: ['CVE-2026-1005'],
+    affected: [
+      {
+        package: { ecosystem: 'Debian:12', name: 'python3-six' },
+        ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '1.16.0-3' }] }],
+      },
+    ],
+  },
+  {
     id: 'DEBIAN-CVE-2026-1006',
     upstream: ['CVE-2026-1006'],
     affected: [

@@ -212,6 +212,20 @@ test('the node program is known by its text, and not again when a package brough
     owned.packages.map((one) => one.name),
     ['nodejs'],
   );
+  // No package of a distribution puts a program there: the list is the word of whoever made the image.
+  const claimed = await catalogue(
+    osRelease,
+    { path: 'usr/local/bin/node', text: node, mode: 0o755 },
+    { path: 'var/lib/dpkg/status', text: stanza('nodejs') },
+    { path: 'var/lib/dpkg/info/nodejs.list', text: '/usr/local/bin/node\n' },
+  );
+  assert.deepEqual(
+    claimed.packages.map((one) => [one.name, one.ownedBy]),
+    [
+      ['nodejs', undefined],
+      ['node', claimed.packages[0]?.id],
+    ],
+  );
 });
 
 test('a language package that a system package brought names its owner', async () => {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { OsvRecord } from '#formats/osv';
-import type { Distro } from '#formats/sbom';
+import type { Distro, SbomPackage } from '#formats/sbom';
 import { cataloguers } from '#sbom';
 import { evaluate, judge, loadRecords, memoryDatabase, type ScanResult, type Severity } from '#scan';
 import { advisory, found, one, range, record, scan } from './records.ts';
@@ -77,19 +77,53 @@ test('a malicious package is critical whatever its record says', () => {
   );
 });
 
-test('a language package that the distribution brought is left to the distribution, unless it is malicious', () => {
+test('a language package that the distribution brought is left to it where its data speaks of the problem', () => {
   const records = [
-    advisory('GHSA-aaaa-bbbb-cccc', 'npm', 'semver', '9.0.0', { database_specific: { severity: 'HIGH' } }),
+    advisory('GHSA-aaaa-bbbb-cccc', 'npm', 'semver', '9.0.0', { aliases: ['CVE-2024-1'] }),
+    advisory('GHSA-dddd-eeee-ffff', 'npm', 'semver', '9.0.0', { aliases: ['CVE-2024-2'] }),
+    advisory('GHSA-gggg-hhhh-iiii', 'npm', 'semver', '9.0.0', { aliases: ['CVE-2024-3'] }),
     advisory('MAL-2025-2', 'npm', 'semver', '9.0.0'),
-    advisory('DEBIAN-CVE-2024-1', 'Debian:12', 'other', '1'),
+    advisory('DEBIAN-CVE-2024-1', 'Debian:12', 'node-semver', '7.3.5-1', { upstream: ['CVE-2024-1'] }),
+    advisory('DSA-2', 'Debian:12', 'node-semver', '7.3.5-2', { related: ['CVE-2024-2'] }),
   ];
   const owner = one('deb', 'node-semver', '7.3.5-1');
-  const owned = one('npm', 'semver', '7.3.5', { ownedBy: owner.id });
+  const path = 'usr/share/nodejs/semver/package.json';
+  const owned = one('npm', 'semver', '7.3.5', { ownedBy: owner.id, locations: [{ path }] });
   const result = scan(records, [owner, owned], { distro: debian });
-  assert.deepEqual(found(result), ['MAL-2025-2 semver']);
-  assert.match(result.suppressed[0]?.reason ?? '', /part of node-semver/);
-  const uncovered = scan(records.slice(0, 1), [owner, owned], { distro: debian });
-  assert.deepEqual(found(uncovered), ['GHSA-aaaa-bbbb-cccc semver']);
+  assert.deepEqual(found(result).sort(), ['CVE-2024-3 semver', 'DSA-2 node-semver', 'MAL-2025-2 semver']);
+  assert.deepEqual(
+    result.suppressed.map(({ finding, reason }) => `${finding.id}: ${reason}`),
+    [
+      'CVE-2024-1: node-semver of the distribution does not have CVE-2024-1',
+      'CVE-2024-2: part of node-semver, of which CVE-2024-2 is reported',
+    ],
+  );
+});
+
+test('a list of files that names an application takes nothing off', () => {
+  const records = [
+    advisory('GHSA-aaaa-bbbb-cccc', 'npm', 'left', '9.0.0', { aliases: ['CVE-2024-1'] }),
+    advisory('DEBIAN-CVE-2024-1', 'Debian:12', 'node-left', '1.0.0-1', { upstream: ['CVE-2024-1'] }),
+    advisory('DEBIAN-CVE-2024-9', 'Debian:12', 'bash', '9'),
+  ];
+  const told = (owner: SbomPackage, ...paths: string[]): string[] => {
+    const locations = paths.map((path) => ({ path }));
+    const owned = one('npm', 'left', '1.0.0', { ownedBy: owner.id, locations });
+    return found(scan(records, [owner, owned], { distro: debian })).filter((text) => text.endsWith('left'));
+  };
+  const made = one('deb', 'node-left', '1.0.0-1');
+  for (const folder of ['app', 'opt/x', 'usr/local/lib', 'srv', 'root', 'usr/share/../../app', 'var/lib/x']) {
+    assert.deepEqual(told(made, `${folder}/node_modules/left/package.json`), ['CVE-2024-1 left'], folder);
+  }
+  assert.deepEqual(told(made, 'usr/share/nodejs/left/package.json'), []);
+  assert.deepEqual(told(made, 'usr/share/nodejs/left/package.json', 'app/left/package.json'), [
+    'CVE-2024-1 left',
+  ]);
+  // A package of which the distribution says nothing about this problem, and one whose version cannot be compared.
+  const system = 'usr/lib/node_modules/left/package.json';
+  assert.deepEqual(told(one('deb', 'bash', '10'), system), ['CVE-2024-1 left']);
+  assert.deepEqual(told(one('deb', 'unheard-of', '1.0.0-1'), system), ['CVE-2024-1 left']);
+  assert.deepEqual(told(one('deb', 'node-left', 'x:y'), system), ['CVE-2024-1 left']);
 });
 
 test('a version that cannot be compared is undetermined, not clean', () => {
