@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { close, fsync, open, rename, rm, write } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { fileError, makeFolders, readFileIfThere, syncFolder } from './files.ts';
 import type { TileStore } from './store.ts';
@@ -15,14 +15,16 @@ const calls = {
   ...{ close: promisify(close), rename: promisify(rename), rm: promisify(rm) },
 };
 
-export function tileFiles(directory: string): Pick<TileStore, 'writeTile' | 'readTile'> {
+export function tileFiles(folder: string): Pick<TileStore, 'writeTile' | 'readTile'> {
+  // One spelling: the folders of tiles are made from this one on, and it is known by its name.
+  const directory = resolve(folder);
   const durable = durableFolders(directory);
   const writing = new FolderWrites();
   return {
     writeTile: async (path, bytes) => {
       const file = join(directory, path);
-      await writing.into(dirname(file), async (folder) => {
-        await durable(folder);
+      await writing.into(dirname(file), async (within) => {
+        await durable(within);
         await writeWhole(file, bytes);
       });
     },

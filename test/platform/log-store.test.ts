@@ -63,6 +63,15 @@ test('a folder of a newer version is refused and stays as it is', () => {
   rmSync(directory, { recursive: true });
 });
 
+test('a folder is the same folder with a slash at its end', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'waybill-store-'));
+  const store = embeddedLogStore({ directory: `${directory}/` });
+  await store.writeTile('tile/0/x001/000', Uint8Array.of(1, 2));
+  assert.deepEqual(await store.readTile('tile/0/x001/000'), new Uint8Array([1, 2]));
+  await store.close();
+  rmSync(directory, { recursive: true });
+});
+
 test('a bucket of another version is refused', async () => {
   const settings = {
     ...{ kind: 's3' as const, region: 'us-east-1', bucket: 'logs', prefix: 'newer' },
