@@ -147,14 +147,18 @@ export function authorityOf({ publicKey, logId }: LostMark): {
   return { publicKey: unwrap(publicKeyFromSpki(fromBase64(publicKey))), logId: fromBase64(logId) };
 }
 
+const HEALTH = '/healthz';
+
 /** Whoever asks the lost log hears that it is. */
 export function registerLost(app: HttpApp): void {
   const why = reason(R.lostLog, { expected: 'a log', actual: 'one that is lost for good' });
-  app.get('/healthz', async () => ({ status: 'lost' }));
-  app.all('/*', (_request, reply) =>
-    reply
+  // Before the body: an entry hears it too, however large it is.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.url === HEALTH) return;
+    await reply
       .code(why.status)
       .type('text/plain; charset=utf-8')
-      .send(`${reasonText(why)}\n`),
-  );
+      .send(`${reasonText(why)}\n`);
+  });
+  app.get(HEALTH, async () => ({ status: 'lost' }));
 }

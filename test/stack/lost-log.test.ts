@@ -72,6 +72,9 @@ test('a log that is lost is given up: a new one follows, its key stays for what 
   assert.equal(known?.validFor.end, old.end);
   const gone = await fetch(`${before}/api/v1/log`);
   assert.deepEqual([gone.status, /WB-1219/.test(await gone.text())], [410, true]);
+  const entry = { method: 'POST', body: 'x'.repeat(100_000) };
+  assert.equal((await fetch(`${before}/api/v1/log/entries`, entry)).status, 410, 'an entry of any size');
+  assert.deepEqual(await (await fetch(`${before}/healthz`)).json(), { status: 'lost' });
   const searched = await fetch(`${second.origins.audit}/api/v1/audit/search?identity=${ada}`);
   const { missing, entries } = (await searched.json()) as { missing: object[]; entries: object[] };
   assert.equal(entries.length, 1, 'what the new log has');
