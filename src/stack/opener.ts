@@ -10,7 +10,7 @@ import { httpTransport, type Transport } from '#platform/http-client';
 import { createHttpServer, type HttpApp, listen } from '#platform/http-server';
 import { sntpSource } from '#platform/sntp';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
-import type { Claims } from '#services/audit';
+import type { Claims, MissingLog } from '#services/audit';
 import { type Ca, createCa } from '#services/ca';
 import { type CtLog, createCt, registerCt } from '#services/ct';
 import { createLog, type LogService, registerLog } from '#services/log';
@@ -74,15 +74,6 @@ export interface Shard<T> {
 export function serviceOf<T>({ service, number }: Shard<T>): T {
   if (service !== undefined) return service;
   throw new Error(`generation ${number} of a log is lost and cannot be current`);
-}
-
-/** A log that is lost, as whoever searches is told. */
-export interface MissingLog {
-  readonly url: string;
-  readonly logId: Uint8Array;
-  /** Milliseconds since the epoch: what it logged until then cannot be found. */
-  readonly until: number;
-  readonly entries?: number;
 }
 
 /** Something to be closed when the stack stops, in reverse order of opening. */
