@@ -21,7 +21,7 @@ import { type CompleteTile, TileNodes } from './edge.ts';
 import { R } from './reasons.ts';
 import type { Proof, TreeState } from './types.ts';
 
-/** Full tiles kept with their interior hashes, 511 objects each; upper levels are asked for again and again. */
+/** Full tiles kept with their interior hashes, 16 KiB each; upper levels are asked for again and again. */
 const CACHED_TILES_MAX = 128;
 
 export class TileReader {
