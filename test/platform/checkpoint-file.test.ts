@@ -9,12 +9,12 @@ import { embeddedLogStore } from '#platform/store-embedded';
 const folder = mkdtempSync(join(tmpdir(), 'waybill-checkpoint-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+// One that waited for the other's lock on this thread would keep the other from giving it back, and find it busy.
 test('two stores of one process publish and swap by turns, neither holding the thread of the other', async () => {
   const directory = join(folder, 'data');
   const first = embeddedLogStore({ directory });
   symlinkSync(directory, join(folder, 'same'));
   const second = embeddedLogStore({ directory: join(folder, 'same') });
-  const start = performance.now();
   let [locked, published]: [string | undefined, string | undefined] = [undefined, undefined];
   for (let round = 0; round < 20; round++) {
     const tries = [first, second, first, second];
@@ -30,8 +30,6 @@ test('two stores of one process publish and swap by turns, neither holding the t
     assert.equal(await second.published(), published);
     assert.equal(await first.lock.read(), locked);
   }
-  // One that waits for the other's lock on this thread waits five seconds, and in vain.
-  assert.equal(performance.now() - start < 5000, true);
   await first.close();
   await second.close();
 });

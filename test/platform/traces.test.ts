@@ -47,17 +47,20 @@ after(async () => {
 });
 
 const spans = () => got.flatMap(({ body }) => body.resourceSpans[0]?.scopeSpans[0]?.spans ?? []);
-const settled = async (): Promise<void> => {
-  // The hook runs after the answer was sent.
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  await tracer.flush();
+/** The hook runs after the answer was sent. */
+const until = async (isThere: () => boolean): Promise<void> => {
+  while (!isThere()) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await tracer.flush();
+  }
 };
 
 test('a request is one span under the trace it came with, named by its route and not by its path', async () => {
   const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   await fetch(`${origin}/images/secret-project`, { headers: { traceparent: parent } });
+  await until(() => spans().length === 1);
   await fetch(`${origin}/broken`);
-  await settled();
+  await until(() => spans().length === 2);
   const [one, two] = spans();
   assert.equal(one?.['traceId'], '4bf92f3577b34da6a3ce929d0e0e4736');
   assert.equal(one?.['parentSpanId'], '00f067aa0ba902b7');
@@ -80,7 +83,7 @@ test('who asks not to be traced is not, and a header that is none begins a trace
   const off = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
   await fetch(`${origin}/images/a`, { headers: { traceparent: off } });
   await fetch(`${origin}/images/b`, { headers: { traceparent: '00-zz-1-01' } });
-  await settled();
+  await until(() => spans().length > 0);
   assert.equal(spans().length, 1);
   assert.equal(spans()[0]?.['parentSpanId'], undefined);
 });
@@ -88,7 +91,7 @@ test('who asks not to be traced is not, and a header that is none begins a trace
 test('a collector that refuses costs its spans and no request', async () => {
   status = 503;
   assert.equal((await fetch(`${origin}/images/a`)).status, 200);
-  await settled();
+  await until(() => tracer.dropped > 0);
   assert.equal(tracer.dropped, 1);
   status = 200;
 });

@@ -90,7 +90,10 @@ async function refuses(code: string, work: Promise<unknown>, pattern: RegExp): P
 }
 
 test('an image of docker and of podman is read from the stream of their socket, and nothing stays on disk', async () => {
-  const before = readdirSync(tmpdir()).filter((name) => name.startsWith('waybill-'));
+  // Others use the folder of everybody at the same time.
+  const everybodys = process.env['TMPDIR'];
+  const own = mkdtempSync(join(tmpdir(), 'waybill-test-'));
+  process.env['TMPDIR'] = own;
   for (const kind of ['docker', 'podman'] as const) {
     const socket = await engine('registry.example/team/app:v1', await saved());
     for (const threads of [0, 2]) {
@@ -106,11 +109,10 @@ test('an image of docker and of podman is read from the stream of their socket, 
       assert.equal(sbom.subject.name, 'registry.example/team/app');
     }
   }
-  const now = readdirSync(tmpdir()).filter((name) => name.startsWith('waybill-'));
-  assert.deepEqual(
-    now.filter((name) => !before.includes(name) && /^waybill-.{6}$/.test(name)),
-    [],
-  );
+  assert.deepEqual(readdirSync(own), []);
+  if (everybodys === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = everybodys;
+  rmSync(own, { recursive: true });
 });
 
 test('an engine that keeps layouts gives the digest of the registry', async () => {

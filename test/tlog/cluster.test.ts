@@ -6,7 +6,7 @@ import { toHex } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { WaybillError } from '#base/reason';
 import { verifyConsistency, verifyInclusion } from '#formats/merkle';
-import type { Cell, EntryQueue, LogStore } from '#platform/store';
+import type { Cell, EntryQueue, LogStore, QueuedEntry } from '#platform/store';
 import { memoryCheckpointLock, memoryLogStore } from '#platform/store-memory';
 import { memoryQueue } from '#platform/store-memory-queue';
 import { openPostgres, postgresCell, postgresLogStore } from '#platform/store-postgres';
@@ -14,9 +14,12 @@ import { postgresQueue } from '#platform/store-postgres-queue';
 import { systemClock, systemRandom } from '#platform/system';
 import { campaign, type LoggedEntry, type LogWriter, openFront, openLog, runSequencer } from '#tlog';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
+import { ProcessClock } from '../double/process-clock.ts';
 import { checkLog, entry, ORIGIN, open, optionsFor, signer } from './fixture.ts';
 
 const LEASE_MS = 200;
+const leaseClock = new ProcessClock();
+after(() => leaseClock.stop());
 
 interface Place {
   store(): LogStore;
@@ -57,7 +60,7 @@ async function candidate(
   place: Place,
   name: string,
   signed: string[],
-  clock: Clock = systemClock,
+  clock: Clock = leaseClock,
 ): Promise<Candidate> {
   const end = new AbortController();
   const queue = await place.queue();
@@ -129,14 +132,18 @@ async function failOver(place: Place, perFront: number): Promise<void> {
   const writers = [0, 1].flatMap((who) => Array.from({ length: 8 }, (_, worker) => write(who, worker)));
   const drill = async (): Promise<void> => {
     await sleep(2 * LEASE_MS);
-    const [working, waiting] = first.terms.length > 0 ? [first, second] : [second, first];
-    assert.equal(waiting.terms.length, 0, 'two sequencers at one time');
+    const isWorking = ({ terms }: Candidate): boolean => terms.at(-1)?.startsWith('began') === true;
+    while (!isWorking(first) && !isWorking(second)) await sleep(20);
+    const [working, waiting] = isWorking(first) ? [first, second] : [second, first];
+    const before = waiting.terms.length;
     await working.end();
-    while (waiting.terms.length === 0) await sleep(20);
+    while (waiting.terms.length === before) await sleep(20);
   };
   await Promise.all([drill(), ...writers]);
   for (const one of front) await one.close();
   await Promise.all([first.end(), second.end()]);
+  const began = [...first.terms, ...second.terms].filter((term) => term.startsWith('began'));
+  assert.equal(new Set(began).size, began.length, 'one term, two sequencers');
   const log = await open(place.store(), { create: false });
   const names = (await checkLog(log)).map((bytes) => Buffer.from(bytes).toString());
   assert.equal(names.length, 2 * 8 * perFront);
@@ -223,10 +230,13 @@ test('an entry whose sequencer ended before it answered is found by the next, on
   const log = await open(place.store());
   const [front] = await fronts(place, 1);
   const answer = front!.log.append(entry('x'));
-  await sleep(10);
+  let taken: QueuedEntry | undefined;
+  while (taken === undefined) {
+    await sleep(5);
+    [taken] = await queue.take(1, new Set());
+  }
   // Logged, and the process ends before the answer.
-  const [taken] = await queue.take(1, new Set());
-  await log.append(taken!.entry, taken!.extra);
+  await log.append(taken.entry, taken.extra);
   await log.close();
   const next = await candidate(place, 'next', []);
   const { logged, duplicate } = await answer;
@@ -300,7 +310,7 @@ test('a front end behind by many batches, or new, reads the published tree witho
 test('one of many candidates is elected; a silent holder loses its lease, a resigned one at once', async () => {
   const cell = memoryCheckpointLock();
   const never = new AbortController().signal;
-  const options = (holder: string) => ({ cell, holder, leaseMs: 80, clock: systemClock });
+  const options = (holder: string) => ({ cell, holder, leaseMs: 80, clock: leaseClock });
   const race = new AbortController();
   const runs = ['a', 'b', 'c'].map((name) => campaign(options(name), race.signal));
   const term = await Promise.race(runs);
