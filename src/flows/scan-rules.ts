@@ -7,7 +7,14 @@ import { unwrap } from '#base/result';
 import { isJsonObject, type JsonObject, type JsonValue, own, parseJson } from '#formats/json';
 import { parseVex } from '#formats/vex';
 import { readFileLimited } from '#platform/files';
-import { baselineKey, ignoreFiles, scanReasons as R, type RefineOptions, SCAN_SCHEMA } from '#scan';
+import {
+  type Baseline,
+  baselineKey,
+  ignoreFiles,
+  scanReasons as R,
+  type RefineOptions,
+  SCAN_SCHEMA,
+} from '#scan';
 
 export interface RuleFiles {
   readonly vex?: readonly string[];
@@ -41,7 +48,7 @@ async function readIgnoreFile(path: string): Promise<NonNullable<RefineOptions['
   return parseIgnoreFile(path, utf8Text(await readFileLimited(path, RULE_FILE_BYTES)));
 }
 
-async function readBaseline(path: string): Promise<ReadonlySet<string>> {
+async function readBaseline(path: string): Promise<Baseline> {
   const json = unwrap(
     parseJson(await readFileLimited(path, limits.sbomBytes), { maxBytes: limits.sbomBytes }),
   );
@@ -50,7 +57,7 @@ async function readBaseline(path: string): Promise<ReadonlySet<string>> {
   if (!Array.isArray(findings)) {
     throw fail(R.baseline, { expected: `${path} of schema ${SCAN_SCHEMA}`, actual: 'another document' });
   }
-  return new Set(findings.filter(isJsonObject).map(keyOf));
+  return { file: basename(path), keys: new Set(findings.filter(isJsonObject).map(keyOf)) };
 }
 
 function keyOf(finding: JsonObject): string {

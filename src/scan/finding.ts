@@ -3,6 +3,7 @@ import type { Sbom, SbomPackage, Unknown } from '#formats/sbom';
 import type { DatabaseInfo, Epss, FixState, KnownExploited } from './database/index.ts';
 import type { EndOfLife } from './rules/end-of-life.ts';
 import type { LicenseFinding } from './rules/licenses.ts';
+import type { UnusedRules } from './rules/unused.ts';
 import { type Rating, severityRank } from './severity.ts';
 
 export interface Finding {
@@ -93,6 +94,8 @@ export interface ScanResult {
   readonly licenses: readonly LicenseFinding[];
   /** The release of the operating system, when nobody repairs it for free any more. */
   readonly endOfLife?: EndOfLife;
+  /** Files of decisions that are about nothing that was found, in whole or in part. */
+  readonly unused?: readonly UnusedRules[];
   /** Said with every result: rules that ran out, documents that did not apply. */
   readonly notes: readonly string[];
 }

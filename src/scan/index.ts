@@ -35,6 +35,7 @@ export { cosignVulnPredicate, trivyReport, vulnPredicate } from './reports/trivy
 export type { IgnoreRule } from './rules/ignore.ts';
 export type { LicensePolicy } from './rules/licenses.ts';
 export { baselineKey, type RefineOptions, refine } from './rules/refine.ts';
+export type { Baseline, UnusedRules } from './rules/unused.ts';
 export type { VexFile } from './rules/vex.ts';
 export {
   parseSeverity,

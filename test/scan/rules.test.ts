@@ -304,7 +304,7 @@ test('a notice about several problems is settled only when all of them are', () 
 test('fix states and a baseline take off what was not asked for, and say so', () => {
   assert.deepEqual(ids(scan({ states: ['fixed'] })), ['CVE-2024-0001']);
   assert.deepEqual(ids(scan({ states: ['not-fixed'] })), ['CVE-2024-0002']);
-  const baseline = new Set([baselineKey('CVE-2024-0001', 'npm', 'left')]);
+  const baseline = { file: 'old.json', keys: new Set([baselineKey('CVE-2024-0001', 'npm', 'left')]) };
   assert.deepEqual(why(scan({ baseline })), ['CVE-2024-0001 baseline: known from the baseline']);
 });
 

@@ -24,6 +24,7 @@ export function scanJson(result: ScanResult, options: ReportOptions): JsonObject
       reason: one.reason,
     })),
     ...(result.endOfLife === undefined ? {} : { endOfLife: { ...result.endOfLife } }),
+    unused: (result.unused ?? []).map((one) => ({ ...one })),
     notes: [...result.notes],
     undetermined: result.undetermined.map((one) => ({
       id: one.id,

@@ -10,6 +10,7 @@ import type { Severity } from '../severity.ts';
 import { endOfLife } from './end-of-life.ts';
 import { type IgnoreRule, isExpired, suppressedByRule } from './ignore.ts';
 import { type LicensePolicy, licenseFindings } from './licenses.ts';
+import { type Baseline, unusedNote, unusedRules } from './unused.ts';
 import { suppressedByVex, type VexFile, VexRules } from './vex.ts';
 
 export interface RefineOptions {
@@ -17,8 +18,7 @@ export interface RefineOptions {
   readonly nowMs: number;
   readonly vex?: readonly VexFile[];
   readonly rules?: readonly IgnoreRule[];
-  /** Findings of an earlier scan, as `baselineKeys` reads them. */
-  readonly baseline?: ReadonlySet<string>;
+  readonly baseline?: Baseline;
   /** Findings in another state are taken off. */
   readonly states?: readonly FixState[];
   /** Findings of other severities are taken off. */
@@ -49,6 +49,8 @@ export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): 
     if (why === undefined) findings.push(finding);
     else suppressed.push(why);
   }
+  const all = [...result.findings, ...result.suppressed.map(({ finding }) => finding)];
+  const unused = unusedRules({ vex, rules: living, ...given(options.baseline) }, all, keyOfFinding);
   const ended = endOfLife(result.sbom.distro, nowMs);
   return {
     ...result,
@@ -56,19 +58,30 @@ export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): 
     suppressed,
     licenses: licenseFindings(sbom.packages, options.licenses ?? {}),
     ...(ended === undefined ? {} : { endOfLife: ended }),
-    notes: [...result.notes, ...vex.notes, ...expiredNotes(rules, nowMs), ...staleNotes(result, options)],
+    unused,
+    notes: [
+      ...result.notes,
+      ...vex.notes,
+      ...expiredNotes(rules, nowMs),
+      ...unused.map(unusedNote),
+      ...staleNotes(result, options),
+    ],
   };
 }
 
-function byBaseline(finding: Finding, baseline: ReadonlySet<string> | undefined): Suppressed | undefined {
-  if (baseline?.has(baselineKey(finding.id, finding.package.type, finding.package.name)) !== true)
-    return undefined;
+const given = (baseline: Baseline | undefined): { readonly baseline?: Baseline } =>
+  baseline === undefined ? {} : { baseline };
+
+function byBaseline(finding: Finding, baseline: Baseline | undefined): Suppressed | undefined {
+  if (baseline?.keys.has(keyOfFinding(finding)) !== true) return undefined;
   return { finding, by: 'baseline', reason: 'known from the baseline' };
 }
 
 /** A new version of a package does not make a known problem new. */
 export const baselineKey = (id: string, type: string, name: string): string =>
   JSON.stringify([id, type, name]);
+
+const keyOfFinding = ({ id, package: { type, name } }: Finding): string => baselineKey(id, type, name);
 
 function byState(finding: Finding, states: readonly FixState[] | undefined): Suppressed | undefined {
   if (states === undefined || states.includes(finding.state)) return undefined;

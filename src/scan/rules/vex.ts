@@ -12,6 +12,8 @@ export interface VexFile {
 export interface VexAnswer {
   readonly statement: VexStatement;
   readonly file: string;
+  /** Which of the files. */
+  readonly at: number;
 }
 
 /** Clocks differ: what is not further ahead than this is not from the future. */
@@ -27,25 +29,31 @@ export class VexRules {
   readonly #subject: SbomSubject;
   /** What does not count, a line for each document. */
   readonly notes: readonly string[];
+  /** With how many statements count, of all there are. */
+  readonly files: readonly { readonly file: string; readonly counted: number; readonly all: number }[];
 
   /** What is dated after `nowMs`, in milliseconds, does not count: it would overrule everything said until then. */
   constructor(files: readonly VexFile[], subject: SbomSubject, nowMs: number) {
     this.#subject = subject;
     const notes: string[] = [];
-    for (const { file, document } of files) {
+    const counts: { file: string; counted: number; all: number }[] = [];
+    for (const [at, { file, document }] of files.entries()) {
       const isAhead = ({ atMs = 0 }: VexStatement): boolean => atMs > nowMs + CLOCK_LEEWAY_MS;
       const ahead = document.statements.filter(isAhead);
       if (ahead.length > 0) notes.push(aheadNote(file, ahead));
+      const all = document.statements.length;
+      counts.push({ file, counted: all - ahead.length, all });
       for (const statement of document.statements) {
         if (isAhead(statement)) continue;
         for (const id of statement.ids) {
           const known = this.#byId.get(id);
-          if (known === undefined) this.#byId.set(id, [{ statement, file }]);
-          else known.push({ statement, file });
+          if (known === undefined) this.#byId.set(id, [{ statement, file, at }]);
+          else known.push({ statement, file, at });
         }
       }
     }
     this.notes = notes;
+    this.files = counts;
   }
 
   /**
@@ -54,13 +62,28 @@ export class VexRules {
    */
   find(finding: Finding): VexAnswer | undefined {
     let latest: VexAnswer | undefined;
-    for (const id of [finding.id, ...finding.aliases, ...finding.advisories]) {
-      for (const answer of this.#byId.get(id) ?? []) {
-        if (!answer.statement.products.some((one) => this.#isAbout(one, finding))) continue;
-        if (latest === undefined || countsOver(answer.statement, latest.statement)) latest = answer;
-      }
+    for (const answer of this.#answers(finding)) {
+      if (latest === undefined || countsOver(answer.statement, latest.statement)) latest = answer;
     }
     return latest;
+  }
+
+  /** Places in `files` of those that say something about one of the findings, whatever it is. */
+  filesAbout(findings: readonly Finding[]): ReadonlySet<number> {
+    const met = new Set<number>();
+    for (const finding of findings) {
+      if (met.size === this.files.length) break;
+      for (const { at } of this.#answers(finding)) met.add(at);
+    }
+    return met;
+  }
+
+  *#answers(finding: Finding): Generator<VexAnswer> {
+    for (const id of [finding.id, ...finding.aliases, ...finding.advisories]) {
+      for (const answer of this.#byId.get(id) ?? []) {
+        if (answer.statement.products.some((one) => this.#isAbout(one, finding))) yield answer;
+      }
+    }
   }
 
   #isAbout({ ids, parts }: VexProduct, finding: Finding): boolean {
