@@ -25,6 +25,16 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
+/** So many free ports. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  while (found.length < count) {
+    const base = await freePortBase();
+    found.push(...Array.from({ length: STEP }, (_, at) => base + at));
+  }
+  return found.slice(0, count);
+}
+
 /** The first of ten free ports in a row. */
 export async function freePortBase(): Promise<number> {
   for (let tries = 0; tries < SLOTS; tries++) {

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { freePorts } from '../free-ports.ts';
 
 /** The shell blocks of a page, in order. */
 const blocksOf = (page: string): string[] =>
@@ -37,10 +38,11 @@ export async function runPage(path: string, { ports, timeoutMs, prepare }: PageO
     HOME: folder,
   };
   for (const name of [...NOT_INHERITED, 'DOCKER_CONFIG', 'REGISTRY_AUTH_FILE']) delete env[name];
-  // The ports of the page may be somebody else's here; those above 32,767 are given to anybody at any time.
-  const base = 10_000 + (process.pid % 80) * 100;
-  const pattern = new RegExp(`\\b${ports}(\\d\\d)\\b`, 'g');
-  const movable = blocks.map((block) => block.replaceAll(pattern, (_, n) => `${base + Number(n)}`));
+  // The ports of the page may be somebody else's here.
+  const pattern = new RegExp(`\\b${ports}\\d\\d\\b`, 'g');
+  const named = [...new Set(blocks.flatMap((block) => block.match(pattern) ?? []))];
+  const free = await freePorts(named.length);
+  const movable = blocks.map((block) => block.replaceAll(pattern, (one) => `${free[named.indexOf(one)]}`));
   // What a block started ends with the page, also when a block fails.
   const script = ['set -euo pipefail', "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", ...movable].join(
     '\n',

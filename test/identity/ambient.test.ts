@@ -243,7 +243,7 @@ test('every provider there is has its case here', () => {
   assert.deepEqual(ambients.map(({ provider }) => provider).toSorted(), providerNames.toSorted());
 });
 
-const find = (env: Record<string, string>, ambient: Ambient, timeoutMs = 10_000) =>
+const find = (env: Record<string, string>, ambient: Ambient, timeoutMs = 60_000) =>
   findToken({
     env,
     timeoutMs,

@@ -51,8 +51,12 @@ test('a redirect that does not carry our state is sent away, and the right one s
 });
 
 test('nobody who signs in, an issuer that is none and a redirect elsewhere are WB-628', async () => {
-  const signal = AbortSignal.timeout(300);
-  const open = async (): Promise<boolean> => false;
+  const patience = new AbortController();
+  const open = async (): Promise<boolean> => {
+    setTimeout(() => patience.abort(), 10);
+    return false;
+  };
+  const { signal } = patience;
   await assert.rejects(signIn(options({ open, signal })), refusedAs('WB-628', /nobody signed in/));
   await assert.rejects(signIn(options({ issuer: `${issuer}/nowhere` })), refusedAs('WB-628', /./));
   const redirectUrl = 'https://elsewhere.example/callback';

@@ -109,7 +109,7 @@ await reach('signerSocket', { path: aim.socket });
 await reach('dockerSocket', { path: '/var/run/docker.sock' });
 for (const [name, port] of Object.entries(aim.ports)) {
   try {
-    const answer = await fetch('http://127.0.0.1:' + port + '/mint', { signal: AbortSignal.timeout(2000) });
+    const answer = await fetch('http://127.0.0.1:' + port + '/mint', { signal: AbortSignal.timeout(20_000) });
     got[name] = await answer.text();
   } catch { got[name] = null; }
 }

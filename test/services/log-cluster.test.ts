@@ -10,9 +10,12 @@ import { systemClock, systemRandom } from '#platform/system';
 import { createLog, registerLog } from '#services/log';
 import { checkpointSigner, openFront, openLog, runSequencer } from '#tlog';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
+import { ProcessClock } from '../double/process-clock.ts';
 import { startS3 } from '../double/s3.ts';
 import { call, HOSTNAME, quiet } from './log-fixture.ts';
 
+const leaseClock = new ProcessClock();
+after(() => leaseClock.stop());
 const key = generateKey('ed25519');
 const signingKey = generateKey('p256');
 
@@ -48,7 +51,7 @@ async function cluster(url: string, endpoint: string) {
   const signer = checkpointSigner({ origin: HOSTNAME, signer: key });
   const open = () => openLog({ store, signer, clock: systemClock, create: true });
   await (await open()).close();
-  const election = { cell: lease, holder: 'one', leaseMs: 1000, clock: systemClock };
+  const election = { cell: lease, holder: 'one', leaseMs: 1000, clock: leaseClock };
   const sequencer = runSequencer({ election, queue, open }, end.signal);
   const front = async () => {
     const own = await place();

@@ -190,7 +190,7 @@ test('the registry collects by itself, as often as it is told', async () => {
   clock.advance(2 * DAY);
   const url = `${registry.origin}/v2/team/app/manifests/${digest}`;
   for (let i = 0; (await fetch(url, { method: 'HEAD' })).status === 200; i++) {
-    assert.ok(i < 200, 'it was not collected');
+    assert.ok(i < 3000, 'it was not collected');
     await sleep(20);
   }
 });

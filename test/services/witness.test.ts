@@ -19,6 +19,7 @@ import type { LogStore } from '#platform/store';
 import { memoryCheckpointLock, memoryLogStore } from '#platform/store-memory';
 import { openWitnessFiles, registerWitness, Witness } from '#services/witness';
 import { checkpointSigner, cosignWith, openLog, parseWitnessPolicy } from '#tlog';
+import { freePortBase } from '../free-ports.ts';
 import { entry, fill, keyPair, ORIGIN, open, optionsFor, START_MS, signer } from '../tlog/fixture.ts';
 import { quiet } from './log-fixture.ts';
 
@@ -34,6 +35,11 @@ interface Running {
   readonly key: string;
   readonly witness: Witness;
   close(): Promise<void>;
+}
+
+/** Nothing here says that a witness was asked but that it did not cosign. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(5);
 }
 
 async function start(name: string, stateFile?: string, port = 0): Promise<Running> {
@@ -232,7 +238,7 @@ const policyOf = (lines: readonly string[], quorum: string) =>
 
 const cosigner = (policy: ReturnType<typeof policyOf>, mode: 'open' | 'closed', failed: string[] = []) =>
   cosignWith({
-    ...{ policy, mode, transport: httpTransport(), timeoutMs: 500 },
+    ...{ policy, mode, transport: httpTransport(), timeoutMs: 60_000 },
     onFailure: (name, why) => failed.push(`${name} ${why.code}`),
   });
 
@@ -270,8 +276,8 @@ test('a log publishes checkpoints with the cosignatures its policy demands, also
 });
 
 test('without its quorum a closed log waits and answers nobody; it goes on when the witness is back', async () => {
-  const one = await start('w.example/away');
-  const port = Number(new URL(one.url).port);
+  const port = await freePortBase();
+  const one = await start('w.example/away', undefined, port);
   const failed: string[] = [];
   const policy = policyOf([`witness A ${one.key} ${one.url}`], 'A');
   const store = memoryLogStore();
@@ -282,7 +288,7 @@ test('without its quorum a closed log waits and answers nobody; it goes on when 
   const waiting = log.append(entry(1)).finally(() => {
     answered = true;
   });
-  await sleep(400);
+  await until(() => failed.length > 1);
   assert.equal(answered, false);
   assert.equal(log.tree.size, 1, 'readers see what was witnessed');
   assert.match(failed[0] ?? '', /^A WB-20/);
@@ -314,13 +320,15 @@ test('a log that is closed while it waits for witnesses is finished by the next 
   await one.close();
   const store = memoryLogStore();
   const policy = policyOf([`witness A ${one.key} ${one.url}`], 'A');
-  const log = await open({ ...store, close: async () => {} }, { cosign: cosigner(policy, 'closed') });
+  const failed: string[] = [];
+  const cosign = cosigner(policy, 'closed', failed);
+  const log = await open({ ...store, close: async () => {} }, { cosign });
   const waiting = log.append(entry(0));
   const refused = assert.rejects(
     waiting,
     (error) => error instanceof WaybillError && error.reason.code === 'WB-404',
   );
-  await sleep(100);
+  await until(() => failed.length > 0);
   await log.close();
   await refused;
   const again = await open(store);
@@ -328,16 +336,17 @@ test('a log that is closed while it waits for witnesses is finished by the next 
 });
 
 test('a log opens while its witnesses are away: it serves what they cosigned, takes entries when they are back, and closes at once', async () => {
-  const one = await start('w.example/away');
-  const { port } = new URL(one.url);
+  const port = await freePortBase();
+  const one = await start('w.example/away', undefined, port);
+  const failed: string[] = [];
   const policy = policyOf([`witness A ${one.key} ${one.url}`], 'A');
   const store: LogStore = { ...memoryLogStore(), close: async () => {} };
-  const options = { cosign: cosigner(policy, 'closed') };
+  const options = { cosign: cosigner(policy, 'closed', failed) };
   const first = await open(store, options);
   await first.append(entry(0));
   await one.close();
   const lost = first.append(entry(1)).catch(() => {});
-  await sleep(100);
+  await until(() => failed.length > 0);
   await first.close();
   await lost;
   const second = await open(store, options);
@@ -347,7 +356,7 @@ test('a log opens while its witnesses are away: it serves what they cosigned, ta
   const third = await open(store, options);
   const again = third.append(entry(1));
   const other = third.append(entry(2));
-  await start('w.example/away', undefined, Number(port));
+  await start('w.example/away', undefined, port);
   assert.equal((await again).duplicate, true);
   assert.equal((await other).logged.index, 2);
   assert.deepEqual([third.tree.size, third.isBehind, third.stopped], [3, false, undefined]);
@@ -364,7 +373,7 @@ test('a fork of a witnessed log gets no cosignature and is never published', asy
   const evil: LogStore = { ...memoryLogStore(), lock: memoryCheckpointLock() };
   const fork = await openLog(optionsFor(evil, { cosign: cosigner(policy, 'closed', failed) }));
   const attempt = fork.append(entry('evil')).catch((error: unknown) => error);
-  await sleep(300);
+  await until(() => failed.length > 0);
   assert.equal((await evil.published())?.includes(`${ORIGIN}\n1\n`), false);
   assert.ok(failed.every((line) => line === 'A WB-415') && failed.length > 0, failed.join());
   await fork.close();

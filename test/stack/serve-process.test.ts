@@ -142,10 +142,7 @@ test('seven processes sign for a client that knows one root, over TLS; a signal 
         socket.destroy();
       });
     });
-  const deadline = systemClock.now() + 5000;
-  while ((await shown()).trim() === served.trim() && systemClock.now() < deadline) {
-    await new Promise((again) => setTimeout(again, 50));
-  }
+  while ((await shown()).trim() === served.trim()) await new Promise((again) => setTimeout(again, 50));
   assert.equal((await shown()).trim(), (await readFile(file('tls.pem'), 'utf8')).trim());
 
   const all = { oidc, ct, ca, log, tsa, registry, tuf };

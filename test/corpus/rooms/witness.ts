@@ -78,15 +78,15 @@ const policyText = ['w1', 'w2']
   .join('\n');
 const policy = unwrap(parseWitnessPolicy(`${policyText}\ngroup both all w1 w2\nquorum both\n`));
 
-/** Whether a checkpoint is published when the witnesses answer so. */
-function quorum(line: (name: string, text: string) => string): Promise<Answer> {
+/** Whether a checkpoint is published when the witnesses answer so. `patienceMs`: how long a quorum is waited for. */
+function quorum(line: (name: string, text: string) => string, patienceMs: number): Promise<Answer> {
   const cosigner = cosignWith({ policy, transport: answering(line), mode: 'closed' });
   return outcome(() =>
     cosigner({
       checkpoint: cosigned,
       size: 2,
       consistency: async () => [],
-      signal: AbortSignal.timeout(300),
+      signal: AbortSignal.timeout(patienceMs),
     }),
   );
 }
@@ -103,7 +103,7 @@ export const witnessRoom: Room = {
     answer: await witnessed(views[String(name)] ?? ''),
   }),
   quorum: async ([, name]) => ({
-    twin: await quorum(lines['honest'] as never),
-    answer: await quorum(lines[String(name)] as never),
+    twin: await quorum(lines['honest'] as never, 60_000),
+    answer: await quorum(lines[String(name)] as never, 300),
   }),
 };

@@ -54,7 +54,7 @@ for (const api of ['v1', 'v2'] as const) {
 }
 
 /** Writes bytes as they are; everything that is answered until the connection ends or `idleMs` of silence. */
-function raw(url: string, text: string, idleMs = 5000): Promise<string> {
+function raw(url: string, text: string, idleMs = 60_000): Promise<string> {
   const { port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect(Number(port), '127.0.0.1', () => socket.write(text, 'latin1'));
