@@ -2,7 +2,7 @@
  * Certificates and chains of them in files, for authorities that no trusted root names: read, and put in an order in
  * which each could have issued the one before.
  */
-import { equalBytes, utf8Text } from '#base/bytes';
+import { toHex, utf8Text } from '#base/bytes';
 import { fail } from '#base/reason';
 import { isNonEmpty, type NonEmpty, unwrap } from '#base/result';
 import type { CaAuthority, Validity } from '#formats/trusted-root';
@@ -14,11 +14,12 @@ import { R } from './reasons.ts';
 export const always: Validity = { start: 0 };
 
 const CHAIN_MAX = 10;
-const CHAINS_MAX = 64;
+/** Certificates that all have one name lead into each other without end. */
+const STEPS_MAX = 10_000;
 
 /**
  * Every way up from a certificate of the pools, or from `first`, to an anchor, by names alone: whether the links and
- * the certificates hold is the verifier's question.
+ * the certificates hold is the verifier's question. Throws WB-1305 for more ways than anybody means.
  */
 export function authoritiesUp(
   anchors: readonly Certificate[],
@@ -26,19 +27,47 @@ export function authoritiesUp(
   first: readonly Certificate[] = [...anchors, ...between],
 ): readonly CaAuthority[] {
   const found: NonEmpty<Certificate>[] = [];
+  const bySubject = Map.groupBy([...anchors, ...between], ({ subject }) => toHex(subject));
+  let steps = 0;
   const climb = (path: NonEmpty<Certificate>): void => {
-    if (found.length >= CHAINS_MAX || path.length > CHAIN_MAX) return;
-    const top = path.at(-1) ?? path[0];
-    if (anchors.includes(top)) {
-      found.push(path);
-      return;
+    if (++steps > STEPS_MAX) {
+      const expected = 'certificates that lead to an anchor in a few ways';
+      throw fail(R.optionValue, { expected, actual: `more than ${STEPS_MAX} steps between them` });
     }
-    for (const next of [...anchors, ...between]) {
-      if (!path.includes(next) && equalBytes(top.issuer, next.subject)) climb([...path, next]);
+    const top = path.at(-1) ?? path[0];
+    if (anchors.includes(top)) found.push(path);
+    else if (path.length < CHAIN_MAX) {
+      for (const next of bySubject.get(toHex(top.issuer)) ?? []) {
+        if (!path.includes(next)) climb([...path, next]);
+      }
     }
   };
   for (const one of first) climb([one]);
   return found.map((chain) => authorityOf('', chain, always));
+}
+
+/**
+ * Those of `offered` that an anchor issued, or another of them that it issued: what a stranger made up himself leads
+ * nowhere, and is not looked at again.
+ */
+export async function issuedUnder(
+  anchors: readonly Certificate[],
+  offered: readonly Certificate[],
+): Promise<readonly Certificate[]> {
+  const { verifyCertificateSignature } = await import('#formats/x509');
+  const found: Certificate[] = [];
+  let above = anchors;
+  let left = [...new Map(offered.map((one) => [toHex(one.der), one])).values()];
+  for (let level = 1; above.length > 0 && level < CHAIN_MAX; level++) {
+    const bySubject = Map.groupBy(above, ({ subject }) => toHex(subject));
+    const issued = left.filter((one) =>
+      bySubject.get(toHex(one.issuer))?.some((issuer) => verifyCertificateSignature(one, issuer)),
+    );
+    found.push(...issued);
+    left = left.filter((one) => !issued.includes(one));
+    above = issued;
+  }
+  return found;
 }
 
 export function authorityOf(uri: string, chain: NonEmpty<Certificate>, validFor: Validity): CaAuthority {

@@ -8,7 +8,7 @@ import { unwrap } from '#base/result';
 import type { CaAuthority, LogInput, TrustedRootInput, Validity } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
 import type { CliContext } from '../context.ts';
-import { always, authoritiesUp, certificatesIn, textAt } from '../issuer-chains.ts';
+import { always, authoritiesUp, certificatesIn, issuedUnder, textAt } from '../issuer-chains.ts';
 import { cosignRule } from './cosign-common.ts';
 
 export interface AuthorityFlags {
@@ -49,8 +49,11 @@ async function issuersFrom(
   offered: readonly Certificate[],
   context: CliContext,
 ): Promise<readonly CaAuthority[] | undefined> {
-  const up = (anchors: readonly Certificate[], between: readonly Certificate[]): readonly CaAuthority[] =>
-    authoritiesUp(anchors, between.length > 0 ? between : offered);
+  const up = async (
+    anchors: readonly Certificate[],
+    between: readonly Certificate[],
+  ): Promise<readonly CaAuthority[]> =>
+    authoritiesUp(anchors, between.length > 0 ? between : await issuedUnder(anchors, offered));
   if (certificateChain) {
     const chain = await certificatesIn(certificateChain, context);
     return up(chain.slice(-1), chain.slice(0, -1));
