@@ -424,3 +424,17 @@ test('NO_COLOR holds, and words of others cannot steer a terminal', async () => 
   );
   assert.equal(plainLine('a\nb'), 'a\\nb');
 });
+
+test('cosign mode says of a bundle that is no JSON what is wrong with it', async () => {
+  const who = ['--certificate-identity', 'a@example.com', '--certificate-oidc-issuer', 'https://example.com'];
+  for (const [bundle, code] of [
+    [notJson, /WB-150/],
+    [empty, /WB-150/],
+    [object, /WB-\d+/],
+  ] as const) {
+    const told = await here(['cosign', 'verify-blob', '--bundle', bundle, ...who, object]);
+    assert.equal(told.code, 1);
+    assert.match(told.stderr, code);
+    assert.doesNotMatch(told.stderr, /internal error/);
+  }
+});

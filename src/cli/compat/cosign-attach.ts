@@ -8,6 +8,7 @@ import type { Digest } from '#base/brand';
 import { utf8, utf8Text } from '#base/bytes';
 import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
+import { isJsonObject, own, parseJson } from '#formats/json';
 import type { ImageSink } from '#oci';
 import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
@@ -145,7 +146,7 @@ async function attachSignature(target: Target, flags: Flags, context: CliContext
     import('./cosign-pieces.ts'),
   ]);
   const document = given ?? simpleSigning(target.repository, target.digest, {});
-  const entry = rekorResponse ? rekorBundleIn(utf8Text(await read(rekorResponse))) : undefined;
+  const entry = rekorResponse ? rekorBundleIn(await read(rekorResponse)) : undefined;
   const material = {
     signature: text,
     ...(certificate ? { certificate: utf8Text(await read(certificate)) } : {}),
@@ -157,10 +158,12 @@ async function attachSignature(target: Target, flags: Flags, context: CliContext
 }
 
 /** The log entry of `{"base64Signature", …, "rekorBundle"}`, or the entry alone. */
-function rekorBundleIn(text: string): string | undefined {
-  const json = JSON.parse(text) as { readonly rekorBundle?: object; readonly SignedEntryTimestamp?: string };
-  if (json.rekorBundle !== undefined) return JSON.stringify(json.rekorBundle);
-  return json.SignedEntryTimestamp === undefined ? undefined : JSON.stringify(json);
+function rekorBundleIn(bytes: Uint8Array): string | undefined {
+  const json = unwrap(parseJson(bytes));
+  if (!isJsonObject(json)) return undefined;
+  const inner = own(json, 'rekorBundle');
+  if (inner !== undefined) return JSON.stringify(inner);
+  return own(json, 'SignedEntryTimestamp') === undefined ? undefined : JSON.stringify(json);
 }
 
 async function attachIfBundle(

@@ -1,8 +1,9 @@
 /** The signed document behind `cosign verify-blob`: a bundle, a local bundle of cosign 2, or single pieces. */
-import { equalBytes, utf8, utf8Text } from '#base/bytes';
+import { equalBytes, utf8 } from '#base/bytes';
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
-import { attempt, unwrap } from '#base/result';
+import { unwrap } from '#base/result';
+import { isJsonObject, own, parseJson } from '#formats/json';
 import type { SignedEntity } from '#verify';
 import type { CliContext } from '../context.ts';
 import { textAt } from '../issuer-chains.ts';
@@ -71,8 +72,8 @@ function requireTimestamp(flags: Flags): void {
 
 /** `{"base64Signature": …}`: what `--bundle` meant before version 3. */
 function isLocalBundle(bytes: Uint8Array): boolean {
-  const json = attempt(() => JSON.parse(utf8Text(bytes)) as unknown);
-  return json.ok && typeof json.value === 'object' && json.value !== null && 'base64Signature' in json.value;
+  const json = parseJson(bytes);
+  return json.ok && isJsonObject(json.value) && own(json.value, 'base64Signature') !== undefined;
 }
 
 /** Single pieces win over those of a local bundle, except that two certificates have to be one. */
