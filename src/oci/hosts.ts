@@ -11,7 +11,10 @@ function hostName(registry: string): string {
 }
 
 const isLoopbackName = (name: string): boolean =>
-  name === 'localhost' || name.endsWith('.localhost') || /^127\./.test(name) || name === '::1';
+  name === 'localhost' ||
+  name.endsWith('.localhost') ||
+  (isIP(name) === 4 && name.startsWith('127.')) ||
+  name === '::1';
 
 const isLinkLocalName = (name: string): boolean =>
   /^169\.254\./.test(name) || /^fe[89ab][0-9a-f]:/.test(name) || /^::ffff:a9fe:/.test(name);

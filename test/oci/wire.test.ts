@@ -85,6 +85,13 @@ for (const host of ['localhost:5000', '127.0.0.1:5000', '[::1]:5000', 'registry.
   });
 }
 
+for (const host of ['127.example.com', 'localhost.example.com']) {
+  test(`${host}, which only begins like this machine, is asked over https`, async () => {
+    const sent = await resolveWith(`${host}/app:v1`, (r) => found(r.url));
+    assert.deepEqual(urls(sent), [`https://${host}/v2/app/manifests/v1`]);
+  });
+}
+
 test('plain http is used for another host only when allowed and https does not answer', async () => {
   const onlyHttp = (r: HttpRequest): HttpResponse | Error =>
     r.url.startsWith('https:') ? broken(r.url, 'EPROTO') : found(r.url);

@@ -39,7 +39,8 @@ export function addSession(cosign: Command, context: CliContext): void {
       if (flags.username === undefined) throw cosignRule('username and password required');
       // cosign speaks http to registries on this machine; so does login here.
       const words = wordsOf(flags, ['username', 'password', 'passwordStdin']);
-      const local = /^(?:localhost|127\.|\[::1\])/.test(server) ? ['--allow-http-registry'] : [];
+      const { isLoopback } = await import('#oci');
+      const local = isLoopback(server) ? ['--allow-http-registry'] : [];
       const load = () => import('../commands/registry.ts');
       const run = await runNative(load, ['registry', 'login', ...words, ...local, '--', server], context);
       if (reportSigned(run, context)) context.stderr('logged in via docker’s config.json or its helper');
