@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { nearestWord } from '#base/nearest';
 import { fail, type Reason, WaybillError } from '#base/reason';
 import { normaliseArgv } from './argv.ts';
-import { believeAuthorities, caFileOption } from './authorities.ts';
+import { addTlsOptions, believeAuthorities } from './authorities.ts';
 import type { CliContext } from './context.ts';
 import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
@@ -101,7 +101,7 @@ const modes: ReadonlySet<string> = new Set([
 const isMode = (command: Command): boolean =>
   modes.has(command.name()) || (command.parent !== null && isMode(command.parent));
 
-/** Every command that does something itself takes --json, --quiet and --ca-file and refuses extra words. */
+/** Every command that does something itself takes --json, --quiet and the options of TLS, and refuses extra words. */
 function withCommonOptions(command: Command): void {
   command
     .exitOverride()
@@ -113,7 +113,7 @@ function withCommonOptions(command: Command): void {
   const has = (flag: string): boolean => command.options.some((option) => option.long === flag);
   if (!has('--json')) command.option('--json', 'print the result as one JSON object');
   if (!has('--quiet')) command.option('--quiet', 'print no progress');
-  if (!has('--ca-file')) command.addOption(caFileOption());
+  addTlsOptions(command);
   refuseRepeats(command);
 }
 

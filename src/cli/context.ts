@@ -2,7 +2,12 @@
 import { homedir } from 'node:os';
 import type { Clock } from '#base/clock';
 import type { Random } from '#base/random';
-import { httpTransport, type Transport, type TransportOptions } from '#platform/http-client';
+import {
+  type ClientFiles,
+  httpTransport,
+  type Transport,
+  type TransportOptions,
+} from '#platform/http-client';
 import { systemClock, systemRandom } from '#platform/system';
 import { plainText } from './render/plain.ts';
 
@@ -27,13 +32,18 @@ export interface CliContext {
   result(schema: string, value: object, text: () => string): void;
   /** Authorities of servers that are believed beside the system's, PEM; before the first request. */
   believe?(caFile: string): void;
-  /** A transport of its own for one registry: another identity, another name, or anybody's certificate. */
+  /** The certificate that servers which ask are shown (not registries); before the first request. */
+  identify?(client: ClientFiles): void;
+  /** A transport of its own for one server: another identity, authority or name, or anybody's certificate. */
   transportFor?(tls: ServerTls): Transport;
   /** Sets the exit code of the process; the action then returns normally. */
   exit(code: number): void;
 }
 
-export type ServerTls = Pick<TransportOptions, 'client' | 'serverName' | 'trustsAnyServerUnsafe'>;
+export type ServerTls = Pick<
+  TransportOptions,
+  'client' | 'serverName' | 'trustsAnyServerUnsafe' | 'onlyCaFile'
+>;
 
 export interface ContextOptions {
   readonly json: boolean;
@@ -51,13 +61,17 @@ export function processContext(options: ContextOptions): CliContext {
   };
   // As other clients read it: authorities of one's own servers.
   const caFiles = [process.env['SSL_CERT_FILE']].filter((path): path is string => Boolean(path));
+  let client: ClientFiles | undefined;
+  const usual = { userAgent: `waybill/${options.version}`, caFile: caFiles };
   return {
     env: environment(),
     cwd: process.cwd(),
-    transport: httpTransport({ userAgent: `waybill/${options.version}`, caFile: caFiles }),
+    transport: httpTransport({ ...usual, client: () => client }),
     believe: (path) => void caFiles.push(path),
-    transportFor: (tls) =>
-      httpTransport({ userAgent: `waybill/${options.version}`, caFile: caFiles, ...tls }),
+    identify: (files) => {
+      client = files;
+    },
+    transportFor: (tls) => httpTransport({ ...usual, ...tls }),
     clock: systemClock,
     random: systemRandom,
     json: options.json,

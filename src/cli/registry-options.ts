@@ -91,7 +91,10 @@ export async function registryFrom(
 const speaksTls = ({ registryClientCert, registryServerName, registryCacert }: RegistryFlags): boolean =>
   (registryClientCert ?? registryServerName ?? registryCacert) !== undefined;
 
-/** The transport of every request, or one that shows a certificate, or expects another name. */
+/**
+ * Never the transport of services: what `--client-cert` names is theirs, and a registry is shown a certificate only
+ * where that is asked for.
+ */
 function transportFor(flags: RegistryFlags, context: CliContext): Transport {
   const { registryClientCert: cert, registryClientKey: key, registryServerName: serverName } = flags;
   if ((cert === undefined) !== (key === undefined)) {
@@ -100,7 +103,6 @@ function transportFor(flags: RegistryFlags, context: CliContext): Transport {
   }
   const isInsecure = flags.allowInsecureRegistry === true;
   if (isInsecure) context.progress('warning: any certificate of the registry is taken, and plain http');
-  if (cert === undefined && serverName === undefined && !isInsecure) return context.transport;
   const at = (file: string): string => resolve(context.cwd, file);
   const tls = {
     ...(cert === undefined || key === undefined ? {} : { client: { certFile: at(cert), keyFile: at(key) } }),

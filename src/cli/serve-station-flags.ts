@@ -16,6 +16,7 @@ interface StationFlags {
   readonly publicAdmin?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly clientCa?: string;
   readonly trustedRoot?: string;
   readonly tenants?: string;
   readonly publicWrites?: boolean;

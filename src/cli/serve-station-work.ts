@@ -34,7 +34,7 @@ export const builderStation: Station = {
         version: packageVersion(),
         images: await registryFrom(flags as RegistryFlags, context, []),
         listen: addressOf(flags.listen),
-        hasTenants: flags.tenants !== undefined,
+        hasKnownCallers: (flags.tenants ?? flags.clientCa) !== undefined,
         ...optional('trust', trustFrom(flags, deps, context)),
         ...optional('baseUri', plain(flags, 'baseUri')),
         ...optional('issuerUrl', plain(flags, 'issuerUrl')),

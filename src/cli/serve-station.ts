@@ -37,6 +37,10 @@ function addStationOptions(command: Command, port: number): void {
     .option('--tls-cert <file>', 'PEM chain, read again when it changes and at SIGHUP')
     .option('--tls-key <file>', 'PEM key of the certificate')
     .option(
+      '--client-ca <file>',
+      'take connections only with a certificate of these PEM authorities (mutual TLS); read again as --tls-cert is',
+    )
+    .option(
       '--trusted-root <file>',
       'trusted_root.json as it is published: start only with a key that is in it',
     )
@@ -90,11 +94,8 @@ function show(name: string, { origin, adminOrigin }: RunningStation, context: Cl
 async function settingsFrom(kind: string, flags: Flags, context: CliContext): Promise<StationSettings> {
   const { traceSettings } = await import('#platform/traces');
   const { defaultLockDir } = await import('#platform/checkpoint-lock');
-  const { data, tlsCert, tlsKey, admin } = flags;
+  const { data, admin } = flags;
   if (data === undefined) throw fail(R.usage, { expected: '--data DIR', actual: 'none' });
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw fail(R.optionValue, { expected: '--tls-cert and --tls-key together', actual: 'one of them' });
-  }
   const at = (path: string): string => resolve(context.cwd, path);
   const { clock, random, transport } = context;
   return {
@@ -110,12 +111,27 @@ async function settingsFrom(kind: string, flags: Flags, context: CliContext): Pr
     random,
     transport,
     ...optional('admin', admin === undefined ? undefined : addressOf(admin)),
-    ...(tlsCert === undefined || tlsKey === undefined
-      ? {}
-      : { tls: { certFile: at(tlsCert), keyFile: at(tlsKey) } }),
+    ...optional('tls', tlsFrom(flags, context)),
     ...optional('traces', traceSettings(context.env, `waybill-${kind}`)),
     ...optional('trustedRootFile', text(flags, 'trustedRoot', context)),
     ...optional('tenantsFile', text(flags, 'tenants', context)),
     ...optional('passphrase', await passphraseFrom(flags, context)),
   };
+}
+
+function tlsFrom(flags: Flags, context: CliContext): StationSettings['tls'] {
+  const [certFile, keyFile, clientCaFile] = ['tlsCert', 'tlsKey', 'clientCa'].map((name) =>
+    text(flags, name, context),
+  );
+  if (certFile !== undefined && keyFile !== undefined) {
+    return { certFile, keyFile, ...optional('clientCaFile', clientCaFile) };
+  }
+  if ((certFile ?? keyFile) !== undefined) {
+    throw fail(R.optionValue, { expected: '--tls-cert and --tls-key together', actual: 'one of them' });
+  }
+  if (clientCaFile === undefined) return undefined;
+  throw fail(R.optionValue, {
+    expected: '--client-ca with --tls-cert and --tls-key',
+    actual: '--client-ca alone',
+  });
 }

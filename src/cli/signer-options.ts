@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { KeyKind } from '#base/crypto';
 import { fail } from '#base/reason';
+import type { Transport } from '#platform/http-client';
 import type { ContentKey, KeyAlgorithm, Signer, SignerOptions, SigningServices } from '#sign';
 import type { Trust } from '#trust';
 import type { CliContext } from './context.ts';
@@ -27,6 +28,10 @@ export interface SignerFlags extends TrustFlags {
   readonly fulcioUrl?: string;
   readonly rekorUrl?: string;
   readonly timestampServerUrl?: string;
+  readonly timestampClientCacert?: string;
+  readonly timestampClientCert?: string;
+  readonly timestampClientKey?: string;
+  readonly timestampServerName?: string;
   readonly tlogUpload: boolean;
   readonly certificate?: string;
   readonly certificateChain?: string;
@@ -73,6 +78,10 @@ export function addSignerOptions(command: Command): Command {
     .option('--fulcio-url <url>', 'certificate authority, instead of a signing config')
     .option('--rekor-url <url>', 'transparency log, instead of a signing config')
     .option('--timestamp-server-url <url>', 'timestamp authority (the whole address of its requests)')
+    .option('--timestamp-client-cacert <file>', 'PEM authorities, the only ones its certificate may be of')
+    .option('--timestamp-client-cert <file>', 'PEM certificate it is shown, instead of --client-cert')
+    .option('--timestamp-client-key <file>', 'its private key')
+    .option('--timestamp-server-name <name>', 'name in its certificate, where it is another')
     .addOption(new Option('--log-version <n>', 'use only logs of this API version').choices(['1', '2']))
     .option('--no-tlog-upload', 'log nothing: convinces only who gives the log up (the result says so)')
     .option('-y, --yes', 'accepted for compatibility; nothing is asked');
@@ -97,6 +106,7 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
   const signer = createSigner({
     identity,
     services,
+    tsaTransport: timestampTransport(flags, context),
     unloggedUnsafe: !flags.tlogUpload,
     trustedRoot: trust.trustedRoot,
     transport,
@@ -109,6 +119,24 @@ export async function signerFrom(flags: SignerFlags, context: CliContext): Promi
       ? identity.key.publicKey.kind
       : (identity.key?.publicKey.kind ?? identity.keyAlgorithm?.kind ?? 'p256');
   return { signer, keyKind, trust, by };
+}
+
+/** The transport of every request, or one for timestamp authorities alone. Throws WB-1305. */
+function timestampTransport(flags: SignerFlags, context: CliContext): Transport {
+  const { timestampClientCacert: ca, timestampClientCert: cert, timestampClientKey: key } = flags;
+  const { timestampServerName: serverName } = flags;
+  if ((cert === undefined) !== (key === undefined)) {
+    const actual = cert === undefined ? '--timestamp-client-key alone' : '--timestamp-client-cert alone';
+    throw fail(R.optionValue, { expected: '--timestamp-client-cert with --timestamp-client-key', actual });
+  }
+  if ((ca ?? cert ?? serverName) === undefined) return context.transport;
+  const at = (file: string): string => resolve(context.cwd, file);
+  const tls = {
+    ...(ca === undefined ? {} : { onlyCaFile: at(ca) }),
+    ...(cert === undefined || key === undefined ? {} : { client: { certFile: at(cert), keyFile: at(key) } }),
+    ...(serverName === undefined ? {} : { serverName }),
+  };
+  return context.transportFor?.(tls) ?? context.transport;
 }
 
 /** A key that asks no service is verified without any trusted root, where none is named. */

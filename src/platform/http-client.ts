@@ -76,12 +76,20 @@ export interface TransportOptions {
   readonly caFile?: string | readonly string[];
   /** The same as text. */
   readonly caPem?: string;
-  /** Shown to servers that ask who connects (mutual TLS): PEM files, the certificate's issuers behind it. */
-  readonly client?: { readonly certFile: string; readonly keyFile: string };
+  /** PEM of the only authorities that are believed: neither those of the system nor `caFile` beside them. */
+  readonly onlyCaFile?: string;
+  /** Shown to servers that ask who connects (mutual TLS). A function is asked with the first https request. */
+  readonly client?: ClientFiles | (() => ClientFiles | undefined);
   /** The name a server's certificate has to have, instead of the one in the URL. */
   readonly serverName?: string;
   /** Takes any certificate of a server: whoever is on the way can read and change everything. */
   readonly trustsAnyServerUnsafe?: boolean;
+}
+
+/** PEM files: a certificate with its issuers behind it, and its private key. */
+export interface ClientFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
 interface Agent {
@@ -92,23 +100,30 @@ interface Agent {
 
 /** Throws WB-217 for a file without certificates: going on without it would fail later and less clearly. */
 function tlsAgents(options: TransportOptions): () => HttpsAgent | undefined {
-  const { caFile = [], caPem, client, serverName, trustsAnyServerUnsafe } = options;
-  const isUsual = client === undefined && serverName === undefined && trustsAnyServerUnsafe !== true;
+  const { caFile = [], caPem, onlyCaFile, serverName, trustsAnyServerUnsafe } = options;
   let made: HttpsAgent | undefined;
   return () => {
-    if (caFile.length === 0 && caPem === undefined && isUsual) return undefined;
-    made ??= agentWith(typeof caFile === 'string' ? [caFile] : caFile, options);
+    if (made !== undefined) return made;
+    const client = typeof options.client === 'function' ? options.client() : options.client;
+    const isUsual =
+      (client ?? serverName ?? onlyCaFile ?? caPem) === undefined && trustsAnyServerUnsafe !== true;
+    if (caFile.length === 0 && isUsual) return undefined;
+    made = agentWith(typeof caFile === 'string' ? [caFile] : caFile, client, options);
     return made;
   };
 }
 
-function agentWith(caFiles: readonly string[], options: TransportOptions): HttpsAgent {
-  const { caPem, client, serverName, trustsAnyServerUnsafe } = options;
+function agentWith(
+  caFiles: readonly string[],
+  client: ClientFiles | undefined,
+  { caPem, onlyCaFile, serverName, trustsAnyServerUnsafe }: TransportOptions,
+): HttpsAgent {
   const { getCACertificates } = process.getBuiltinModule('node:tls');
   const { Agent: TlsAgent } = process.getBuiltinModule('node:https');
   const own = [...caFiles.flatMap(certificatesIn), ...(caPem === undefined ? [] : [caPem])];
   return new TlsAgent({
-    ca: [...getCACertificates('default'), ...own],
+    ca:
+      onlyCaFile === undefined ? [...getCACertificates('default'), ...own] : [...certificatesIn(onlyCaFile)],
     keepAlive: true,
     ...(client === undefined ? {} : clientIdentity(client)),
     ...(serverName === undefined ? {} : { servername: serverName }),
@@ -116,7 +131,7 @@ function agentWith(caFiles: readonly string[], options: TransportOptions): Https
   });
 }
 
-function clientIdentity({ certFile, keyFile }: { readonly certFile: string; readonly keyFile: string }) {
+function clientIdentity({ certFile, keyFile }: ClientFiles) {
   const { readFileSync } = process.getBuiltinModule('node:fs');
   const { createPrivateKey, X509Certificate } = process.getBuiltinModule('node:crypto');
   try {
@@ -315,6 +330,8 @@ const words: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host',
   ETIMEDOUT: 'no connection in time',
   EPIPE: 'the connection was broken off',
+  // It comes after the handshake of TLS 1.3, with the first request.
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the server asks for a certificate of the client',
 };
 
 function networkError(url: string, error: unknown): WaybillError {

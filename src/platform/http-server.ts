@@ -2,6 +2,7 @@
  * The one way to serve HTTP(S): fastify with our limits, error table and clean shutdown. Services register
  * routes on the instance they are given and never listen themselves.
  */
+import type { TLSSocket } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
 import { boundHeap } from './memory.ts';
@@ -217,6 +218,15 @@ function routeReason(error: unknown, { invalid, bodyBytesMax }: RefusalOptions):
 /** The body of a request as bytes; empty when there was none. */
 export function bodyBytes(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
+}
+
+/** The certificate a client showed, DER; undefined without mutual TLS (`TlsPair.clientCa`). */
+export function clientCertificateOf({ raw }: FastifyRequest): Uint8Array | undefined {
+  const socket = raw.socket as Partial<TLSSocket>;
+  // Only what the handshake verified: elsewhere a client may show anything.
+  if (socket.authorized !== true) return undefined;
+  const der = socket.getPeerX509Certificate?.()?.raw;
+  return der === undefined ? undefined : new Uint8Array(der);
 }
 
 /** Listens; port 0 picks a free one. Returns the origin, for example `http://127.0.0.1:4000`. */

@@ -13,6 +13,7 @@ import { bundleBytes, type ParsedBundle, parseBundle, type TransparencyLogEntry 
 import type { Envelope } from '#formats/dsse';
 import type { TrustedRoot } from '#formats/trusted-root';
 import type { Certificate } from '#formats/x509';
+import type { Transport } from '#platform/http-client';
 import {
   type Accepted,
   type Requirements,
@@ -52,6 +53,8 @@ export interface SignerOptions extends WireDeps {
       }
     | { readonly kind: 'key'; readonly key: PrivateKey | ContentKey; readonly certified?: OwnCertificate };
   readonly services: SigningServices;
+  /** Of timestamp authorities, where it is another: with an identity or an authority of its own. */
+  readonly tsaTransport?: Transport;
   /** Signs without a log where the services name none: such a signature convinces only who gives the log up. */
   readonly unloggedUnsafe?: boolean;
   /** Every signature is verified against it before it is given out. */
@@ -86,7 +89,8 @@ export function createSigner(options: SignerOptions): Signer {
     identity.kind === 'key'
       ? keyCredential(identity.key, identity.certified)
       : keylessCredential(identity.token, caClient(services.ca as string, options), options, identity);
-  const tsas = services.tsas.map((url) => tsaClient(url, options));
+  const toTsa = { ...options, transport: options.tsaTransport ?? options.transport };
+  const tsas = services.tsas.map((url) => tsaClient(url, toTsa));
   const logs = services.logs.map(({ url, version }) => logClient(url, version, options));
   const trusted = trustMaterial(options.trustedRoot);
   return {

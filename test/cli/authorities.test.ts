@@ -1,4 +1,4 @@
-/** Servers with an authority of one's own: every verb is told of it in one of three ways, and without it refuses. */
+/** Servers with an authority of one's own, and servers that ask who connects: what every verb is told of them. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { pemEncode } from '#formats/pem';
 import { selfSignedAuthority, serialNumber, serverCertificate } from '#formats/x509-build';
 import { createHttpServer, listen } from '#platform/http-server';
 import { createLogger } from '#platform/telemetry';
+import { tlsPki } from '../stack/tls-pki.ts';
 import { folder, waybill } from './child.ts';
 
 const now = Date.now();
@@ -53,4 +54,29 @@ test('a file without certificates is refused, also beside one that is good', asy
   const run = await waybill([...words, ...options], { env: { SSL_CERT_FILE: caFile } });
   assert.notEqual(run.code, 0);
   assert.match(run.stdout + run.stderr, /tls: no certificate in it/);
+});
+
+test('--client-cert with --client-key is shown to a server that asks; one of them alone is a usage error', async () => {
+  const pki = await tlsPki(folder, 'people');
+  await pki.client('me', { name: 'me' });
+  const closed = createHttpServer({
+    log: createLogger('test', 'silent'),
+    bodyBytesMax: 1000,
+    tls: { cert: pemEncode('CERTIFICATE', leaf), key: key.exportPem(), clientCa: pki.ca },
+  });
+  closed.get('/.well-known/openid-configuration', async () => 'served');
+  const url = await listen(closed, '127.0.0.1', 0);
+  try {
+    const ask = (...options: readonly string[]) =>
+      waybill(['doctor', 'network', `${url}/`, '--ca-file', caFile, ...options], { cwd: folder });
+    const mine = ['--client-cert', 'me.pem', '--client-key', 'me.key'];
+    const [let_in, refused, half] = await Promise.all([ask(...mine), ask(), ask(...mine.slice(0, 2))]);
+    assert.equal(let_in.code, 0, let_in.stdout + let_in.stderr);
+    assert.equal(refused.code, 20, refused.stdout + refused.stderr);
+    assert.match(refused.stdout, /asks for a certificate of the client/);
+    assert.equal(half.code, 3);
+    assert.match(half.stderr, /--client-cert with --client-key/);
+  } finally {
+    await closed.close();
+  }
 });

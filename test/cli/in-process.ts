@@ -12,6 +12,7 @@ export interface World {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly transport?: Transport;
+  readonly transportFor?: NonNullable<CliContext['transportFor']>;
   readonly clock?: Clock;
   readonly json?: boolean;
 }
@@ -35,6 +36,7 @@ export async function tellIn(world: World, words: readonly string[]): Promise<To
     env: world.env ?? {},
     cwd: world.cwd ?? process.cwd(),
     transport: world.transport ?? noNetwork,
+    ...(world.transportFor === undefined ? {} : { transportFor: world.transportFor }),
     clock: world.clock ?? systemClock,
     random: systemRandom,
     json: world.json ?? false,

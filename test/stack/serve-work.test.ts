@@ -35,7 +35,7 @@ const images = new Registry({ transport: wire.transport, allowHttp: true });
 const before = await temporaryFolder();
 const builderSettings = (more: Partial<BuilderSettings> = {}): BuilderSettings => ({
   ...{ baseUri: 'https://builder.example', issuerUrl, images, listen },
-  ...{ backend: 'auto', noneAllowed: true, hasTenants: false },
+  ...{ backend: 'auto', noneAllowed: true, hasKnownCallers: false },
   ...more,
 });
 // Its key and what the authority is told of it, before anything else runs.

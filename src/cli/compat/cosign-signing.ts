@@ -25,7 +25,6 @@ export interface SigningFlags {
 }
 
 const same = 'as in cosign';
-const ownTls = 'a CA of your own: --ca-file or SSL_CERT_FILE';
 const notHere = 'use a key file or a key plugin: --key NAME://REFERENCE';
 const idle = 'accepted, has no effect';
 
@@ -57,10 +56,10 @@ export const signingFlags: readonly FlagSpec[] = [
   { flags: '--issue-certificate', help: 'let the authority certify --key (cosign 2)' },
   { flags: '--sk', help: same, instead: notHere },
   { flags: '--slot <slot>', help: same, instead: notHere },
-  { flags: '--timestamp-client-cacert <file>', help: same, instead: ownTls },
-  { flags: '--timestamp-client-cert <file>', help: same, instead: ownTls },
-  { flags: '--timestamp-client-key <file>', help: same, instead: ownTls },
-  { flags: '--timestamp-server-name <name>', help: same, instead: ownTls },
+  { flags: '--timestamp-client-cacert <file>', help: 'the only authorities of the timestamp authority' },
+  { flags: '--timestamp-client-cert <file>', help: 'certificate it is shown' },
+  { flags: '--timestamp-client-key <file>', help: 'its private key' },
+  { flags: '--timestamp-server-name <name>', help: 'name in its certificate' },
 ];
 
 /** cosign 3 takes both names and logs an envelope as dsse whichever is given. */
@@ -109,6 +108,10 @@ const passed = [
   'fulcioUrl',
   'rekorUrl',
   'timestampServerUrl',
+  'timestampClientCacert',
+  'timestampClientCert',
+  'timestampClientKey',
+  'timestampServerName',
   'trustedRoot',
   'signingConfig',
 ] as const;

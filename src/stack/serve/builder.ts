@@ -51,8 +51,8 @@ export interface BuilderSettings
   readonly trust?: TrustSource;
   readonly images: Registry;
   readonly listen: Address;
-  /** A file says who may ask, whatever the caller token. */
-  readonly hasTenants: boolean;
+  /** Others reach it only as tenants or with a certificate, whatever the caller token. */
+  readonly hasKnownCallers: boolean;
 }
 
 export async function builderParts(settings: BuilderSettings, deps: StationDeps): Promise<StationParts> {
@@ -165,12 +165,12 @@ function requireBase({ baseUri }: BuilderSettings): string {
 /** Whoever may post a build has code run here, and signed with this builder's name. */
 async function requireCallers({
   listen,
-  hasTenants,
+  hasKnownCallers,
   callerTokenFile: file,
 }: BuilderSettings): Promise<Secret | undefined> {
   if (file !== undefined) return new Secret(utf8Text(await readFileLimited(file, limits.tokenBytes)).trim());
-  if (hasTenants || isLoopback(listen.host)) return undefined;
-  const expected = '--caller-token-file or --tenants for a builder that others reach';
+  if (hasKnownCallers || isLoopback(listen.host)) return undefined;
+  const expected = '--caller-token-file, --tenants or --client-ca for a builder that others reach';
   throw fail(R.settings, { expected, actual: `neither, on ${listen.host}` });
 }
 

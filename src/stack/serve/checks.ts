@@ -21,6 +21,7 @@ interface WriteSettings {
   readonly listen: { readonly host: string };
   readonly tenantsFile?: string;
   readonly hasPublicWrites?: boolean;
+  readonly tls?: { readonly clientCaFile?: string };
 }
 
 /** Where the lock of a log is: the place the operator names, else the one before, else the folder of locks. Throws WB-1212. */
@@ -57,14 +58,15 @@ export function requireAdmin({
   throw fail(R.settings, { expected, actual: admin.host });
 }
 
-/** Beyond this machine, whom writes are taken from is said Throws WB-1212. */
+/** Beyond this machine, whom writes are taken from is said. Throws WB-1212. */
 export function requireWriters(
-  { listen: { host }, tenantsFile, hasPublicWrites }: WriteSettings,
+  { listen: { host }, tenantsFile, hasPublicWrites, tls }: WriteSettings,
   { isOpenToWrites }: { readonly isOpenToWrites?: boolean },
   isInit: boolean,
 ): void {
   if (isOpenToWrites !== true || isInit || isLoopback(host)) return;
-  if (tenantsFile !== undefined || hasPublicWrites === true) return;
-  const expected = '--tenants FILE (a registry: or --tokens FILE), or --public-writes, beyond this machine';
+  if ((tenantsFile ?? tls?.clientCaFile) !== undefined || hasPublicWrites === true) return;
+  const expected =
+    '--tenants FILE (a registry: or --tokens FILE), --client-ca FILE, or --public-writes, beyond this machine';
   throw fail(R.settings, { expected, actual: `writes by whoever reaches ${host}` });
 }

@@ -25,12 +25,14 @@ import {
   useCertificate,
 } from '#platform/http-server';
 import { fileKeyStore, type KeyStore } from '#platform/key-store';
-import { type LoadedTls, readTlsFiles, type TlsFiles } from '#platform/server-tls';
+import type { LoadedTls, TlsFiles } from '#platform/server-tls';
 import { createLogger, type Logger, type LogLevel } from '#platform/telemetry';
 import { Tracer, type TraceSettings } from '#platform/traces';
 import type { Closers } from '../opener.ts';
 import { refuseDevelopment } from '../state.ts';
+import { CertificateFiles } from './certificate-files.ts';
 import { lockPlace, requireAdmin, requireWriters } from './checks.ts';
+import { watchClients } from './clients.ts';
 import type { StationMetrics } from './metrics.ts';
 import { type PublicFile, publicFileText } from './public-file.ts';
 import { R } from './reasons.ts';
@@ -248,6 +250,7 @@ async function serve(
     closers.push(() => tracer.close());
     tracer.watch(app);
   }
+  if (settings.tls?.clientCaFile !== undefined) watchClients(app, log);
   tenants?.guard(app);
   metrics.watch(app);
   app.get('/readyz', (_request, reply) => {
@@ -350,36 +353,6 @@ async function openAdmin(
   );
   closers.push(() => app.close());
   return listen(app, admin.host, admin.port);
-}
-
-/** A certificate that is read again when its files change. */
-class CertificateFiles {
-  readonly #files: TlsFiles;
-  readonly #log: Logger;
-  current: LoadedTls | undefined;
-
-  constructor(files: TlsFiles, log: Logger) {
-    this.#files = files;
-    this.#log = log;
-  }
-
-  get notAfter(): number {
-    return this.current?.notAfter ?? 0;
-  }
-
-  async open(): Promise<LoadedTls> {
-    this.current = await readTlsFiles(this.#files);
-    return this.current;
-  }
-
-  /** True when there is another one. Throws WB-216, WB-219 and keeps the one before. */
-  async refresh(): Promise<boolean> {
-    const next = await readTlsFiles(this.#files);
-    if (next.cert === this.current?.cert && next.key === this.current.key) return false;
-    this.current = next;
-    this.#log.info({ notAfter: next.notAfter }, 'certificate changed');
-    return true;
-  }
 }
 
 async function closeAll(closers: Closers): Promise<void> {

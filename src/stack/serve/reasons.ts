@@ -52,7 +52,7 @@ export const R = defineReasons({
     side: 'input',
     class: 'auth',
     summary: 'A request came from nobody this station knows.',
-    hint: 'send the API key, or an identity token of a tenant, as Authorization: Bearer',
+    hint: 'send the API key, or an identity token of a tenant, as Authorization: Bearer, or show its certificate',
     status: 401,
   },
   notFollowed: {

@@ -1,6 +1,6 @@
 /**
- * Who may write to a station, and how much. A tenant is told by an API key, kept here as its SHA-256 only, or by an
- * identity token that verifies. Reads are open: what a log or a mirror serves is public. Strangers, where they are
+ * Who may write to a station, and how much. A tenant is told by an API key, kept here as its SHA-256 only, by an
+ * identity token that verifies, or by the certificate of its connection (mutual TLS). Reads are open: what a log or a mirror serves is public. Strangers, where they are
  * let in at all, share one quota per network.
  */
 import { isIPv6 } from 'node:net';
@@ -15,6 +15,7 @@ import type { Transport } from '#platform/http-client';
 import type { HttpApp, HttpReply, HttpRequestIn } from '#platform/http-server';
 import type { Logger } from '#platform/telemetry';
 import { type TokenVerifier, tokenVerifier } from '#services/ca';
+import { tlsClientOf } from './clients.ts';
 import { R } from './reasons.ts';
 import { requireKnown, yamlReader } from './yaml.ts';
 
@@ -32,10 +33,18 @@ interface TokenRule {
   readonly subject: string;
 }
 
+/** One name a certificate must have. A name of one kind is never taken for one of another. */
+interface CertificateRule {
+  readonly kind: 'subject' | 'dns' | 'uri' | 'email';
+  /** Exactly (the subject as RFC 4514 writes it), or with one `*` at the end. */
+  readonly value: string;
+}
+
 export interface Tenant {
   readonly name: string;
   readonly keys: readonly string[];
   readonly tokens: readonly TokenRule[];
+  readonly certificates: readonly CertificateRule[];
   readonly quota: Quota;
 }
 
@@ -92,7 +101,7 @@ export function readTenants(text: string): TenantTable {
   requireKnown(json, ['tenants', 'anonymous', 'audience']);
   const anonymous = json.optionalChild('anonymous');
   const tenants = json.children('tenants').map((one): Tenant => {
-    requireKnown(one, ['name', 'keys', 'tokens', ...quotaFields]);
+    requireKnown(one, ['name', 'keys', 'tokens', 'certificates', ...quotaFields]);
     const keys = one.has('keys') ? one.strings('keys', 64) : [];
     for (const key of keys) {
       if (!/^[0-9a-f]{64}$/.test(key))
@@ -103,6 +112,7 @@ export function readTenants(text: string): TenantTable {
       name: one.text('name'),
       keys,
       tokens: tokens.map((rule) => ({ issuer: rule.text('issuer'), subject: rule.text('subject') })),
+      certificates: one.has('certificates') ? one.children('certificates', 64).map(certificateRule) : [],
       quota: quotaIn(one),
     };
   });
@@ -112,6 +122,19 @@ export function readTenants(text: string): TenantTable {
     anonymous: anonymous === undefined ? undefined : quotaIn(anonymous),
   };
 }
+
+const certificateKinds = ['subject', 'dns', 'uri', 'email'] as const;
+
+function certificateRule(json: JsonReader): CertificateRule {
+  requireKnown(json, [...certificateKinds]);
+  const [kind, other] = certificateKinds.filter((name) => json.has(name));
+  if (kind !== undefined && other === undefined) return { kind, value: json.text(kind) };
+  throw json.wrong('', `one of ${certificateKinds.join(', ')}`, other === undefined ? 'none' : 'several');
+}
+
+/** Exactly, or what begins like the rule up to the `*` at its end. */
+const matches = (rule: string, text: string): boolean =>
+  rule.endsWith('*') ? text.startsWith(rule.slice(0, -1)) : text === rule;
 
 const quotaFields = ['requests-per-minute', 'bytes-per-minute', 'body-bytes'];
 
@@ -230,18 +253,30 @@ class Gate {
       const tenant = this.#byKey(credential) ?? (await this.#byToken(credential));
       if (tenant !== undefined) return { name: `tenant ${tenant.name}`, quota: tenant.quota };
     }
+    const byCertificate = this.#byCertificate(request);
+    if (byCertificate !== undefined)
+      return { name: `tenant ${byCertificate.name}`, quota: byCertificate.quota };
     const { anonymous } = this.#table;
     if (anonymous !== undefined) {
       return { name: `network ${networkOf(request.raw.socket.remoteAddress ?? '')}`, quota: anonymous };
     }
     const actual = credential === undefined ? 'no credential' : 'a credential of nobody';
-    throw fail(R.tenant, { expected: 'the API key or token of a tenant', actual });
+    throw fail(R.tenant, { expected: 'the API key, token or certificate of a tenant', actual });
   }
 
   #byKey(credential: Secret): Tenant | undefined {
     // Compared as hashes: the time it takes tells nothing usable about a key.
     const hash = toHex(sha256(utf8(credential.reveal())));
     return this.#table.tenants.find(({ keys }) => keys.includes(hash));
+  }
+
+  #byCertificate(request: HttpRequestIn): Tenant | undefined {
+    const certificate = tlsClientOf(request)?.certificate;
+    if (certificate === undefined) return undefined;
+    const names = [{ type: 'subject', value: certificate.subjectText }, ...certificate.sans];
+    const fits = ({ kind, value }: CertificateRule): boolean =>
+      names.some((name) => name.type === kind && matches(value, name.value));
+    return this.#table.tenants.find(({ certificates }) => certificates.some(fits));
   }
 
   /** A token that does not verify is nobody's: it must not use up the quota of whom it names. */
@@ -251,9 +286,7 @@ class Gate {
       const { issuer, claims } = await this.#tokens(credential);
       const sub = own(claims, 'sub');
       if (typeof sub !== 'string') return undefined;
-      const fits = (rule: TokenRule): boolean =>
-        rule.issuer === issuer &&
-        (rule.subject.endsWith('*') ? sub.startsWith(rule.subject.slice(0, -1)) : sub === rule.subject);
+      const fits = (rule: TokenRule): boolean => rule.issuer === issuer && matches(rule.subject, sub);
       return this.#table.tenants.find(({ tokens }) => tokens.some(fits));
     } catch (error) {
       if (error instanceof WaybillError && error.reason.side !== 'environment') return undefined;
