@@ -75,9 +75,9 @@ function readRecord(record: JsonReader): OsvRecord {
     cwes: cwesOf(record),
     references: referencesOf(record),
     summary: optionalText(record, 'summary') ?? firstLine(optionalText(record, 'details')),
-    ...optional('published', optionalText(record, 'published')),
-    ...optional('modified', optionalText(record, 'modified')),
-    ...optional('withdrawn', optionalText(record, 'withdrawn')),
+    ...optional('published', timeIn(record, 'published')),
+    ...optional('modified', timeIn(record, 'modified')),
+    ...optional('withdrawn', timeIn(record, 'withdrawn')),
     severity: severities(record),
     affected: list(record, 'affected').flatMap((one, i) =>
       readAffected(reader(one, `osv.affected[${i}]`, { as: R.osv })),
@@ -105,6 +105,12 @@ const optional = <K extends string>(key: K, value: string | undefined): { readon
 function optionalText(record: JsonReader, key: string): string | undefined {
   const value = record.value(key);
   return value === null || value === undefined || value === '' ? undefined : record.string(key);
+}
+
+/** Go writes a time that nobody set as the first day of year 1: it says nothing. */
+function timeIn(record: JsonReader, key: string): string | undefined {
+  const text = optionalText(record, key);
+  return text?.startsWith('0001-01-01T00:00:00') === true ? undefined : text;
 }
 
 const firstLine = (text: string | undefined): string =>

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { loadDatabase } from '#scan';
 import {
   good,
   inFolder,
@@ -91,6 +92,28 @@ test('db build with what is for signing, but without --sign, is refused and buil
   const other = ['db', 'build', inFolder('records.json'), '--out', inFolder('other.db'), '--sign'];
   assert.equal((await run([...other, '--key', inFolder('gone.key')])).reason?.code, 'WB-607');
   assert.equal(existsSync(inFolder('other.db')), false, 'who cannot sign builds nothing');
+});
+
+test('db build and db status tell what a source held that cannot be used, and dates nobody knows', async () => {
+  writeFileSync(inFolder('epss.csv'), 'cve,epss,percentile\nCVE-2026-1001,0.5,0.9\nCVE-2026-1002,7,0.9\n');
+  const zero = { id: 'GO-1', modified: '0001-01-01T00:00:00Z', affected: [] };
+  writeJson('go.json', zero);
+  const sources = [inFolder('go.json'), inFolder('epss.csv')];
+  const built = await good(['db', 'build', ...sources, '--out', inFolder('part.db')]);
+  assert.match(built.stderr, /^skipped .*epss\.csv:3: not a CVE with two numbers/m);
+  const told = await good(['db', 'status', '--db', inFolder('part.db')]);
+  for (const text of [built.stdout, told.stdout]) {
+    assert.match(text, /newest record of unknown date/);
+    assert.match(text, /from epss\.csv: 1 records, 1 SKIPPED that could not be used, newest of unknown date/);
+    assert.match(text, /from go\.json: 1 records, newest of unknown date/);
+    assert.doesNotMatch(text, /0001-01-01/);
+  }
+  const status = loadDatabase(inFolder('part.db'));
+  status.close();
+  assert.deepEqual(status.info.sources, [
+    { name: 'epss.csv', records: 1, skipped: 1 },
+    { name: 'go.json', records: 1 },
+  ]);
 });
 
 test('a component that a document lists twice gives its findings once', async () => {

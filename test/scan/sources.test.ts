@@ -218,3 +218,46 @@ test('a file of no known form is named, not silently nothing', async () => {
     ['a.xml', 'b.csv', 'c.json'],
   );
 });
+
+test('lines of EPSS and entries of KEV that cannot be read are counted for their source, and named', async () => {
+  const entry = { cveID: 'CVE-2024-50001', dateAdded: '2026-01-01' };
+  const bad = [
+    { cveID: 'CVE-2024-50002' },
+    { ...entry, cveID: 'cve' },
+    { ...entry, dateAdded: 'soon' },
+    null,
+    7,
+  ];
+  const loaded = await load({
+    'kev.json': JSON.stringify({ vulnerabilities: [entry, ...bad] }),
+    'epss.csv':
+      'cve,epss,percentile\r\nCVE-2024-1,0.1,0.2\r\nCVE-2024-2,1.5,0.2\r\n\r\nCVE-2024-3;0.1;0.2\nCVE-2024-4,,\nCVE-2024-5,0,1',
+  });
+  assert.deepEqual(loaded.sources, [
+    { name: 'epss.csv', records: 2, skipped: 3 },
+    { name: 'kev.json', records: 1, skipped: 5, newest: '2026-01-01' },
+  ]);
+  assert.deepEqual(
+    loaded.skipped.map(({ where }) => where.slice(folder.length + 1)),
+    [
+      'kev.json:2',
+      'kev.json:3',
+      'kev.json:4',
+      'kev.json:5',
+      'kev.json:6',
+      'epss.csv:3',
+      'epss.csv:5',
+      'epss.csv:6',
+    ],
+  );
+  assert.deepEqual([...loaded.enrichment.epss.keys()], ['CVE-2024-1', 'CVE-2024-5']);
+});
+
+test('a time that Go left unset is no date: neither the newest, nor the day a record was withdrawn', async () => {
+  const zero = '0001-01-01T00:00:00Z';
+  const affected = [{ package: { ecosystem: 'Go', name: 'example.org/m' }, versions: ['1.0.0'] }];
+  const record = { id: 'GO-2024-1', modified: zero, published: zero, withdrawn: zero, affected };
+  const loaded = await load({ 'go.json': JSON.stringify(record) });
+  assert.deepEqual(loaded.sources, [{ name: 'go.json', records: 1 }]);
+  assert.equal(loaded.records[0]?.modified, undefined);
+});

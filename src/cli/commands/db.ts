@@ -176,11 +176,12 @@ function infoText(info: DatabaseInfo, nowMs: number): string {
   const kind = info.isSampleOnly ? 'SAMPLE, not for decisions' : `schema ${info.schemaVersion}`;
   const lines = [
     `${info.records} advisories (${kind}), built ${new Date(info.builtMs).toISOString()}, ${days} days ago`,
-    `content ${info.digest}${info.newest === undefined ? '' : `, newest record of ${info.newest}`}`,
+    `content ${info.digest}, newest record of ${info.newest ?? 'unknown date'}`,
   ];
   for (const [ecosystem, entries] of info.ecosystems) lines.push(`  ${ecosystem}: ${entries} entries`);
-  for (const { name, records, newest } of info.sources) {
-    lines.push(`  from ${name}: ${records} records${newest === undefined ? '' : `, newest of ${newest}`}`);
+  for (const { name, records, skipped, newest } of info.sources) {
+    const left = skipped === undefined ? '' : `, ${skipped} SKIPPED that could not be used`;
+    lines.push(`  from ${name}: ${records} records${left}, newest of ${newest ?? 'unknown date'}`);
   }
   if (info.epss === 0) lines.push('  without EPSS scores');
   if (info.knownExploited === 0) lines.push('  without entries of KEV');

@@ -41,7 +41,8 @@ const countOf = (value: JsonValue | undefined): number | undefined =>
 
 function isSource(value: JsonValue): boolean {
   if (!isJsonObject(value)) return false;
-  const [name, newest] = [own(value, 'name'), own(value, 'newest')];
+  const [name, newest, skipped] = [own(value, 'name'), own(value, 'newest'), own(value, 'skipped')];
   const isDated = newest === undefined || typeof newest === 'string';
-  return typeof name === 'string' && isDated && countOf(own(value, 'records')) !== undefined;
+  const isCounted = skipped === undefined || countOf(skipped) !== undefined;
+  return typeof name === 'string' && isDated && isCounted && countOf(own(value, 'records')) !== undefined;
 }

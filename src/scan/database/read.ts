@@ -156,7 +156,7 @@ class Reader implements AdvisoryDatabase {
     for (const number of new Set(numbersOf(this.#keys, hashText(packageKey(stored, wanted))))) {
       const { ecosystem: of, name: its, entries: list } = this.#packages.document<StoredPackage>(number);
       if (of !== stored || (its !== wanted && foldedName(stored, its) !== wanted)) continue;
-      entries.push(...list.map((one) => new LazyEntry(one, stored, its, this.#advisories)));
+      for (const one of list) entries.push(new LazyEntry(one, stored, its, this.#advisories));
     }
     return entries;
   }

@@ -13,7 +13,9 @@ export interface DatabaseSource {
   /** File name of the source, or the name of the feed. */
   readonly name: string;
   readonly records: number;
-  /** Newest `modified` of its records, RFC 3339. */
+  /** Records, lines and entries that could not be used; absent: none. */
+  readonly skipped?: number;
+  /** Newest `modified` of its records, RFC 3339; absent: not known. */
   readonly newest?: string;
 }
 

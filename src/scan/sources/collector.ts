@@ -20,6 +20,7 @@ export interface SkippedRecord {
 
 interface Tally {
   records: number;
+  skipped: number;
   newest: string;
 }
 
@@ -42,7 +43,12 @@ export class Collector {
   get sources(): readonly DatabaseSource[] {
     return [...this.#tallies]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, { records, newest }]) => ({ name, records, ...(newest === '' ? {} : { newest }) }));
+      .map(([name, { records, skipped, newest }]) => ({
+        name,
+        records,
+        ...(skipped === 0 ? {} : { skipped }),
+        ...(newest === '' ? {} : { newest }),
+      }));
   }
 
   /** One JSON text. */
@@ -61,19 +67,21 @@ export class Collector {
 
   /** One CSV text: EPSS scores. */
   csv(text: string, where: string): void {
-    const found = readEpss(text);
-    if (found === undefined) {
+    const listed = readEpss(text);
+    if (listed === undefined) {
       this.skip(where, 'not a list of EPSS scores');
       return;
     }
+    const { found, unread } = listed;
     for (const [id, score] of found) this.epss.set(id, score);
+    for (const line of unread) this.skip(`${where}:${line}`, 'not a CVE with two numbers from 0 to 1');
     this.#count(found.size, [...found.values()][0]?.date ?? '');
   }
 
   value(value: JsonValue, where: string): void {
     if (!isJsonObject(value)) this.skip(where, 'not a JSON object');
     else if (isSecdb(value)) this.#feed(readSecdb(value), where);
-    else if (isKevCatalogue(value)) this.#exploited(value);
+    else if (isKevCatalogue(value)) this.#exploited(value, where);
     else if (isNvd(value)) this.#feed(readNvd(value), where);
     else if (own(value, 'id') === undefined && isDebianTracker(value)) {
       this.#feed(readDebianTracker(value), where);
@@ -116,21 +124,31 @@ export class Collector {
     this.#count(records.length, '');
   }
 
-  #exploited(value: JsonObject): void {
-    const found = readKev(value);
+  #exploited(value: JsonObject, where: string): void {
+    const { found, unread } = readKev(value);
     for (const [id, one] of found) this.knownExploited.set(id, one);
+    for (const number of unread)
+      this.skip(`${where}:${number}`, 'an entry without a CVE and the day it was added');
     const newest = [...found.values()].reduce((at, one) => (one.dateAdded > at ? one.dateAdded : at), '');
     this.#count(found.size, newest);
   }
 
   #count(records: number, newest: string): void {
-    const tally = this.#tallies.get(this.#source) ?? { records: 0, newest: '' };
+    const tally = this.#tally();
     tally.records += records;
     if (newest > tally.newest) tally.newest = newest;
+  }
+
+  #tally(): Tally {
+    const known = this.#tallies.get(this.#source);
+    if (known !== undefined) return known;
+    const tally = { records: 0, skipped: 0, newest: '' };
     this.#tallies.set(this.#source, tally);
+    return tally;
   }
 
   skip(where: string, reason: string): void {
+    this.#tally().skipped++;
     this.skipped.push({ where, reason });
   }
 }

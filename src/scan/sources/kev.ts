@@ -1,6 +1,7 @@
 /** CISA's catalogue of known exploited vulnerabilities. */
-import { isJsonObject, type JsonObject, own } from '#formats/json';
+import { isJsonObject, type JsonObject, type JsonValue, own } from '#formats/json';
 import type { KnownExploited } from '../database/index.ts';
+import type { Listed } from './listed.ts';
 
 export function isKevCatalogue(json: JsonObject): boolean {
   const list = own(json, 'vulnerabilities');
@@ -8,18 +9,28 @@ export function isKevCatalogue(json: JsonObject): boolean {
   return isJsonObject(first) && typeof own(first, 'cveID') === 'string';
 }
 
-export function readKev(json: JsonObject): ReadonlyMap<string, KnownExploited> {
+export function readKev(json: JsonObject): Listed<KnownExploited> {
   const found = new Map<string, KnownExploited>();
-  for (const one of own(json, 'vulnerabilities') as readonly JsonObject[]) {
-    const id = isJsonObject(one) ? own(one, 'cveID') : undefined;
-    const dateAdded = isJsonObject(one) ? own(one, 'dateAdded') : undefined;
-    if (typeof id !== 'string' || typeof dateAdded !== 'string') continue;
-    const dueDate = own(one, 'dueDate');
+  const unread: number[] = [];
+  for (const [at, one] of (own(json, 'vulnerabilities') as readonly JsonValue[]).entries()) {
+    const entry = isJsonObject(one) ? one : {};
+    const [id, dateAdded, dueDate] = [own(entry, 'cveID'), own(entry, 'dateAdded'), own(entry, 'dueDate')];
+    if (
+      typeof id !== 'string' ||
+      !/^CVE-\d+-\d+$/.test(id) ||
+      typeof dateAdded !== 'string' ||
+      !isDay(dateAdded)
+    ) {
+      unread.push(at + 1);
+      continue;
+    }
     found.set(id, {
       dateAdded,
       ...(typeof dueDate === 'string' ? { dueDate } : {}),
-      isRansomware: own(one, 'knownRansomwareCampaignUse') === 'Known',
+      isRansomware: own(entry, 'knownRansomwareCampaignUse') === 'Known',
     });
   }
-  return found;
+  return { found, unread };
 }
+
+const isDay = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text);
