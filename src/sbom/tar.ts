@@ -52,6 +52,17 @@ interface Extensions {
 
 type State = 'header' | 'body' | 'padding' | 'sparseMap' | 'end';
 
+const zeros = new Uint8Array(64 * 1024);
+
+/** Compared as a whole: a layer may have gigabytes of them behind its end. */
+function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const part = bytes.subarray(at, at + zeros.length);
+    if (Buffer.compare(part, zeros.subarray(0, part.length)) !== 0) return false;
+  }
+  return true;
+}
+
 export class TarWalker {
   readonly #onEntry: OnEntry;
   readonly #block = new Uint8Array(BLOCK);
@@ -93,7 +104,7 @@ export class TarWalker {
           break;
         }
         case 'end':
-          this.#isFollowed ||= chunk.subarray(at).some((byte) => byte !== 0);
+          this.#isFollowed ||= !isZero(chunk.subarray(at));
           return;
       }
     }

@@ -264,3 +264,17 @@ test('an extended header may be as large as the limit and not one byte larger', 
   assert.equal(walk(padded(limits.tarExtensionBytes)).length, 1);
   refuses('WB-845', () => padded(limits.tarExtensionBytes + 1));
 });
+
+test('what lies behind the end of an archive is noticed wherever it is, and zeros are none', () => {
+  const doubtOf = (behind: number, last: number): string | undefined => {
+    const walker = new TarWalker(() => undefined);
+    const archive = Buffer.concat([file('a', 'x'), end, Buffer.alloc(behind), Uint8Array.of(last)]);
+    for (let at = 0; at < archive.length; at += 200_000) walker.push(archive.subarray(at, at + 200_000));
+    walker.finish();
+    return walker.doubt;
+  };
+  for (const behind of [0, 65_535, 65_536, 300_000]) {
+    assert.equal(doubtOf(behind, 0), undefined);
+    assert.match(doubtOf(behind, 1) ?? '', /says it ends, and goes on/);
+  }
+});
