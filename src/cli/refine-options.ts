@@ -37,8 +37,12 @@ export function withRefineOptions(command: Command): Command {
     );
 }
 
-export const listOf = (text: string | undefined): readonly string[] | undefined =>
-  text?.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+/** Words between commas. Throws WB-1305 for a list without any: a gate that asks for nothing would always pass. */
+export function listOf(option: string, text: string | undefined): readonly string[] | undefined {
+  const words = text?.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+  if (words?.length !== 0) return words;
+  throw fail(R.optionValue, { expected: `${option} with a word or more`, actual: JSON.stringify(text) });
+}
 
 const allStates = ['fixed', 'not-fixed', 'wont-fix', 'unknown'] as const;
 
@@ -53,9 +57,9 @@ export async function refineFrom(flags: RefineFlags, nowMs: number): Promise<Ref
         ...(baseline === undefined ? {} : { baseline }),
       })
     : {};
-  const severities = await severitiesFrom(listOf(flags.severity));
-  const kind = kindFrom(listOf(flags.pkgTypes));
-  const states = statesFrom(flags, listOf(flags.ignoreStates) ?? []);
+  const severities = await severitiesFrom(listOf('--severity', flags.severity));
+  const kind = kindFrom(listOf('--pkg-types', flags.pkgTypes));
+  const states = statesFrom(flags, listOf('--ignore-states', flags.ignoreStates) ?? []);
   return {
     nowMs,
     ...files,

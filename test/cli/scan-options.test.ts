@@ -198,3 +198,9 @@ test('the modes translate scope and paths that are left out', async () => {
   assert.deepEqual(await names(...trivy, '--skip-dirs', 'app,/opt'), ['libssl3']);
   assert.deepEqual(await names(...trivy, '--skip-files', '**/right/package.json'), ['left', 'libssl3']);
 });
+
+test('a list of commas asks for nothing, and lets no gate pass', async () => {
+  const document = `sbom:${inFolder('s.json')}`;
+  for (const option of ['--severity', '--pkg-types', '--ignore-states', '--allow-license', '--deny-license'])
+    await refused(['scan', document, '--fail-on', 'low', option, ' ,'], 'WB-1305', '" ,"');
+});

@@ -233,7 +233,8 @@ async function attestedFile(
 }
 
 function licensesFrom(flags: Flags): NonNullable<RefineOptions['licenses']> {
-  const [allow, deny] = [listOf(flags.allowLicense), listOf(flags.denyLicense)];
+  const allow = listOf('--allow-license', flags.allowLicense);
+  const deny = listOf('--deny-license', flags.denyLicense);
   return { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) };
 }
 
