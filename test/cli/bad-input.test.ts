@@ -425,6 +425,24 @@ test('NO_COLOR holds, and words of others cannot steer a terminal', async () => 
   assert.equal(plainLine('a\nb'), 'a\\nb');
 });
 
+test('what only the older layout has is refused where a bundle is written', async () => {
+  const digest = `localhost:1/a@sha256:${'0'.repeat(64)}`;
+  const signs = ['sign', digest, '--key', object];
+  const attests = ['attest', digest, '--key', object, '--predicate', object];
+  for (const [words, option] of [
+    [[...signs, '--payload', object], '--payload'],
+    [[...signs, '--sign-container-identity', 'name'], '--sign-container-identity'],
+    [[...signs, '--attachment-tag-prefix', 'x'], '--attachment-tag-prefix'],
+    [[...attests, '--replace'], '--replace'],
+    [[...attests, '--format', 'bundle', '--attachment-tag-prefix', 'x'], '--attachment-tag-prefix'],
+  ] as const) {
+    const told = await here(words);
+    assert.equal(told.code, 3);
+    assert.match(told.stderr, /WB-1312/);
+    assert.match(told.stderr, new RegExp(`actual: +${option}`));
+  }
+});
+
 test('cosign mode says of a bundle that is no JSON what is wrong with it', async () => {
   const who = ['--certificate-identity', 'a@example.com', '--certificate-oidc-issuer', 'https://example.com'];
   for (const [bundle, code] of [

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import { unwrap } from '#base/result';
 import type { AttestedImage } from '#flows/attest-image';
+import { refuseGiven } from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { withRegistryOptions } from '../registry-options.ts';
@@ -24,6 +25,9 @@ interface Flags extends SignFlags {
   readonly replace?: boolean;
 }
 
+/** What cosign's tags have and bundles have not. */
+const ofTags = ['--replace', '--attachment-tag-prefix'];
+
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('attest')
@@ -38,6 +42,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--replace', 'cosign’s tags: instead of the attestations of this type');
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
+    if (flags.format === 'bundle') refuseGiven(command, ofTags, 'bundles: --format legacy or both');
     const place = bundlePlace(flags, images.length);
     await requirePlaces([place], context);
     const { predicateFrom } = await import('#flows/predicate');

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { limits } from '#base/limits';
 import type { SignedImage } from '#flows/sign-image';
+import { refuseGiven } from '../catalogue-options.ts';
 import type { CliContext } from '../context.ts';
 import { readInput } from '../input.ts';
 import { withRegistryOptions } from '../registry-options.ts';
@@ -26,6 +27,9 @@ interface Flags extends SignFlags {
   readonly signContainerIdentity: readonly string[];
 }
 
+/** What cosign's tags have and bundles have not. */
+const ofTags = ['--payload', '--sign-container-identity', '--attachment-tag-prefix'];
+
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('sign')
@@ -44,6 +48,7 @@ export function register(program: Command, context: CliContext): void {
     );
   withRegistryOptions(addTrustOptions(addSignOptions(addBundleOptions(command))));
   command.action(async (images: string[], flags: Flags) => {
+    if (flags.format === 'bundle') refuseGiven(command, ofTags, 'bundles: --format legacy or both');
     // An index signed with all below it has many signatures.
     const place = bundlePlace(flags, flags.recursive === true ? Number.POSITIVE_INFINITY : images.length);
     await requirePlaces([place], context);

@@ -63,8 +63,7 @@ export function addSign(cosign: Command, context: CliContext): void {
       requirePlace(flags);
       const { bundle, outputSignature, outputCertificate, outputPayload } = flags;
       const wantsBundle = (bundle ?? outputSignature ?? outputCertificate ?? outputPayload) !== undefined;
-      const older = flags.newBundleFormat ? [] : ['payload', 'signContainerIdentity'];
-      const names = [...passedToRegistry, 'annotations', 'recursive', ...older];
+      const names = [...registryWords(flags), 'annotations', 'recursive', ...ofTags(flags, signedInTags)];
       await withSigningWords(flags, names, context, async (shared) => {
         const words = [...shared, ...placeWords(flags, wantsBundle)];
         for (const image of images) {
@@ -90,6 +89,17 @@ function requirePlace({ newBundleFormat, upload, bundle }: Flags): void {
     'must enable upload to the OCI registry or specify a local --bundle path with --new-bundle-format',
   );
 }
+
+const signedInTags = ['payload', 'signContainerIdentity'];
+
+/** Flags of the older layout: with a bundle cosign takes them, and they change nothing. */
+const ofTags = ({ newBundleFormat }: Flags, names: readonly string[]): readonly string[] =>
+  newBundleFormat ? [] : names;
+
+const registryWords = (flags: Flags): readonly string[] => [
+  ...passedToRegistry.filter((name) => name !== 'attachmentTagPrefix'),
+  ...ofTags(flags, ['attachmentTagPrefix']),
+];
 
 const placeWords = ({ newBundleFormat, upload }: Flags, wantsBundle: boolean): string[] => [
   ...(newBundleFormat ? [] : ['--format=legacy']),
@@ -164,8 +174,7 @@ export function addAttest(cosign: Command, context: CliContext): void {
       if (flags.predicate === undefined) throw cosignRule('predicate cannot be empty');
       requirePlace(flags);
       checkEntryType(flags);
-      const older = flags.newBundleFormat ? [] : ['replace'];
-      const names = [...passedToRegistry, 'predicate', 'type', ...older];
+      const names = [...registryWords(flags), 'predicate', 'type', ...ofTags(flags, ['replace'])];
       await withSigningWords(flags, names, context, async (shared) => {
         const words = [...shared, ...placeWords(flags, flags.bundle !== undefined)];
         for (const image of images) {
