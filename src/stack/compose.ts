@@ -4,6 +4,7 @@
  */
 import { join, resolve } from 'node:path';
 import type { Clock } from '#base/clock';
+import { publicKeyPem } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import type { Secret } from '#base/secret';
@@ -379,13 +380,12 @@ async function writePublic(dataDir: string, stations: Stations, published: Publi
     [stackTrustFiles.tufRoot]: await stations.tuf.initialRoot(),
     'public/fulcio_chain.pem': chainPem([stations.ca.intermediate, stations.ca.root]),
     'public/tsa_chain.pem': chainPem(stations.tsa.chain),
+    // Of the logs that take entries: the newest key signs nothing before its overlap is over.
+    'public/rekor.pub': publicKeyPem(stations.changing.logs.current.publicKey),
+    'public/ctfe.pub': publicKeyPem(stations.changing.cts.current.publicKey),
     'public/env': environmentText(dataDir, stations.origins),
     'public/env-cosign2': oldEnvironmentText(dataDir),
   };
-  for (const name of ['rekor.pub', 'ctfe.pub']) {
-    const target = published.targets.find((candidate) => candidate.name === name);
-    if (target !== undefined) files[`public/${name}`] = target.bytes;
-  }
   for (const [name, data] of Object.entries(files)) await writeFileDurable(join(dataDir, name), data);
 }
 

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { ConnectableClient } from '#formats/client-names';
 import { stackTrustFiles } from '#trust';
-import { authorityVariables, environmentOf, oldEnvironmentOf, quoted } from './environment.ts';
+import { authorityVariables, environmentOf, quoted } from './environment.ts';
 import type { StackState } from './state.ts';
 
 export interface Connection {
@@ -46,8 +46,7 @@ export function connectionOf(
     token: `"$(waybill stack token --email ${quoted(email)})"`,
   };
   const { variables = {}, ...rest } = ways[client](place);
-  const old = client === 'cosign-2' ? oldEnvironmentOf(dataDir) : {};
-  return { client, ...rest, variables: { ...tls, ...old, ...variables } };
+  return { client, ...rest, variables: { ...tls, ...variables } };
 }
 
 type Way = (
@@ -73,9 +72,11 @@ const ways: Readonly<Record<ConnectableClient, Way>> = {
       `cosign verify-blob FILE --bundle FILE.sigstore.json ${identity}`,
     ],
   }),
-  'cosign-2': ({ origins, registry, identity, token }) => ({
-    about: 'the same with cosign 2 and its layout; cosign 3 verifies no bundles while these are set',
+  // By TUF, as cosign 3: a variable for a key holds one key, and a rotated stack has several.
+  'cosign-2': ({ file, origins, registry, identity, token }) => ({
+    about: 'the same with cosign 2 and its layout',
     commands: [
+      `cosign initialize --mirror ${origins.tuf} --root ${file(stackTrustFiles.tufRoot)}`,
       `cosign sign --yes --fulcio-url ${origins.ca} --rekor-url ${origins.log} --identity-token ${token} ${registry}/IMAGE@DIGEST`,
       `cosign verify --rekor-url ${origins.log} ${identity} ${registry}/IMAGE@DIGEST`,
     ],

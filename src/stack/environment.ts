@@ -22,7 +22,7 @@ export function environmentOf(dataDir: string, origins: Origins): Readonly<Recor
   };
 }
 
-/** Single key files for cosign 2; cosign 3 does not verify bundles while these are set. */
+/** Key files for cosign 2 where it cannot reach TUF: of the keys that sign now, for it reads one of each. */
 export function oldEnvironmentOf(dataDir: string): Readonly<Record<string, string>> {
   const file = (name: string): string => join(resolve(dataDir), 'public', name);
   return {

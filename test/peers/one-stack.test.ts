@@ -23,7 +23,7 @@ test('cosign: initialize, and images and files are signed and verified; we verif
   assert.match(file, /Verified OK/);
 });
 
-test('cosign 2: images are signed and verified with its own files; we verify them, and it ours', async () => {
+test('cosign 2: initialize, and images are signed and verified; we verify them, and it ours', async () => {
   await install('cosign', 'cosign-2');
   const said = await say('cosign-2');
   assert.match(said.at(-1) ?? '', /The cosign claims were validated/);

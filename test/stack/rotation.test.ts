@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { publicKeyPem } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseTrustedRoot } from '#formats/trusted-root';
@@ -96,6 +97,26 @@ test('a command rotates a running stack; a second one has to wait; a stopped one
   await (await personSigner(stack, 2)).sign(message('load'));
   await stack.close();
   await assert.rejects(requestRotation(dataDir, { station: 'tsa', overlapMs: 0 }), code('WB-1209'));
+});
+
+test('key files are of the logs that take entries: before a new key signs, and after', async () => {
+  const stack = await startStack();
+  const keysAt = async (): Promise<readonly string[]> =>
+    Promise.all(
+      ['rekor.pub', 'ctfe.pub'].map((name) => readFile(join(stack.dataDir, 'public', name), 'utf8')),
+    );
+  const signing = (): readonly string[] => {
+    const { logs, cts } = stack.stations.changing;
+    return [logs, cts].map(({ current }) => publicKeyPem(current.publicKey));
+  };
+  const first = signing();
+  assert.deepEqual(await keysAt(), first);
+  for (const station of ['log', 'ct'] as const)
+    await stack.rotation.rotate({ station, overlapMs: 3_600_000 });
+  assert.deepEqual(await keysAt(), first);
+  for (const station of ['log', 'ct'] as const) await stack.rotation.hasten(station);
+  assert.deepEqual(await keysAt(), signing());
+  for (const [index, key] of signing().entries()) assert.notEqual(key, first[index]);
 });
 
 test('the TUF repository of a running stack gets new keys by a command; a client that pinned the first root follows', async () => {
