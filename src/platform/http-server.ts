@@ -5,6 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fail, type Reason, type ReasonSpec, reason, reasonText, WaybillError } from '#base/reason';
+import { connectionsFirst } from './connections-first.ts';
 import { boundHeap } from './memory.ts';
 import { R } from './reasons.ts';
 import { secure, type TlsPair } from './server-tls.ts';
@@ -87,6 +88,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       : // Who never begins to speak TLS is no request yet: the time for headers counts from here.
         fastify({ ...base, https: { ...http, ...secure(tls), handshakeTimeout: times.headers } })
   ) as FastifyInstance;
+  connectionsFirst(app.server);
   app.server.headersTimeout = times.headers;
   app.server.maxConnections = options.connectionsMax ?? httpDefaults.connections;
   app.addHook('onRequest', (_request, reply, done) => {
@@ -233,7 +235,9 @@ export function clientCertificateOf({ raw }: FastifyRequest): Uint8Array | undef
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   boundHeap();
   try {
-    await app.listen({ host, port });
+    // While the event loop is busy, who connects waits in the kernel. What it has no place for is tried again by the
+    // other side, a second later.
+    await app.listen({ host, port, backlog: app.server.maxConnections });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw fail(
