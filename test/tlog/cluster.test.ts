@@ -1,7 +1,7 @@
 /** Front ends, a sequencer and its successors over one store: nothing acknowledged is lost, nothing forks. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { toHex } from '#base/bytes';
 import type { Clock } from '#base/clock';
 import { WaybillError } from '#base/reason';
@@ -350,3 +350,30 @@ if (hasPostgres()) {
 } else {
   console.log('note: no PostgreSQL on this machine; a cluster on it did not run');
 }
+
+test('a sequencer whose log does not open rests a lease long before it tries again, and ends when asked to', async () => {
+  const place = memoryPlace();
+  const queue = await place.queue();
+  const end = new AbortController();
+  const ended = Promise.withResolvers<void>();
+  let terms = 0;
+  const done = runSequencer(
+    {
+      election: { cell: place.lease, holder: 'broken', leaseMs: 1e6, clock: systemClock },
+      queue,
+      open: async () => {
+        terms++;
+        throw new Error('no log here');
+      },
+      onTerm: (event) => {
+        if (event.kind === 'ended') ended.resolve();
+      },
+    },
+    end.signal,
+  );
+  await ended.promise;
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  assert.equal(terms, 1);
+  end.abort();
+  await done;
+});

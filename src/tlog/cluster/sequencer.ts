@@ -5,6 +5,7 @@
  * An entry leaves the queue by being answered, and is answered only when its outcome is certain: a sequencer that
  * ends in between leaves it to its successor, which finds the entry in the log or logs it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Reason, WaybillError } from '#base/reason';
 import type { EntryQueue, QueueAnswer, QueuedEntry } from '#platform/store';
 import type { LogWriter } from '../log.ts';
@@ -36,20 +37,31 @@ export async function runSequencer(options: SequencerOptions, signal: AbortSigna
     const term = await campaign(options.election, signal);
     if (term === undefined) return;
     options.onTerm?.({ kind: 'began', term: term.number });
-    const why = await runTerm(options, term, signal);
+    const { why, hasOpened } = await runTerm(options, term, signal);
     await term.resign();
     options.onTerm?.({ kind: 'ended', term: term.number, why });
+    // What does not open now does not open at once; another process may be better off.
+    if (!hasOpened) await sleep(options.election.leaseMs, undefined, { signal }).catch(() => {});
   }
 }
 
-async function runTerm(options: SequencerOptions, term: Term, signal: AbortSignal): Promise<Reason | string> {
+interface EndedTerm {
+  readonly why: Reason | string;
+  readonly hasOpened: boolean;
+}
+
+async function runTerm(options: SequencerOptions, term: Term, signal: AbortSignal): Promise<EndedTerm> {
   let log: LogWriter | undefined;
   try {
     log = await options.open();
     await new TermOfWork(options.queue, log, AbortSignal.any([term.lost, signal])).run();
-    return log.stopped ?? (signal.aborted ? 'asked to end' : 'the lease was lost');
+    const why = log.stopped ?? (signal.aborted ? 'asked to end' : 'the lease was lost');
+    return { why, hasOpened: true };
   } catch (error) {
-    return error instanceof WaybillError ? error.reason : String(error);
+    return {
+      why: error instanceof WaybillError ? error.reason : String(error),
+      hasOpened: log !== undefined,
+    };
   } finally {
     await log?.close().catch(() => {});
   }
