@@ -3,7 +3,15 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { KeyHolder, PublicKey, Signer } from '#base/crypto';
 import { fail } from '#base/reason';
-import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource, TreeView } from '#tlog';
+import type {
+  CheckpointVerifier,
+  IssuedCertificates,
+  LogWriter,
+  Look,
+  MonitorState,
+  TileSource,
+  TreeView,
+} from '#tlog';
 import type { CliContext } from '../context.ts';
 import { type LogKeyFlags, openLogKey } from '../log-key.ts';
 import {
@@ -348,12 +356,14 @@ async function freezeIn(
 ): Promise<TreeView> {
   const { checkpointSigner, openLog } = await import('#tlog');
   const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
-  const names = namesOf(await store.published(), flags);
-  const log = await openLog({ store, signer: checkpointSigner({ ...names, signer }), clock: context.clock });
+  let log: LogWriter | undefined;
   try {
+    const names = namesOf(await store.published(), flags);
+    log = await openLog({ store, signer: checkpointSigner({ ...names, signer }), clock: context.clock });
     await log.freeze();
     return log.tree;
   } finally {
-    await log.close();
+    // A log closes its store.
+    await (log ?? store).close();
   }
 }
