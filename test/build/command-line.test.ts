@@ -45,7 +45,7 @@ const published = (
 ): Promise<RunResult> =>
   run(process.execPath, [at('dist', 'bin', 'waybill'), ...words], {
     env: { HOME: home, ...env },
-    timeoutMs: 60_000,
+    timeoutMs: 300_000,
   });
 
 const verify = (file: string, san: string): readonly string[] => [

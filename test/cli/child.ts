@@ -26,7 +26,7 @@ export function waybill(args: readonly string[], call: Call = {}): Promise<RunRe
   const { cwd, input, env } = call;
   return run(launcher, args, {
     env: { ...plainEnv, ...env },
-    timeoutMs: 60_000,
+    timeoutMs: 300_000,
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -35,7 +35,7 @@ export function waybill(args: readonly string[], call: Call = {}): Promise<RunRe
 /** Runs words of a shell, where `waybill` is the CLI: for pipes and redirections. */
 export function shell(script: string, env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
   const text = `set -o pipefail; waybill() { ${JSON.stringify(launcher)} "$@"; }; ${script}`;
-  return run('bash', ['-c', text], { env: { ...plainEnv, ...env }, timeoutMs: 60_000 });
+  return run('bash', ['-c', text], { env: { ...plainEnv, ...env }, timeoutMs: 300_000 });
 }
 
 export interface Refusal {

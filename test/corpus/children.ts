@@ -44,7 +44,7 @@ async function faultOf(item: Case, folder: string): Promise<string | undefined> 
     );
     if ('missing' in words) return 'not asked';
     const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...compiledCode };
-    const result = await run(resolve('bin/waybill'), [...words.words, '--json'], { env, timeoutMs: 60_000 });
+    const result = await run(resolve('bin/waybill'), [...words.words, '--json'], { env, timeoutMs: 300_000 });
     const printed = JSON.parse(result.stdout) as Printed;
     const expected = item.image ?? item;
     const [image] = printed.images ?? [];

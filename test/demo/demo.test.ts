@@ -41,7 +41,7 @@ before(
     });
     record = JSON.parse(readFileSync(json, 'utf8')) as DemoRecord;
   },
-  { timeout: 300_000 },
+  { timeout: 900_000 },
 );
 
 after(() => {

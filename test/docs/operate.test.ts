@@ -40,9 +40,9 @@ function isSaid(page: string, words: string): boolean {
 
 // Some forty commands, each a process of its own.
 test('every block of docs/operate.md runs, one after the other, in an empty folder', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async (t) => {
-  const count = await runPage('docs/operate.md', { ports: '186', timeoutMs: 380_000 });
+  const count = await runPage('docs/operate.md', { ports: '186', timeoutMs: 880_000 });
   assert.ok(count >= 17, `${count} blocks`);
   t.diagnostic(`${count} blocks`);
 });

@@ -20,10 +20,10 @@ test('docs/registry.md speaks of every verb of the registry', async () => {
   );
 });
 
-test('every block of docs/registry.md runs, one after the other', { timeout: 120_000 }, async () => {
+test('every block of docs/registry.md runs, one after the other', { timeout: 900_000 }, async () => {
   const count = await runPage('docs/registry.md', {
     ports: '187',
-    timeoutMs: 110_000,
+    timeoutMs: 880_000,
     prepare: async (folder) => {
       const layout = await createLayout(join(folder, 'image'));
       for (const tag of ['first', 'second']) await putImage(layout, tag, { tag });

@@ -90,7 +90,7 @@ export async function openssl(
   const cwd = await mkdtemp(join(tmpdir(), 'waybill-openssl-'));
   try {
     for (const [name, data] of Object.entries(files)) await writeFile(join(cwd, name), data);
-    const result = await run('openssl', args, { cwd, timeoutMs: 30_000 });
+    const result = await run('openssl', args, { cwd, timeoutMs: 300_000 });
     const out = await readFile(join(cwd, 'out')).catch(() => new Uint8Array(0));
     return { ...result, out };
   } finally {

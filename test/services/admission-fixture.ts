@@ -217,11 +217,11 @@ export class Webhook {
   }
 
   validate(review: object): Promise<Answer> {
-    return this.ask('/validate?timeout=10s', review);
+    return this.ask('/validate?timeout=30s', review);
   }
 
   mutate(review: object): Promise<Answer> {
-    return this.ask('/mutate?timeout=10s', review);
+    return this.ask('/mutate?timeout=30s', review);
   }
 }
 

@@ -49,7 +49,7 @@ export async function startWebhookProcess(
     caPem,
     pid: child.pid ?? 0,
     async ask(path, review) {
-      const text = await send(agent, new URL(`${path}?timeout=10s`, origin), JSON.stringify(review));
+      const text = await send(agent, new URL(`${path}?timeout=30s`, origin), JSON.stringify(review));
       return (JSON.parse(text) as Answer).response;
     },
     async metrics() {

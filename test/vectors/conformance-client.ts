@@ -11,7 +11,7 @@ const client = resolve('bin/waybill-conformance');
 /** Runs the client with nothing of the developer's machine around it. */
 export function conformanceClient(args: readonly string[], home: string): Promise<RunResult> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, ...compiledCode };
-  return run(client, args, { env, timeoutMs: 60_000 });
+  return run(client, args, { env, timeoutMs: 300_000 });
 }
 
 /** The words of `verify-bundle` for a case; the public instance's root is given as a file, not fetched. */
