@@ -58,43 +58,90 @@ export interface CurrentSbom {
   readonly sbom: Sbom;
 }
 
-/** The attested SBOM that says what is in the image; throws the nearest failure when none does. */
+/**
+ * The attested SBOM that says what is in the image. Of several the newest by trusted time decides, as it does for an
+ * attested scan, and every other that may be as new: an older one that agrees does not make up for it. Throws the
+ * failure of the first that does not agree.
+ */
 export function currentSbom(attested: readonly Accepted[], found: Sbom): Found<CurrentSbom> {
+  const { deciding, older } = byAge(attested);
+  const compare = comparison(found);
+  const [first, ...others] = deciding.map(compare);
+  const wrong = [first, ...others].find((one) => one?.failure !== undefined);
+  const agreeing = older.map(compare).filter((one) => one.failure === undefined).length;
+  if (wrong?.failure !== undefined) {
+    const { why, evidence } = wrong.failure;
+    const beside =
+      agreeing === 0 ? [] : [`${countText(agreeing, 'older SBOM')} agreed, which does not count`];
+    throw new CheckFailure(why, [...evidence, ...beside]);
+  }
+  if (first?.sbom === undefined) throw fail(R.sbomStale, { expected: 'an attested SBOM', actual: 'none' });
+  const differing = older.length - agreeing;
+  const beside =
+    differing === 0
+      ? []
+      : [`${countText(differing, 'older SBOM')} attested too, not the same: the newest counts`];
+  return {
+    evidence: [...first.evidence, ...others.flatMap(({ evidence }) => evidence), ...beside] as [
+      string,
+      ...string[],
+    ],
+    value: { sbom: first.sbom },
+    accepted: deciding,
+  };
+}
+
+interface Compared {
+  readonly sbom?: Sbom;
+  readonly evidence: readonly string[];
+  readonly failure?: CheckFailure;
+}
+
+/** Holds attested SBOMs against what was found. */
+function comparison(found: Sbom): (accepted: Accepted) => Compared {
   // Through the same document form, so that names and versions are read alike.
   const real = unwrap(parseSbom(cycloneDxBytes(found, { createdMs: 0 })));
-  const refused: { readonly failure: CheckFailure; readonly distance: number }[] = [];
-  for (const accepted of attested) {
+  return (accepted) => {
     const read = attempt(() => sbomOf(accepted));
     if (!read.ok) {
-      const failure = new CheckFailure(new WaybillError(read.error), [signedText(accepted)]);
-      refused.push({ failure, distance: Infinity });
-      continue;
+      return {
+        evidence: [],
+        failure: new CheckFailure(new WaybillError(read.error), [signedText(accepted)]),
+      };
     }
     const difference = compareSboms(read.value, real);
-    const distance = difference.missing.length + difference.extra.length;
-    if (distance === 0) {
-      const evidence = sbomEvidence(read.value, accepted, difference, real);
-      return { evidence, value: { sbom: read.value }, accepted: [accepted] };
+    if (difference.missing.length + difference.extra.length === 0) {
+      return { sbom: read.value, evidence: sbomEvidence(read.value, accepted, difference, real) };
     }
     const expected = `the ${countText(real.packages.length, 'package')} of the image`;
     const why = fail(R.sbomStale, { expected, actual: differenceText(difference) });
-    const failure = new CheckFailure(why, [signedText(accepted), ...differenceLines(difference)]);
-    refused.push({ failure, distance });
-  }
-  const [nearest] = refused.toSorted((a, b) => a.distance - b.distance);
-  throw nearest?.failure ?? fail(R.sbomStale, { expected: 'an attested SBOM', actual: 'none' });
+    const lines = [signedText(accepted), ...differenceLines(difference)];
+    return { evidence: [], failure: new CheckFailure(why, lines) };
+  };
 }
 
-/** Differences of the readable attested SBOM that is nearest to what was found, from it to the image. */
-export function nearestDifference(attested: readonly Accepted[], found: Sbom): SbomDiff | undefined {
+/** Trusted time in milliseconds; 0: none. */
+const signedAt = ({ times }: Accepted): number => Math.max(0, ...times.map(({ at }) => at));
+
+/** Those that may be the newest, and the rest. */
+function byAge(attested: readonly Accepted[]): Record<'deciding' | 'older', readonly Accepted[]> {
+  const newest = Math.max(0, ...attested.map(signedAt));
+  return {
+    deciding: attested.filter((one) => signedAt(one) >= newest),
+    older: attested.filter((one) => signedAt(one) < newest),
+  };
+}
+
+/** Differences of the readable newest SBOM that is farthest from what was found, from it to the image. */
+export function decidingDifference(attested: readonly Accepted[], found: Sbom): SbomDiff | undefined {
   const real = unwrap(parseSbom(cycloneDxBytes(found, { createdMs: 0 })));
-  const diffs = attested.flatMap((accepted) => {
+  const diffs = byAge(attested).deciding.flatMap((accepted) => {
     const read = attempt(() => sbomOf(accepted));
     return read.ok ? [diffSboms(read.value, real)] : [];
   });
   const size = ({ added, removed, changed }: SbomDiff): number =>
     added.length + removed.length + changed.length;
-  return diffs.toSorted((a, b) => size(a) - size(b))[0];
+  return diffs.toSorted((a, b) => size(b) - size(a))[0];
 }
 
 function sbomEvidence(

@@ -6,7 +6,7 @@ import type { SbomDiff } from '#formats/sbom-diff';
 import { scanReasons } from '#scan';
 import type { Accepted, Requirements } from '#verify';
 import { CheckFailure, signedText } from './check-item.ts';
-import { currentSbom, nearestDifference } from './check-sbom.ts';
+import { currentSbom, decidingDifference } from './check-sbom.ts';
 import { type SbomImageOptions, sbomImage } from './sbom-image.ts';
 import { sbomOfStatement } from './sbom-statement.ts';
 import { meantBy } from './scan-attested.ts';
@@ -23,7 +23,7 @@ export interface SbomCheck {
   /** Attested SBOMs of the expected identity. */
   readonly attested: number;
   readonly evidence: readonly string[];
-  /** Against the attested SBOM that is nearest; absent when the newest agrees. */
+  /** From the newest attested SBOM that does not agree; absent when it does, or cannot be read. */
   readonly difference?: SbomDiff;
   /** Why the newest does not agree, or none is about the image. */
   readonly why?: Reason;
@@ -58,27 +58,15 @@ export async function checkSbom(
     return { ...result, evidence: [signedText(stranger)], why: reason(scanReasons.attested, why) };
   }
   try {
-    const [newest, ...others] = newestFirst(about);
-    // The one that an attested scan goes by has to agree, and every other that may be as new.
-    const current = [newest, ...others.filter((one) => signedAt(one) >= signedAt(newest))].map((one) =>
-      currentSbom(one === undefined ? [] : [one], sbom),
-    );
-    return { ...result, evidence: current.flatMap(({ evidence }) => evidence) };
+    return { ...result, evidence: currentSbom(about, sbom).evidence };
   } catch (error) {
     const why = error instanceof CheckFailure ? error.why : error;
     if (!(why instanceof WaybillError)) throw error;
     const evidence = error instanceof CheckFailure ? error.evidence : [];
-    const difference = nearestDifference(about, sbom);
+    const difference = decidingDifference(about, sbom);
     return { ...result, evidence, why: why.reason, ...(difference === undefined ? {} : { difference }) };
   }
 }
-
-/** Trusted time in milliseconds; 0: none. */
-const signedAt = (one: Accepted | undefined): number =>
-  Math.max(0, ...(one?.times ?? []).map(({ at }) => at));
-
-const newestFirst = (list: readonly Accepted[]): readonly Accepted[] =>
-  list.toSorted((a, b) => signedAt(b) - signedAt(a));
 
 /** What the document itself says it is about; undefined when it does not say, or cannot be read. */
 function subjectOf({ statement }: Accepted): Digest | undefined {

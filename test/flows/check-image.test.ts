@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { utf8, utf8Text } from '#base/bytes';
 import { expectationsOf } from '#flows/check-expectations';
 import { type CheckedImage, type CheckImageDeps, checkImage } from '#flows/check-image';
-import { checkExit } from '#flows/check-item';
+import { type CheckItem, checkExit } from '#flows/check-item';
 import type { Profile } from '#flows/check-profile';
 import { copyImage } from '#flows/copy-image';
 import type { JsonObject } from '#formats/json';
@@ -165,9 +166,31 @@ test('what is missing from an SBOM is named, and what is no longer there', async
   ]);
 });
 
+/** Timestamps and logs tell seconds: what is signed after this is newer than all before. */
+const nextSecond = (): Promise<void> => setTimeout(1001 - (Date.now() % 1000));
+
 test('a newer attestation that is right counts beside an older one that is not', async () => {
   await world.publish('twice', { scannedDaysAgo: 30, sbom: (one) => without(one, 'debug') });
+  await nextSecond();
   assertOnly(await check((await world.publish('twice')).pinned), {});
+});
+
+test('an older SBOM that agrees does not make up for a newer one that does not, and the older is told', async () => {
+  const sbomItem = async (pinned: string): Promise<CheckItem | undefined> =>
+    (await check(pinned)).items.find(({ id }) => id === 'sbom');
+  await world.publish('worse');
+  await nextSecond();
+  const { pinned } = await world.publish('worse', { sbom: (one) => without(one, 'debug') });
+  const worse = await sbomItem(pinned);
+  assert.deepEqual([worse?.answer, worse?.reason?.code], ['no', 'WB-936']);
+  assert.deepEqual(worse?.evidence.slice(1), [
+    'not in the SBOM: npm debug 4.4.1',
+    '1 older SBOM agreed, which does not count',
+  ]);
+  await nextSecond();
+  const mended = await sbomItem((await world.publish('worse')).pinned);
+  assert.equal(mended?.answer, 'yes');
+  assert.equal(mended?.evidence.at(-1), '1 older SBOM attested too, not the same: the newest counts');
 });
 
 test('a signature in the old layout alone is promised, not proven: logged is no, WB-941', async () => {
