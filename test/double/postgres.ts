@@ -31,7 +31,7 @@ function ownerOf(): Owner | undefined {
 }
 
 async function untilReady(socket: string, owner: Owner | undefined): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 2400; i++) {
     const { status } = spawnSync('pg_isready', ['-q', '-h', socket], { ...owner });
     if (status === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -26,7 +26,7 @@ const OPENING_SHARE = 1 / 3;
 /** Older entries, and older checkpoints, the log proves anew in every life. */
 const AGAIN = 4;
 /** A process that neither speaks nor ends is a finding. */
-const SILENCE_MS_MAX = 30_000;
+const SILENCE_MS_MAX = 300_000;
 
 export interface KillReport {
   readonly kills: number;
@@ -47,6 +47,8 @@ export interface KillOptions {
   readonly seed: number;
   /** Logs that live and die side by side. */
   readonly lanes: number;
+  /** No life that is ended in its work ends before it has acknowledged something, however busy the machine is. */
+  readonly afterAnswer?: boolean;
   told(text: string): void;
 }
 
@@ -57,7 +59,8 @@ export async function killLoop(options: KillOptions): Promise<KillReport> {
     const program = await bundled('log-writers', join(folder, 'program'));
     const progress = { kills: 0 };
     const lanes = Array.from({ length: options.lanes }, (_, lane) => {
-      return new Lane(join(folder, `lane-${lane}`), program, chance(options.seed + lane * 7919));
+      const random = chance(options.seed + lane * 7919);
+      return new Lane(join(folder, `lane-${lane}`), program, random, options.afterAnswer === true);
     });
     await Promise.all(lanes.map((lane) => lane.run(options, progress)));
     return lanes.map((lane) => lane.report()).reduce(added);
@@ -78,13 +81,14 @@ class Lane {
   readonly #lockFile: string;
   readonly #program: Program;
   readonly #random: () => number;
+  readonly #afterAnswer: boolean;
   readonly #verifier;
   readonly #ledger: Ledger;
   #kills = 0;
   #whileOpening = 0;
   #life = 0;
 
-  constructor(folder: string, program: Program, random: () => number) {
+  constructor(folder: string, program: Program, random: () => number, afterAnswer: boolean) {
     mkdirSync(folder, { recursive: true });
     const key = generateKey('ed25519');
     this.#directory = join(folder, 'data');
@@ -94,6 +98,7 @@ class Lane {
     writeFileSync(this.#keyFile, key.exportPem(), { mode: 0o600 });
     this.#program = program;
     this.#random = random;
+    this.#afterAnswer = afterAnswer;
     this.#verifier = checkpointVerifier({ origin: ORIGIN, publicKey: key.publicKey });
     this.#ledger = new Ledger(this.#verifier);
   }
@@ -135,7 +140,8 @@ class Lane {
         this.#ledger.hear(word);
         heard.ready ||= word.ready !== undefined;
         heard.shown ||= word.shown === true;
-        const isTime = atOpening ? word.opening === true : word.ready !== undefined;
+        const isWorking = this.#afterAnswer ? word.acked !== undefined : word.ready !== undefined;
+        const isTime = atOpening ? word.opening === true : isWorking;
         if (isLast || heard.aimed || !isTime) return;
         heard.aimed = true;
         setTimeout(() => child.kill('SIGKILL'), delay);

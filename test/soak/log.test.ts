@@ -10,10 +10,11 @@ import { twins } from './twin.ts';
 const SEED = 2026;
 
 test('200 kills of a log at random moments lose and change nothing it acknowledged', async (t) => {
-  const report = await killLoop({ count: 200, seed: SEED, lanes: 2, told: () => {} });
+  const report = await killLoop({ count: 200, seed: SEED, lanes: 2, told: () => {}, afterAnswer: true });
   t.diagnostic(`seed ${SEED}: ${JSON.stringify(report)}`);
   assert.ok(report.kills >= 200 && report.whileOpening > 0, 'kills hit the recovery and the work');
-  assert.ok(report.acknowledged > report.kills, 'the loop wrote next to nothing');
+  // Two lives of three are ended in their work.
+  assert.ok(report.acknowledged > report.kills / 3, 'the loop wrote next to nothing');
 });
 
 test('a log server that is killed under load answers for everything it acknowledged', async (t) => {

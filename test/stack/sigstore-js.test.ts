@@ -73,15 +73,15 @@ function options(majorApiVersion: 1 | 2) {
   const token = async (): Promise<string> => (await stack.mint({ sub: ada, email: ada })).reveal();
   const { ca, log, log2, tsa } = stack.origins;
   return {
-    signer: new FulcioSigner({ fulcioBaseURL: ca, identityProvider: { getToken: token } }),
+    signer: new FulcioSigner({ fulcioBaseURL: ca, identityProvider: { getToken: token }, timeout: 60_000 }),
     witnesses: [
       new RekorWitness({
         rekorBaseURL: majorApiVersion === 1 ? log : log2,
         majorApiVersion,
         entryType: 'dsse' as const,
-        timeout: 25_000,
+        timeout: 60_000,
       }),
-      new TSAWitness({ tsaBaseURL: tsa }),
+      new TSAWitness({ tsaBaseURL: tsa, timeout: 60_000 }),
     ],
   };
 }
