@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digestOf } from '#base/digest';
 import { buildManifest, describe, descriptorOf, emptyDescriptor, emptyJson, mediaType } from '#formats/oci';
-import { at, closedLoop, type Server, startServer } from './lib/log-load.ts';
+import { at, connectedLoop, type Server, startServer } from './lib/log-load.ts';
 import { median, report } from './lib/report.ts';
 
 const ROUNDS = 5;
@@ -156,7 +156,7 @@ const works: readonly Work[] = [
 
 /** Requests per second and latencies of one side in one round. */
 const run = (server: Server, asks: readonly Ask[], clients: number) =>
-  closedLoop(asks, clients, async (ask, agent) => void (await send(server, ask, agent)));
+  connectedLoop(asks, clients, async (ask, agent) => void (await send(server, ask, agent)));
 
 const ratios: Record<string, number> = {};
 let pass = true;

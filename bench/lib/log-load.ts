@@ -63,23 +63,35 @@ export const at = ({ latencies }: Load, share: number): number =>
 export async function closedLoop<T>(
   items: readonly T[],
   clients: number,
-  send: (item: T, agent: Agent, index: number) => Promise<void>,
+  send: (item: T, index: number) => Promise<void>,
 ): Promise<Omit<Load, 'sample'>> {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const latencies: number[] = [];
   let next = 0;
   const start = performance.now();
   const client = async (): Promise<void> => {
     for (let mine = next++; mine < items.length; mine = next++) {
       const before = performance.now();
-      await send(items[mine] as T, agent, mine);
+      await send(items[mine] as T, mine);
       latencies.push(performance.now() - before);
     }
   };
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - start) / 1000;
-  agent.destroy();
   return { perSecond: items.length / seconds, latencies: latencies.sort((a, b) => a - b) };
+}
+
+/** The same over as many connections of Node's client, which are kept. */
+export async function connectedLoop<T>(
+  items: readonly T[],
+  clients: number,
+  send: (item: T, agent: Agent, index: number) => Promise<void>,
+): Promise<Omit<Load, 'sample'>> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  try {
+    return await closedLoop(items, clients, (item, index) => send(item, agent, index));
+  } finally {
+    agent.destroy();
+  }
 }
 
 /** Sends all requests with `clients` at a time. Throws for any answer but 201. */
@@ -89,7 +101,7 @@ export async function load(
   clients: number,
 ): Promise<Load> {
   const sample: string[] = [];
-  const timed = await closedLoop(requests, clients, async (body, agent, mine) => {
+  const timed = await connectedLoop(requests, clients, async (body, agent, mine) => {
     const text = await post(server.url, body, agent);
     if (mine % 100 === 0) sample.push(text);
   });

@@ -90,7 +90,7 @@ async function postAll(
   const all = await Promise.all(Array.from({ length: clients }, () => LeanClient.open(url)));
   const free = [...all];
   try {
-    const load = await closedLoop(requests, clients, async (request, _agent, index) => {
+    const load = await closedLoop(requests, clients, async (request, index) => {
       const client = free.pop() as LeanClient;
       const { status, body } = await client.send(request);
       if (status !== 200) throw new Error(`status ${status}: ${body.toString().slice(0, 300)}`);

@@ -14,7 +14,7 @@ import { httpTransport } from '#platform/http-client';
 import { type CheckpointVerifier, checkpointVerifier, httpTiles, lookAt } from '#tlog';
 import { hasPostgres, startPostgres } from '../../test/double/postgres.ts';
 import { type LogAnswer, requireProof } from '../lib/log-answers.ts';
-import { at, closedLoop, type Load, load, makeRequests, post } from '../lib/log-load.ts';
+import { at, connectedLoop, type Load, load, makeRequests, post } from '../lib/log-load.ts';
 import { type ObjectStore, startObjectStore } from '../lib/object-store.ts';
 import { ratioOf } from '../lib/processes.ts';
 import { median, report } from '../lib/report.ts';
@@ -96,7 +96,7 @@ async function cluster(shared: readonly string[], objects: ObjectStore): Promise
   const fronts = await Promise.all([front('front-1'), front('front-2')]);
   const answers: LogAnswer[] = [];
   const requests = makeRequests(CLUSTER_REQUESTS, 'cluster');
-  const { perSecond } = await closedLoop(requests, CLIENTS, async (body, agent, turn) => {
+  const { perSecond } = await connectedLoop(requests, CLIENTS, async (body, agent, turn) => {
     const { origin } = (fronts[turn % fronts.length] as (typeof fronts)[number]).said;
     answers.push(JSON.parse(await post(origin, body, agent)) as LogAnswer);
   });

@@ -2,23 +2,14 @@
 import { fail } from '#base/reason';
 import type { JsonObject } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
 import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
+import { imageInNotes, type Notes, packageInNotes, placesIn, unknownsInNotes } from './sbom-notes.ts';
 import {
-  imageInNotes,
-  type Notes,
-  OWNERSHIP,
-  packageInNotes,
-  placesIn,
-  unknownsInNotes,
-} from './sbom-notes.ts';
-import {
-  addTo,
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
-  incompleteBy,
   isHolder,
   linkPackages,
   listed,
@@ -28,6 +19,7 @@ import {
   text,
   texts,
 } from './sbom-parts.ts';
+import { edgesOf, openEnds, ownersOf, type SpdxRelation } from './spdx-relations.ts';
 
 /** Throws WB-192 for a version that is not known. */
 export function readSpdx(json: JsonObject): Sbom {
@@ -35,12 +27,10 @@ export function readSpdx(json: JsonObject): Sbom {
   if (version !== 'SPDX-2.3' && version !== 'SPDX-2.2') {
     throw fail(R.sbom, { expected: 'SPDX 2.2 or 2.3', actual: version ?? 'none' });
   }
-  const relationships = objects(json, 'relationships');
+  const relations = objects(json, 'relationships').map(relationOf);
   const described = new Set([
     ...texts(json, 'documentDescribes'),
-    ...relationships
-      .filter((one) => text(one, 'relationshipType') === 'DESCRIBES')
-      .map((one) => text(one, 'relatedSpdxElement')),
+    ...relations.filter(({ type }) => type === 'describes').flatMap(({ to }) => to),
   ]);
   const extracted = new Map(
     objects(json, 'hasExtractedLicensingInfos').map(
@@ -66,7 +56,7 @@ export function readSpdx(json: JsonObject): Sbom {
     if ((isRoot || isSystem) && !namesPackage(locators(one, 'purl')[0])) continue;
     readPackage(one, extracted, tool.name === 'waybill', packages);
   }
-  const linked = linkPackages(packages.all, edgesOf(relationships), ownersOf(relationships));
+  const linked = linkPackages(packages.all, edgesOf(relations), ownersOf(relations));
   const notes = notesOf(json);
   const image = imageInNotes(notes);
   return {
@@ -74,7 +64,11 @@ export function readSpdx(json: JsonObject): Sbom {
     ...given('distro', image.distro ?? distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...unknownsInNotes(notes), ...saidUnknown(relationships), ...packages.unknowns],
+    unknowns: [
+      ...unknownsInNotes(notes),
+      ...openEnds(relations, 'unknown (NOASSERTION)'),
+      ...packages.unknowns,
+    ],
     ...given('created', text(object(json, 'creationInfo'), 'created')),
     tool,
   };
@@ -82,26 +76,16 @@ export function readSpdx(json: JsonObject): Sbom {
 
 const notesOf = (one: JsonObject): Notes => objects(one, 'annotations').map((note) => text(note, 'comment'));
 
-/** Parts or needs that the author makes no statement about. */
-function saidUnknown(relationships: readonly JsonObject[]): Unknown[] {
-  const open = relationships.filter(
-    (one) =>
-      text(one, 'relatedSpdxElement') === 'NOASSERTION' &&
-      /^(?:CONTAINS|DEPENDS_ON)$/.test(text(one, 'relationshipType') ?? ''),
-  );
-  const refs = [...new Set(open.map((one) => text(one, 'spdxElementId') ?? ''))];
-  return refs.length === 0 ? [] : [incompleteBy(refs, 'unknown (NOASSERTION)')];
-}
-
-/** Syft and we: the owner first. */
-function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
-  const owners = new Map<string, string>();
-  for (const one of relationships) {
-    const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;
-    if (text(one, 'relationshipType') !== 'OTHER' || !isOwnership) continue;
-    owners.set(text(one, 'relatedSpdxElement') ?? '', text(one, 'spdxElementId') ?? '');
-  }
-  return owners;
+/** In the words of SPDX 3.0. */
+function relationOf(one: JsonObject): SpdxRelation {
+  const [from = '', to = ''] = [text(one, 'spdxElementId'), text(one, 'relatedSpdxElement')];
+  const stated = text(one, 'relationshipType') ?? '';
+  const comment = given('comment', text(one, 'comment'));
+  const isOpen = to === 'NOASSERTION';
+  if (stated === 'DEPENDENCY_OF')
+    return { type: 'dependsOn', from: to, to: [from], isOpen: false, ...comment };
+  const type = stated.toLowerCase().replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+  return { type, from, to: [to], isOpen, ...comment };
 }
 
 const locators = (one: JsonObject, type: string): string[] =>
@@ -115,17 +99,6 @@ export function toolOf(full: string | undefined): Sbom['tool'] {
   return match === null
     ? { name: full ?? 'unknown', version: '' }
     : { name: match[1] as string, version: match[2] as string };
-}
-
-function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {
-  const edges = new Map<string, string[]>();
-  for (const one of relationships) {
-    const [from = '', to = ''] = [text(one, 'spdxElementId'), text(one, 'relatedSpdxElement')];
-    const type = text(one, 'relationshipType');
-    if (type === 'DEPENDS_ON') addTo(edges, from, [to]);
-    else if (type === 'DEPENDENCY_OF') addTo(edges, to, [from]);
-  }
-  return edges;
 }
 
 function readPackage(

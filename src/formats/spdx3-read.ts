@@ -2,23 +2,15 @@
 import { fail } from '#base/reason';
 import { isJsonObject, type JsonObject, own } from './json.ts';
 import { R } from './reasons-sbom.ts';
-import { comparePackages, type Sbom, type SbomSubject, type Unknown } from './sbom.ts';
+import { comparePackages, type Sbom, type SbomSubject } from './sbom.ts';
 import { namesPackage, PackageList, readNamed } from './sbom-named.ts';
-import {
-  imageInNotes,
-  type Notes,
-  OWNERSHIP,
-  packageInNotes,
-  placesIn,
-  unknownsInNotes,
-} from './sbom-notes.ts';
+import { imageInNotes, type Notes, packageInNotes, placesIn, unknownsInNotes } from './sbom-notes.ts';
 import {
   addTo,
   digestOrNone,
   distroOfPurls,
   given,
   hashText,
-  incompleteBy,
   isHolder,
   linkPackages,
   listed,
@@ -28,6 +20,7 @@ import {
   texts,
 } from './sbom-parts.ts';
 import { toolOf } from './spdx-read.ts';
+import { edgesOf, openEnds, ownersOf, type SpdxRelation } from './spdx-relations.ts';
 
 const idOf = (one: JsonObject): string => text(one, 'spdxId') ?? text(one, '@id') ?? '';
 
@@ -40,8 +33,8 @@ export function readSpdx3(json: JsonObject): Sbom {
     throw fail(R.sbom, { expected: 'CreationInfo of SPDX 3.0', actual: version ?? 'none' });
   }
   const elements = new Map(graph.map((one) => [idOf(one), one]));
-  const relationships = graph.filter((one) => text(one, 'from') !== undefined);
-  const licenses = declaredLicenses(relationships, elements);
+  const relations = graph.filter((one) => text(one, 'from') !== undefined).map(relationOf);
+  const licenses = declaredLicenses(relations, elements);
   const roots = rootsOf(graph, elements);
   const packages = new PackageList();
   const notes = notesOf(graph);
@@ -61,7 +54,7 @@ export function readSpdx3(json: JsonObject): Sbom {
       packages,
     );
   }
-  const linked = linkPackages(packages.all, edgesOf(relationships), ownersOf(relationships));
+  const linked = linkPackages(packages.all, edgesOf(relations), ownersOf(relations));
   const document = graph.find((one) => text(one, 'type') === 'SpdxDocument');
   const all = [...notes.values()].flat();
   const image = imageInNotes(all);
@@ -70,7 +63,7 @@ export function readSpdx3(json: JsonObject): Sbom {
     ...given('distro', image.distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: [],
-    unknowns: [...unknownsInNotes(all), ...saidIncomplete(relationships), ...packages.unknowns],
+    unknowns: [...unknownsInNotes(all), ...openEnds(relations, 'incomplete'), ...packages.unknowns],
     ...given('created', text(info, 'created')),
     ...given('context', contextOf(graph)),
     tool,
@@ -89,26 +82,13 @@ function notesOf(graph: readonly JsonObject[]): Map<string, string[]> {
   return notes;
 }
 
-/** Parts or needs that are not all listed. */
-function saidIncomplete(relationships: readonly JsonObject[]): Unknown[] {
-  const open = relationships.filter(
-    (one) =>
-      text(one, 'completeness') === 'incomplete' &&
-      /^(?:contains|dependsOn)$/.test(text(one, 'relationshipType') ?? ''),
-  );
-  const refs = [...new Set(open.map((one) => text(one, 'from') ?? ''))];
-  return refs.length === 0 ? [] : [incompleteBy(refs, 'incomplete')];
-}
-
-function ownersOf(relationships: readonly JsonObject[]): Map<string, string> {
-  const owners = new Map<string, string>();
-  for (const one of relationships) {
-    const isOwnership = text(one, 'comment')?.startsWith(OWNERSHIP) === true;
-    if (text(one, 'relationshipType') !== 'other' || !isOwnership) continue;
-    for (const target of texts(one, 'to')) owners.set(target, text(one, 'from') ?? '');
-  }
-  return owners;
-}
+const relationOf = (one: JsonObject): SpdxRelation => ({
+  type: text(one, 'relationshipType') ?? '',
+  from: text(one, 'from') ?? '',
+  to: texts(one, 'to'),
+  ...given('comment', text(one, 'comment')),
+  isOpen: text(one, 'completeness') === 'incomplete',
+});
 
 /** What the document or its SBOMs are about. A document that lists every package as a root is about none. */
 function rootsOf(
@@ -195,27 +175,19 @@ function readPackage(
   });
 }
 
-function edgesOf(relationships: readonly JsonObject[]): Map<string, string[]> {
-  const edges = new Map<string, string[]>();
-  for (const one of relationships) {
-    if (text(one, 'relationshipType') !== 'dependsOn') continue;
-    const from = text(one, 'from') ?? '';
-    addTo(edges, from, texts(one, 'to'));
-  }
-  return edges;
-}
-
 /** Declared licences of each package. */
 function declaredLicenses(
-  relationships: readonly JsonObject[],
+  relations: readonly SpdxRelation[],
   elements: ReadonlyMap<string, JsonObject>,
 ): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const one of relationships) {
-    if (text(one, 'relationshipType') !== 'hasDeclaredLicense') continue;
-    const names = texts(one, 'to').flatMap((id) => licenseName(elements.get(id)) ?? []);
-    const from = text(one, 'from') ?? '';
-    addTo(found, from, names);
+  for (const { type, from, to } of relations) {
+    if (type !== 'hasDeclaredLicense') continue;
+    addTo(
+      found,
+      from,
+      to.flatMap((id) => licenseName(elements.get(id)) ?? []),
+    );
   }
   return found;
 }

@@ -9,13 +9,14 @@ import { leafHash } from '#formats/merkle';
 import { logEntryV1Json } from '#formats/rekor';
 import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import { bodyBytes, type HttpApp, type HttpReply } from '#platform/http-server';
+import { openapiFaults } from '#platform/openapi-faults';
 import { RETRIEVE_ENTRIES_MAX } from './config.ts';
 import { acceptV1 } from './entry-v1.ts';
 import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { searchV1 } from './search-v1.ts';
 import { sendCheckpoint, sendTile } from './tiles.ts';
-import { accepting, errorV1, faults, sendError, told } from './wire.ts';
+import { accepting, errorV1, sendError, told } from './wire.ts';
 
 const json = 'application/json';
 const entriesPath = '/api/v1/log/entries';
@@ -105,7 +106,7 @@ function leafOfId(service: LogService, id: string, name: string): Uint8Array {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{80})$/i.test(id)) {
     const refusal = { expected: '64 or 80 hex digits', actual: JSON.stringify(id.slice(0, 100)) };
     const words = `${name} should match '^([0-9a-fA-F]{64}|[0-9a-fA-F]{80})$'`;
-    throw told(words, fail(R.pattern, refusal), faults.pattern);
+    throw told(words, fail(R.pattern, refusal), openapiFaults.pattern);
   }
   const text = id.toLowerCase();
   if (text.length === 80 && !service.shards.some((shard) => text.startsWith(entryId(shard, '')))) {
@@ -123,16 +124,24 @@ function readBody(body: Uint8Array): JsonReader {
 function readNumber(text: string | undefined, name: string, minimum: number, place = 'query'): number {
   const at = `${name} in ${place}`;
   if (text === undefined)
-    throw told(`${at} is required`, fail(R.required, { expected: name, actual: 'none' }), faults.required);
+    throw told(
+      `${at} is required`,
+      fail(R.required, { expected: name, actual: 'none' }),
+      openapiFaults.required,
+    );
   const value = /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN;
   const actual = JSON.stringify(text);
   if (!Number.isSafeInteger(value)) {
     const refusal = fail(R.type, { expected: `${name} as a decimal number`, actual });
-    throw told(`${at} must be of type int64: ${actual}`, refusal, faults.type);
+    throw told(`${at} must be of type int64: ${actual}`, refusal, openapiFaults.type);
   }
   if (value < minimum) {
     const words = `${at} should be greater than or equal to ${minimum}`;
-    throw told(words, fail(R.range, { expected: `${name} of ${minimum} or more`, actual }), faults.minimum);
+    throw told(
+      words,
+      fail(R.range, { expected: `${name} of ${minimum} or more`, actual }),
+      openapiFaults.minimum,
+    );
   }
   return value;
 }
@@ -145,7 +154,7 @@ function shardOfTree(service: LogService, treeId: string | undefined): LogServic
   const actual = JSON.stringify(treeId.slice(0, 100));
   if (!/^[0-9]+$/.test(treeId)) {
     const words = "treeID in query should match '^[0-9]+$'";
-    throw told(words, fail(R.pattern, { expected: 'decimal digits', actual }), faults.pattern);
+    throw told(words, fail(R.pattern, { expected: 'decimal digits', actual }), openapiFaults.pattern);
   }
   const shard = service.shards.find((one) => one.treeId === treeId);
   if (shard !== undefined) return shard;
@@ -160,10 +169,10 @@ function itemsOf(query: JsonReader, name: string): readonly JsonValue[] {
   const refusal = (): WaybillError =>
     fail(R.queryLimit, { expected: `1 to ${RETRIEVE_ENTRIES_MAX} ${name}`, actual: String(items.length) });
   if (isThere && items.length === 0)
-    throw told(`${name} in body should have at least 1 items`, refusal(), faults.minItems);
+    throw told(`${name} in body should have at least 1 items`, refusal(), openapiFaults.minItems);
   if (items.length > RETRIEVE_ENTRIES_MAX) {
     const words = `${name} in body should have at most ${RETRIEVE_ENTRIES_MAX} items`;
-    throw told(words, refusal(), faults.maxItems);
+    throw told(words, refusal(), openapiFaults.maxItems);
   }
   return items;
 }

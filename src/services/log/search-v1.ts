@@ -3,12 +3,13 @@ import { utf8Text } from '#base/bytes';
 import { fail, WaybillError } from '#base/reason';
 import { attempt } from '#base/result';
 import type { JsonReader } from '#formats/json';
+import { openapiFaults } from '#platform/openapi-faults';
 import { SEARCH_ENTRIES_MAX } from './config.ts';
 import type { LogService } from './log.ts';
 import { R } from './reasons.ts';
 import { keyHashKey, type SearchKey, subjectKey } from './search-keys.ts';
 import { readPemVerifier } from './verifier.ts';
-import { faults, told } from './wire.ts';
+import { told } from './wire.ts';
 
 const SUBJECT_CHARS_MAX = 512;
 
@@ -21,7 +22,7 @@ export async function searchV1(service: LogService, query: JsonReader): Promise<
   const operator = query.optionalString('operator') ?? 'or';
   if (operator !== 'or' && operator !== 'and') {
     const refusal = fail(R.pattern, { expected: 'operator or, and', actual: JSON.stringify(operator) });
-    throw told('operator in body should be one of [and or]', refusal, faults.enumeration);
+    throw told('operator in body should be one of [and or]', refusal, openapiFaults.enumeration);
   }
   const asked = await keysOf(service, query);
   if (operator === 'or') return service.find(asked.flat(), SEARCH_ENTRIES_MAX);
@@ -42,7 +43,7 @@ async function keysOf(service: LogService, query: JsonReader): Promise<(readonly
           expected: `${field} of at most ${SUBJECT_CHARS_MAX} characters`,
           actual: `${subject.length}`,
         }),
-        faults.tooLong,
+        openapiFaults.tooLong,
       );
     if (subject !== '') keys.push([subjectKey(subject)]);
   }
@@ -63,7 +64,7 @@ function hashKey(hash: string): SearchKey {
   if (hashForm.test(text)) return text.includes(':') ? text : `${bareHashes[text.length]}:${text}`;
   const expected = 'a hash as sha256:…, sha512:… or sha1:…';
   const refusal = fail(R.pattern, { expected, actual: JSON.stringify(hash.slice(0, 200)) });
-  throw told(`hash in body should match '${HASH_FORM}'`, refusal, faults.pattern);
+  throw told(`hash in body should match '${HASH_FORM}'`, refusal, openapiFaults.pattern);
 }
 
 /** Formats of Rekor whose entries this log does not take: nothing is found by such a key. */
@@ -76,7 +77,7 @@ function publicKeyKeys(json: JsonReader): readonly SearchKey[] {
     const known = ['x509', ...foreignFormats].join(', ');
     const refusal = fail(R.pattern, { expected: `a key format of ${known}`, actual: JSON.stringify(format) });
     const words = 'publicKey.format in body should be one of [pgp x509 minisign ssh tuf]';
-    throw told(words, refusal, faults.enumeration);
+    throw told(words, refusal, openapiFaults.enumeration);
   }
   const text = attempt(() => utf8Text(json.bytes('content')));
   if (!text.ok) throw json.wrong('content', 'base64 of PEM', '…');

@@ -21,18 +21,6 @@ const grpcCodes: Readonly<Record<number, number>> = {
 };
 const GRPC_INTERNAL = 13;
 
-/** Numbers of go-openapi for parameters that do not fit (its errors package); the status is 422 for each. */
-export const faults = {
-  type: 601,
-  required: 602,
-  tooLong: 603,
-  pattern: 605,
-  enumeration: 606,
-  minimum: 609,
-  maxItems: 611,
-  minItems: 612,
-} as const;
-
 /** go-openapi's model of Rekor v1. `number` is that of a parameter's fault. */
 export const errorV1: ErrorBody = (status, message, number) => ({ code: number ?? status, message });
 /** google.rpc.Status. */

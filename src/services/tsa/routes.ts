@@ -21,6 +21,7 @@ import {
   refusalOf,
   ToldError,
 } from '#platform/http-server';
+import { openapiFaults } from '#platform/openapi-faults';
 import type { Logger } from '#platform/telemetry';
 import { R } from './reasons.ts';
 import type { Tsa } from './tsa.ts';
@@ -66,13 +67,10 @@ function readRequest(request: HttpRequestIn): Uint8Array {
   const body = bodyBytes(request);
   if (body.length === 0 && request.headers.accept !== REPLY_TYPE) {
     const { reason } = fail(R.request, { expected: 'a request', actual: 'an empty body' });
-    throw new ToldError('request in body is required', { ...reason, status: 422 }, REQUIRED);
+    throw new ToldError('request in body is required', { ...reason, status: 422 }, openapiFaults.required);
   }
   return type === 'application/json' ? requestFromJson(body) : body;
 }
-
-/** go-openapi's number for a parameter that is not there. */
-const REQUIRED = 602;
 
 const hashNames: readonly HashName[] = ['sha256', 'sha384', 'sha512'];
 
