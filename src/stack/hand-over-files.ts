@@ -3,10 +3,11 @@
  * there, beside the mirror that is verified.
  */
 import { basename, join } from 'node:path';
-import { equalBytes, utf8Text } from '#base/bytes';
+import { equalBytes, utf8, utf8Text } from '#base/bytes';
+import { publicKeyPem } from '#base/crypto';
 import { fail, WaybillError } from '#base/reason';
 import { pemDecode } from '#formats/pem';
-import type { CaAuthority } from '#formats/trusted-root';
+import type { CaAuthority, LogAuthority } from '#formats/trusted-root';
 import { readFileIfThere, readFileLimited } from '#platform/files';
 import {
   clientTrustConfigBytes,
@@ -21,11 +22,7 @@ import { R } from './reasons.ts';
 const ROOT_BYTES_MAX = 1024 * 1024;
 const { trustedRoot, signingConfig, signingConfigV2, trustConfig } = stackTrustFiles;
 /** Each is a target under the name it has here. */
-const targets = [
-  ...[trustedRoot, signingConfig, signingConfigV2].map((path) => basename(path)),
-  'rekor.pub',
-  'ctfe.pub',
-];
+const targets = [trustedRoot, signingConfig, signingConfigV2].map((path) => basename(path));
 
 /** Throws WB-1218 for a file in `folder` that is not of the stack whose mirror lies there, verified as `trust`. */
 export async function requireSignedFiles(folder: string, mirror: string, trust: Trust): Promise<void> {
@@ -39,7 +36,9 @@ export async function requireSignedFiles(folder: string, mirror: string, trust: 
     });
     if (found === undefined) throw other(folder, name);
   }
-  const { certificateAuthorities, timestampAuthorities } = trust.trustedRoot;
+  const { certificateAuthorities, timestampAuthorities, ctlogs, tlogs } = trust.trustedRoot;
+  await requireKey(folder, 'rekor.pub', tlogs);
+  await requireKey(folder, 'ctfe.pub', ctlogs);
   await requireChain(folder, 'fulcio_chain.pem', certificateAuthorities);
   await requireChain(folder, 'tsa_chain.pem', timestampAuthorities);
   const config = await readFileIfThere(join(folder, basename(trustConfig)));
@@ -59,6 +58,14 @@ function withPlainFiles(folder: string, mirror: TufSource): TufSource {
         : readFileIfThere(join(folder, name));
     },
   };
+}
+
+/** While a log is rotated, the target of this name is the key that comes: the file is the one that signs. */
+async function requireKey(folder: string, name: string, known: readonly LogAuthority[]): Promise<void> {
+  const bytes = await readFileIfThere(join(folder, name));
+  if (bytes === undefined) return;
+  if (!known.some(({ publicKey }) => equalBytes(bytes, utf8(publicKeyPem(publicKey)))))
+    throw other(folder, name);
 }
 
 async function requireChain(folder: string, name: string, known: readonly CaAuthority[]): Promise<void> {

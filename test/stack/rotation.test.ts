@@ -9,9 +9,16 @@ import { unwrap } from '#base/result';
 import { parseTrustedRoot } from '#formats/trusted-root';
 import { httpTransport } from '#platform/http-client';
 import { systemClock } from '#platform/system';
-import { requestRoot, requestRotation, requestTufRotation, rotatable } from '#stack';
+import {
+  exportStack,
+  importStack,
+  requestRoot,
+  requestRotation,
+  requestTufRotation,
+  rotatable,
+} from '#stack';
 import { loadTrust } from '#trust';
-import { message, personSigner, startStack } from './helper.ts';
+import { message, personSigner, startStack, temporaryFolder } from './helper.ts';
 import { judge, outcome, rotateUnderLoad } from './rotation-drill.ts';
 
 test('every key is rotated under load: no signature fails, old and new bundles verify, an old client is told', async (t) => {
@@ -114,6 +121,13 @@ test('key files are of the logs that take entries: before a new key signs, and a
   for (const station of ['log', 'ct'] as const)
     await stack.rotation.rotate({ station, overlapMs: 3_600_000 });
   assert.deepEqual(await keysAt(), first);
+  // What is handed over meanwhile is believed elsewhere.
+  const home = await temporaryFolder();
+  const out = join(home, 'out');
+  const wire = { transport: httpTransport(), cacheDir: join(home, 'ours') };
+  const { rootChecksum } = await exportStack(stack.dataDir, out, wire);
+  const place = { cacheDir: join(home, 'theirs'), configDir: join(home, 'config'), name: 'theirs' };
+  await importStack(out, rootChecksum, place);
   for (const station of ['log', 'ct'] as const) await stack.rotation.hasten(station);
   assert.deepEqual(await keysAt(), signing());
   for (const [index, key] of signing().entries()) assert.notEqual(key, first[index]);
