@@ -8,6 +8,7 @@ import { generateKey, type PrivateKey, sha256 } from '#base/crypto';
 import { WaybillError } from '#base/reason';
 import { buildTimeStampRequest } from '#formats/tsp';
 import { openStation, type RunningStation, type SignerSettings, tsaParts } from '#stack';
+import { waybillHere } from '../cli/here.ts';
 import { tellIn } from '../cli/in-process.ts';
 import { stationSettings, temporaryFolder } from './serve-fixture.ts';
 
@@ -88,6 +89,15 @@ test('another key than the published one, or none, is refused and leaves no proc
   await assert.rejects(open(signer('other.pem', 'good')), codeIs('WB-1051'));
   await assert.rejects(open(signer('key.pem', 'good', new Map([['tsa', 'x']]))), codeIs('WB-823'));
   assert.deepEqual(left(), []);
+});
+
+test('a key that no station of the kind has is refused in words', async () => {
+  const told = await waybillHere(
+    ['serve', 'tsa', '--data', await temporaryFolder(), '--signer', 'true', '--signer-key', 'leaf=x'],
+    { env: {} },
+  );
+  assert.equal(told.code, 3);
+  assert.match(told.stderr, /a key of the station: root, tsa\n +actual: +leaf/);
 });
 
 test('a program that dies makes the station unready until it is there again', async () => {

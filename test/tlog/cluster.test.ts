@@ -351,7 +351,7 @@ if (hasPostgres()) {
   console.log('note: no PostgreSQL on this machine; a cluster on it did not run');
 }
 
-test('a sequencer whose log does not open rests a lease long before it tries again, and ends when asked to', async () => {
+test('a sequencer whose log does not open rests before it tries again, and ends when asked to', async () => {
   const place = memoryPlace();
   const queue = await place.queue();
   const end = new AbortController();

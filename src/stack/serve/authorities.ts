@@ -13,7 +13,14 @@ import { type Ca, createCa, httpCtSubmitter, readIssuerTable, registerCa } from 
 import { type ClockWatch, createTsa, openClockWatch, registerTsa } from '#services/tsa';
 import { chainPem } from '../material.ts';
 import type { StationDeps, StationParts } from './frame.ts';
-import { openHeldKeys, type SignerSettings, signerDown, withHeldKeys } from './held-keys.ts';
+import {
+  closeWithKeys,
+  type KeyNames,
+  openHeldKeys,
+  type SignerSettings,
+  signerDown,
+  withHeldKeys,
+} from './held-keys.ts';
 import { R } from './reasons.ts';
 import { certificatesMade, clockMetrics, timestampsMade, tsaDays } from './station-metrics.ts';
 
@@ -43,13 +50,15 @@ export interface TsaSettings {
 
 const FILE_BYTES_MAX = 1024 * 1024;
 const DAY_MS = 86_400_000;
+const caKeys: KeyNames = { form: /^(?:root|intermediate)$/, told: 'root, intermediate' };
+const tsaKeys: KeyNames = { form: /^(?:root|tsa)$/, told: 'root, tsa' };
 
 async function readText(path: string): Promise<string> {
   return utf8Text(await readFileLimited(path, FILE_BYTES_MAX));
 }
 
 export async function caParts(settings: CaSettings, deps: StationDeps): Promise<StationParts> {
-  const held = await openHeldKeys(settings.signer, /^(?:root|intermediate)$/, deps);
+  const held = await openHeldKeys(settings.signer, caKeys, deps);
   const ca = await withHeldKeys(held, (holders) => openCa(settings, deps, holders));
   const chain = [ca.intermediate, ca.root];
   return {
@@ -66,10 +75,7 @@ export async function caParts(settings: CaSettings, deps: StationDeps): Promise<
       }));
       metrics.made(certificatesMade);
     },
-    close: async () => {
-      await ca.close();
-      await held.close();
-    },
+    close: () => closeWithKeys(held, () => ca.close()),
   };
 }
 
@@ -123,8 +129,8 @@ async function watchOf(
 export async function tsaParts(settings: TsaSettings, deps: StationDeps): Promise<StationParts> {
   const { organization, signer } = settings;
   const { keys, clock, random, log } = deps;
-  const held = await openHeldKeys(signer, /^(?:root|tsa)$/, deps);
-  const watch = await watchOf(settings, deps);
+  const held = await openHeldKeys(signer, tsaKeys, deps);
+  const watch = await withHeldKeys(held, () => watchOf(settings, deps));
   const tsa = await withHeldKeys(held, (holders) =>
     createTsa({
       ...{ keys, holders, clock, random, log },
@@ -149,10 +155,9 @@ export async function tsaParts(settings: TsaSettings, deps: StationDeps): Promis
       metrics.made(timestampsMade);
       if (watch !== undefined) clockMetrics(metrics, watch);
     },
-    close: async () => {
+    close: () => {
       watch?.close();
-      await tsa.close();
-      await held.close();
+      return closeWithKeys(held, () => tsa.close());
     },
   };
 }

@@ -17,7 +17,13 @@ import {
 } from '#services/registry';
 import { createTuf, registerTuf, type TufRoleName } from '#services/tuf';
 import type { Address, StationDeps, StationParts } from './frame.ts';
-import { openHeldKeys, type SignerSettings, withHeldKeys } from './held-keys.ts';
+import {
+  closeWithKeys,
+  type KeyNames,
+  openHeldKeys,
+  type SignerSettings,
+  withHeldKeys,
+} from './held-keys.ts';
 import { readMembers } from './members.ts';
 import { R } from './reasons.ts';
 import { bucketOf } from './store-url.ts';
@@ -37,7 +43,10 @@ export interface TufSettings {
   readonly signer?: SignerSettings;
 }
 
-const TUF_KEYS = /^(?:online|root)(?:-v?[1-9]\d*){0,2}$/;
+const tufKeys: KeyNames = {
+  form: /^(?:online|root)(?:-v?[1-9]\d*){0,2}$/,
+  told: 'online, online-v4 as of version 4 of the root, root-1, root-v4-1',
+};
 
 /** Publishes what the members say of themselves, and renews its own signatures. */
 export async function tufParts(
@@ -48,7 +57,7 @@ export async function tufParts(
   if (stationsFile === undefined && !isInit) {
     throw fail(R.settings, { expected: '--stations FILE', actual: 'none' });
   }
-  const held = await openHeldKeys(signer, TUF_KEYS, deps);
+  const held = await openHeldKeys(signer, tufKeys, deps);
   const { elsewhere } = held;
   const tuf = await withHeldKeys(held, () =>
     createTuf({ dir: dataDir, clock, elsewhere, ...protectedBy(deps) }),
@@ -92,10 +101,7 @@ export async function tufParts(
     },
     metrics: (metrics) => metrics.expiry('metadata', () => ({ ...expires })),
     reload: work,
-    close: async () => {
-      await tuf.close();
-      await held.close();
-    },
+    close: () => closeWithKeys(held, () => tuf.close()),
   };
 }
 

@@ -24,19 +24,26 @@ export interface HeldKeys {
   close(): Promise<void>;
 }
 
-/** Starts the process. `names` fits the names of keys the station has. Throws WB-1212 for another, WB-823, WB-824. */
+/** The names of keys a station has. */
+export interface KeyNames {
+  readonly form: RegExp;
+  /** The same in words. */
+  readonly told: string;
+}
+
+/** Starts the process. Throws WB-1212 for a key the station does not have, WB-823, WB-824. */
 export async function openHeldKeys(
   settings: SignerSettings | undefined,
-  names: RegExp,
+  names: KeyNames,
   { keys, log }: StationDeps,
 ): Promise<HeldKeys> {
   if (settings === undefined) {
     const holders = keyHolders(keys);
     return { holders, elsewhere: new Map(), trouble: () => undefined, close: async () => {} };
   }
-  const unknown = [...settings.keys.keys()].find((name) => !names.test(name));
+  const unknown = [...settings.keys.keys()].find((name) => !names.form.test(name));
   if (unknown !== undefined) {
-    throw fail(R.settings, { expected: `a key of the station: ${names.source}`, actual: unknown });
+    throw fail(R.settings, { expected: `a key of the station: ${names.told}`, actual: unknown });
   }
   const { command, args, env } = settings;
   const signer = new ExternalSigner({ command, args, env, log });
@@ -75,5 +82,14 @@ export async function withHeldKeys<T>(held: HeldKeys, make: (holders: KeyHolders
   } catch (error) {
     await held.close();
     throw error;
+  }
+}
+
+/** Closes what signs, then the process that signed for it, whatever became of the first. */
+export async function closeWithKeys(held: HeldKeys, close: () => Promise<void>): Promise<void> {
+  try {
+    await close();
+  } finally {
+    await held.close();
   }
 }

@@ -18,6 +18,8 @@ import { type Cosigner, cosignWith, FROZEN_LINE, type Log, parseWitnessPolicy } 
 import { TREE } from './checks.ts';
 import type { StationDeps, StationParts } from './frame.ts';
 import {
+  closeWithKeys,
+  type KeyNames,
   openHeldKeys,
   openLogStationKey,
   type SignerSettings,
@@ -53,7 +55,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     (await Promise.all(rootFiles.map((path) => readFileLimited(path, FILE_BYTES_MAX)))).flatMap((bytes) =>
       unwrap(pemDecode(utf8Text(bytes), 'CERTIFICATE')).map(({ der }) => der),
     );
-  const held = await openHeldKeys(settings.signer, LOG_KEYS, deps);
+  const held = await openHeldKeys(settings.signer, logKeys, deps);
   const placed = await withHeldKeys(held, async () => {
     const key = await openLogStationKey(held, deps, 'p256');
     // Its name may have a slash; its key is as much its own.
@@ -67,7 +69,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
   const addRoots = async (): Promise<void> => {
     for (const der of await readRoots()) ct.addRoot(der);
   };
-  const close = (): Promise<void> => placed.close().then(() => held.close());
+  const close = (): Promise<void> => closeWithKeys(held, () => placed.close());
   if (!isInit) await addRoots().catch((error: unknown) => close().then(() => Promise.reject(error)));
   const pem = publicKeyPem(ct.publicKey);
   return {
@@ -111,13 +113,13 @@ export interface LogSettings extends PlaceSettings {
   readonly signer?: SignerSettings;
 }
 
-const LOG_KEYS = /^log$/;
+const logKeys: KeyNames = { form: /^log$/, told: 'log' };
 
 export async function logParts(settings: LogSettings, deps: StationDeps): Promise<StationParts> {
   const { clock, log } = deps;
   const { api, hostname, role = 'all' } = settings;
   if (hostname === undefined) throw fail(R.settings, { expected: '--hostname NAME', actual: 'none' });
-  const held = await openHeldKeys(settings.signer, LOG_KEYS, deps);
+  const held = await openHeldKeys(settings.signer, logKeys, deps);
   const placed = await withHeldKeys(held, async () => {
     const key = await openLogStationKey(held, deps, api === 'v1' ? 'p256' : 'ed25519');
     const inactive = await inactiveShards(settings, deps);
@@ -152,7 +154,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
       metrics.made(entriesMade([`/api/${api}/log/entries`]));
       sequencerMetric(metrics, placed.term);
     },
-    close: () => placed.close().then(() => held.close()),
+    close: () => closeWithKeys(held, () => placed.close()),
   };
 }
 

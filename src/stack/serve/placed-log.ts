@@ -57,11 +57,14 @@ export async function openPlacedLog<Service extends { close(): Promise<void> }>(
   const end = new AbortController();
   let sequencing: Sequencing | undefined;
   let service: Service | undefined;
+  // Each whatever became of the one before: a sequencer that is left holds the lease.
   const close = async (): Promise<void> => {
-    await service?.close();
-    end.abort();
-    await sequencing?.ended;
-    await opened.close();
+    try {
+      await service?.close();
+    } finally {
+      end.abort();
+      await closing(sequencing?.ended, opened);
+    }
   };
   try {
     if (queue === undefined) {
@@ -77,6 +80,18 @@ export async function openPlacedLog<Service extends { close(): Promise<void> }>(
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Closes when `work` is over, well or not. */
+async function closing(
+  work: Promise<void> | undefined,
+  opened: { readonly close: () => Promise<void> },
+): Promise<void> {
+  try {
+    await work;
+  } finally {
+    await opened.close();
   }
 }
 
@@ -130,6 +145,6 @@ async function startSequencer(
     },
     signal,
   );
-  const ended = running.then(() => opened.close());
+  const ended = closing(running, opened);
   return { ended, term: () => isOurs };
 }

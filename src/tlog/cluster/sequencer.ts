@@ -41,7 +41,7 @@ export async function runSequencer(options: SequencerOptions, signal: AbortSigna
     await term.resign();
     options.onTerm?.({ kind: 'ended', term: term.number, why });
     // What does not open now does not open at once; another process may be better off.
-    if (!hasOpened) await sleep(options.election.leaseMs, undefined, { signal }).catch(() => {});
+    if (!hasOpened) await sleep(options.election.leaseMs / 4, undefined, { signal }).catch(() => {});
   }
 }
 
