@@ -1,6 +1,6 @@
 /**
  * Images of shapes that would take memory from a reader that holds on to something: a huge layer, many layers, a huge
- * file, a million names, many packages. Made of few pieces that are compressed once and repeated, which a gzip stream
+ * file, a million names, many packages, archives in archives. Made of few pieces that are compressed once and repeated, which a gzip stream
  * allows: its members follow each other.
  */
 import { closeSync, createReadStream, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { type Hasher, hasher } from '#base/crypto';
 import { digestFromBytes } from '#base/digest';
 import { buildManifest, type Descriptor, describe } from '#formats/oci';
 import { createLayout, type Layout } from '#oci';
+import { ARCHIVES_DEEP, jarsOfNoise, jarsOfZeros } from './sbom-archives.ts';
 
 const MiB = 1024 * 1024;
 const PIECE = 32 * MiB;
@@ -38,7 +39,7 @@ function header(path: string, size: number, mode = '0000644'): Buffer {
   return block;
 }
 
-function file(path: string, text: string): Buffer {
+function file(path: string, text: string | Uint8Array): Buffer {
   const body = Buffer.from(text);
   return Buffer.concat([header(path, body.length), body, Buffer.alloc((512 - (body.length % 512)) % 512)]);
 }
@@ -104,6 +105,22 @@ const NAMES = 1_000_000;
 const BATCH = 10_000;
 const PACKAGES = 10_000;
 
+const ARCHIVE_LAYERS = 10;
+
+/** Every layer has one, and the threads look at theirs at the same time. */
+function archives(jar: Uint8Array): Plan {
+  return {
+    layers: ARCHIVE_LAYERS,
+    // The archives are the same in all of them.
+    packages: ARCHIVE_LAYERS + ARCHIVES_DEEP,
+    entries: ARCHIVE_LAYERS * 2,
+    fill: (layer, index) => {
+      layer.add(npmManifest(`p${index}`));
+      layer.add(file(`app/lib/depth-1-${index}.jar`, jar));
+    },
+  };
+}
+
 /** Gigabytes are sums of pieces of 32 MiB. */
 function plans(): Readonly<Record<string, Plan>> {
   const program = programBytes();
@@ -161,6 +178,8 @@ function plans(): Readonly<Record<string, Plan>> {
         layer.add(Buffer.concat(Array.from({ length: PACKAGES }, (_, i) => npmManifest(`p${i}`))));
       },
     },
+    'large archives in each other': archives(jarsOfNoise()),
+    'archives in each other that pack to nearly nothing': archives(jarsOfZeros()),
   };
 }
 

@@ -48,7 +48,7 @@ export const limits = {
   archiveEntries: 200_000,
   archiveBytes: 1 * GiB,
   /** An archive of an image, and those in it that are looked at: each in the one before. */
-  archiveHeldBytes: 128 * MiB,
+  archiveHeldBytes: 104 * MiB,
   /** Extended headers of one tar entry. */
   tarExtensionBytes: 1 * MiB,
   /** One OSV record, and one archive entry or file of a database source. */

@@ -1,6 +1,7 @@
 /** Decides for each file of a layer what is kept of it, and keeps it within the limits. */
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
+import { HeldMemory, roomBytes } from './held.ts';
 import type { PathMatcher } from './match.ts';
 import { baseOf, cleanPath } from './paths.ts';
 import { leastBytes, PROGRAM_START_BYTES } from './program-end.ts';
@@ -22,6 +23,8 @@ export interface CaptureOptions {
   readonly cataloguers: readonly Cataloguer[];
   readonly matcher: PathMatcher<Cataloguer>;
   readonly again?: Again;
+  /** What this thread holds; default: counted for itself. */
+  readonly memory?: HeldMemory;
 }
 
 /** Cleaned names of what a first reading of a layer showed to need a second one. */
@@ -37,12 +40,14 @@ export class Capture {
   readonly #options: CaptureOptions;
   readonly #record: RecordWriter;
   readonly #scanning: readonly Cataloguer[];
+  readonly #memory: HeldMemory;
   #bytesLeft: number = limits.capturedBytes;
   #room = new Uint8Array();
 
   constructor(options: CaptureOptions, record: RecordWriter) {
     this.#options = options;
     this.#record = record;
+    this.#memory = options.memory ?? new HeldMemory();
     this.#scanning = options.cataloguers.filter((one) => one.scanner !== undefined);
   }
 
@@ -100,14 +105,19 @@ export class Capture {
 
   /** For a file that is dropped at its end; what is in it is stale. Small ones have the same memory in turn. */
   #roomFor(bytes: number): Uint8Array {
-    if (bytes > ROOM_BYTES_MAX) return new Uint8Array(bytes);
+    if (bytes > ROOM_BYTES_MAX) {
+      this.#memory.take(bytes);
+      return new Uint8Array(new ArrayBuffer(roomBytes(bytes)), 0, bytes);
+    }
     if (this.#room.length < bytes) this.#room = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
     return this.#room.subarray(0, bytes);
   }
 
   /** Large ones are not left to the garbage collector, which lets several of them pile up. */
-  #giveBack({ buffer }: Uint8Array): void {
-    if (buffer !== this.#room.buffer && buffer instanceof ArrayBuffer) buffer.transfer(0);
+  #giveBack({ buffer, length }: Uint8Array): void {
+    if (buffer === this.#room.buffer || !(buffer instanceof ArrayBuffer)) return;
+    buffer.transfer(0);
+    this.#memory.give(length);
   }
 
   #scan(entry: TarEntry, event: number, path: string): BodySink | undefined {
@@ -179,7 +189,7 @@ export class Capture {
     findings: Map<string, Uint8Array>,
   ): void {
     try {
-      const found = extractor?.extract(bytes, base);
+      const found = extractor?.extract(bytes, base, this.#memory);
       if (found !== undefined) findings.set(name, found);
     } catch (error) {
       this.#record.problem(event, name, error instanceof Error ? error.message : String(error));

@@ -1,13 +1,14 @@
 /** The other side of `threads.ts`: reads layers one after the other, from a file or from messages. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type MessagePort, parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { WaybillError } from '#base/reason';
 import type { FilePlace } from '#oci';
 import { distroReader } from './catalogue.ts';
 import { cataloguers } from './cataloguers/index.ts';
+import { HeldMemory } from './held.ts';
 import { packReading } from './pack.ts';
 import { matcherOf, recordLayer } from './read-layers.ts';
-import type { Job, ToMain, ToWorker } from './threads.ts';
+import type { Job, ToMain, ToWorker, WorkerData } from './threads.ts';
 
 /** Stored bytes of the layer under way. */
 class Inbox {
@@ -43,7 +44,8 @@ class Inbox {
   }
 }
 
-function serve(port: MessagePort): void {
+function serve(port: MessagePort, { turn }: WorkerData): void {
+  const memory = new HeldMemory(turn);
   let inbox = new Inbox();
   const send = (message: ToMain, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   port.on('message', (message: ToWorker) => {
@@ -54,7 +56,7 @@ function serve(port: MessagePort): void {
     const mine = new Inbox();
     inbox = mine;
     const took = (bytes: Uint8Array): void => send({ kind: 'took', bytes }, [bytes.buffer as ArrayBuffer]);
-    read(message.job, mine, took).then(
+    read(message.job, mine, took, memory).then(
       (bytes) => send({ kind: 'done', bytes }, [bytes.buffer as ArrayBuffer]),
       (error: unknown) => {
         const reason = error instanceof WaybillError ? error.reason : undefined;
@@ -88,6 +90,7 @@ async function read(
   { layer, names, again }: Job,
   inbox: Inbox,
   took: (chunk: Uint8Array) => void,
+  memory: HeldMemory,
 ): Promise<Uint8Array> {
   const chosen = [distroReader, ...cataloguers.filter((one) => names.includes(one.name))];
   const { place } = layer;
@@ -96,7 +99,12 @@ async function read(
       ? { ...layer, open: () => inbox.read(took) }
       : { ...layer, open: () => fileBytes(place), isChecked: false };
   const matcher = matcherOf(chosen);
-  return packReading(await recordLayer(input, { cataloguers: chosen, matcher, again, inflating: 'here' }));
+  const recording = { cataloguers: chosen, matcher, again, inflating: 'here', memory } as const;
+  try {
+    return packReading(await recordLayer(input, recording));
+  } finally {
+    memory.clear();
+  }
 }
 
-if (parentPort !== null) serve(parentPort);
+if (parentPort !== null) serve(parentPort, workerData as WorkerData);

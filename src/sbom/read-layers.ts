@@ -2,6 +2,7 @@
 import type { Digest } from '#base/brand';
 import type { Base } from './base.ts';
 import { type Again, Capture } from './capture.ts';
+import type { HeldMemory } from './held.ts';
 import { type Inflating, type LayerFacts, type LayerInput, readLayer } from './layer.ts';
 import { PathMatcher } from './match.ts';
 import { type LayerRecord, RecordWriter } from './record.ts';
@@ -42,15 +43,17 @@ export interface Recording {
   readonly matcher: PathMatcher<Cataloguer>;
   readonly again?: Again | undefined;
   readonly inflating?: Inflating;
+  readonly memory?: HeldMemory;
 }
 
 /** Reads one layer on this thread. */
 export async function recordLayer(
   layer: LayerInput,
-  { cataloguers, matcher, again, inflating }: Recording,
+  { cataloguers, matcher, again, inflating, memory }: Recording,
 ): Promise<LayerReading> {
   const writer = new RecordWriter();
-  const capture = new Capture({ cataloguers, matcher, ...(again === undefined ? {} : { again }) }, writer);
+  const given = { ...(again === undefined ? {} : { again }), ...(memory === undefined ? {} : { memory }) };
+  const capture = new Capture({ cataloguers, matcher, ...given }, writer);
   const { doubt, ...facts } = await readLayer(layer, capture.onEntry, inflating);
   if (doubt !== undefined) writer.doubt(doubt);
   return { facts, record: writer.finish() };
@@ -63,7 +66,7 @@ export function localReader(
 ): LayerReader {
   return {
     width: 1,
-    read: (layer, again) => recordLayer(layer, { cataloguers, matcher, again }),
+    read: (layer, again) => recordLayer(layer, { cataloguers, matcher, again, inflating: 'here' }),
     close: () => Promise.resolve(),
   };
 }

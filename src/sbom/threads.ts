@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Reason, WaybillError } from '#base/reason';
 import type { Again } from './capture.ts';
+import { freeTurn, newTurn, type Turn } from './held.ts';
 import type { LayerInput } from './layer.ts';
 import { unpackReading } from './pack.ts';
 import type { LayerReader, LayerReading } from './read-layers.ts';
@@ -16,6 +17,11 @@ export interface Job {
   /** Of the cataloguers that look at it. */
   readonly names: readonly string[];
   readonly again?: Again;
+}
+
+export interface WorkerData {
+  /** Whose large files are looked at; `me`: the number of the thread. */
+  readonly turn: { readonly cell: Turn; readonly me: number };
 }
 
 export type ToWorker =
@@ -59,12 +65,13 @@ export function threadedReader(names: readonly string[], threads: number): Layer
   const width = Math.max(1, Math.min(threads, availableParallelism(), THREADS_MAX));
   const idle: Thread[] = [];
   const all: Thread[] = [];
+  const turn = newTurn();
   const waiting: ((thread: Thread) => void)[] = [];
   const take = async (): Promise<Thread> => {
     const free = idle.pop();
     if (free !== undefined) return free;
     if (all.length === width) return new Promise((resolve) => waiting.push(resolve));
-    const thread = new Thread();
+    const thread = new Thread({ cell: turn, me: all.length + 1 });
     all.push(thread);
     return thread;
   };
@@ -87,20 +94,25 @@ export function threadedReader(names: readonly string[], threads: number): Layer
 }
 
 class Thread {
-  readonly #worker = new Worker(entry(), {
-    resourceLimits,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  });
+  readonly #worker: Worker;
   #ahead = 0;
   /** Memory for pieces: what is filled again need not be cleared away. */
   readonly #spare: ArrayBuffer[] = [];
   #more: (() => void) | undefined;
   #settle: { resolve(reading: LayerReading): void; reject(error: unknown): void } | undefined;
 
-  constructor() {
+  constructor(turn: WorkerData['turn']) {
+    this.#worker = new Worker(entry(), {
+      resourceLimits,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      workerData: { turn } satisfies WorkerData,
+    });
     this.#worker.on('message', (message: ToMain) => this.#take(message));
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('the thread that read a layer ended')));
+    this.#worker.on('exit', () => {
+      freeTurn(turn.cell, turn.me);
+      this.#fail(new Error('the thread that read a layer ended'));
+    });
   }
 
   async read(layer: LayerInput, names: readonly string[], again?: Again): Promise<LayerReading> {

@@ -1,5 +1,6 @@
 /** What cataloguers see and return. They are pure and synchronous: captured files in, packages out. */
 import type { Distro, Unknown } from '#formats/sbom';
+import type { HeldMemory } from './held.ts';
 import type { OwnedPaths } from './owned.ts';
 
 export interface ImageFile {
@@ -79,7 +80,8 @@ export interface StreamScanner {
 
 /** Takes findings from a whole file that is dropped afterwards: an archive, a database, a program. */
 export interface Extractor {
-  extract(bytes: Uint8Array, base: string): Uint8Array | undefined;
+  /** `memory`: where what is inflated of the file is counted; default: nowhere else. */
+  extract(bytes: Uint8Array, base: string, memory?: HeldMemory): Uint8Array | undefined;
 }
 
 /** Files a cataloguer wants, by name: any of the three lists fits, and `path` where it is given. */

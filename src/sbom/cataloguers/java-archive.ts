@@ -2,6 +2,7 @@
 import { toHex } from '#base/bytes';
 import { sha1Unsafe } from '#base/crypto';
 import { limits } from '#base/limits';
+import { HeldMemory } from '../held.ts';
 import { parsePom } from './pom.ts';
 import { ZipBudget, type ZipEntry, zipEntries } from './zip.ts';
 
@@ -27,9 +28,14 @@ const TEXT_BYTES_MAX = 4 * 1024 * 1024;
 const decoder = new TextDecoder();
 
 /** Everything in an archive, itself first. `problems` gets what could not be read inside it. */
-export function readArchive(bytes: Uint8Array, name: string, problems: string[]): JavaArtifact[] {
+export function readArchive(
+  bytes: Uint8Array,
+  name: string,
+  problems: string[],
+  memory: HeldMemory = new HeldMemory(),
+): JavaArtifact[] {
   const found: JavaArtifact[] = [];
-  const budget = new ZipBudget(bytes.length);
+  const budget = new ZipBudget(bytes.length, memory);
   walk(bytes, name, [], budget, found, problems);
   return found;
 }
@@ -70,9 +76,8 @@ function walk(
       continue;
     }
     try {
-      const inner = entry.read();
       const base = entry.name.slice(entry.name.lastIndexOf('/') + 1);
-      budget.hold(inner, bytes, () => walk(inner, base, path, budget, found, problems));
+      budget.hold(entry, (inner) => walk(inner, base, path, budget, found, problems));
     } catch (error) {
       problems.push(`${path.join(':')}: ${error instanceof Error ? error.message : String(error)}`);
       if (error instanceof Error && /^more than/.test(error.message)) throw error;

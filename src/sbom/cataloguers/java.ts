@@ -15,9 +15,9 @@ export const java: Cataloguer = {
   files: [{ endings: archiveEndings }],
   // Archives are large; what they say fits into a line each.
   extractor: {
-    extract: (bytes, base) => {
+    extract: (bytes, base, memory) => {
       const problems: string[] = [];
-      const artifacts = readArchive(bytes, base, problems);
+      const artifacts = readArchive(bytes, base, problems, memory);
       return utf8(JSON.stringify({ artifacts, problems }));
     },
   },

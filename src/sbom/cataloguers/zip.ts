@@ -4,6 +4,7 @@
  */
 import { inflateRawSync } from 'node:zlib';
 import { limits } from '#base/limits';
+import { type HeldMemory, roomBytes } from '../held.ts';
 
 export interface ZipEntry {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface ZipEntry {
   readonly size: number;
   /** The name that stands before the content, where it is another than that of the directory. */
   otherName(): string | undefined;
+  /** Whether it is packed: what is read takes memory of its own. */
+  readonly isPacked: boolean;
   read(): Uint8Array;
 }
 
@@ -19,10 +22,12 @@ export class ZipBudget {
   #entries: number = limits.archiveEntries;
   #bytes: number = limits.archiveBytes;
   #held: number;
+  readonly #memory: HeldMemory;
 
-  /** For a file of so many bytes, which is held all the time. */
-  constructor(size: number) {
+  /** For a file of so many bytes, which is held all the time; `memory` has it already. */
+  constructor(size: number, memory: HeldMemory) {
     this.#held = size;
+    this.#memory = memory;
   }
 
   takeEntries(count: number): void {
@@ -36,26 +41,35 @@ export class ZipBudget {
   }
 
   /**
-   * Has `use` look at an archive that lies in `around`. Archives that were inflated are held as long as those inside
-   * them are looked at, and their memory is given back at once: dozens would wait for the garbage collector.
+   * Has `use` look at an archive in another one. Archives that were inflated are held as long as those inside them are
+   * looked at, and their memory is given back at once: dozens would wait for the garbage collector.
    */
-  hold(bytes: Uint8Array, around: Uint8Array, use: () => void): void {
-    const isView = bytes.buffer === around.buffer;
-    const own = isView ? 0 : bytes.length;
-    this.#held += own;
+  hold(entry: ZipEntry, use: (bytes: Uint8Array) => void): void {
+    if (!entry.isPacked) {
+      use(entry.read());
+      return;
+    }
+    this.#held += entry.size;
+    this.#memory.take(entry.size);
+    let bytes: Uint8Array | undefined;
     try {
-      if (own > 0 && this.#held > limits.archiveHeldBytes) {
+      if (this.#held > limits.archiveHeldBytes) {
         const expected = `at most ${limits.archiveHeldBytes} are held`;
         throw new Error(`${this.#held} bytes of archives in each other; ${expected}`);
       }
-      use();
+      bytes = entry.read();
+      use(bytes);
     } finally {
-      this.#held -= own;
-      // What is small may share its memory with others.
-      const isAlone = own >= OWN_BYTES_MIN && bytes.buffer.byteLength <= own + PIECE_BYTES_MIN;
-      if (isAlone && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
+      if (bytes !== undefined) letGo(bytes);
+      this.#held -= entry.size;
+      this.#memory.give(entry.size);
     }
   }
+}
+
+/** What is small may share its memory with others. */
+function letGo({ buffer, length }: Uint8Array): void {
+  if (length >= OWN_BYTES_MIN && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 const END = 0x06054b50;
@@ -150,7 +164,7 @@ function entryAt(
     if (out.length !== size) throw new Error(`${name}: ${out.length} bytes instead of ${size}`);
     return out;
   };
-  return { name, size, otherName, read };
+  return { name, size, otherName, isPacked: method !== STORED, read };
 }
 
 function inflated(stored: Uint8Array, size: number, name: string): Uint8Array {
@@ -159,7 +173,7 @@ function inflated(stored: Uint8Array, size: number, name: string): Uint8Array {
     const most = Math.min(size, stored.length * DEFLATE_RATIO_MAX);
     return inflateRawSync(stored, {
       maxOutputLength: Math.max(1, size),
-      chunkSize: Math.max(PIECE_BYTES_MIN, most + 1),
+      chunkSize: Math.max(PIECE_BYTES_MIN, roomBytes(most + 1)),
     });
   } catch (error) {
     throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
