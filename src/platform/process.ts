@@ -61,7 +61,10 @@ function collector(max: number): { add: (chunk: Buffer) => void; text: () => str
   };
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/**
+ * Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. SIGUSR1 does nothing from then on:
+ * without a listener Node opens its debugger on port 9229, to whom everybody on this machine may speak, beside keys.
+ */
 export function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let seen = false;
@@ -72,6 +75,7 @@ export function untilSignal(): Promise<NodeJS.Signals> {
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+    process.on('SIGUSR1', () => undefined);
   });
 }
 
