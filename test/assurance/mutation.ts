@@ -32,7 +32,8 @@ const BASELINE_MS_MAX = 600_000;
 /** The sources as they are when the run starts: whoever works on them meanwhile disturbs nothing. */
 export function snapshot(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'waybill-mutation-')));
-  for (const name of ['src', 'test', 'package.json']) cpSync(name, join(folder, name), { recursive: true });
+  for (const name of ['src', 'test', 'examples', 'package.json'])
+    cpSync(name, join(folder, name), { recursive: true });
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
   return folder;
 }
