@@ -150,7 +150,8 @@ function addLogOptions(command: Command): Command {
     .option('--hostname <name>', 'host name clients know it by, as in its checkpoints')
     .option(
       '--inactive <dir>',
-      'v1: data directory of a frozen log this one follows (repeatable)',
+      'v1: data directory of a frozen log this one follows; its key is there, or --signer-key inactive-1=NAME for the ' +
+        'first (repeatable)',
       collect,
       [],
     )

@@ -31,38 +31,44 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Errors: WB-213, WB-214, WB-215 for data of another version. */
-export async function openStore(settings: StoreSettings): Promise<OpenedStore> {
+/**
+ * `mustExist`: a database or bucket that holds nothing of the log is refused and stays as it is. Errors: WB-213, WB-214,
+ * WB-215 for data of another version, or none.
+ */
+export async function openStore(settings: StoreSettings, mustExist = false): Promise<OpenedStore> {
   if (settings.kind === 'embedded') {
     return { store: openLogStore(settings.directory, settings.lockFile), close: async () => {} };
   }
-  return settings.kind === 's3' ? openS3(settings) : openDatabase(settings);
+  return settings.kind === 's3' ? openS3(settings, mustExist) : openDatabase(settings, mustExist);
 }
 
 /** What `embeddedLogStore` keeps in its database, for stores that many machines open. */
 const FORMAT = '1';
 
-async function requireFormat(cell: Cell): Promise<void> {
-  if (await cell.swap(undefined, FORMAT)) return;
+async function requireFormat(cell: Cell, mustExist: boolean): Promise<void> {
+  if (!mustExist && (await cell.swap(undefined, FORMAT))) return;
   const found = await cell.read();
-  if (found !== FORMAT) {
-    throw fail(R.format, { expected: `data of format ${FORMAT}`, actual: `format ${JSON.stringify(found)}` });
-  }
+  if (found === FORMAT) return;
+  const actual = found === undefined ? 'no log of this name' : `format ${JSON.stringify(found)}`;
+  throw fail(R.format, { expected: `data of format ${FORMAT}`, actual });
 }
 
-async function openS3(settings: StoreSettings & { kind: 's3' }): Promise<OpenedStore> {
+async function openS3(settings: StoreSettings & { kind: 's3' }, mustExist: boolean): Promise<OpenedStore> {
   const bucket = await checkedBucket(settings.bucket);
-  await requireFormat(s3Cell(bucket, 'format'));
+  await requireFormat(s3Cell(bucket, 'format'), mustExist);
   const { indexFile } = settings;
   const store = s3LogStore({ bucket, ...(indexFile === undefined ? {} : { indexFile }) });
   return { store, lease: s3Cell(bucket, 'lease'), close: async () => bucket.close() };
 }
 
-async function openDatabase(settings: StoreSettings & { kind: 'postgres' }): Promise<OpenedStore> {
+async function openDatabase(
+  settings: StoreSettings & { kind: 'postgres' },
+  mustExist: boolean,
+): Promise<OpenedStore> {
   const { url, log, tiles } = settings;
   const bucket = tiles === undefined ? undefined : await checkedBucket(tiles);
   const db = await openPostgres(url);
-  await requireFormat(postgresCell(db, log, 'format')).catch(async (error: unknown) => {
+  await requireFormat(postgresCell(db, log, 'format'), mustExist).catch(async (error: unknown) => {
     await db.close();
     throw error;
   });

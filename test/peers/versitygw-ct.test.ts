@@ -12,7 +12,14 @@ import { unwrap } from '#base/result';
 import { run } from '#platform/process';
 import { startPostgres } from '../double/postgres.ts';
 import { freePortBase } from '../free-ports.ts';
-import { type Promised, precertificate, requireLogged, rootPem, submitUntilTaken } from '../stack/ct-load.ts';
+import {
+  type Promised,
+  precertificate,
+  requireLogged,
+  rootPem,
+  submit,
+  submitUntilTaken,
+} from '../stack/ct-load.ts';
 import { temporaryFolder } from '../stack/serve-fixture.ts';
 import { startVersitygw } from './versitygw-server.ts';
 
@@ -99,7 +106,38 @@ test('two front ends lose and double nothing while the sequencer is killed under
   t.diagnostic(`${sent} requests of 32 clients, ${32 * 36} entries, killed after ${killed}`);
 });
 
-test('the page for operators starts such a log', async () => {
+test('it is frozen when nobody sequences it, and only then; its front ends go on answering', async () => {
+  const freeze = () =>
+    run(
+      bin,
+      [
+        ...['log', 'freeze', postgres.url, '--objects', objects('ct')],
+        ...['--key', join(dir, 'one', 'keys', 'log.key')],
+      ],
+      { env, timeoutMs: 60_000 },
+    );
+  const early = await freeze();
+  assert.equal(early.code, 3, early.stderr);
+  assert.match(early.stderr, /WB-1224/);
+  for (const child of children) child.kill('SIGTERM');
+  await Promise.all(endings);
+  const frozen = await freeze();
+  assert.equal(frozen.code, 0, frozen.stderr);
+  const [, size] = /^ct\.example\/2026\n(\d+)\n[^\n]+\nfrozen\n/.exec(frozen.stdout.toString()) ?? [];
+  assert.equal(size, `${32 * 36}`);
+  const { origin } = await up('two', 'all');
+  const head = await (await fetch(`${origin}/ct/v1/get-sth`)).json();
+  assert.equal((head as { tree_size: number }).tree_size, 32 * 36);
+  const known = await submit(origin, precertificate(0));
+  assert.notEqual(
+    typeof known,
+    'number',
+    `a promise that was given is given again, not ${JSON.stringify(known)}`,
+  );
+  assert.equal(typeof (await submit(origin, precertificate(100_000))), 'number');
+});
+
+test('the page for operators starts such a log, and ends it', async () => {
   const page = await readFile('docs/operate.md', 'utf8');
   const [, block] = /^### A log on many machines\n[\s\S]*?^```bash\n([\s\S]*?)^```$/m.exec(page) ?? [];
   assert.ok(block !== undefined);
@@ -115,4 +153,5 @@ test('the page for operators starts such a log', async () => {
   });
   assert.equal(ran.code, 0, ran.stderr);
   assert.match(ran.stdout.toString(), /"tree_size":0,/);
+  assert.match(ran.stdout.toString(), /ct\.example\/2026\n0\n[^\n]+\nfrozen\n/);
 });

@@ -16,6 +16,7 @@ import { createLogger } from '#platform/telemetry';
 import { createLog } from '#services/log';
 import { registerWitness, Witness } from '#services/witness';
 import {
+  freezeStored,
   initStation,
   type LogSettings,
   logParts,
@@ -24,6 +25,7 @@ import {
   type StationDeps,
   type StationParts,
 } from '#stack';
+import { type Told, tellIn } from '../cli/in-process.ts';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
 import { startS3 } from '../double/s3.ts';
 import { stationSettings, temporaryFolder } from './serve-fixture.ts';
@@ -73,6 +75,62 @@ test('a log whose whole life is in a bucket goes on after a restart, also from a
   assert.equal(await submit(second.origin, 'c'), '2');
   const again = await fetch(`${second.origin}/api/v2/log/entries`, { method: 'POST', body });
   assert.deepEqual([again.status, again.headers.get('x-log-index')], [409, '0']);
+});
+
+const freeze = (...words: readonly string[]): Promise<Told> =>
+  tellIn({ env: { ...env, WAYBILL_STATE_DIR: join(dir, 'state') }, cwd: dir }, ['log', 'freeze', ...words]);
+
+/** Nothing is taken any more, and everything can be read. */
+async function requireFrozen(origin: string, size: number): Promise<void> {
+  const answer = await fetch(`${origin}/api/v2/log/entries`, { method: 'POST', body: entry('late') });
+  assert.deepEqual([answer.status, /WB-413/.test(await answer.text())], [405, true]);
+  const checkpoint = await (await fetch(`${origin}/api/v2/checkpoint`)).text();
+  assert.match(checkpoint, new RegExp(`^log\\.example\\n${size}\\n[^\\n]+\\nfrozen\\n`));
+}
+
+test('a log in a bucket is frozen by its key, and by no other; a bucket without a log stays empty', async () => {
+  const store = `s3://whole/ends?${objects}`;
+  const make: Make = (deps) => logParts({ ...v2, store, env }, deps);
+  const place = stationSettings(dir, 'ends');
+  const first = await openStation('log2', place, make);
+  assert.equal(await submit(first.origin, 'a'), '0');
+  await first.close();
+  await writeFile(join(dir, 'other.key'), generateKey('ed25519').exportPem());
+  const other = await freeze(store, '--key', join(dir, 'other.key'), '--data', 'ends');
+  assert.equal(other.reason?.code, 'WB-408', other.reason?.actual);
+  const none = await freeze(`s3://whole/nothing?${objects}`, '--key', join(dir, 'ends', 'keys', 'log.key'));
+  assert.equal(none.reason?.code, 'WB-215', none.reason?.actual);
+  assert.deepEqual(
+    [...s3.objects.keys()].filter((path) => path.includes('nothing')),
+    [],
+  );
+  // Once with the names of the station and once without: a frozen log stays as it is.
+  for (const more of [['--data', 'ends'], []]) {
+    const { exit, reason, stdout } = await freeze(
+      store,
+      '--key',
+      join(dir, 'ends', 'keys', 'log.key'),
+      ...more,
+    );
+    assert.equal(exit, 0, reason?.actual);
+    assert.match(stdout, /^log\.example\n1\n[^\n]+\nfrozen\n/);
+  }
+  const second = await openStation('log2', place, make);
+  open.push(second);
+  await requireFrozen(second.origin, 1);
+});
+
+test('options of another kind of place are usage errors', async () => {
+  for (const words of [
+    ['ends', '--objects', 's3://x'],
+    ['ends', '--hostname', 'log.example'],
+    [`s3://whole/ends?${objects}`, '--lock-file', 'lock.db'],
+    [`s3://whole/ends?${objects}`, '--objects', 's3://x'],
+    ['mysql://log'],
+  ]) {
+    const { reason } = await freeze(...words, '--key', join(dir, 'ends', 'keys', 'log.key'));
+    assert.match(reason?.code ?? '', /^WB-(?:1305|1212)$/, words.join(' '));
+  }
 });
 
 test('a log follows a frozen one under the same address: indexes count on, old entries stay', async () => {
@@ -182,6 +240,29 @@ if (hasPostgres()) {
     await first.close();
     assert.equal(await submit(second.origin, 'e'), '4');
     assert.equal(await sequences(second.adminOrigin), true);
+  });
+
+  test('a log in a database is frozen while nobody sequences it; its stations go on reading', async () => {
+    const [, second] = open.slice(-2) as [RunningStation, RunningStation];
+    const held = { store: server.url, objects: `s3://tiles/2026?${objects}`, env, hostname: 'log.example' };
+    const key = await fileKeyStore(join(dir, 'two', 'keys')).openKey('log', 'ed25519');
+    const names = () => ({ origin: 'log.example', keyName: 'log.example' });
+    const { clock, random } = stationSettings(dir, 'two');
+    await assert.rejects(
+      freezeStored({ ...held, names, waitMs: 50 }, key, { clock, random }),
+      (error) => error instanceof WaybillError && error.reason.code === 'WB-1224',
+    );
+    assert.equal(await submit(second.origin, 'f'), '5');
+    await second.close();
+    const place = [server.url, '--objects', held.objects, '--key', join(dir, 'two', 'keys', 'log.key')];
+    const unnamed = await freeze(...place);
+    assert.equal(unnamed.reason?.code, 'WB-215', unnamed.reason?.actual);
+    const frozen = await freeze(...place, '--hostname', 'log.example');
+    assert.equal(frozen.exit, 0, frozen.reason?.actual);
+    assert.match(frozen.stdout, /^log\.example\n6\n[^\n]+\nfrozen\n/);
+    const again = await openStation('log2', stationSettings(dir, 'two'), log('all'));
+    open.push(again);
+    await requireFrozen(again.origin, 6);
   });
 } else {
   console.log('note: no PostgreSQL on this machine; stations over one database did not run');

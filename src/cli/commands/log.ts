@@ -1,30 +1,20 @@
 /** `waybill log fsck|monitor|freeze`: a transparency log from outside, and its end. */
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { KeyHolder, PublicKey, Signer } from '#base/crypto';
 import { fail } from '#base/reason';
-import type {
-  CheckpointVerifier,
-  IssuedCertificates,
-  LogWriter,
-  Look,
-  MonitorState,
-  TileSource,
-  TreeView,
-} from '#tlog';
+import type { CheckpointVerifier, IssuedCertificates, Look, MonitorState, TileSource } from '#tlog';
 import type { CliContext } from '../context.ts';
-import { type LogKeyFlags, openLogKey } from '../log-key.ts';
+import { existingStore } from '../log-folder.ts';
+import { addFreeze } from '../log-freeze.ts';
 import {
   type IssuedFlags,
   issuedOf,
   type KeyFlags,
-  namesOf,
   outsideOf,
   publicKeyOf,
   verifierOf,
 } from '../log-outside.ts';
 import { R } from '../reasons.ts';
-import { addSignerOptions } from '../serve-station-flags.ts';
 import { collect } from '../sign-options.ts';
 
 interface FsckFlags extends KeyFlags {
@@ -34,12 +24,6 @@ interface FsckFlags extends KeyFlags {
 
 interface MonitorFlags extends KeyFlags, IssuedFlags {
   readonly checkpoints?: string;
-}
-
-interface FreezeFlags extends LogKeyFlags {
-  readonly origin?: string;
-  readonly keyName?: string;
-  readonly lockFile?: string;
 }
 
 /** The monitor's state holds up to 255 hashes for each of eight levels. */
@@ -81,20 +65,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .addOption(new Option('--interval <seconds>', 'look again and again until a signal ends it'));
   withKey(monitor).action((url: string, flags: MonitorFlags) => runMonitor(url, flags, context));
-  const freeze = log
-    .command('freeze')
-    .description('Signs the last checkpoint of a log that does not run. Nothing can be written after it.')
-    .argument('<folder>', 'folder of the log')
-    .option('--key <file>', 'private key of the log, PKCS#8 PEM')
-    .option('--origin <text>', 'first line of its checkpoints; default: as the newest has it')
-    .option('--key-name <name>', 'name in its signature line; default: the origin before ` - `')
-    .option(
-      '--lock-file <file>',
-      'the checkpoint lock (default: below WAYBILL_STATE_DIR or the user state folder, else in the folder)',
-    );
-  addSignerOptions(freeze, 'log').action((folder: string, flags: FreezeFlags) =>
-    runFreeze(folder, flags, context),
-  );
+  addFreeze(log, context);
 }
 
 function withKey(command: Command): Command {
@@ -182,28 +153,6 @@ async function fsckStore(folder: string, store: Store, flags: FsckFlags): Promis
   const given = await knownCheckpoints(flags.known, verifier);
   const { size, problems } = await fsckStored({ store, verifier, known: given.known });
   return { size, problems: [...given.problems, ...problems] };
-}
-
-/**
- * Opening a store makes its files: a folder without a log must stay as it is. The lock is where it is said, else where
- * this user's logs have theirs, else in the folder.
- */
-async function existingStore(folder: string, asked: string | undefined, key: PublicKey, context: CliContext) {
-  await requireLog(folder);
-  const [{ existsSync }, { openLogStore }, { defaultLockDir, lockFileOf }] = await Promise.all([
-    import('node:fs'),
-    import('#platform/store-embedded'),
-    import('#platform/checkpoint-lock'),
-  ]);
-  const lockDir = defaultLockDir(context.env);
-  const usual = lockDir === undefined ? undefined : lockFileOf(lockDir, key);
-  return openLogStore(folder, asked ?? (usual !== undefined && existsSync(usual) ? usual : undefined));
-}
-
-async function requireLog(folder: string): Promise<void> {
-  const { existsSync } = await import('node:fs');
-  if (existsSync(join(folder, 'checkpoint'))) return;
-  throw fail(R.optionValue, { expected: 'the folder of a log', actual: `no checkpoint in ${folder}` });
 }
 
 async function runMonitor(url: string, flags: MonitorFlags, context: CliContext): Promise<void> {
@@ -328,42 +277,4 @@ async function keep(look: Look, flags: MonitorFlags, origin: string, context: Cl
   }
   if (flags.state === undefined || look.state === undefined) return;
   await writeFileDurable(resolve(context.cwd, flags.state), monitorStateJson(origin, look.state));
-}
-
-async function runFreeze(folder: string, flags: FreezeFlags, context: CliContext): Promise<void> {
-  const directory = resolve(context.cwd, folder);
-  const held = await openLogKey(flags, context);
-  try {
-    await requireLog(directory);
-    const { lockDataOf } = await import('#platform/folder-lock');
-    const lock = lockDataOf(directory);
-    try {
-      const { size, checkpoint } = await freezeIn(directory, held.key, flags, context);
-      context.result('waybill.dev/log-freeze/v1', { size, checkpoint }, () => checkpoint);
-    } finally {
-      lock.release();
-    }
-  } finally {
-    await held.close();
-  }
-}
-
-async function freezeIn(
-  directory: string,
-  signer: Signer | KeyHolder,
-  flags: FreezeFlags,
-  context: CliContext,
-): Promise<TreeView> {
-  const { checkpointSigner, openLog } = await import('#tlog');
-  const store = await existingStore(directory, flags.lockFile, signer.publicKey, context);
-  let log: LogWriter | undefined;
-  try {
-    const names = namesOf(await store.published(), flags);
-    log = await openLog({ store, signer: checkpointSigner({ ...names, signer }), clock: context.clock });
-    await log.freeze();
-    return log.tree;
-  } finally {
-    // A log closes its store.
-    await (log ?? store).close();
-  }
 }

@@ -12,6 +12,7 @@ export {
   type StationParts,
   type StationSettings,
 } from './frame.ts';
+export { type FreezeSettings, freezeStored, personalityOf } from './freeze.ts';
 export type { SignerSettings } from './held-keys.ts';
 export { type CtSettings, ctParts, type LogSettings, logParts } from './logs.ts';
 export type { LogRole } from './placed-log.ts';

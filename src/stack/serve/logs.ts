@@ -19,6 +19,7 @@ import { TREE } from './checks.ts';
 import type { StationDeps, StationParts } from './frame.ts';
 import {
   closeWithKeys,
+  type HeldKeys,
   type KeyNames,
   openHeldKeys,
   openLogStationKey,
@@ -34,6 +35,9 @@ import { ctRoutes, entriesMade, logMetrics } from './station-metrics.ts';
 import { logPlace, type PlaceSettings } from './store-url.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
+
+const ctKeys: KeyNames = { form: /^log$/, told: 'log' };
+const logKeys: KeyNames = { form: /^(?:log|inactive-[1-9][0-9]?)$/, told: 'log, inactive-1' };
 
 export interface CtSettings extends PlaceSettings {
   /** Name of the log in its checkpoints. */
@@ -55,7 +59,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     (await Promise.all(rootFiles.map((path) => readFileLimited(path, FILE_BYTES_MAX)))).flatMap((bytes) =>
       unwrap(pemDecode(utf8Text(bytes), 'CERTIFICATE')).map(({ der }) => der),
     );
-  const held = await openHeldKeys(settings.signer, logKeys, deps);
+  const held = await openHeldKeys(settings.signer, ctKeys, deps);
   const placed = await withHeldKeys(held, async () => {
     const key = await openLogStationKey(held, deps, 'p256');
     // Its name may have a slash; its key is as much its own.
@@ -109,11 +113,9 @@ export interface LogSettings extends PlaceSettings {
   readonly witnessPolicyFile?: string;
   /** Publish after a while with what the witnesses gave. */
   readonly isWitnessOptional?: boolean;
-  /** Holds `log`. */
+  /** Holds `log`, and `inactive-<n>`: the key of the log in the nth of `inactiveDirs`. */
   readonly signer?: SignerSettings;
 }
-
-const logKeys: KeyNames = { form: /^log$/, told: 'log' };
 
 export async function logParts(settings: LogSettings, deps: StationDeps): Promise<StationParts> {
   const { clock, log } = deps;
@@ -122,7 +124,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   const held = await openHeldKeys(settings.signer, logKeys, deps);
   const placed = await withHeldKeys(held, async () => {
     const key = await openLogStationKey(held, deps, api === 'v1' ? 'p256' : 'ed25519');
-    const inactive = await inactiveShards(settings, deps);
+    const inactive = await inactiveShards(settings, held, deps);
     const cosign = await cosignerFor(settings, deps);
     const base: LogConfig = { api, hostname, key, clock, log, inactive, create: deps.isFirst };
     // Two logs of one host name share a database without meeting.
@@ -158,18 +160,29 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
   };
 }
 
-/** Throws WB-1212 for a directory without the key of a log. */
+/** Throws WB-1212 for a directory without the key of a log, or a key of none of them. */
 async function inactiveShards(
   { inactiveDirs = [], api }: LogSettings,
+  { elsewhere }: HeldKeys,
   { keysOf }: StationDeps,
 ): Promise<InactiveShard[]> {
   if (inactiveDirs.length > 0 && api === 'v2') {
     throw fail(R.settings, { expected: '--inactive with --api v1', actual: 'v2: each has a URL of its own' });
   }
+  const stray = [...elsewhere.keys()].find(
+    (name) => name !== 'log' && Number(name.replace('inactive-', '')) > inactiveDirs.length,
+  );
+  if (stray !== undefined) {
+    throw fail(R.settings, { expected: `--inactive for ${stray}`, actual: `${inactiveDirs.length} of them` });
+  }
   const shards: InactiveShard[] = [];
-  for (const dir of inactiveDirs) {
-    const key = await keysOf(dir).findKey('log');
-    if (key === undefined) throw fail(R.settings, { expected: `the key of a log in ${dir}`, actual: 'none' });
+  for (const [i, dir] of inactiveDirs.entries()) {
+    const name = `inactive-${i + 1}`;
+    const key = elsewhere.get(name) ?? (await keysOf(dir).findKey('log'));
+    if (key === undefined) {
+      const expected = `the key of the log in ${dir}: there, or --signer-key ${name}=KEY`;
+      throw fail(R.settings, { expected, actual: 'none' });
+    }
     requireFrozen(dir);
     shards.push({ key, dataDir: join(dir, TREE), isClosed: true });
   }

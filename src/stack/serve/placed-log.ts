@@ -11,7 +11,8 @@ import { type Log, type LogOptions, openFront, openLog, runSequencer } from '#tl
 import { TREE } from './checks.ts';
 import type { StationDeps } from './frame.ts';
 
-const LEASE_MS = 5000;
+/** How long a sequencer that is silent keeps its turn. */
+export const LEASE_MS = 5000;
 
 /** With a database: front ends take entries, one sequencer at a time commits them. */
 export type LogRole = 'all' | 'front' | 'sequencer';

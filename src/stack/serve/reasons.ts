@@ -64,4 +64,14 @@ export const R = defineReasons({
     hint: 'see its log lines and /readyz; a log that contradicts its checkpoints is to be looked at by hand: waybill log fsck URL',
     status: 503,
   },
+  sequenced: {
+    code: 'WB-1224',
+    check: 'station.sequencer',
+    side: 'environment',
+    class: 'unavailable',
+    summary: 'A log in a database cannot be frozen while a process sequences it.',
+    hint: 'stop every process of the log but those of --role front, then freeze it; nothing was changed',
+    exit: 3,
+    status: 503,
+  },
 });
