@@ -13,13 +13,24 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
  * start at once, and what a file holds decides how long that takes. Only one file is read.
  */
 const quick: Readonly<Record<string, readonly string[]>> = {
-  'verify.cjs': ['digest', 'tree', 'verify', 'verify-blob'],
+  'verify-blob.cjs': ['verify-blob'],
+  'verify.cjs': ['digest', 'tree', 'verify'],
   'attestations.cjs': ['verify-attestation', 'verify-blob-attestation'],
   'sbom.cjs': ['sbom'],
   'scan.cjs': ['scan'],
 };
 
-/** Packages that are large and rarely needed, with the names our sources import from them. */
+/** Packages few runs need, by the file of their own they stand in: no run reads them that does not. */
+const apart: Readonly<Record<string, readonly string[]>> = {
+  're2js.cjs': ['re2js'],
+  'edwards.cjs': ['@noble/curves/abstract/edwards.js'],
+  'tuf.cjs': ['tuf-js', '@tufjs/models'],
+};
+
+const fileApart = (path: string): string | undefined =>
+  Object.entries(apart).find(([, packages]) => packages.includes(path))?.[0];
+
+/** Packages that are loaded at their first use, with the names our sources import from them. */
 const lateNames: Readonly<Record<string, readonly string[]>> = {
   re2js: ['RE2JS'],
   '@noble/curves/abstract/edwards.js': ['eddsa', 'edwards'],
@@ -29,11 +40,13 @@ const lateNames: Readonly<Record<string, readonly string[]>> = {
 const lateBuiltins: readonly string[] = [
   'node:child_process',
   'node:fs/promises',
+  'node:os',
   'node:readline/promises',
   'node:timers/promises',
 ];
 
 const LATE = 'late';
+const APART = 'apart';
 
 const functionsOf = (builtin: string): readonly string[] =>
   Object.entries(createRequire(import.meta.url)(builtin) as object).flatMap(([name, value]) =>
@@ -43,7 +56,7 @@ const functionsOf = (builtin: string): readonly string[] =>
 /** A module whose names load the real one when they are first called or read. */
 function lateModule(path: string): string {
   const stand = (name: string): string =>
-    `export const ${name} = new Proxy(function () {}, {
+    `export const ${name} = /* @__PURE__ */ new Proxy(function () {}, {
       get: (_, key) => Reflect.get(load().${name}, key),
       apply: (_, self, args) => Reflect.apply(load().${name}, self, args),
     });`;
@@ -65,11 +78,12 @@ function adjustments(version: string): Plugin {
         return { contents, loader: 'ts' };
       });
       const isLate = (path: string): boolean => Object.hasOwn(lateNames, path) || lateBuiltins.includes(path);
-      onResolve({ filter: /^[^./]/ }, ({ path, namespace, importer }) =>
-        namespace === LATE || /[/\\]node_modules[/\\]/.test(importer) || !isLate(path)
-          ? undefined
-          : { path, namespace: LATE },
-      );
+      onResolve({ filter: /^[^./]/ }, ({ path, namespace, importer }) => {
+        if (namespace === APART || /[/\\]node_modules[/\\]/.test(importer)) return undefined;
+        if (namespace !== LATE && isLate(path)) return { path, namespace: LATE };
+        const file = fileApart(path);
+        return file === undefined ? undefined : { path: `./${file}`, external: true };
+      });
       onLoad({ filter: /.*/, namespace: LATE }, ({ path }) => ({
         contents: lateModule(path),
         resolveDir: process.cwd(),
@@ -82,6 +96,18 @@ function adjustments(version: string): Plugin {
     },
   };
 }
+
+/** Packages as one file. */
+const together = (packages: readonly string[]): Plugin => ({
+  name: 'together',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^apart$/ }, ({ path }) => ({ path, namespace: APART }));
+    onLoad({ filter: /.*/, namespace: APART }, () => ({
+      contents: packages.map((path) => `export * from ${JSON.stringify(path)};`).join('\n'),
+      resolveDir: process.cwd(),
+    }));
+  },
+});
 
 /** Leaves out verbs that are not asked for: their imports stay, and are never reached. */
 const only = (verbs: readonly string[]): Plugin => ({
@@ -111,8 +137,22 @@ interface Bundle {
   readonly id: string;
 }
 
-async function bundle(folder: string, file: string, entry: string, plugins: Plugin[]): Promise<Bundle> {
+/** What the launcher runs is a function: the engine takes its text as it is read. */
+const asFunction = { open: '(function(exports,require,module,__filename,__dirname){', close: '})' };
+
+interface BundleOptions {
+  readonly plugins: Plugin[];
+  readonly isFunction?: boolean;
+}
+
+async function bundle(
+  folder: string,
+  file: string,
+  entry: string,
+  { plugins, isFunction = false }: BundleOptions,
+): Promise<Bundle> {
   const outfile = join(folder, file);
+  const { open, close } = isFunction ? asFunction : { open: '', close: '' };
   await build({
     ...common,
     entryPoints: [entry],
@@ -122,7 +162,10 @@ async function bundle(folder: string, file: string, entry: string, plugins: Plug
       'import.meta.dirname': '__dirname',
       'import.meta.main': 'false',
     },
-    banner: { js: "const __here={get url(){return require('node:url').pathToFileURL(__filename).href}};" },
+    banner: {
+      js: `${open}const __here={get url(){return require('node:url').pathToFileURL(__filename).href}};`,
+    },
+    footer: { js: close },
     plugins,
   });
   const text = inAscii(readFileSync(outfile, 'utf8'));
@@ -143,14 +186,18 @@ export async function commandLine(folder: string, version: string): Promise<void
   const cli = join(folder, 'lib', 'cli');
   const main = 'src/cli/main.ts';
   const bundles: Record<string, Bundle> = {
-    '': await bundle(cli, 'waybill.cjs', main, [adjustments(version)]),
+    '': await bundle(cli, 'waybill.cjs', main, { plugins: [adjustments(version)], isFunction: true }),
   };
   for (const [file, verbs] of Object.entries(quick)) {
-    const made = await bundle(cli, file, main, [adjustments(version), only(verbs)]);
+    const plugins = [adjustments(version), only(verbs)];
+    const made = await bundle(cli, file, main, { plugins, isFunction: true });
     for (const verb of verbs) bundles[verb] = made;
   }
+  for (const [file, packages] of Object.entries(apart)) {
+    await bundle(cli, file, 'apart', { plugins: [together(packages)] });
+  }
   // The threads of `sbom` and `scan` look for it beside the bundle that starts them.
-  await bundle(cli, 'layer-worker.cjs', 'src/sbom/layer-worker.ts', [adjustments(version)]);
+  await bundle(cli, 'layer-worker.cjs', 'src/sbom/layer-worker.ts', { plugins: [adjustments(version)] });
   const bin = join(folder, 'bin');
   await build({
     ...common,

@@ -19,7 +19,7 @@ import {
 import { promisify } from 'node:util';
 import type { Der, Pem } from './brand.ts';
 import { equalBytes, toBase64 } from './bytes.ts';
-import { curveOfSpki, isNamedForm } from './curves.ts';
+import { curveOfSpki, isEd25519Spki, isNamedForm } from './curves.ts';
 import { fail, reason } from './reason.ts';
 import { R } from './reasons.ts';
 import { err, ok, type Result } from './result.ts';
@@ -95,9 +95,9 @@ function wrapPublic(handle: KeyObject, spki: Uint8Array): Result<PublicKey> {
  * BER, the point at infinity, and what RFC 5480 §2 has receivers refuse are refused.
  */
 export function publicKeyFromSpki(spki: Uint8Array): Result<PublicKey> {
-  // The usual form of an EC key needs no native parser before it verifies something.
-  const curve = curveOfSpki(spki);
-  if (curve !== undefined) return ok(lazyPublicKey(spki as Der, curve, 0));
+  // The usual form of a key that is not RSA needs no native parser before it verifies something.
+  const kind = isEd25519Spki(spki) ? 'ed25519' : curveOfSpki(spki);
+  if (kind !== undefined) return ok(lazyPublicKey(spki as Der, kind, 0));
   try {
     const handle = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
     // OpenSSL reads BER, says nothing about what follows it, and takes infinity: under that key everything verifies.

@@ -80,6 +80,13 @@ export function isNamedForm(kind: string, spki: Uint8Array): boolean {
   return spki.length < whole || (spki.length === whole && spki[spkiHead.length - 1] === 4);
 }
 
+/** Of Ed25519 there is one form, and its 32 bytes may be any (RFC 8410 §4). */
+const ed25519Head = fromHex('302a300506032b6570032100');
+
+export const isEd25519Spki = (spki: Uint8Array): boolean =>
+  spki.length === ed25519Head.length + 32 &&
+  Buffer.compare(spki.subarray(0, ed25519Head.length), ed25519Head) === 0;
+
 /** Whether both coordinates are of the field and fulfil the curve's equation. */
 export function isOnCurve({ p, b }: Curve, { x, y }: Point): boolean {
   return x < p && y < p && (y * y - (x * x - 3n) * x - b) % p === 0n;

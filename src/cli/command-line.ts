@@ -5,12 +5,12 @@ import { fail, type Reason, WaybillError } from '#base/reason';
 import { normaliseArgv } from './argv.ts';
 import { addTlsOptions, believeAuthorities } from './authorities.ts';
 import type { CliContext } from './context.ts';
+import { EXIT_DEFECT } from './ending.ts';
 import { R } from './reasons.ts';
 import { renderReason } from './render/reason.ts';
 import { commandOf, refuseEmpty, refuseRepeats, usageError } from './usage.ts';
 import { type Verb, verbs } from './verbs.ts';
 
-const EXIT_DEFECT = 1;
 const EXIT_USAGE = 3;
 
 /** The exit code of a failure that was reported; undefined when there was none. */

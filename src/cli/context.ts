@@ -10,6 +10,7 @@ import {
 } from '#platform/http-client';
 import { systemClock, systemRandom } from '#platform/system';
 import { plainText } from './render/plain.ts';
+import { standardStream, type WriteError } from './standard-streams.ts';
 
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -49,16 +50,18 @@ export interface ContextOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly version: string;
+  /** Told once when a result cannot be written; not of a reader that left. */
+  readonly lost?: (error: WriteError) => void;
 }
 
 export function processContext(options: ContextOptions): CliContext {
-  const useColor = process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const output = standardStream(1, (error) => options.lost?.(error));
+  // What cannot be said cannot be said anywhere else either.
+  const messages = standardStream(2, () => {});
   const stdout = (text: string | Uint8Array): void => {
-    process.stdout.write(typeof text === 'string' && !text.endsWith('\n') ? `${text}\n` : text);
+    output.write(typeof text === 'string' && !text.endsWith('\n') ? `${text}\n` : text);
   };
-  const stderr = (text: string): void => {
-    process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
-  };
+  const stderr = (text: string): void => messages.write(text.endsWith('\n') ? text : `${text}\n`);
   // As other clients read it: authorities of one's own servers.
   const caFiles = [process.env['SSL_CERT_FILE']].filter((path): path is string => Boolean(path));
   let client: ClientFiles | undefined;
@@ -75,8 +78,12 @@ export function processContext(options: ContextOptions): CliContext {
     clock: systemClock,
     random: systemRandom,
     json: options.json,
-    isTerminal: process.stderr.isTTY === true,
-    useColor,
+    get isTerminal() {
+      return messages.isTerminal;
+    },
+    get useColor() {
+      return process.env['NO_COLOR'] === undefined && messages.isTerminal;
+    },
     stdout,
     stderr,
     progress: (text) => {

@@ -14,7 +14,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { constants, Script } from 'node:vm';
 
@@ -38,7 +37,7 @@ function isOwn(path: string): boolean {
  * not in a shared temporary folder, not for root in another user's home, and not in a pipeline, whose cache folder
  * other jobs may have filled.
  */
-function keptFolder(): string | undefined {
+function cacheFolder(): string | undefined {
   const {
     XDG_CACHE_HOME: cache,
     HOME: home,
@@ -46,14 +45,13 @@ function keptFolder(): string | undefined {
     CI: pipeline,
   } = process.env;
   const base = cache || (home ? `${home}/.cache` : '');
-  if (disabled || pipeline || !base.startsWith('/')) return undefined;
-  // A new home has none yet.
-  if (isOwn(join(base, '..'))) orNothing(() => mkdirSync(base, { mode: 0o700 }));
-  if (!isOwn(base)) return undefined;
-  const folder = join(base, 'waybill', 'compiled');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return isOwn(join(base, 'waybill')) && isOwn(folder) ? folder : undefined;
+  return disabled || pipeline || !base.startsWith('/') ? undefined : base;
 }
+
+const compiledBelow = (base: string): string => `${base}/waybill/compiled`;
+
+const isOurs = (base: string): boolean =>
+  isOwn(base) && isOwn(`${base}/waybill`) && isOwn(compiledBelow(base));
 
 /** What `work` gives, or nothing: without kept code everything runs as well, only later. */
 function orNothing<T>(work: () => T): T | undefined {
@@ -64,7 +62,9 @@ function orNothing<T>(work: () => T): T | undefined {
   }
 }
 
-function readKept(path: string): Buffer | undefined {
+function keptBelow(base: string, name: string): Buffer | undefined {
+  if (!isOurs(base)) return undefined;
+  const path = `${compiledBelow(base)}/${name}`;
   const entry = lstatSync(path);
   if (!entry.isFile() || entry.size > KEPT_BYTES_MAX || !isOwn(path)) return undefined;
   const bytes = readFileSync(path);
@@ -73,42 +73,55 @@ function readKept(path: string): Buffer | undefined {
 }
 
 function keep(folder: string, name: string, data: Buffer): void {
-  const others = readdirSync(folder).map((file) => join(folder, file));
+  const others = readdirSync(folder).map((file) => `${folder}/${file}`);
   if (others.length >= KEPT_MAX) {
     const age = (path: string): number => orNothing(() => statSync(path).mtimeMs) ?? 0;
     const byAge = others.map((path) => ({ path, at: age(path) })).sort((a, b) => a.at - b.at);
     for (const { path } of byAge.slice(0, KEPT_MAX / 2)) rmSync(path, { recursive: true, force: true });
   }
-  const draft = join(folder, `${name}.${process.pid}`);
+  const draft = `${folder}/${name}.${process.pid}`;
   try {
     writeFileSync(draft, Buffer.concat([digestOf(data), data]), { mode: 0o600, flag: 'wx' });
-    renameSync(draft, join(folder, name));
+    renameSync(draft, `${folder}/${name}`);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
   }
 }
 
+/** Makes the folder where it may be made, and keeps the code there. */
+function keepBelow(base: string, name: string, script: Script): void {
+  // A new home has none yet.
+  if (isOwn(join(base, '..'))) orNothing(() => mkdirSync(base, { mode: 0o700 }));
+  if (!isOwn(base)) return;
+  mkdirSync(compiledBelow(base), { recursive: true, mode: 0o700 });
+  if (isOurs(base)) keep(compiledBelow(base), name, script.createCachedData());
+}
+
 function launch(verb: string): void {
   const { file, id } = BUNDLES[Object.hasOwn(BUNDLES, verb) ? verb : ''] as (typeof BUNDLES)[string];
-  const folder = /^[a-z][a-z-]{0,40}$/.test(verb) ? orNothing(keptFolder) : undefined;
+  const cache = /^[a-z][a-z-]{0,40}$/.test(verb) ? cacheFolder() : undefined;
   const name = `${id.slice(0, 16)}-${process.version}-${process.arch}-${verb}`;
-  const cachedData = folder === undefined ? undefined : orNothing(() => readKept(join(folder, name)));
-  const filename = join(__dirname, '..', 'lib', 'cli', file);
-  const text = readFileSync(filename, 'utf8');
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
+  const cachedData = cache === undefined ? undefined : orNothing(() => keptBelow(cache, name));
+  const folder = `${__dirname.slice(0, -'bin'.length)}lib/cli`;
+  const filename = `${folder}/${file}`;
+  // A function of what a module gets, written in ASCII: every byte is a letter.
+  const script = new Script(readFileSync(filename, 'latin1'), {
     filename,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
-  if (folder !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) {
+  if (cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) {
     // A run that failed early has called too little to be worth keeping.
     process.once('exit', (code) => {
-      if (code === 0) orNothing(() => keep(folder, name, script.createCachedData()));
+      if (code === 0) orNothing(() => keepBelow(cache, name, script));
     });
   }
   const loaded = { exports: {} };
-  script.runInThisContext()(loaded.exports, createRequire(filename), loaded, filename, join(filename, '..'));
+  // What stands beside the bundle, and what Node brings.
+  const requireBeside = (path: string): unknown =>
+    require(path.startsWith('./') ? `${folder}/${path}` : path);
+  script.runInThisContext()(loaded.exports, Object.assign(requireBeside, require), loaded, filename, folder);
 }
 
 launch(process.argv[2] ?? '');

@@ -1,4 +1,7 @@
-/** The published command line, as users start it: its verdicts, and the compiled code it keeps between runs. */
+/**
+ * The published command line, as users start it: its verdicts, the compiled code it keeps between runs, and what it
+ * loads before a verdict: counted, because time says more about the machine.
+ */
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -7,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -116,4 +120,64 @@ test('nothing is kept where others can write, behind a link, or in a pipeline', 
   const pipeline = newHome();
   await verdictsIn(pipeline, { CI: 'true' });
   assert.deepEqual(readdirSync(join(pipeline, '.cache')), []);
+});
+
+const launcher = at('dist', 'bin', 'waybill');
+writeFileSync(at('empty.cjs'), '');
+// What was loaded, at the end of a run.
+writeFileSync(
+  at('loaded.cjs'),
+  "process.on('exit', () => require('node:fs').writeFileSync(process.env.LOADED, JSON.stringify({" +
+    'parts: process.moduleLoadList, files: Object.keys(require.cache) })));',
+);
+
+interface Loaded {
+  /** Modules of Node, its inner ones too: `NativeModule net`. */
+  readonly parts: readonly string[];
+  readonly files: readonly string[];
+}
+
+async function loadedBy(home: string, words: readonly string[]): Promise<Loaded> {
+  const result = await run(process.execPath, ['--require', at('loaded.cjs'), ...words], {
+    env: { HOME: home, LOADED: at('loaded.json') },
+    timeoutMs: 60_000,
+  });
+  assert.equal(result.code, 0, result.stderr);
+  return JSON.parse(readFileSync(at('loaded.json'), 'utf8')) as Loaded;
+}
+
+/** Cryptography and the streams it is built on; what runs a script; nothing for networks, threads or terminals. */
+const needed =
+  /^(?:Internal Binding (?:crypto|fs_dir)|NativeModule (?:(?:internal\/)?(?:crypto|streams?)(?:\/.*)?|string_decoder|internal\/abort_controller|internal\/fs\/dir|vm|process))$/;
+
+test('a verdict about a file loads cryptography and no more of Node, with kept code and without', async () => {
+  const home = newHome();
+  const always = new Set((await loadedBy(home, [at('empty.cjs')])).parts);
+  for (const name of ['first', 'second']) {
+    const { parts } = await loadedBy(home, [launcher, ...verify('artifact', SUBJECT)]);
+    assert.ok(parts.includes('NativeModule crypto'), 'they are listed');
+    const more = parts.filter((part) => !always.has(part) && !needed.test(part));
+    assert.deepEqual(more, [], `${name} run`);
+  }
+});
+
+test('it reads one bundle, which holds little beside the verifier; packages few need stand apart', async () => {
+  const home = newHome();
+  const apart = ['edwards.cjs', 're2js.cjs', 'tuf.cjs'];
+  const exact = (await loadedBy(home, [launcher, ...verify('artifact', SUBJECT)])).files;
+  assert.deepEqual(
+    exact.filter((file) => apart.some((name) => file.endsWith(name))),
+    [],
+  );
+  const byPattern = verify('artifact', 'dev@acme\\.example').map((word) =>
+    word === '--certificate-identity' ? `${word}-regexp` : word,
+  );
+  const pattern = (await loadedBy(home, [launcher, ...byPattern])).files;
+  assert.deepEqual(pattern.filter((file) => file.endsWith('re2js.cjs')).length, 1);
+  const sizeOf = (name: string): number => statSync(at('dist', 'lib', 'cli', name)).size;
+  assert.ok(sizeOf('verify-blob.cjs') < 280_000, `${sizeOf('verify-blob.cjs')} bytes`);
+  assert.ok(sizeOf('verify.cjs') < 420_000, `${sizeOf('verify.cjs')} bytes`);
+  const [kept] = keptIn(home) as [string];
+  const keptBytes = statSync(join(home, '.cache', 'waybill', 'compiled', kept)).size;
+  assert.ok(keptBytes < 620_000, `${keptBytes} bytes of kept code`);
 });

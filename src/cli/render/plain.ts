@@ -3,10 +3,12 @@
  * or reorder what we say, nor hide a letter in it. Characters of control and of format (direction, no width) and
  * separators of lines are written out; tab and newline stay.
  */
-const unsafe = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const unsafe = (): RegExp => /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** Where nothing is to be written out, the tables of Unicode need not be built. */
+const printable = /^[\t\n\x20-\x7e]*$/;
 
 export function plainText(text: string): string {
-  return text.replace(unsafe, escaped);
+  return printable.test(text) ? text : text.replace(unsafe(), escaped);
 }
 
 /** As `plainText`, in one line. */
