@@ -51,7 +51,8 @@ export const noneBackend: SandboxBackend = {
   prepare: async (spec) => new PlainSandbox(spec, undefined),
 };
 
-const KILL_ROUNDS = 50;
+/** Ten seconds at least: on a busy machine a process that was ended takes its time to be gone. */
+const KILL_ROUNDS = 1000;
 
 class PlainSandbox implements Sandbox {
   readonly view: SandboxView;
