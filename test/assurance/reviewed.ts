@@ -334,7 +334,6 @@ const table: readonly (readonly [why: string, ...mutants: string[]])[] = [
     'src/verify/entry-body.ts isExpectedBody: always: if (value === undefined) return false;',
     'src/verify/entry-body.ts isExpectedLeaf: === as !==: algorithm === undefined (2)',
     'src/verify/entry-body.ts isExpectedLeaf: === as !==: name === undefined (2)',
-    'src/verify/entry-body.ts isExpectedLeaf: === as !==: value === undefined',
     'src/verify/entry-body.ts isExpectedLeaf: always: algorithm === undefined ? undefined : signed.digest(algorithm)',
     "src/verify/entry-body.ts isExpectedLeaf: always: if (entry.kind !== 'hashedrekord' || entry.version !== '0.0.2') return false;",
     'src/verify/entry-body.ts isExpectedLeaf: always: if (name === undefined || algorithm === undefined || value === undefined) return false;',
