@@ -16,7 +16,9 @@ import {
 } from '#oci';
 import { R } from './copy-reasons.ts';
 
-export interface CopyImageOptions extends Pick<CopyOptions, 'withAttachments' | 'onCopied'> {
+/** With `only`, the image is there by its digest and no tag moves: it is the attachments that were asked for. */
+export interface CopyImageOptions
+  extends Pick<CopyOptions, 'withAttachments' | 'only' | 'tagPrefix' | 'onCopied'> {
   /** Copies only this platform's image of an index. */
   readonly platform?: Platform;
 }
@@ -42,11 +44,12 @@ export async function copyImage(
   if (target.digest !== undefined && target.digest !== digest) {
     throw fail(R.targetDigest, { expected: `${target.digest}, as the target names it`, actual: digest });
   }
-  const tag = target.tag ?? (target.reference === undefined ? opened.selector.tag : undefined);
+  const { platform: _, ...rest } = options;
+  const wanted = target.tag ?? (target.reference === undefined ? opened.selector.tag : undefined);
+  const tag = options.only === undefined ? wanted : undefined;
   const result = await copyBetween(opened.source, { digest }, target.store, {
     ...(tag === undefined ? {} : { tag }),
-    ...(options.withAttachments === undefined ? {} : { withAttachments: options.withAttachments }),
-    ...(options.onCopied === undefined ? {} : { onCopied: options.onCopied }),
+    ...rest,
   });
   return {
     ...result,

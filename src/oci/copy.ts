@@ -4,9 +4,17 @@
  */
 import type { Digest } from '#base/brand';
 import { fail } from '#base/reason';
-import { type Descriptor, descriptorOf, type Manifest, mediaType } from '#formats/oci';
+import { COSIGN_SIGN_V1 } from '#formats/intoto';
+import {
+  annotation,
+  BUNDLE_MEDIA_TYPE_PREFIX,
+  type Descriptor,
+  descriptorOf,
+  type Manifest,
+  mediaType,
+} from '#formats/oci';
 import { mergeLayers } from './attach.ts';
-import { legacyTag, possibleSuffixes } from './attachment-tags.ts';
+import { type LegacySuffix, legacyTag, possibleSuffixes } from './attachment-tags.ts';
 import { mapLimited } from './concurrent.ts';
 import { R } from './reasons.ts';
 import { Repository } from './repository.ts';
@@ -17,6 +25,10 @@ export interface CopyOptions {
   readonly tag?: string;
   /** Default true. */
   readonly withAttachments?: boolean;
+  /** Of the attachments only these, in either layout; default all. */
+  readonly only?: readonly LegacySuffix[];
+  /** Before the tags of the older layout, where attachments were written under other names. */
+  readonly tagPrefix?: string;
   /** Blobs at once; default 4. */
   readonly atOnce?: number;
   /** Told of each thing as it is done. */
@@ -124,7 +136,7 @@ class CopyJob {
   }
 
   async #referrers(digest: Digest, depth: number): Promise<void> {
-    const entries = await this.#source.referrers(digest);
+    const entries = (await this.#source.referrers(digest)).filter((entry) => this.#isWanted(entry));
     if (entries.length > 0 && depth >= REFERRER_DEPTH_MAX) {
       throw fail(R.attachment, {
         expected: `referrers of referrers at most ${REFERRER_DEPTH_MAX} deep`,
@@ -137,9 +149,20 @@ class CopyJob {
     }
   }
 
+  /** A bundle is what cosign keeps under a tag in the older layout; one that does not say its type may be either. */
+  #isWanted({ artifactType, annotations }: Descriptor): boolean {
+    const { only } = this.#options;
+    if (only === undefined) return true;
+    if (artifactType?.startsWith(BUNDLE_MEDIA_TYPE_PREFIX) !== true) return false;
+    const type = annotations.get(annotation.bundlePredicateType);
+    if (type === undefined) return only.includes('sig') || only.includes('att');
+    return only.includes(type === COSIGN_SIGN_V1 ? 'sig' : 'att');
+  }
+
   async #legacyTags(digest: Digest): Promise<void> {
-    for (const suffix of possibleSuffixes(digest)) {
-      const tag = legacyTag(digest, suffix);
+    const { only, tagPrefix } = this.#options;
+    for (const suffix of possibleSuffixes(digest, only, tagPrefix)) {
+      const tag = legacyTag(digest, suffix, tagPrefix);
       const held = await tryResolve(this.#source, { tag });
       if (held === undefined) continue;
       const manifest = await this.#source.manifest(held.digest);

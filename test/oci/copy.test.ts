@@ -7,6 +7,7 @@ import { utf8 } from '#base/bytes';
 import { copyImage as copyFlow } from '#flows/copy-image';
 import { resolveImage } from '#flows/resolve';
 import { treeOf } from '#flows/tree';
+import { COSIGN_SIGN_V1 } from '#formats/intoto';
 import { descriptorOf } from '#formats/oci';
 import {
   attachBundle,
@@ -15,6 +16,7 @@ import {
   copyImage,
   createLayout,
   type ImageStore,
+  type LegacySuffix,
   listAttachments,
   openLayout,
 } from '#oci';
@@ -110,6 +112,44 @@ test('without attachments only the image is copied', async () => {
   assert.equal(result.attachments, 0);
   const found = await listAttachments(at('dst/e'), signed.index.digest);
   assert.equal(found.bundles.length + found.legacySignatures.length, 0);
+});
+
+test('of the attachments only those asked for travel, in both layouts, and no tag moves', async () => {
+  const image = await putImage(at('src/o'), 'o', { tag: 'v1' });
+  const subject = descriptorOf(image);
+  for (const predicateType of [COSIGN_SIGN_V1, 'https://example.com/p']) {
+    await attachBundle(at('src/o'), subject, utf8(`{"${predicateType}":1}`), { predicateType, createdMs: 0 });
+  }
+  await attachLegacySignature(at('src/o'), image.digest, utf8('{"s":1}'), { signature: 'YQ==' });
+  await attachLegacyAttestation(at('src/o'), image.digest, utf8('{"a":1}'), { predicateType: 'x' });
+  const held = async (only: readonly LegacySuffix[]): Promise<readonly number[]> => {
+    const name = `dst/o-${only.join('-')}`;
+    await putImage(at(name), 'other', { tag: 'v1' });
+    const text = (repository: string, tag = 'v1'): string => `${registry.host}/${repository}:${tag}`;
+    await copyFlow(quickRegistry(), text('src/o'), text(name), { only });
+    assert.notEqual((await at(name).resolve({ tag: 'v1' })).digest, image.digest);
+    const { bundles, legacySignatures, legacyAttestations } = await listAttachments(at(name), image.digest);
+    return [bundles.length, legacySignatures.length, legacyAttestations.length];
+  };
+  assert.deepEqual(await held(['sig']), [1, 1, 0]);
+  assert.deepEqual(await held(['att']), [1, 0, 1]);
+  assert.deepEqual(await held(['sig', 'att']), [2, 1, 1]);
+  assert.deepEqual(await held(['sbom']), [0, 0, 0]);
+});
+
+test('attachments under other names travel when their prefix is said', async () => {
+  const image = await putImage(at('src/p'), 'p', { tag: 'v1' });
+  const tagPrefix = 'team-';
+  await attachLegacySignature(
+    at('src/p'),
+    image.digest,
+    utf8('{"s":1}'),
+    { signature: 'YQ==' },
+    { tagPrefix },
+  );
+  await copyImage(at('src/p'), { tag: 'v1' }, at('dst/p'), { tagPrefix });
+  const there = await listAttachments(at('dst/p'), image.digest, { tagPrefix });
+  assert.equal(there.legacySignatures.length, 1);
 });
 
 test('blobs of the same registry are mounted, not sent', async () => {

@@ -351,6 +351,8 @@ describe('default services are those of the TUF repository that was initialised'
     ['trusted-root', 'create', '--with-default-services', '--no-default-rekor', '--rekor', rekor],
     ['trusted-root', 'create', '--no-default-tsa', '--rekor', rekor],
     ['signing-config', 'create', '--with-default-services'],
+    ['signing-config', 'create', '--with-default-rekor-v2'],
+    ['signing-config', 'create', '--with-default-services', '--with-default-rekor-v2', '--no-default-oidc'],
     ['signing-config', 'create', '--with-default-services', '--no-default-oidc', '--fulcio', service],
     ['signing-config', 'create', '--with-default-services', '--rekor', service, '--rekor-config', 'ALL'],
   ]) {

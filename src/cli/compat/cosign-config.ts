@@ -17,6 +17,7 @@ interface Flags {
   readonly rekorConfig?: string;
   readonly tsaConfig?: string;
   readonly withDefaultServices?: boolean;
+  readonly withDefaultRekorV2?: boolean;
   readonly noDefaultFulcio?: boolean;
   readonly noDefaultRekor?: boolean;
   readonly noDefaultOidc?: boolean;
@@ -24,7 +25,6 @@ interface Flags {
   readonly out?: string;
 }
 
-const otherConfig = 'give --base-config with signing_config_rekor_v2.v0.2.json of the TUF repository';
 const list = (flags: string): FlagSpec => ({ flags, help: 'as in cosign', isList: true });
 const plain = (flags: string): FlagSpec => ({ flags, help: 'as in cosign' });
 
@@ -41,7 +41,7 @@ const specs: readonly FlagSpec[] = [
     flags: '--with-default-services',
     help: 'and those of the signing config there is (initialize, TUF_MIRROR)',
   },
-  { flags: '--with-default-rekor-v2', help: 'as in cosign', instead: otherConfig },
+  { flags: '--with-default-rekor-v2', help: 'the same with the log of API version 2' },
 ];
 
 export function addSigningConfig(cosign: Command, context: CliContext): void {
@@ -57,7 +57,7 @@ export function addSigningConfig(cosign: Command, context: CliContext): void {
       const flags = { ...readFlags<Flags>(command, specs, context), ...dropped(command) };
       const { signingConfigJson, parseSigningConfig } = await import('#formats/signing-config');
       const base = flags.baseConfig === undefined ? none : await readBase(flags.baseConfig, context);
-      const usual = flags.withDefaultServices === true ? await defaultConfig(context) : none;
+      const usual = await defaultConfig(flags, context);
       const json = wholeSeconds(signingConfigJson(merged(base, usual, flags)));
       // What is written must be what every client can read.
       unwrap(parseSigningConfig(json));
@@ -96,9 +96,13 @@ async function readBase(path: string, context: CliContext): Promise<SigningConfi
   );
 }
 
-async function defaultConfig(context: CliContext): Promise<SigningConfig> {
-  const { usualTrust } = await import('./cosign-trust.ts');
-  const { signingConfig, origin } = await usualTrust(context);
+async function defaultConfig(
+  { withDefaultServices, withDefaultRekorV2 }: Flags,
+  context: CliContext,
+): Promise<SigningConfig> {
+  if (withDefaultServices !== true && withDefaultRekorV2 !== true) return none;
+  const { usualTrust, usualTrustV2 } = await import('./cosign-trust.ts');
+  const { signingConfig, origin } = await (withDefaultRekorV2 === true ? usualTrustV2 : usualTrust)(context);
   if (signingConfig !== undefined) return signingConfig;
   throw cosignRule(`getting default signing config: ${origin} has none`);
 }

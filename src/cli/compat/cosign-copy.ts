@@ -4,12 +4,19 @@ import type { CleanKind } from '#oci';
 import type { CliContext } from '../context.ts';
 import { type RegistryFlags, registryFrom } from '../registry-options.ts';
 import { asCosign, cosignRule } from './cosign-common.ts';
-import { addFlags, type FlagSpec, readFlags, wholeRegistryFlags } from './cosign-flags.ts';
+import {
+  addFlags,
+  type FlagSpec,
+  prefixedRegistryFlags,
+  readFlags,
+  wholeRegistryFlags,
+} from './cosign-flags.ts';
 import { passedToRegistry, reportSigned, wordsOf } from './cosign-signing.ts';
 import { refuseBy, runNative, unsupported } from './native.ts';
 
 interface Flags extends RegistryFlags {
   readonly only?: readonly string[];
+  readonly sigOnly?: boolean;
   readonly platform?: string;
   readonly dir?: string;
   readonly force?: boolean;
@@ -17,13 +24,13 @@ interface Flags extends RegistryFlags {
 }
 
 const copyFlags: readonly FlagSpec[] = [
-  ...wholeRegistryFlags,
-  { flags: '--only <kinds>', help: 'as in cosign', isList: true },
+  ...prefixedRegistryFlags,
   {
-    flags: '--sig-only',
-    help: 'as in cosign',
-    instead: 'everything attached travels; clean what is not wanted',
+    flags: '--only <kinds>',
+    help: 'sig, att, sbom: these attachments; no tag of the image moves',
+    isList: true,
   },
+  { flags: '--sig-only', help: 'the same as --only sig' },
   { flags: '-f, --force', help: 'accepted: what is there is replaced in any case' },
   { flags: '--platform <os/arch>', help: "only this platform's image of an index" },
 ];
@@ -49,10 +56,15 @@ export function addCopies(cosign: Command, context: CliContext): void {
   refuseBy(copy, 'cosign copy').action((source: string, target: string) =>
     asCosign(context, {}, async () => {
       const flags = readFlags<Flags>(copy, copyFlags, context);
-      if ((flags.only ?? []).length > 0) {
-        throw unsupported('cosign copy', `--only=${flags.only}`, 'everything attached, in both layouts');
-      }
-      const words = ['copy', ...wordsOf(flags, [...passedToRegistry, 'platform']), '--', source, target];
+      const only = onlyOf(flags);
+      const words = [
+        'copy',
+        ...wordsOf(flags, [...passedToRegistry, 'platform']),
+        ...(only.length === 0 ? [] : [`--only=${only}`]),
+        '--',
+        source,
+        target,
+      ];
       await run(() => import('../commands/copy.ts'), words, context);
     }),
   );
@@ -78,6 +90,15 @@ export function addCopies(cosign: Command, context: CliContext): void {
     );
   }
   addClean(cosign, context);
+}
+
+function onlyOf({ only = [], sigOnly }: Flags): readonly string[] {
+  const kinds = [...only.flatMap((text) => text.split(',')), ...(sigOnly === true ? ['sig'] : [])];
+  const wrong = kinds.find((kind) => !['sig', 'sbom', 'att'].includes(kind));
+  if (wrong === undefined) return [...new Set(kinds)];
+  throw cosignRule(
+    `invalid value for --only: ${wrong}, only the following values are supported: [sig sbom att]`,
+  );
 }
 
 async function run(

@@ -3,7 +3,7 @@
  * TUF_MIRROR with TUF_ROOT_JSON, what `initialize` left in TUF_ROOT; and where none of these is there, what waybill
  * would use.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { utf8 } from '#base/bytes';
 import { unwrap } from '#base/result';
 import type { TrustedRoot } from '#formats/trusted-root';
@@ -115,4 +115,14 @@ export async function initialized(context: CliContext): Promise<TrustFlags | und
 /** Trust without any flag: where `initialize` or the environment says. */
 export async function usualTrust(context: CliContext): Promise<Trust> {
   return loadTrustFor((await initialized(context)) ?? {}, context);
+}
+
+/** As `usualTrust`, with the signing config of the log with API version 2. */
+export async function usualTrustV2(context: CliContext): Promise<Trust> {
+  const { loadTrust, requireTrustSource, stackTrustFiles } = await import('#trust');
+  const flags = { ...(await initialized(context)), logVersion: '2' } as const;
+  const source = await requireTrustSource(flags, context.env);
+  const signingConfigTarget = basename(stackTrustFiles.signingConfigV2);
+  const named = source.kind === 'tuf' ? { ...source, signingConfigTarget } : source;
+  return loadTrust(named, { transport: context.transport });
 }
