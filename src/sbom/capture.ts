@@ -1,6 +1,7 @@
 /** Decides for each file of a layer what is kept of it, and keeps it within the limits. */
 import { limits } from '#base/limits';
 import { fail } from '#base/reason';
+import { LOG_FINDING, logMark, withLog } from './cataloguers/wal.ts';
 import { HeldMemory, roomBytes } from './held.ts';
 import type { PathMatcher } from './match.ts';
 import { baseOf, cleanPath } from './paths.ts';
@@ -33,6 +34,8 @@ export interface Again {
   readonly files: ReadonlySet<string>;
   /** Looked at whole. */
   readonly programs: ReadonlySet<string>;
+  /** Databases with what `packLog` made of the logs beside them. */
+  readonly logs?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Keeps what cataloguers want of one layer. Knows nothing of other layers, so layers can be read in any order. */
@@ -95,12 +98,25 @@ export class Capture {
           return;
         }
         const findings = new Map<string, Uint8Array>();
-        this.#extract(wantedBy, event, bytes, baseOf(entry.name), findings);
+        const log = this.#options.again?.logs?.get(cleanPath(entry.name));
+        const whole = log === undefined ? bytes : this.#logged(wantedBy, event, bytes, log);
+        this.#extract(wantedBy, event, whole, baseOf(entry.name), findings);
+        if (log !== undefined && findings.size > 0) findings.set(LOG_FINDING, logMark(log));
         this.#giveBack(bytes);
         // What could not be read is a problem already; a hard link to it has to say so as well.
         if (findings.size > 0) this.#record.keep(event, new Uint8Array(), findings);
       },
     };
+  }
+
+  /** The database as it is where its log cannot be put into it. */
+  #logged({ name }: Pick<Cataloguer, 'name'>, event: number, bytes: Uint8Array, log: Uint8Array): Uint8Array {
+    try {
+      return withLog(bytes, log);
+    } catch (error) {
+      this.#record.problem(event, name, error instanceof Error ? error.message : String(error));
+      return bytes;
+    }
   }
 
   /** For a file that is dropped at its end; what is in it is stale. Small ones have the same memory in turn. */

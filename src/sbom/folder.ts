@@ -9,6 +9,7 @@ import { assemble } from './assemble.ts';
 import { type Again, Capture } from './capture.ts';
 import { type Catalogue, type CatalogueOptions, distroReader } from './catalogue.ts';
 import { cataloguers as allCataloguers } from './cataloguers/index.ts';
+import { unreadLogs } from './logs.ts';
 import { matcherOf } from './read-layers.ts';
 import { R } from './reasons.ts';
 import { RecordWriter } from './record.ts';
@@ -20,6 +21,8 @@ import { ImageTree } from './tree.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
+const nothingMore: Again = { files: new Set(), programs: new Set() };
+
 /** Catalogues a folder: what is installed in it and what its lock files declare. */
 export async function catalogueFolder(
   folder: string,
@@ -27,20 +30,24 @@ export async function catalogueFolder(
 ): Promise<Catalogue> {
   const cataloguers = [distroReader, ...(options.cataloguers ?? allCataloguers)];
   const matcher = matcherOf(cataloguers);
-  const tree = new ImageTree();
   const { isExcluded } = options;
   const replay = { matcher, cataloguers, ...(isExcluded === undefined ? {} : { isExcluded }) };
-  const read = async (again?: Again): Promise<{ walk: Walk; replayed: Replayed }> => {
+  const read = async (again?: Again): Promise<{ walk: Walk; replayed: Replayed; tree: ImageTree }> => {
     const writer = new RecordWriter();
     const capture = new Capture({ cataloguers, matcher, ...(again === undefined ? {} : { again }) }, writer);
     const walk = new Walk(folder, capture.onEntry, isExcluded);
     await walk.folder('');
-    return { walk, replayed: replayLayer(tree, writer.finish(), 0, replay) };
+    const tree = new ImageTree();
+    const replayed = replayLayer(tree, writer.finish(), 0, replay);
+    tree.apply(replayed.changes);
+    return { walk, replayed, tree };
   };
   const first = await read();
-  const { walk, replayed } = first.replayed.again === undefined ? first : await read(first.replayed.again);
+  const { again = nothingMore } = first.replayed;
+  const logs = new Map(unreadLogs(first.tree).map(({ database, log }) => [database.path, log]));
+  const isWhole = again === nothingMore && logs.size === 0;
+  const { walk, replayed, tree } = isWhole ? first : await read({ ...again, logs });
   const { changes } = replayed;
-  tree.apply(changes);
   const subject = { name: options.name, kind: 'folder' as const };
   const unknowns = [...walk.unknowns, ...changes.unknowns];
   const sbom = assemble(

@@ -9,7 +9,7 @@ import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '#base/brand';
-import { concat, equalBytes, toHex, utf8 } from '#base/bytes';
+import { concat, equalBytes, toHex, utf8, utf8Text } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { digestHex } from '#base/digest';
 import { limits } from '#base/limits';
@@ -18,12 +18,13 @@ import { asFileError, makeFolders, readFileLimitedIfThere } from '#platform/file
 import { type Base, packBase, unpackBase } from './base.ts';
 import { type Bounds, cacheBounds, cleanCache } from './cache-cleaning.ts';
 import type { Again } from './capture.ts';
+import { logMark } from './cataloguers/wal.ts';
 import { packReading, unpackReading } from './pack.ts';
 import type { LayerCache } from './read-layers.ts';
 import type { Cataloguer } from './types.ts';
 
 /** Raised when what a record holds changes. */
-const FORM = 9;
+const FORM = 10;
 const SUM_BYTES = 32;
 const LENGTH_BYTES = 4;
 const PACKED_BYTES_MAX = limits.capturedBytes * 2;
@@ -47,7 +48,8 @@ export function layerCache(
 ): LayerCache {
   const names = cataloguers.map((one) => one.name).join(',');
   const keyOf = (again: Again | undefined): string => {
-    const asked = again === undefined ? [] : [[...again.files].sort(), [...again.programs].sort()];
+    const logs = [...(again?.logs ?? [])].map(([name, log]) => `${utf8Text(logMark(log))} ${name}`).sort();
+    const asked = again === undefined ? [] : [[...again.files].sort(), [...again.programs].sort(), logs];
     return toHex(sha256(utf8(JSON.stringify([FORM, version, names, ...asked])))).slice(0, 16);
   };
   const fileOf = (diffId: Digest, again?: Again): string =>

@@ -8,6 +8,7 @@ import { fail } from '#base/reason';
 import type { Unknown } from '#formats/sbom';
 import type { Base } from './base.ts';
 import { type Compression, type LayerFacts, type LayerInput, statedCompression } from './layer.ts';
+import { readWithLog, unreadLogs } from './logs.ts';
 import { type LayerReading, matcherOf, readLayers, readOne, type Sources } from './read-layers.ts';
 import { R } from './reasons.ts';
 import { type ReplayOptions, replayLayer } from './replay.ts';
@@ -50,7 +51,7 @@ export async function squashLayers(input: SquashInput): Promise<Squashed> {
       if ('tree' in one) squash.adopt(one);
       else await squash.add(one);
     }
-    return squash.finish();
+    return await squash.finish();
   } finally {
     await squash.kept;
   }
@@ -77,6 +78,8 @@ async function* fromBase(input: SquashInput): AsyncGenerator<LayerReading | Base
 /** The diffIDs of the lowest `count` layers. */
 const chainOf = (layers: readonly LayerInput[], count: number): Digest[] =>
   layers.slice(0, count).map((one) => one.diffId);
+
+const nothingMore: ReadonlySet<string> = new Set();
 
 const nothing = (): Changed => ({ files: [], paths: new Set() });
 
@@ -126,15 +129,15 @@ class Squash {
     this.#tree.apply(replayed.changes, this.#earlier?.changed);
     for (const one of replayed.changes.unknowns) this.#unknowns.push(one);
     this.#count(facts);
-    if (this.#input.isEach) this.#stages.push(this.#stage());
-    if (this.#facts.length === this.#keepAt) this.#keep();
+    if (this.#input.isEach) this.#stages.push(await this.#stage());
+    if (this.#facts.length === this.#keepAt) await this.#keep();
   }
 
-  finish(): Squashed {
+  async finish(): Promise<Squashed> {
     const disguised = this.#facts.flatMap((facts, index) =>
       disguise(facts, this.#stated[index], this.#input.layers[index] as LayerInput),
     );
-    if (!this.#input.isEach && this.#facts.length > 0) this.#stages.push(this.#stage());
+    if (!this.#input.isEach && this.#facts.length > 0) this.#stages.push(await this.#stage());
     return {
       tree: this.#tree,
       stages: this.#stages,
@@ -153,17 +156,32 @@ class Squash {
     this.#input.onLayer?.(this.#facts.length, this.#input.layers.length);
   }
 
-  #stage(): Stage {
+  /** Logs belong to what lies there now: the database may be of a lower layer. */
+  async #readLogs(): Promise<void> {
+    const { layers, sources } = this.#input;
+    for (const { database, log } of unreadLogs(this.#tree)) {
+      const again = { files: nothingMore, programs: nothingMore, logs: new Map([[database.path, log]]) };
+      const { record } = await readOne(layers[database.layer] as LayerInput, sources, again);
+      const read = readWithLog(database, record);
+      if (read === undefined) continue;
+      this.#tree.replace(read.file);
+      for (const reason of read.reasons)
+        this.#unknowns.push({ path: database.path, wantedBy: 'rpm', reason });
+    }
+  }
+
+  async #stage(): Promise<Stage> {
+    await this.#readLogs();
     const stage = stageOf(this.#tree, this.#input.cataloguers, this.#earlier);
     this.#earlier = { stage, changed: nothing() };
     return stage;
   }
 
-  #keep(): void {
+  async #keep(): Promise<void> {
     const { layers, sources } = this.#input;
     const base = {
       tree: this.#tree,
-      stage: this.#stage(),
+      stage: await this.#stage(),
       layers: this.#facts,
       kept: this.#keptBytes,
       unknowns: this.#unknowns,

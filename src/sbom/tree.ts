@@ -89,6 +89,12 @@ export class ImageTree implements SquashedFiles {
     return this.#files.has(path) || this.#links.has(path) || this.#folders.has(path);
   }
 
+  /** Puts what a second reading found at a path in place of what was there. */
+  replace(file: ImageFile): void {
+    this.#sorted = undefined;
+    this.#files.set(file.path, file);
+  }
+
   /** Puts a finished layer on top; notes in `changed` what that changed. */
   apply(layer: LayerChanges, changed?: Changed): void {
     this.#sorted = undefined;

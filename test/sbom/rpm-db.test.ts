@@ -3,24 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { catalogueLayers } from '#sbom';
 import { image, options } from './fixture.ts';
-
-/** An rpm header is big-endian everywhere. */
-function header(name: string): Buffer {
-  const fields = [
-    [1000, name],
-    [1001, '1.2'],
-    [1002, '3'],
-    [1022, 's390x'],
-  ] as const;
-  const data = Buffer.concat(fields.map(([, text]) => Buffer.from(`${text}\0`)));
-  const index = fields.flatMap(([tag, text], i) => {
-    const before = fields.slice(0, i).reduce((sum, [, one]) => sum + one.length + 1, 0);
-    return text === '' ? [] : [tag, 6, before, 1];
-  });
-  const out = Buffer.alloc(8 + index.length * 4);
-  for (const [i, value] of [fields.length, data.length, ...index].entries()) out.writeUInt32BE(value, i * 4);
-  return Buffer.concat([out, data]);
-}
+import { rpmHeader } from './rpm-header.ts';
 
 const PAGE = 512;
 
@@ -48,7 +31,7 @@ function database(names: readonly string[], isLittle: boolean): Buffer {
       bytes[PAGE + value] = 1;
       continue;
     }
-    const blob = header(name);
+    const blob = rpmHeader(name);
     bytes[PAGE + value] = 3;
     put32(2 + i, PAGE + value + 4);
     put32(blob.length, PAGE + value + 8);

@@ -1,13 +1,14 @@
 /** Packages of Conan: its cache of either version, and what it deployed. */
 import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.ts';
 import { type Problem, packageIn, readEach, textOf } from './common.ts';
-import { committedFrames, sqliteRows, unreadLog, WAL_ENDING } from './sqlite.ts';
+import { sqliteRows } from './sqlite.ts';
+import { hasPages, packLog, unreadLog, WAL_ENDING, withLog } from './wal.ts';
 
 const DATABASE = 'cache.sqlite3';
 
 export const conan: Cataloguer = {
   name: 'conan',
-  reads: 'the cache of Conan 2, `conaninfo.txt` of Conan 1 and of deployed packages',
+  reads: 'the cache of Conan 2 with its log, `conaninfo.txt` of Conan 1 and of deployed packages',
   types: ['conan'],
   evidence: 'installed',
   files: [
@@ -16,9 +17,10 @@ export const conan: Cataloguer = {
   ],
   catalogue: (image) =>
     readEach(image, conan, (file) => {
-      if (file.path.endsWith(DATABASE)) return readCache(file);
+      if (file.path.endsWith(DATABASE)) return readCache(file, logOf(image, file));
       if (!file.path.endsWith(WAL_ENDING)) return readConanInfo(image, file);
-      return unreadLog(image, file.path, committedFrames(file.bytes));
+      const log = packLog(file.bytes);
+      return log === undefined || hasPages(log) ? [] : unreadLog(image, file.path, log);
     }),
 };
 
@@ -53,17 +55,25 @@ export function conanPackage(file: ImageFile, one: ConanReference): FoundPackage
 const plainTable =
   /^CREATE TABLE (?:recipes|packages) \(reference text NOT NULL,[\w\s,]*(?:UNIQUE ?\([\w\s,]*\))?\s*\)$/i;
 
+/** The pages of the log beside the database, where it has any. */
+function logOf(image: ImageFiles, file: ImageFile): Uint8Array | undefined {
+  const beside = image.find(file.path + WAL_ENDING);
+  const log = beside === undefined ? undefined : packLog(beside.bytes);
+  return log !== undefined && hasPages(log) ? log : undefined;
+}
+
 /** What `conan list` shows: the folders of the cache have no names that say it. */
-function* readCache(file: ImageFile): Generator<FoundPackage | Problem> {
+function* readCache(file: ImageFile, log: Uint8Array | undefined): Generator<FoundPackage | Problem> {
+  const bytes = log === undefined ? file.bytes : withLog(file.bytes, log);
   const references = new Set<string>();
   let held = 0;
   for (const table of ['recipes', 'packages']) {
-    const rows = sqliteRows(file.bytes, { table, plain: plainTable, columns: 'reference' });
+    const rows = sqliteRows(bytes, { table, plain: plainTable, columns: 'reference' });
     for (const { reference } of rows) {
       const text = typeof reference === 'string' ? reference : '';
       // Pages that lead to each other would give without end.
       held += text.length + 1;
-      if (held > file.bytes.length) throw new Error('references that are longer together than the database');
+      if (held > bytes.length) throw new Error('references that are longer together than the database');
       references.add(text);
     }
   }

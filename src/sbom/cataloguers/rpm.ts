@@ -1,5 +1,5 @@
 /** Packages of Red Hat, SUSE and their families: the rpm database in any of its three forms. */
-import { utf8, utf8Text } from '#base/bytes';
+import { utf8 } from '#base/bytes';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import { type Distro, distroText } from '#formats/sbom';
 import { ownedPaths } from '../owned.ts';
@@ -8,13 +8,14 @@ import type { Cataloguer, FoundPackage, ImageFile, ImageFiles } from '../types.t
 import { type Linked, type Problem, packageIn, readEach, textsIn } from './common.ts';
 import { rpmBlobs } from './rpm-db.ts';
 import { parseRpmHeader, type RpmPackage } from './rpm-header.ts';
-import { committedFrames, unreadLog, WAL_ENDING } from './sqlite.ts';
+import { packLog, unreadLog, WAL_ENDING } from './wal.ts';
 
 const MANIFEST = 'container-manifest-2';
 
 export const rpm: Cataloguer = {
   name: 'rpm',
-  reads: 'the rpm database (SQLite, ndb, Berkeley DB), and the manifest of images made without rpm',
+  reads:
+    'the rpm database (SQLite with its log, ndb, Berkeley DB), and the manifest of images made without rpm',
   types: ['rpm'],
   evidence: 'installed',
   isSystem: true,
@@ -28,7 +29,7 @@ export const rpm: Cataloguer = {
   // A database is large and most of it is files and signatures: only what is listed is kept of it.
   extractor: {
     extract: (bytes, base) => {
-      if (base.endsWith(WAL_ENDING)) return utf8(String(committedFrames(bytes)));
+      if (base.endsWith(WAL_ENDING)) return packLog(bytes);
       const packages = base === MANIFEST ? manifestPackages(bytes) : rpmBlobs(bytes).map(parseRpmHeader);
       return utf8(JSON.stringify(packages));
     },
@@ -42,7 +43,7 @@ export const rpm: Cataloguer = {
 /** Packages that were installed or removed last may be in the log alone. */
 function* problemsOfLog(image: ImageFiles, file: ImageFile): Generator<Problem> {
   const found = file.findings?.get('rpm') ?? extractedFrom(file);
-  if (found !== undefined) yield* unreadLog(image, file.path, Number(utf8Text(found)));
+  if (found !== undefined) yield* unreadLog(image, file.path, found);
 }
 
 /** Tab-separated: name, version-release, …, vendor, epoch, size, arch, …, source. */
