@@ -114,7 +114,7 @@ export function intotoV1Body(input: {
   readonly envelopeHash: HashValue;
   readonly payloadHash: HashValue;
   readonly payloadType: string;
-  readonly signatures: DsseBodyV1['signatures'];
+  readonly signatures: readonly { signature: Uint8Array; verifier: string; keyid?: string }[];
 }): Uint8Array {
   return canonicalBytes({
     apiVersion: '0.0.2',
@@ -123,7 +123,8 @@ export function intotoV1Body(input: {
       content: {
         envelope: {
           payloadType: input.payloadType,
-          signatures: input.signatures.map(({ signature, verifier }) => ({
+          signatures: input.signatures.map(({ signature, verifier, keyid }) => ({
+            ...(keyid === undefined || keyid === '' ? {} : { keyid }),
             publicKey: toBase64(utf8(verifier)),
             sig: toBase64(utf8(toBase64(signature))),
           })),
@@ -133,6 +134,17 @@ export function intotoV1Body(input: {
       },
     },
   });
+}
+
+/** Canonical intoto 0.0.1: no signature, only hashes and the one verifier. */
+export function intotoV001Body(input: {
+  readonly envelopeHash: HashValue;
+  readonly payloadHash: HashValue;
+  readonly verifier: string;
+}): Uint8Array {
+  const content = { hash: hashJson(input.envelopeHash), payloadHash: hashJson(input.payloadHash) };
+  const spec = { content, publicKey: toBase64(utf8(input.verifier)) };
+  return canonicalBytes({ apiVersion: '0.0.1', kind: 'intoto', spec });
 }
 
 const hashJson = (hash: HashValue): JsonObject => ({ algorithm: hash.algorithm, value: toHex(hash.value) });

@@ -14,6 +14,7 @@ export {
   hashedRekordV1Text,
   type IntotoBodyV1,
   intotoV1Body,
+  intotoV001Body,
   logEntryV1Json,
   parseLogEntryV1,
   parseRekorV1Body,

@@ -94,7 +94,7 @@ test('rekor-cli uploads hashedrekord and rekord, verifies both, and reads them b
   });
 });
 
-test('rekor-cli uploads a statement as intoto, and is given it back with the entry', async () => {
+test('rekor-cli uploads a statement as intoto 0.0.2 and 0.0.1, verifies both, and is given it back with the entry', async () => {
   const config = { api: 'v1', hostname: 'log.example', clock: systemClock, log: quiet } as const;
   await serve({ ...config, key: generateKey('p256'), store: memoryLogStore() }, async (url) => {
     const subject = [{ name: 'app', digest: { sha256: toHex(sha256(utf8('app'))) } }];
@@ -105,14 +105,25 @@ test('rekor-cli uploads a statement as intoto, and is given it back with the ent
     };
     const payload = utf8(JSON.stringify({ ...said, predicate: { checked: true } }));
     const sig = signer.sign(pae(INTOTO_PAYLOAD_TYPE, payload));
-    const envelope = envelopeJson({ payloadType: INTOTO_PAYLOAD_TYPE, payload, signatures: [{ sig }] });
+    const envelope = envelopeJson({
+      payloadType: INTOTO_PAYLOAD_TYPE,
+      payload,
+      signatures: [{ sig, keyid: 'release' }],
+    });
     const artifact = file(
       'statement.json',
       typeof envelope === 'string' ? envelope : JSON.stringify(envelope),
     );
-    const type = ['--type', 'intoto:0.0.2', '--artifact', artifact, '--public-key', publicKey];
-    await rekor(url, 'upload', ...type);
-    const entry = JSON.parse(await rekor(url, 'get', '--log-index', '0')) as { Attestation: string };
-    assert.deepEqual(JSON.parse(entry.Attestation), JSON.parse(Buffer.from(payload).toString()));
+    for (const [index, version] of ['0.0.2', '0.0.1'].entries()) {
+      const type = ['--type', `intoto:${version}`, '--artifact', artifact, '--public-key', publicKey];
+      await rekor(url, 'upload', ...type);
+      await rekor(url, 'verify', ...type);
+      const got = await rekor(url, 'get', '--log-index', `${index}`);
+      const entry = JSON.parse(got) as { Attestation: string; Body: object };
+      assert.deepEqual(Object.keys(entry.Body), ['IntotoObj']);
+      assert.deepEqual(JSON.parse(entry.Attestation), JSON.parse(Buffer.from(payload).toString()), version);
+    }
+    const found = await rekor(url, 'search', '--public-key', publicKey, '--pki-format', 'x509');
+    assert.equal((JSON.parse(found) as { UUIDs: string[] }).UUIDs.length, 2);
   });
 });

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fromBase64, toBase64, utf8, utf8Text } from '#base/bytes';
+import { fromBase64, toBase64, toHex, utf8, utf8Text } from '#base/bytes';
+import { sha256 } from '#base/crypto';
 import { INTOTO_PAYLOAD_TYPE, pae } from '#formats/dsse';
-import { call, certified, type RunningLog, startLog } from './log-fixture.ts';
+import { call, certified, IDENTITY, type RunningLog, startLog } from './log-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-attestation-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -85,5 +86,104 @@ test('what is refused leaves no statement behind', async () => {
   const { id } = await upload(log, payload);
   assert.deepEqual((await shownBy(log, id))[0], utf8Text(payload));
   assert.equal(log.service.size, 1);
+  await log.close();
+});
+
+test('intoto 0.0.1: envelope and one key; hashes are made here, and it is found by key, identity, payload and subject', async () => {
+  const log = await startLog('v1');
+  const { key, certificatePem } = certified();
+  const subject = [{ name: 'app', digest: { sha256: 'ab'.repeat(32) } }];
+  const payload = utf8(
+    JSON.stringify({
+      _type: 'https://in-toto.io/Statement/v0.1',
+      subject,
+      predicateType: 'https://p',
+      predicate: {},
+    }),
+  );
+  const sig = key.sign(pae(INTOTO_PAYLOAD_TYPE, payload));
+  const request = (signatures: readonly Uint8Array[], pem = certificatePem, said = payload): object => {
+    const envelope = JSON.stringify({
+      ...{ payloadType: INTOTO_PAYLOAD_TYPE, payload: toBase64(said) },
+      signatures: signatures.map((one) => ({ keyid: '', sig: toBase64(one) })),
+    });
+    const hash = { algorithm: 'sha256', value: '0'.repeat(64) };
+    const spec = { content: { envelope, hash }, publicKey: toBase64(utf8(pem)) };
+    return { apiVersion: '0.0.1', kind: 'intoto', spec };
+  };
+  // Another's signature beside it cannot be checked, and does not hurt.
+  const proposed = request([certified().key.sign(utf8('other')), sig]);
+  const { status, json, text } = await call(entries(log), proposed);
+  assert.equal(status, 201, text);
+  const [[id, entry] = assert.fail()] = Object.entries(json as Record<string, { body: string }>);
+  const envelopeText = (proposed as { spec: { content: { envelope: string } } }).spec.content.envelope;
+  const hashed = (bytes: Uint8Array) => ({ algorithm: 'sha256', value: toHex(sha256(bytes)) });
+  assert.equal(
+    utf8Text(fromBase64(entry.body)),
+    JSON.stringify({
+      ...{ apiVersion: '0.0.1', kind: 'intoto' },
+      spec: {
+        content: { hash: hashed(utf8(envelopeText)), payloadHash: hashed(payload) },
+        publicKey: toBase64(utf8(certificatePem)),
+      },
+    }),
+  );
+  assert.deepEqual(await shownBy(log, id), Array(3).fill(utf8Text(payload)));
+  assert.equal((await call(entries(log), proposed)).status, 409);
+  const search = async (query: object): Promise<unknown> =>
+    (await call(`${log.url}/api/v1/index/retrieve`, query)).json;
+  for (const query of [
+    { hash: `sha256:${toHex(sha256(utf8(envelopeText)))}` },
+    { hash: `sha256:${toHex(sha256(payload))}` },
+    { hash: `sha256:${'ab'.repeat(32)}` },
+    { publicKey: { format: 'x509', content: toBase64(utf8(certificatePem)) } },
+    { email: IDENTITY },
+  ]) {
+    assert.deepEqual(await search(query), [id], JSON.stringify(query).slice(0, 60));
+  }
+  const [found] = (await call(`${entries(log)}/retrieve`, { entries: [proposed] })).json;
+  assert.deepEqual(Object.keys(found), [id]);
+  const wrong = [
+    request([]),
+    request([certified().key.sign(pae(INTOTO_PAYLOAD_TYPE, payload))]),
+    request([sig], certified().certificatePem),
+    request([sig], certificatePem, utf8('{}')),
+    { apiVersion: '0.0.1', kind: 'intoto', spec: { content: { hash: hashed(payload) }, publicKey: 'eA==' } },
+    { apiVersion: '0.0.3', kind: 'intoto', spec: {} },
+  ];
+  for (const one of wrong) assert.equal((await call(entries(log), one)).status, 400, JSON.stringify(one));
+  assert.equal(log.service.size, 1);
+  await log.close();
+});
+
+test('intoto 0.0.2: key ids are kept as Rekor keeps them, and a claimed hash counts where the envelope has it', async () => {
+  const log = await startLog('v1');
+  const { key, certificatePem } = certified();
+  const hashOf = (value: object): string => toHex(sha256(utf8(JSON.stringify(value))));
+  const spec = async (keyid: string | undefined, claim: (envelope: object) => string) => {
+    const payload = statement(300 + (keyid ?? '').length + claim({}).length);
+    const sig = key.sign(pae(INTOTO_PAYLOAD_TYPE, payload));
+    const named = keyid === undefined ? {} : { keyid };
+    const [payloadType, text] = [INTOTO_PAYLOAD_TYPE, toBase64(payload)];
+    const go = { payloadType, payload: text, signatures: [{ keyid: keyid ?? '', sig: toBase64(sig) }] };
+    const bare = { payload: text, payloadType, signatures: [{ sig: toBase64(sig), ...named }] };
+    const hash = { algorithm: 'sha256', value: claim(bare) };
+    const signatures = [{ ...named, sig: twice(sig), publicKey: toBase64(utf8(certificatePem)) }];
+    const content = { envelope: { payloadType, payload: twice(payload), signatures }, hash };
+    const proposed = { apiVersion: '0.0.2', kind: 'intoto', spec: { content } };
+    const { status, json, text: told } = await call(entries(log), proposed);
+    assert.equal(status, 201, told);
+    const [entry = assert.fail()] = Object.values(json as Record<string, { body: string }>);
+    const body = JSON.parse(utf8Text(fromBase64(entry.body)));
+    return { content: body.spec.content, go, bare };
+  };
+  const kept = await spec('release', hashOf);
+  assert.equal(kept.content.envelope.signatures[0].keyid, 'release');
+  assert.equal(kept.content.hash.value, hashOf(kept.bare));
+  const unnamed = await spec(undefined, hashOf);
+  assert.ok(!('keyid' in unnamed.content.envelope.signatures[0]));
+  assert.equal(unnamed.content.hash.value, hashOf(unnamed.bare));
+  const claimed = await spec(undefined, () => 'a'.repeat(64));
+  assert.equal(claimed.content.hash.value, hashOf(claimed.go));
   await log.close();
 });

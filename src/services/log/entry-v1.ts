@@ -10,6 +10,7 @@ import {
   dsseV1Body,
   hashedRekordV1Body,
   intotoV1Body,
+  intotoV001Body,
   parseRekorV1Request,
   type RekorRequestV1,
   rekordV1Body,
@@ -24,10 +25,11 @@ import {
   requireDigestSignature,
 } from './verifier.ts';
 
-/** Accepts hashedrekord 0.0.1, rekord 0.0.1, dsse 0.0.1 and intoto 0.0.2. Throws WB-1030…1032 and format reasons. */
+/** Accepts hashedrekord 0.0.1, rekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2. Throws WB-1030…1032 and format reasons. */
 export function acceptV1(request: Uint8Array | string): AcceptedEntry {
   const value = unwrap(parseJson(request, { maxBytes: limits.logEnvelopeBytes }));
   if (isKind(value, 'intoto', '0.0.2')) return acceptIntoto(value);
+  if (isKind(value, 'intoto', '0.0.1')) return acceptIntotoV001(value);
   refuseAddresses(value);
   if (isKind(value, 'rekord', '0.0.1')) return acceptRekord(value);
   const parsed = unwrap(parseRekorV1Request(request));
@@ -127,6 +129,7 @@ function acceptIntoto(value: JsonValue): AcceptedEntry {
   const signatures = json.children('signatures', SIGNATURES_MAX).map((item) => ({
     sig: inner(item, 'sig'),
     verifier: readPemVerifier(utf8Text(item.bytes('publicKey'))),
+    keyid: item.optionalString('keyid') ?? '',
   }));
   if (signatures.length === 0) throw json.wrong('signatures', 'at least one signature', 'none');
   const payload = inner(json, 'payload');
@@ -138,24 +141,66 @@ function acceptIntoto(value: JsonValue): AcceptedEntry {
     throw fail(R.signature, { expected: 'each signature to verify with its key', actual: 'one does not' });
   }
   const body = intotoV1Body({
-    envelopeHash: { algorithm: 'sha256', value: sha256(intotoEnvelopeBytes(json)) },
+    envelopeHash: { algorithm: 'sha256', value: intotoEnvelopeHash(json, claimedHash(value)) },
     payloadHash: { algorithm: 'sha256', value: sha256(payload) },
     payloadType,
-    signatures: signatures.map(({ sig, verifier }) => ({ signature: sig, verifier: verifier.pem })),
+    signatures: signatures.map(({ sig, verifier, keyid }) => ({
+      ...{ signature: sig, verifier: verifier.pem, keyid },
+    })),
   });
   return { body, payloadKeys: payloadKeys(envelope), envelope, attestation: payload };
 }
 
+/**
+ * intoto 0.0.1: the text of the envelope and one key, of which the log keeps hashes. As Rekor has it, one signature by
+ * that key is enough: an envelope may carry others', whose keys nobody gave.
+ */
+function acceptIntotoV001(value: JsonValue): AcceptedEntry {
+  const spec = reader(value, 'request', { as: R.query }).child('spec');
+  const text = spec.child('content').text('envelope');
+  const envelope = unwrap(parseEnvelope(text, limits.logEnvelopeBytes));
+  const verifier = readPemVerifier(utf8Text(spec.bytes('publicKey')));
+  const signed = pae(envelope.payloadType, envelope.payload);
+  if (!envelope.signatures.some(({ sig }) => messageSignatureHash(verifier.key, signed, sig) !== undefined)) {
+    throw fail(R.signature, { expected: 'a signature that verifies with the key', actual: 'none' });
+  }
+  const body = intotoV001Body({
+    envelopeHash: { algorithm: 'sha256', value: sha256(utf8(text)) },
+    payloadHash: { algorithm: 'sha256', value: sha256(envelope.payload) },
+    verifier: verifier.pem,
+  });
+  return { body, payloadKeys: payloadKeys(envelope), envelope, attestation: envelope.payload };
+}
+
 const SIGNATURES_MAX = 16;
 
-/** The envelope as a DSSE document, in the order Go writes its fields: what the entry's hash is over. */
-function intotoEnvelopeBytes(json: JsonReader): Uint8Array {
-  const signatures = json.children('signatures', SIGNATURES_MAX).map((item) => ({
+/** What the submitter says the hash of its document is; undefined where it says nothing usable. */
+function claimedHash(value: JsonValue): string | undefined {
+  const content = reader(value, 'request', { as: R.query }).child('spec').child('content');
+  return content.optionalChild('hash')?.optionalString('value')?.toLowerCase();
+}
+
+/**
+ * The hash of the envelope as a document. Its bytes do not come along, so a claimed hash counts where one of the usual
+ * ways to write the envelope has it; Rekor would take any. Else it is that of Go's way.
+ */
+function intotoEnvelopeHash(json: JsonReader, claimed: string | undefined): Uint8Array {
+  const payloadType = json.text('payloadType');
+  const payload = utf8Text(json.bytes('payload'));
+  const signed = json.children('signatures', SIGNATURES_MAX).map((item) => ({
     keyid: item.optionalString('keyid') ?? '',
     sig: utf8Text(item.bytes('sig')),
   }));
-  const payload = utf8Text(json.bytes('payload'));
-  return utf8(JSON.stringify({ payloadType: json.text('payloadType'), payload, signatures }));
+  const bare = signed.map(({ keyid, sig }) => (keyid === '' ? { sig } : { sig, keyid }));
+  const hashes = [signed, bare]
+    .flatMap((signatures) => [
+      { payloadType, payload, signatures },
+      { payload, payloadType, signatures },
+    ])
+    .map((envelope) => JSON.stringify(envelope))
+    .flatMap((text) => [text, `${text}\n`])
+    .map((text) => sha256(utf8(text)));
+  return hashes.find((hash) => toHex(hash) === claimed) ?? (hashes[0] as Uint8Array);
 }
 
 /** base64 of base64 text. */

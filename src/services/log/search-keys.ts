@@ -68,8 +68,8 @@ export function bodyKeys(body: Uint8Array): SearchKey[] {
 }
 
 function verifiersOf(body: RekorBodyV1): readonly string[] {
-  if ('signatures' in body) return body.signatures.map((signature) => signature.verifier);
-  return [body.verifier];
+  const one = body.kind === 'dsse' || body.verifier === undefined ? [] : [body.verifier];
+  return 'signatures' in body ? [...body.signatures.map(({ verifier }) => verifier), ...one] : one;
 }
 
 function digestsOf(body: RekorBodyV1): SearchKey[] {
