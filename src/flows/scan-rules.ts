@@ -27,17 +27,19 @@ const RULE_FILE_BYTES = 4 * 1024 * 1024;
 
 export async function readRuleFiles(
   files: RuleFiles,
-): Promise<Pick<RefineOptions, 'vex' | 'rules' | 'baseline'>> {
+): Promise<Pick<RefineOptions, 'vex' | 'rules' | 'emptyRuleFiles' | 'baseline'>> {
   const vex = await Promise.all(
     (files.vex ?? []).map(async (path) => ({
       file: basename(path),
       document: unwrap(parseVex(await readFileLimited(path, limits.sbomBytes))),
     })),
   );
-  const rules = await Promise.all((files.ignore ?? []).map(readIgnoreFile));
+  const paths = files.ignore ?? [];
+  const rules = await Promise.all(paths.map(readIgnoreFile));
   return {
     vex,
     rules: rules.flat(),
+    emptyRuleFiles: paths.filter((_path, at) => rules[at]?.length === 0).map((path) => basename(path)),
     ...(files.baseline === undefined ? {} : { baseline: await readBaseline(files.baseline) }),
   };
 }
@@ -46,6 +48,12 @@ async function readIgnoreFile(path: string): Promise<NonNullable<RefineOptions['
   // YAML is needed for these files only.
   const { parseIgnoreFile } = await ignoreFiles();
   return parseIgnoreFile(path, utf8Text(await readFileLimited(path, RULE_FILE_BYTES)));
+}
+
+/** What a `.grype.yaml` sets beside its rules. */
+export async function ruleFileSettings(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const { grypeSettings } = await ignoreFiles();
+  return grypeSettings(path, utf8Text(await readFileLimited(path, RULE_FILE_BYTES)));
 }
 
 async function readBaseline(path: string): Promise<Baseline> {

@@ -90,7 +90,10 @@ function relationOf(one: JsonObject): SpdxRelation {
 
 const locators = (one: JsonObject, type: string): string[] =>
   objects(one, 'externalRefs')
-    .filter((ref) => text(ref, 'referenceType') === type)
+    // SPDX 2.2 and its examples write the type as an address.
+    .filter(
+      (ref) => text(ref, 'referenceType')?.replace(/^https?:\/\/spdx\.org\/rdf\/references\//, '') === type,
+    )
     .map((ref) => text(ref, 'referenceLocator') ?? '');
 
 /** `name-1.2.3`. */

@@ -92,6 +92,15 @@ function readVulnerability(
 function productOf(ref: string | undefined, components: ReadonlyMap<string, string>): VexProduct[] {
   if (ref === undefined) return [];
   const hash = ref.startsWith('urn:cdx:') ? ref.indexOf('#') : -1;
-  const bare = hash < 0 ? ref : decodeURIComponent(ref.slice(hash + 1));
+  const bare = hash < 0 ? ref : decoded(ref.slice(hash + 1));
   return [{ ids: [...new Set([components.get(bare) ?? bare, bare])], parts: [] }];
+}
+
+/** As it is, where it is not encoded as addresses are. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

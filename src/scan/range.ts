@@ -125,6 +125,8 @@ function inRange(version: string, events: readonly OsvEvent[], orders: Orders): 
  * every part that began before it: of parts that overlap, or meet where one ends, some would be lost.
  */
 function isInParts(version: string, points: readonly Point[], order: VersionOrder): boolean {
+  // Written from the end on there are no such parts.
+  if (points[0]?.kind !== 'introduced') return false;
   let isWithin = false;
   for (const { kind, version: at } of points) {
     const isReached = atLeast(version, at, order) === true;

@@ -65,6 +65,20 @@ before(() => {
   writeFileSync(join(folder, '.grype.yaml'), 'ignore:\n  - vulnerability: GHSA-high\n');
 });
 
+test('grype: the threshold of a configuration counts, and a setting that chooses findings is never dropped', () => {
+  const config = join(folder, 'set');
+  mkdirSync(config, { recursive: true });
+  const with_ = (text: string, ...more: string[]): number | null => {
+    writeFileSync(join(config, '.grype.yaml'), text);
+    return waybill('grype', 'sbom:s.json', '-c', join(config, '.grype.yaml'), ...more).code;
+  };
+  assert.equal(with_('fail-on-severity: high\n'), 2);
+  assert.equal(with_('fail-on-severity: high\n', '--fail-on', 'critical'), 0);
+  assert.equal(with_('fail-on-severity: ""\nonly-fixed: false\nexclude: []\nlog: {level: warn}\n'), 0);
+  for (const text of ['only-fixed: true\n', 'exclude: ["/app"]\n', 'ignores: []\n', 'fail-on-severity: hi\n'])
+    assert.equal(with_(text), 1, text);
+});
+
 test('grype: the threshold decides between 0 and 2, documents go where they are told', () => {
   assert.equal(waybill('grype', 'sbom:s.json').code, 0);
   assert.equal(waybill('grype', 'sbom:s.json', '--fail-on', 'high').code, 2);

@@ -21,6 +21,8 @@ const formats: Readonly<Record<string, Wanted['format']>> = {
 };
 
 interface Flags {
+  readonly failOn?: string;
+  readonly config: readonly string[];
   readonly output: readonly string[];
   readonly file?: string;
 }
@@ -49,6 +51,7 @@ export function register(program: Command, context: CliContext): void {
     .option('-q, --quiet', 'print no progress')
     .option('-v, --verbose', 'accepted; nothing more is printed');
   refuseBy(command, 'grype').action(async (target: string, flags: Flags) => {
+    const configured = await thresholdIn(flags.config);
     const words = givenFlags(command, {
       '--fail-on': (severity) => [`--fail-on=${threshold(severity)}`, '--allow-eol'],
       '--config': (file) => [`--ignore-file=${ignoreFile(file)}`],
@@ -58,6 +61,9 @@ export function register(program: Command, context: CliContext): void {
       '--verbose': () => [],
       '--by-cve': () => [],
     });
+    if (flags.failOn === undefined && configured !== undefined) {
+      words.push(`--fail-on=${threshold(configured)}`, '--allow-eol');
+    }
     const done = await runScan(words, nativeSource('grype', target), wantedBy(flags), context);
     if (done === undefined || done.run.exit === 0) return;
     context.exit(gateFound(done.value) ? 2 : 1);
@@ -85,6 +91,66 @@ function threshold(given: string): string {
   const severity = given.toLowerCase();
   if (thresholds.includes(severity)) return severity;
   throw unsupported('grype', `--fail-on ${given}`, `--fail-on ${thresholds.join(', ')}`);
+}
+
+/** Settings of grype that choose findings: one of these that is set, but not translated, is refused by name. */
+const choosing = new Set([
+  'add-cpes-if-none',
+  'distro',
+  'exclude',
+  'ignore-wontfix',
+  'only-fixed',
+  'only-notfixed',
+  'platform',
+  'vex-add',
+  'vex-documents',
+]);
+/** Of these nothing here depends: how grype talks, where its database lies, how its documents look. */
+const others = new Set([
+  'by-cve',
+  'check-for-app-update',
+  'db',
+  'dev',
+  'exp',
+  'external-sources',
+  'file',
+  'fix-channel',
+  'log',
+  'match',
+  'match-upstream-kernel-headers',
+  'name',
+  'output',
+  'output-template-file',
+  'pretty',
+  'quiet',
+  'registry',
+  'search',
+  'show-suppressed',
+  'sort-by',
+  'timestamp',
+  'verbosity',
+]);
+
+/** `fail-on-severity` of the configuration: a gate that was asked for there must not be lost. */
+async function thresholdIn(paths: readonly string[]): Promise<string | undefined> {
+  if (paths.length === 0) return undefined;
+  const { ruleFileSettings } = await import('#flows/scan-rules');
+  let found: string | undefined;
+  for (const path of paths) {
+    for (const [key, value] of Object.entries(await ruleFileSettings(ignoreFile(path)))) {
+      const isSet = Array.isArray(value)
+        ? value.length > 0
+        : ![undefined, null, '', false].includes(value as never);
+      if (key === 'fail-on-severity') found = isSet ? String(value) : found;
+      else if (choosing.has(key) ? isSet : !others.has(key))
+        throw unsupported(
+          'grype',
+          `--config ${path}: ${key}`,
+          'fail-on-severity and ignore of a configuration',
+        );
+    }
+  }
+  return found;
 }
 
 /** The name tells the form of the rules. */

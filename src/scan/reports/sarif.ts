@@ -1,7 +1,7 @@
 /** SARIF 2.1.0, for code-scanning pages. */
 import type { JsonObject } from '#formats/json';
 import type { Finding, ScanResult } from '../finding.ts';
-import { gapLines } from './options.ts';
+import { gapLines, printable } from './options.ts';
 
 const level = (one: Finding): string => {
   if (one.rating.severity === 'critical' || one.rating.severity === 'high') return 'error';
@@ -21,7 +21,7 @@ export function sarifReport(result: ScanResult, version: string): JsonObject {
             version,
             rules: [...rules].map(([id, one]) => ({
               id,
-              shortDescription: { text: one.summary === '' ? id : one.summary },
+              shortDescription: { text: plain(one.summary === '' ? id : one.summary) },
               properties: {
                 tags: ['vulnerability', 'security', one.rating.severity],
                 ...(one.rating.score === undefined ? {} : { 'security-severity': String(one.rating.score) }),
@@ -34,14 +34,14 @@ export function sarifReport(result: ScanResult, version: string): JsonObject {
             executionSuccessful: true,
             toolExecutionNotifications: gapLines(result).map((text) => ({
               level: 'warning',
-              message: { text },
+              message: { text: plain(text) },
             })),
           },
         ],
         results: result.findings.map((one) => ({
           ruleId: one.id,
           level: level(one),
-          message: { text: messageOf(one) },
+          message: { text: plain(messageOf(one)) },
           locations: [
             {
               physicalLocation: {
@@ -57,9 +57,12 @@ export function sarifReport(result: ScanResult, version: string): JsonObject {
   };
 }
 
+/** Viewers make a link of `[text](target)` (SARIF 2.1.0, 3.11.6): whoever names a package must not place one. */
+const plain = (text: string): string => printable(text).replaceAll('](', '] (');
+
 /** Relative, whatever the path looks like. Pages of results take none without a place: there the image stands. */
 const uriOf = (path: string): string =>
-  encodeURI(path.replace(/^\/+/, '')).replace(/[:?#]/g, encodeURIComponent);
+  encodeURI(path.toWellFormed().replace(/^\/+/, '')).replace(/[:?#]/g, encodeURIComponent);
 
 function messageOf(one: Finding): string {
   const fix = one.fixed.length === 0 ? 'no fix is known' : `fixed in ${one.fixed.join(', ')}`;

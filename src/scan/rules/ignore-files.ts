@@ -21,7 +21,17 @@ export function parseIgnoreFile(path: string, text: string): readonly IgnoreRule
   const json = yamlOf(text, file);
   if (/trivyignore\.ya?ml$/.test(file)) return trivyYaml(json, file);
   if (/^\.?grype\.ya?ml$/.test(file)) return listOf(json, 'ignore', file).map((one) => grypeRule(one, file));
+  if (isFields(json)) only(json, ['ignore'], file, 'beside the rules');
   return listOf(json, 'ignore', file).map((one) => ownRule(one, file));
+}
+
+/** What a `.grype.yaml` sets beside its rules. WB-882 for what is no such file. */
+export function grypeSettings(path: string, source: string): Readonly<Record<string, unknown>> {
+  const json = yamlOf(source, basename(path));
+  if (json === null) return {};
+  if (!isFields(json)) throw refuse(basename(path), 'settings by name', json);
+  const { ignore: _rules, ...settings } = json;
+  return settings;
 }
 
 const refuse = (file: string, expected: string, actual: unknown): WaybillError =>
@@ -49,7 +59,8 @@ function listOf(json: unknown, key: string, file: string): readonly Fields[] {
 /** Texts; numbers and dates as YAML reads them too. */
 function text(fields: Fields, key: string, file: string): string | undefined {
   const value = fields[key];
-  if (value === undefined || value === null || value === '') return undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value.trim() === '') return undefined;
   if (value instanceof Date) return value.toISOString().slice(0, 10);
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   throw refuse(file, `a text for ${key}`, value);
@@ -80,9 +91,26 @@ function strings(fields: Fields, key: string, file: string): readonly string[] |
   throw refuse(file, `texts for ${key}`, value);
 }
 
-function only(fields: Fields, known: readonly string[], file: string): void {
+function only(fields: Fields, known: readonly string[], file: string, where = 'in a rule'): void {
   const other = Object.keys(fields).find((key) => !known.includes(key));
-  if (other !== undefined) throw refuse(file, `only ${known.join(', ')} in a rule`, other);
+  if (other !== undefined) throw refuse(file, `only ${known.join(', ')} ${where}`, other);
+}
+
+const conditions = [
+  'id',
+  'packageName',
+  'packageVersion',
+  'packageType',
+  'upstreamName',
+  'paths',
+  'purls',
+  'states',
+] as const;
+
+/** A rule whose fields are all empty would match everything. */
+function withCondition(rule: IgnoreRule, fields: Fields): IgnoreRule {
+  if (conditions.some((key) => rule[key] !== undefined)) return rule;
+  throw refuse(rule.file, 'a condition in every rule', fields);
 }
 
 const maybe = <K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } =>
@@ -102,6 +130,9 @@ const ownKeys = [
   'expires',
 ];
 
+const isEmpty = (value: unknown): boolean =>
+  value === null || (typeof value === 'string' && value.trim() === '');
+
 function ownRule(fields: Fields, file: string): IgnoreRule {
   only(fields, ownKeys, file);
   const [reason, owner, expires] = [
@@ -112,11 +143,13 @@ function ownRule(fields: Fields, file: string): IgnoreRule {
   if (reason === undefined || owner === undefined || expires === undefined) {
     throw refuse(file, 'a reason, an owner and expires in every rule', fields);
   }
-  if (Object.keys(fields).length === 3) throw refuse(file, 'a condition in every rule', fields);
+  // Left empty it would match everything, which its author hardly meant.
+  const empty = Object.keys(fields).find((key) => isEmpty(fields[key]));
+  if (empty !== undefined) throw refuse(file, `a value for ${empty}`, fields);
   const globs = strings(fields, 'paths', file);
   const name = text(fields, 'package', file);
   const source = text(fields, 'source', file);
-  return {
+  const rule = {
     file,
     withAliases: true,
     ...maybe('id', text(fields, 'id', file)),
@@ -131,6 +164,7 @@ function ownRule(fields: Fields, file: string): IgnoreRule {
     owner,
     expires,
   };
+  return withCondition(rule, fields);
 }
 
 /** One id a line; `exp:YYYY-MM-DD` may follow; comments after `#`. */
@@ -193,14 +227,12 @@ function grypeRule(fields: Fields, file: string): IgnoreRule {
   const pkg = fields['package'] ?? {};
   if (!isFields(pkg)) throw refuse(file, 'fields under package', pkg);
   only(pkg, ['name', 'version', 'type', 'location', 'upstream-name'], file);
-  if (Object.keys(fields).every((key) => key === 'reason'))
-    throw refuse(file, 'a condition in every rule', fields);
   const name = text(pkg, 'name', file);
   const upstream = text(pkg, 'upstream-name', file);
   const type = text(pkg, 'type', file);
   const location = text(pkg, 'location', file);
   const state = text(fields, 'fix-state', file);
-  return {
+  const rule = {
     file,
     withAliases: fields['include-aliases'] === true,
     ...maybe('id', text(fields, 'vulnerability', file)),
@@ -212,4 +244,5 @@ function grypeRule(fields: Fields, file: string): IgnoreRule {
     ...maybe('states', state === undefined ? undefined : [state]),
     reason: text(fields, 'reason', file) ?? `listed in ${file}`,
   };
+  return withCondition(rule, fields);
 }

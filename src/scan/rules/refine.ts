@@ -18,6 +18,8 @@ export interface RefineOptions {
   readonly nowMs: number;
   readonly vex?: readonly VexFile[];
   readonly rules?: readonly IgnoreRule[];
+  /** Files of rules that hold none: told, as what is written in another form than its name says looks like that. */
+  readonly emptyRuleFiles?: readonly string[];
   readonly baseline?: Baseline;
   /** Findings in another state are taken off. */
   readonly states?: readonly FixState[];
@@ -50,7 +52,11 @@ export function refine(result: ScanResult, sbom: Sbom, options: RefineOptions): 
     else suppressed.push(why);
   }
   const all = [...result.findings, ...result.suppressed.map(({ finding }) => finding)];
-  const unused = unusedRules({ vex, rules: living, ...given(options.baseline) }, all, keyOfFinding);
+  const unused = unusedRules(
+    { vex, rules: living, emptyRuleFiles: options.emptyRuleFiles ?? [], ...given(options.baseline) },
+    all,
+    keyOfFinding,
+  );
   const ended = endOfLife(result.sbom.distro, nowMs);
   return {
     ...result,

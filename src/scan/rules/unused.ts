@@ -24,6 +24,7 @@ export interface Decisions {
   readonly vex: VexRules;
   /** Those that have not run out. */
   readonly rules: readonly IgnoreRule[];
+  readonly emptyRuleFiles: readonly string[];
   readonly baseline?: Baseline;
 }
 
@@ -32,7 +33,7 @@ export interface Decisions {
  * products and problems: they are told when nothing in them is met; of ignore rules each one is.
  */
 export function unusedRules(
-  { vex, rules, baseline }: Decisions,
+  { vex, rules, emptyRuleFiles, baseline }: Decisions,
   findings: readonly Finding[],
   keyOf: (finding: Finding) => string,
 ): readonly UnusedRules[] {
@@ -47,6 +48,7 @@ export function unusedRules(
     const idle = list.filter((rule) => !findings.some((finding) => isMetBy(rule, finding)));
     if (idle.length > 0) unused.push({ file, kind: 'ignore-rule', unused: idle.length, of: list.length });
   }
+  for (const file of emptyRuleFiles) unused.push({ file, kind: 'ignore-rule', unused: 0, of: 0 });
   if (baseline !== undefined && !findings.some((finding) => baseline.keys.has(keyOf(finding)))) {
     const { size } = baseline.keys;
     unused.push({ file: baseline.file, kind: 'baseline', unused: size, of: size });
