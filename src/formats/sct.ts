@@ -171,36 +171,28 @@ function isLogOwn(extension: DerNode): boolean {
 }
 
 /** What a log signs for a precertificate entry (RFC 6962 §3.2). `issuerKeyHash` is SHA-256 of the issuer's SPKI. */
-export function sctSignedData(
-  sct: Pick<Sct, 'timestamp' | 'extensions'>,
-  issuerKeyHash: Uint8Array,
-  tbs: Uint8Array,
-): Uint8Array {
-  return concat(
-    Uint8Array.of(0, 0),
-    uintBytes(sct.timestamp, 8),
-    Uint8Array.of(0, 1),
-    issuerKeyHash,
-    uintBytes(tbs.length, 3),
-    tbs,
-    uintBytes(sct.extensions.length, 2),
-    sct.extensions,
-  );
+export function sctSignedData(sct: SignedFields, issuerKeyHash: Uint8Array, tbs: Uint8Array): Uint8Array {
+  return timestampedEntry(sct, Uint8Array.of(0, 1), issuerKeyHash, uintBytes(tbs.length, 3), tbs);
 }
 
 /** What a log signs for a certificate that was issued before it was logged: an x509_entry (RFC 6962 §3.2). */
-export function certificateSignedData(
-  sct: Pick<Sct, 'timestamp' | 'extensions'>,
-  certificate: Uint8Array,
+export function certificateSignedData(sct: SignedFields, certificate: Uint8Array): Uint8Array {
+  return timestampedEntry(sct, Uint8Array.of(0, 0), uintBytes(certificate.length, 3), certificate);
+}
+
+type SignedFields = Pick<Sct, 'timestamp' | 'extensions'>;
+
+/** `entry`: the entry's type and what it holds. */
+function timestampedEntry(
+  { timestamp, extensions }: SignedFields,
+  ...entry: readonly Uint8Array[]
 ): Uint8Array {
   return concat(
     Uint8Array.of(0, 0),
-    uintBytes(sct.timestamp, 8),
-    Uint8Array.of(0, 0),
-    uintBytes(certificate.length, 3),
-    certificate,
-    uintBytes(sct.extensions.length, 2),
-    sct.extensions,
+    uintBytes(timestamp, 8),
+    ...entry,
+    uintBytes(extensions.length, 2),
+    extensions,
   );
 }
 
