@@ -14,7 +14,8 @@ export function endWithTheWork(stderr: (text: string) => void): () => void {
       stderr('waybill: internal error (please report it)\nthe command ended without an answer');
       process.exitCode = EXIT_DEFECT;
     }
-    process.exit();
+    // Others that wait for this moment may have something to write yet.
+    if (process.listenerCount('beforeExit') === 0) process.exit();
   });
   return () => {
     isOpen = false;

@@ -78,6 +78,14 @@ test('work that has an answer ends with its exit code, after what it still waits
   assert.deepEqual([code, stdout], [12, 'late\nlast\n']);
 });
 
+test('others that wait for the end come to theirs', async () => {
+  const { code, stdout } = await script(`
+    import { endWithTheWork } from ${ending};
+    endWithTheWork(console.error)();
+    process.once('beforeExit', () => setTimeout(() => console.log('flushed'), 20));`);
+  assert.deepEqual([code, stdout], [0, 'flushed\n']);
+});
+
 test('work that waits for what never comes has no answer: it ends as a defect, whatever code was set', async () => {
   const { code, stderr } = await script(`
     import { endWithTheWork } from ${ending};
