@@ -53,7 +53,7 @@ export function readCycloneDx(json: JsonObject): Sbom {
     ...given('distro', distro ?? distroOfPurls(linked)),
     packages: linked.sort(comparePackages),
     layers: readLayers(properties),
-    unknowns: [...readUnknowns(properties), ...saidIncomplete(json), ...packages.unknowns],
+    unknowns: [...readIncomplete(json, root, properties), ...packages.unknowns],
     ...given('created', text(metadata, 'timestamp')),
     ...given('context', text(objects(metadata, 'lifecycles')[0], 'phase')),
     tool: readTool(metadata),
@@ -243,11 +243,23 @@ function readUnknowns(properties: ReadonlyMap<string, string>): Unknown[] {
   return found;
 }
 
-/** What a document itself says it does not list all of; `not_specified` says nothing. */
-function saidIncomplete(json: JsonObject): Unknown[] {
+/** Our own documents say of each thing that it could not be read, and of the whole that it is therefore incomplete. */
+function readIncomplete(
+  json: JsonObject,
+  root: JsonObject | undefined,
+  properties: ReadonlyMap<string, string>,
+): Unknown[] {
+  const named = readUnknowns(properties);
+  const whole = named.length === 0 ? undefined : text(root, 'bom-ref');
+  return [...named, ...saidIncomplete(json, whole)];
+}
+
+/** What a document itself says it does not list all of; `not_specified` says nothing. `whole`: said already of this. */
+function saidIncomplete(json: JsonObject, whole: string | undefined): Unknown[] {
   return objects(json, 'compositions').flatMap((one): Unknown[] => {
     const aggregate = text(one, 'aggregate') ?? '';
     const refs = [...texts(one, 'assemblies'), ...texts(one, 'dependencies')];
+    if (aggregate === 'incomplete' && refs.length === 1 && refs[0] === whole) return [];
     // Of vulnerabilities alone, nothing is said about components.
     const isOfOthers = refs.length === 0 && texts(one, 'vulnerabilities').length > 0;
     if (isOfOthers || !/^(?:incomplete|unknown)/.test(aggregate)) return [];

@@ -70,8 +70,16 @@ function documentBody(sbom: Sbom, options: CycloneDxOptions): JsonObject {
     },
     components: [...sbom.packages.map((one) => packageComponent(one)), ...system],
     dependencies: dependencies(sbom, root['bom-ref'] as string, refs),
+    ...compositions(sbom, root['bom-ref'] as string),
   };
 }
+
+/**
+ * Where something could not be read, the image has more than its components. Nothing is said otherwise: whether what
+ * was found is all there is, nobody knows (`unknown` would be a doubt, `complete` a promise).
+ */
+const compositions = ({ unknowns }: Sbom, root: string): JsonObject =>
+  unknowns.length === 0 ? {} : { compositions: [{ aggregate: 'incomplete', assemblies: [root] }] };
 
 function rootComponent(sbom: Sbom): JsonObject {
   const { subject } = sbom;

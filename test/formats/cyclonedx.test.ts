@@ -6,7 +6,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import addFormats from 'ajv-formats';
 import { digestOf } from '#base/digest';
-import { cycloneDxBytes } from '#formats/cyclonedx';
+import { cycloneDxBytes, cycloneDxVersions } from '#formats/cyclonedx';
 import { packageId, type Sbom, type SbomPackage } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
 import { spdxBytes } from '#formats/spdx';
@@ -80,10 +80,15 @@ function validator(version: string): ValidateFunction {
 }
 
 if (existsSync(shared)) {
-  test('the output is valid CycloneDX 1.6 by the official schema', () => {
-    const validate = validator('1.6');
-    assert.ok(validate(JSON.parse(Buffer.from(write()).toString())), JSON.stringify(validate.errors));
-  });
+  for (const version of cycloneDxVersions) {
+    test(`the output is valid CycloneDX ${version} by the official schema, with a gap and without`, () => {
+      const validate = validator(version);
+      for (const unknowns of [sbom.unknowns, []]) {
+        const written = cycloneDxBytes({ ...sbom, unknowns }, { createdMs, version });
+        assert.ok(validate(JSON.parse(Buffer.from(written).toString())), JSON.stringify(validate.errors));
+      }
+    });
+  }
 
   for (const version of ['1.6', '1.7']) {
     test(`the validator of this test tells the specification's valid ${version} files from the invalid ones`, () => {
@@ -167,6 +172,27 @@ test('what was written is read back: subject, distribution, layers, unknowns, wh
   });
   const byId = (a: SbomPackage, b: SbomPackage): number => (a.id < b.id ? -1 : 1);
   assert.deepEqual([...value.packages].sort(byId).map(pick), [...sbom.packages].sort(byId).map(pick));
+});
+
+test('a document with gaps says that its image is incomplete, by the field other tools read', () => {
+  const documentOf = (unknowns: Sbom['unknowns']): Record<string, unknown> =>
+    JSON.parse(Buffer.from(cycloneDxBytes({ ...sbom, unknowns }, { createdMs })).toString());
+  const withGap = documentOf(sbom.unknowns) as { metadata: { component: Record<string, unknown> } };
+  const whole = withGap.metadata.component['bom-ref'];
+  const compositions = [{ aggregate: 'incomplete', assemblies: [whole] }];
+  assert.deepEqual((withGap as Record<string, unknown>)['compositions'], compositions);
+  assert.ok(!('compositions' in documentOf([])));
+  const unknownsOf = (json: object): Sbom['unknowns'] => {
+    const read = parseSbom(Buffer.from(JSON.stringify(json)));
+    assert.ok(read.ok);
+    return read.value.unknowns;
+  };
+  assert.deepEqual(unknownsOf(withGap), sbom.unknowns);
+  // Without our own words the gap is still one, and what somebody else adds is one more.
+  const { component } = withGap.metadata;
+  assert.equal(unknownsOf({ ...withGap, metadata: { component } }).length, 1);
+  const added = [...compositions, { aggregate: 'incomplete', assemblies: ['other'] }];
+  assert.equal(unknownsOf({ ...withGap, compositions: added }).length, sbom.unknowns.length + 1);
 });
 
 test('SPDX is read back with its purls and its subject', () => {
