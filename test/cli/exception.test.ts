@@ -61,7 +61,7 @@ async function admits(
   const body = await new Promise<string>((settle, reject) => {
     const headers = { 'content-type': 'application/json' };
     const asked = request(
-      `${origin}/validate?timeout=10s`,
+      `${origin}/validate?timeout=30s`,
       { ca, method: 'POST', headers, agent: false },
       (answer) => {
         let text = '';

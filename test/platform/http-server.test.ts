@@ -1,7 +1,7 @@
 /** A server against clients that are slow, endless, or count wrongly. Bytes are written by hand on loopback. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -209,10 +209,10 @@ test('a certificate without its key is WB-216, a key open to others WB-219', asy
   try {
     const files = { certFile: join(folder, 'cert'), keyFile: join(folder, 'key') };
     await writeFile(files.certFile, one.cert);
-    await writeFile(files.keyFile, one.key, { mode: 0o644 });
+    await writeFile(files.keyFile, one.key);
+    await chmod(files.keyFile, 0o644);
     await assert.rejects(readTlsFiles(files), code('WB-219'));
-    await rm(files.keyFile);
-    await writeFile(files.keyFile, one.key, { mode: 0o640 });
+    await chmod(files.keyFile, 0o640);
     assert.equal((await readTlsFiles(files)).cert, one.cert);
   } finally {
     await rm(folder, { recursive: true });

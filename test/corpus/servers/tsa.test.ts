@@ -141,7 +141,7 @@ test('TSA-02: the station asks real servers of time; readiness and metrics tell,
   });
   const ntpServers = ntp.map(({ port }) => ({ host: '127.0.0.1', port }));
   const station = await openStation('tsa', settings, (deps) =>
-    tsaParts({ ntpServers, maxClockOffsetMs: 1000, clockEveryMs: 20 }, deps),
+    tsaParts({ ntpServers, maxClockOffsetMs: 60_000, clockEveryMs: 20 }, deps),
   );
   after(async () => {
     await station.close();
@@ -152,7 +152,7 @@ test('TSA-02: the station asks real servers of time; readiness and metrics tell,
     return `${answer.status} ${await answer.text()}`;
   };
   const until = async (wanted: RegExp): Promise<void> => {
-    for (let i = 0; i < 500 && !wanted.test(await ready()); i++) {
+    for (let i = 0; i < 6000 && !wanted.test(await ready()); i++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     assert.match(await ready(), wanted);
