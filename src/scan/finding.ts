@@ -3,7 +3,6 @@ import type { Sbom, SbomPackage, Unknown } from '#formats/sbom';
 import type { DatabaseInfo, Epss, FixState, KnownExploited } from './database/index.ts';
 import type { EndOfLife } from './rules/end-of-life.ts';
 import type { LicenseFinding } from './rules/licenses.ts';
-import type { UnusedRules } from './rules/unused.ts';
 import { type Rating, severityRank } from './severity.ts';
 
 export interface Finding {
@@ -77,6 +76,16 @@ export interface Coverage {
   readonly isSystem?: boolean;
   /** There are none for it; its packages were looked up as products, and these are the entries about products. */
   readonly isByCpe?: boolean;
+}
+
+/** A file of decisions of which some are about nothing that was found. */
+export interface UnusedRules {
+  readonly file: string;
+  readonly kind: 'vex' | 'ignore-rule' | 'baseline';
+  /** How many of its statements, rules or findings that count. */
+  readonly unused: number;
+  /** How many it has that count. */
+  readonly of: number;
 }
 
 export interface ScanResult {

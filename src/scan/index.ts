@@ -14,7 +14,7 @@ export {
 } from './database/index.ts';
 export { withoutDuplicates } from './duplicates.ts';
 export { type Comparison, type Explanation, explainIn, explainScan, rangesText } from './explain.ts';
-export type { Coverage, Finding, ScanResult, Suppressed, Undetermined } from './finding.ts';
+export type { Coverage, Finding, ScanResult, Suppressed, Undetermined, UnusedRules } from './finding.ts';
 export { type GateOptions, judge } from './gate.ts';
 export type { CpeMatching } from './lookup.ts';
 export { matchPackages } from './match.ts';
@@ -35,7 +35,7 @@ export { cosignVulnPredicate, trivyReport, vulnPredicate } from './reports/trivy
 export type { IgnoreRule } from './rules/ignore.ts';
 export type { LicensePolicy } from './rules/licenses.ts';
 export { baselineKey, type RefineOptions, refine } from './rules/refine.ts';
-export type { Baseline, UnusedRules } from './rules/unused.ts';
+export type { Baseline } from './rules/unused.ts';
 export type { VexFile } from './rules/vex.ts';
 export {
   parseSeverity,

@@ -1,17 +1,7 @@
 /** Decisions that decided nothing: a mistyped id or package URL must not look like a decision that counts. */
-import type { Finding } from '../finding.ts';
+import type { Finding, UnusedRules } from '../finding.ts';
 import { type IgnoreRule, ruleMatches } from './ignore.ts';
 import type { VexRules } from './vex.ts';
-
-/** A file of decisions of which some are about nothing that was found. */
-export interface UnusedRules {
-  readonly file: string;
-  readonly kind: 'vex' | 'ignore-rule' | 'baseline';
-  /** How many of its statements, rules or findings that count. */
-  readonly unused: number;
-  /** How many it has that count. */
-  readonly of: number;
-}
 
 /** Findings of an earlier scan. */
 export interface Baseline {
