@@ -104,17 +104,19 @@ test('rekor-cli uploads a statement as intoto 0.0.2 and 0.0.1, verifies both, an
       predicateType: 'https://example.com/p',
     };
     const payload = utf8(JSON.stringify({ ...said, predicate: { checked: true } }));
-    const sig = signer.sign(pae(INTOTO_PAYLOAD_TYPE, payload));
-    const envelope = envelopeJson({
-      payloadType: INTOTO_PAYLOAD_TYPE,
-      payload,
-      signatures: [{ sig, keyid: 'release' }],
-    });
-    const artifact = file(
-      'statement.json',
-      typeof envelope === 'string' ? envelope : JSON.stringify(envelope),
-    );
-    for (const [index, version] of ['0.0.2', '0.0.1'].entries()) {
+    // Of version 0.0.1 the client itself takes no envelope whose key id is not that of the key.
+    const kinds = [
+      ['0.0.2', { keyid: 'release' }],
+      ['0.0.2', {}],
+      ['0.0.1', {}],
+    ] as const;
+    for (const [index, [version, keyid]] of kinds.entries()) {
+      const signatures = [{ sig: signer.sign(pae(INTOTO_PAYLOAD_TYPE, payload)), ...keyid }];
+      const envelope = envelopeJson({ payloadType: INTOTO_PAYLOAD_TYPE, payload, signatures });
+      const artifact = file(
+        `statement-${index}.json`,
+        typeof envelope === 'string' ? envelope : JSON.stringify(envelope),
+      );
       const type = ['--type', `intoto:${version}`, '--artifact', artifact, '--public-key', publicKey];
       await rekor(url, 'upload', ...type);
       await rekor(url, 'verify', ...type);
@@ -124,6 +126,6 @@ test('rekor-cli uploads a statement as intoto 0.0.2 and 0.0.1, verifies both, an
       assert.deepEqual(JSON.parse(entry.Attestation), JSON.parse(Buffer.from(payload).toString()), version);
     }
     const found = await rekor(url, 'search', '--public-key', publicKey, '--pki-format', 'x509');
-    assert.equal((JSON.parse(found) as { UUIDs: string[] }).UUIDs.length, 2);
+    assert.equal((JSON.parse(found) as { UUIDs: string[] }).UUIDs.length, 3);
   });
 });
