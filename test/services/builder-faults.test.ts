@@ -115,7 +115,7 @@ test('a registry that fails at the manifest leaves no tag and no signature', asy
 
 test('the queue has an end, and builds wait their turn', async (t) => {
   const bench = await workbench(t, { queueMax: 1 });
-  const slow = repository(bench.folder, definition('sleep 0.3; echo x > "$WAYBILL_OUTPUT/run"\n'));
+  const slow = repository(bench.folder, definition('sleep 1; echo x > "$WAYBILL_OUTPUT/run"\n'));
   const request = { source: { uri: slow, ref: 'main' }, outputs };
   const first = await bench.builder.submit(request);
   const second = await bench.builder.submit(request);
