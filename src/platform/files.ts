@@ -10,6 +10,7 @@ import {
   existsSync,
   promises as files,
   fstatSync,
+  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -18,8 +19,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
+
+const synchronised = promisify(fsync);
 
 /**
  * Writes a file atomically and durably. `mode` defaults to 0644; keys use 0600. A link stays a link: the file it
@@ -209,11 +213,11 @@ function syncIfReadable(folder: string): boolean {
 /** Makes a rename or a new name in `folder` durable. Throws WB-209. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
-    const handle = await files.open(folder, 'r');
+    const handle = openSync(folder, 'r');
     try {
-      await handle.sync();
+      await synchronised(handle);
     } finally {
-      await handle.close();
+      closeSync(handle);
     }
   } catch (error) {
     throw fileError(folder, error);

@@ -3,17 +3,17 @@
  * several at once; those that share a folder share its synchronisation.
  */
 import { randomUUID } from 'node:crypto';
-import { close, fsync, open, rename, rm, write } from 'node:fs';
+import { closeSync, fsync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { fileError, makeFolders, readFileIfThere, syncFolder } from './files.ts';
 import type { TileStore } from './store.ts';
 
-// Without the objects of `fs/promises`, which cost more than the calls.
-const calls = {
-  ...{ open: promisify(open), write: promisify(write), fsync: promisify(fsync) },
-  ...{ close: promisify(close), rename: promisify(rename), rm: promisify(rm) },
-};
+/**
+ * Only what waits for the disk runs on another thread. The way there and back takes a place behind the signatures that
+ * are checked there, and a turn of the event loop: under load each costs more than the other calls take.
+ */
+const synchronised = promisify(fsync);
 
 export function tileFiles(folder: string): Pick<TileStore, 'writeTile' | 'readTile'> {
   // One spelling: the folders of tiles are made from this one on, and it is known by its name.
@@ -37,18 +37,16 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   // Another process may write the same tile: each has a file of its own until it has the name.
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
-    const file = await calls.open(temporary, 'wx', 0o644);
+    const file = openSync(temporary, 'wx', 0o644);
     try {
-      for (let at = 0; at < bytes.length; ) {
-        at += (await calls.write(file, bytes, at, bytes.length - at, null)).bytesWritten;
-      }
-      await calls.fsync(file);
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, null);
+      await synchronised(file);
     } finally {
-      await calls.close(file);
+      closeSync(file);
     }
-    await calls.rename(temporary, path);
+    renameSync(temporary, path);
   } catch (error) {
-    await calls.rm(temporary, { force: true });
+    rmSync(temporary, { force: true });
     throw fileError(path, error);
   }
 }

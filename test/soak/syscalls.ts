@@ -1,7 +1,7 @@
 /**
  * The sweep of system calls (L2): strace makes each writing call of a log process fail, or ends the process there,
- * one call at a time. Calls are counted by thread: SQLite and the checkpoint work on the first one, files on the
- * one worker.
+ * one call at a time. Calls are counted by thread: all but the synchronisation of files is done on the first one, that
+ * on the one worker.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
