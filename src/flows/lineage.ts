@@ -4,6 +4,7 @@
  * as its witness, and what cannot be proven is never shown as lineage.
  */
 import type { Digest } from '#base/brand';
+import { toHex } from '#base/bytes';
 import type { PublicKey } from '#base/crypto';
 import { fail, type Reason, reason, type WaybillError } from '#base/reason';
 import { isNonEmpty } from '#base/result';
@@ -57,6 +58,8 @@ export interface Lineage {
   readonly coverage: AuditAnswer['coverage'];
   /** Logs of the trusted root that were not searched. */
   readonly uncovered: readonly string[];
+  /** Those of them that are lost for good, as the audit service says: no search finds what they logged. */
+  readonly missing: AuditAnswer['missing'];
   /** There is more than is read of one search (10,000 entries). */
   readonly truncated: boolean;
   /** False while the service still reads what was attached before its start. */
@@ -95,14 +98,17 @@ export async function searchLogs(query: AuditQuery, deps: LineageDeps): Promise<
     page = await askAudit(deps.auditUrl, query, deps, page.next);
   }
   const uncovered = uncoveredOf(coverage, deps.trustedRoot);
-  if (found.count === 0) throw nothing(query, first, uncovered);
+  // What is said of a log that nobody trusts, or that was searched, is of no use.
+  const missing = first.missing.filter(({ logId }) => uncovered.some(([id]) => id === toHex(logId)));
+  if (found.count === 0) throw nothing(query, { ...first, missing }, uncovered);
   found.steps.sort((a, b) => a.at - b.at || a.logIndex - b.logIndex);
   return {
     query,
     steps: found.steps,
     unproven: found.unproven,
     coverage,
-    uncovered,
+    uncovered: uncovered.map(([, name]) => name),
+    missing,
     truncated: page.truncated,
     settled,
   };
@@ -213,26 +219,31 @@ function requireHeads(coverage: AuditAnswer['coverage'], trust: TrustMaterial): 
   }
 }
 
-/** Trusted logs are told apart by their key: several may share a host name. */
-function uncoveredOf(coverage: AuditAnswer['coverage'], trust: TrustMaterial): readonly string[] {
+/** Id (hex) and name. Trusted logs are told apart by their key: several may share a host name. */
+function uncoveredOf(
+  coverage: AuditAnswer['coverage'],
+  trust: TrustMaterial,
+): readonly (readonly [id: string, name: string])[] {
   return [...trust.tlogs].flatMap(([id, logs]) => {
     const only: TrustMaterial = { ...noTrustMaterial, tlogs: new Map([[id, logs]]) };
     const isCovered = coverage.some(({ checkpoint }) => verifyLogHead(checkpoint, only) !== undefined);
-    return isCovered || !isNonEmpty(logs) ? [] : [`${logs[0].host} (${id.slice(0, 16)}…)`];
+    if (isCovered || !isNonEmpty(logs)) return [];
+    return [[id, `${logs[0].host} (${id.slice(0, 16)}…)`] as const];
   });
 }
 
 function nothing(
   query: AuditQuery,
-  { coverage, settled }: AuditAnswer,
-  uncovered: readonly string[],
+  { coverage, settled, missing }: AuditAnswer,
+  uncovered: ReturnType<typeof uncoveredOf>,
 ): WaybillError {
   const asked = Object.entries(query).map(([field, value]) => `${field} ${value}`);
   const searched = coverage.map(coverageText).join('; ');
-  const missing = uncovered.length === 0 ? '' : `; not searched: ${uncovered.join(', ')}`;
+  const names = uncovered.map(([, name]) => name).join(', ');
+  const lost = missing.map(({ url }) => `; lost for good: ${url}`).join('');
   const reading = settled ? '' : '; attachments pushed before the start are still being read';
   return fail(R.auditNothing, {
     expected: `an entry with ${asked.join(' and ')}`,
-    actual: `none; searched: ${searched || 'no log'}${missing}${reading}`,
+    actual: `none; searched: ${searched || 'no log'}${names === '' ? '' : `; not searched: ${names}`}${lost}${reading}`,
   });
 }

@@ -42,6 +42,17 @@ export interface AuditAnswer {
     readonly treeSize: number;
     readonly checkpoint: string;
   }[];
+  readonly missing: readonly MissingLog[];
+}
+
+/** A log that is lost for good, as the service says: what it logged can be found by nobody. */
+export interface MissingLog {
+  readonly url: string;
+  readonly logId: Uint8Array;
+  /** When it was given up, milliseconds since the epoch. */
+  readonly until: number;
+  /** How many it had, where that is known. */
+  readonly entries?: number;
 }
 
 const ANSWER_BYTES_MAX = 128 * 1024 * 1024;
@@ -83,6 +94,17 @@ function readPage(json: JsonReader): AuditAnswer {
       treeSize: item.integer('treeSize'),
       checkpoint: item.text('checkpoint'),
     })),
+    missing: json.has('missing') ? json.children('missing', 64).map(readMissing) : [],
+  };
+}
+
+function readMissing(item: JsonReader): MissingLog {
+  const entries = item.optionalInteger('entries');
+  return {
+    url: item.text('url'),
+    logId: item.bytes('logId'),
+    until: item.time('until'),
+    ...(entries === undefined ? {} : { entries }),
   };
 }
 

@@ -13,6 +13,7 @@ import type { TransparencyLogEntry } from '#formats/tlog-entry';
 import type { Transport } from '#platform/http-client';
 import { systemRandom } from '#platform/system';
 import { SIMPLE_SIGNING_TYPE } from '#verify';
+import { lineageJson, renderLineage } from '../../src/cli/render/lineage.ts';
 import type { VirtualLog } from '../double/virtual-log.ts';
 import { EPOCH, ISSUER, MINUTE, type Sample, SUBJECT, VirtualStack } from '../double/virtual-stack.ts';
 
@@ -37,6 +38,7 @@ interface Answer {
   next?: string;
   settled: boolean;
   coverage: { origin: string; treeSize: number; checkpoint: string }[];
+  missing?: { url: string; logId: string; until: string; entries?: number }[];
 }
 
 const provenance = (digest = image, note = ''): Uint8Array =>
@@ -354,4 +356,42 @@ test('fifty pages are read of one search, and what is left is said', async () =>
 
 test('an answer that is none of its kind is WB-814', async () => {
   await refused({ ...answer([]), entries: 'none' } as unknown as Answer, /entries/, 'WB-814');
+});
+
+test('a log that is lost is told where it is trusted and was not searched, and nowhere else', async () => {
+  const known = answer([attested()]);
+  const [v1, v2] = known.coverage;
+  const ids = [stack.rekorV1, stack.rekorV2].map(({ logId }) => toBase64(logId));
+  const until = '2026-11-20T10:00:00Z';
+  const lost = (logId: string | undefined) => ({
+    url: 'https://old.example',
+    logId: logId ?? '',
+    until,
+    entries: 7,
+  });
+  const partly = { ...known, coverage: [v1 ?? assert.fail()] };
+  const told = await ask({
+    ...partly,
+    missing: [lost(ids[1]), lost(ids[0]), lost(toBase64(new Uint8Array(32)))],
+  });
+  assert.equal(told.uncovered.length, 1);
+  assert.deepEqual(
+    told.missing.map(({ logId, until: at, entries }) => [toBase64(logId), at, entries]),
+    [[ids[1], Date.parse(until), 7]],
+  );
+  assert.match(
+    renderLineage(told),
+    /^ {2}LOST: the log https:\/\/old\.example, given up 2026-11-20T10:00:00Z: 7 entries/m,
+  );
+  const json = lineageJson(told) as { missing: object };
+  assert.deepEqual(json.missing, [{ ...lost(ids[1]), until: '2026-11-20T10:00:00.000Z' }]);
+  assert.deepEqual(
+    (await ask({ ...known, coverage: [v1, v2] as Answer['coverage'], missing: [lost(ids[1])] })).missing,
+    [],
+  );
+  await assert.rejects(
+    ask({ ...partly, entries: [], missing: [lost(ids[1])] }),
+    (error) =>
+      error instanceof WaybillError && /lost for good: https:\/\/old\.example/.test(error.reason.actual),
+  );
 });

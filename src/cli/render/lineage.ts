@@ -21,6 +21,9 @@ export const lineageJson = (lineage: Lineage): object => ({
   unproven: lineage.unproven,
   coverage: lineage.coverage.map((one) => ({ ...one, rootHash: rootOf(one.checkpoint) ?? null })),
   uncovered: lineage.uncovered,
+  missing: lineage.missing.map(({ url, logId, until, entries }) => ({
+    ...{ url, logId: toBase64(logId), until: new Date(until).toISOString(), entries: entries ?? null },
+  })),
   truncated: lineage.truncated,
   settled: lineage.settled,
 });
@@ -54,6 +57,11 @@ export function renderLineage(lineage: Lineage): string {
   }
   for (const covered of lineage.coverage) lines.push(`  covered: ${coverageText(covered)}`);
   for (const log of lineage.uncovered) lines.push(`  NOT COVERED: the trusted log ${log}`);
+  for (const { url, until, entries } of lineage.missing) {
+    const count = entries === undefined ? 'what it logged' : `${entries} entries`;
+    const at = new Date(until).toISOString().replace('.000Z', 'Z');
+    lines.push(`  LOST: the log ${url}, given up ${at}: ${count} no search finds, as the audit service says`);
+  }
   if (lineage.truncated) lines.push('  there are more entries than one search reads');
   if (!lineage.settled) lines.push('  the audit service still reads older attachments: ask again');
   return plainLines(lines);

@@ -90,7 +90,8 @@ async function lineageOf(view: StackView, digest: Digest): Promise<Searched> {
     const coverage = logs.flatMap(({ origin, size, checkpoint }) =>
       checkpoint === undefined ? [] : [{ origin, treeSize: size, checkpoint }],
     );
-    return { steps: [], unproven: [], coverage, uncovered: [], truncated: false, settled: true };
+    const none = { steps: [], unproven: [], uncovered: [], missing: [] };
+    return { ...none, coverage, truncated: false, settled: true };
   }
 }
 
