@@ -15,10 +15,10 @@ import { parseStatement, type Statement } from '#formats/intoto';
 import { isJsonObject, type JsonObject, own, parseJson } from '#formats/json';
 import type { Sbom } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
-import { readFileLimited } from '#platform/files';
 import type { Accepted, Requirements, SignedEntity, TrustMaterial } from '#verify';
 import { signedText } from './check-item.ts';
 import { printable } from './sbom-document.ts';
+import { sbomFileBytes } from './sbom-file.ts';
 import { R } from './sbom-reasons.ts';
 import { sbomOfStatement } from './sbom-statement.ts';
 
@@ -130,7 +130,7 @@ export interface VerifiedSbomFile {
  * lists nothing or is about something else than its statement; or the verifier's own reason.
  */
 export async function verifiedSbomFile(path: string, trust: AttestationTrust): Promise<VerifiedSbomFile> {
-  const bytes = await readFileLimited(path, limits.attachmentBytes);
+  const bytes = await sbomFileBytes(path, limits.attachmentBytes);
   const file = unwrap(parseSbomFile(bytes));
   const { artifact, accepted } = await verifyAttestation(bytes, file, trust);
   const bound = { ...file, sbom: { ...file.sbom, subject: { ...file.sbom.subject, digest: artifact } } };

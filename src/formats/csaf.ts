@@ -109,7 +109,8 @@ function readVulnerability(
         status,
         ...(justification === undefined ? {} : { justification }),
         ...(impact === undefined ? {} : { impact }),
-        products: [products.get(product) ?? { ids: [product], parts: [] }],
+        // An id that the tree does not explain is a word of the document, and names nothing outside of it.
+        products: [products.get(product) ?? { ids: [], parts: [] }],
         ...timeOf(textOf(flag, 'date'), released),
       };
     }),

@@ -297,6 +297,18 @@ export async function* inputChunks(fd = 0): AsyncIterable<Uint8Array> {
   }
 }
 
+/** All of standard input; undefined where it is longer than `maxBytes`. */
+export async function readInputLimited(maxBytes: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of inputChunks()) {
+    length += chunk.length;
+    if (length > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
 /** Like `readFileLimited`, but a missing file is undefined. */
 export async function readFileIfThere(path: string): Promise<Uint8Array | undefined> {
   try {

@@ -65,6 +65,16 @@ before(() => {
   writeFileSync(join(folder, '.grype.yaml'), 'ignore:\n  - vulnerability: GHSA-high\n');
 });
 
+test('an SBOM comes from standard input too, with the same verdict', () => {
+  const env = { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1', WAYBILL_DB: 'a.db' };
+  const input = readFileSync(join(folder, 's.json'));
+  const piped = (...words: string[]): number | null =>
+    spawnSync(resolve('bin/waybill'), words, { cwd: folder, env, input }).status;
+  assert.equal(piped('scan', 'sbom:-', '--fail-on', 'high'), 2);
+  assert.equal(piped('grype', 'sbom:-', '--fail-on', 'high'), 2);
+  assert.equal(piped('scan', 'sbom:-', '--fail-on', 'critical'), 0);
+});
+
 test('grype: the threshold of a configuration counts, and a setting that chooses findings is never dropped', () => {
   const config = join(folder, 'set');
   mkdirSync(config, { recursive: true });

@@ -127,3 +127,18 @@ test('a reference of CycloneDX that is not encoded as addresses are is taken as 
   const read = parseVex(utf8(JSON.stringify(bom)));
   assert.deepEqual(read.ok && read.value.statements[0]?.products, [{ ids: ['100%'], parts: [] }]);
 });
+
+test('a product of CSAF that its tree does not explain is no name of an image', () => {
+  const document = {
+    document: { title: 'x', publisher: { name: 'a' }, tracking: { id: 'a' } },
+    vulnerabilities: [{ cve: 'CVE-2024-1', product_status: { known_not_affected: ['app'] } }],
+  };
+  const read = parseVex(utf8(JSON.stringify(document)));
+  assert.ok(read.ok);
+  const result = scan([advisory('CVE-2024-1', 'npm', 'x', '2.0.0')], [one('npm', 'x', '1.0.0')]);
+  assert.equal(result.sbom.subject.name, 'app');
+  const vex = [{ file: 'v.json', document: read.value }];
+  const refined = refine(result, sbomOf([]), { nowMs: 0, vex });
+  assert.deepEqual(found(refined), ['CVE-2024-1 x']);
+  assert.equal(refined.unused?.length, 1);
+});
