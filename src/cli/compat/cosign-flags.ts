@@ -125,7 +125,7 @@ export const certificateFlags: readonly FlagSpec[] = [
   flag('--ca-intermediates <file>', 'certificates between them and the signer'),
   flag('--timestamp-certificate-chain <file>', 'a timestamp authority and its issuers'),
   flag('--sct <file>', 'stamp of a CT log that is not in the certificate'),
-  refused('--signature-digest-algorithm <name>', 'the hash is the one the key is used with'),
+  flag('--signature-digest-algorithm <name>', 'sha256 (default), with a P-384 key sha384, with P-521 sha512'),
   refused(
     '--allow-certificate-chain',
     'a bundle 0.3 holds one certificate; the chain is in the trusted root',

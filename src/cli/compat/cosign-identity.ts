@@ -1,4 +1,5 @@
 /** cosign's identity flags as requirements. Its patterns are found anywhere in a name; only here is that so. */
+import { defaultHash, type PublicKey } from '#base/crypto';
 import { fail } from '#base/reason';
 import { type Result, unwrap } from '#base/result';
 import type { Identity, Pattern, Requirements, TimeRequirement } from '#verify';
@@ -43,14 +44,15 @@ export async function cosignRequirements(
     ...(isUnlogged ? { tlog: 'notRequiredUnsafe' as const } : {}),
     ...(flags.checkClaims === false ? { subject: 'notRequiredUnsafe' as const } : {}),
   };
-  checkHash(flags);
   checkAuthorities(flags);
   const signed = signedTime(flags, mode);
   if (flags.key !== undefined) {
     refuseBoth(flags);
     const key = await keyFrom(flags.key, context);
+    checkHash(flags, key);
     return unwrap(requireKey(key, { ...common, ...(signed === undefined ? {} : { time: signed }) }));
   }
+  checkHash(flags);
   // Without a log nobody says when it was signed but a timestamp, which has to be asked for.
   const time = signed ?? (isUnlogged ? ({ kind: 'current' } as const) : undefined);
   return unwrap(
@@ -78,16 +80,20 @@ function signedTime(flags: CosignIdentityFlags, mode: Mode): NeededTime | undefi
   return { kind: 'signedIfAny', otherwise: ignoresTlog(flags) ? 'current' : 'integrated' };
 }
 
-/** The verifier knows which hash a key is used with; another one would be another question. */
-function checkHash({ signatureDigestAlgorithm: name = 'sha256' }: CosignIdentityFlags): void {
-  if (name === 'sha256' || name === '') return;
-  const hint =
-    'waybill tries the hashes a key is used with: SHA-256, and for P-384 and P-521 those of the curve';
-  const actual = `--signature-digest-algorithm ${name}`;
+const HASHES = ['sha224', 'sha256', 'sha384', 'sha512'];
+
+/** The verifier tries SHA-256 and the hash of the curve; with a certificate cosign does not look at the flag either. */
+function checkHash(
+  { signatureDigestAlgorithm: name = 'sha256' }: CosignIdentityFlags,
+  key?: PublicKey,
+): void {
+  if (name === '' || name === 'sha256') return;
+  if (!HASHES.includes(name)) throw cosignRule(`unknown digest algorithm: ${name}`);
+  if (key === undefined || name === defaultHash(key.kind)) return;
   throw fail(R.compatFlag, {
-    expected: 'cosign verify with --signature-digest-algorithm sha256',
-    actual,
-    hint,
+    expected: 'cosign verify with --signature-digest-algorithm of the kind of key',
+    actual: `--signature-digest-algorithm ${name}`,
+    hint: 'waybill tries the hashes a key is used with: SHA-256, and for P-384 and P-521 those of the curve',
   });
 }
 
