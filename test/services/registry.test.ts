@@ -109,6 +109,10 @@ test('a chunk out of order is 416 with where to continue', async () => {
   const wrong = await call('PATCH', location, 'xyz', { 'content-range': '7-9' });
   assert.deepEqual([wrong.status, wrong.code], [416, 'BLOB_UPLOAD_INVALID']);
   assert.equal((await call('GET', location)).headers.get('range'), '0-2');
+  // One whose range and length disagree leaves nothing behind, wherever it starts.
+  const contrary = await call('PATCH', location, 'de', { 'content-range': '3-9' });
+  assert.deepEqual([contrary.status, contrary.code], [416, 'BLOB_UPLOAD_INVALID']);
+  assert.equal((await call('GET', location)).headers.get('range'), '0-2');
 });
 
 test('a wrong digest is refused, and nothing of it can be read', async () => {

@@ -68,7 +68,12 @@ function chunkOf(call: Call): Chunk {
   const match = /^(?:bytes )?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(range);
   if (match === null) throw fail(R.uploadRange, { expected: 'Content-Range: start-end', actual: range });
   const start = Number(match[1]);
-  return { body, start, length: Number(match[2]) - start + 1 };
+  const size = Number(match[2]) - start + 1;
+  // Before a byte is kept: of a chunk that contradicts itself nobody knows which part was meant.
+  if (announced.length !== undefined && announced.length !== size) {
+    throw fail(R.uploadRange, { expected: `${size} bytes, as in ${range}`, actual: `${length} bytes` });
+  }
+  return { body, start, length: size };
 }
 
 function sessionHeaders(call: Call, id: string, offset: number): Call['reply'] {
