@@ -63,6 +63,18 @@ dpkg)
   says "dpkg $(dpkg-query --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
   dpkg-query --admindir="$tree/var/lib/dpkg" -W -f '${Package} ${Version}\n'
   ;;
+apk)
+  release 'ID=alpine\nVERSION_ID=3.20.1\n'
+  mkdir -p files/usr/share/demo
+  echo hello > files/usr/share/demo/f
+  facts='-I license:MIT -I description:d -I origin:demo-src -I arch:x86_64'
+  "$WAYBILL_APK" mkpkg -I name:demo -I version:1.2_rc3-r4 $facts -F files -o demo.apk > build.log 2>&1
+  "$WAYBILL_APK" mkpkg -I name:other -I version:2.0-r0 $facts -I depends:demo -o other.apk >> build.log 2>&1
+  "$WAYBILL_APK" --root "$tree" --no-network --no-scripts --allow-untrusted --no-cache --force-non-repository \
+    --initdb --arch x86_64 add ./demo.apk ./other.apk > install.log 2>&1
+  says "$("$WAYBILL_APK" --version | sed -n 's/^\(apk-tools [0-9.]*\),.*/\1/p')"
+  "$WAYBILL_APK" --root "$tree" --no-network info -v | sed 's/-\([0-9][^-]*-r[0-9]*\)$/ \1/'
+  ;;
 rpm)
   release 'ID=rocky\nID_LIKE="rhel"\nVERSION_ID="9.4"\n'
   printf 'Name: demo\nEpoch: 1\nVersion: 1.2\nRelease: 3\nSummary: s\nLicense: MIT\nBuildArch: noarch\n%%description\nd\n%%files\n' \

@@ -9,14 +9,13 @@ const same = (reason: string, ...names: readonly string[]): Gaps =>
 /** Cataloguers whose census row Syft does not read as it does a real file: their package URLs are compared in the tree. */
 export const purlsOfTree: readonly string[] = ['rpm', 'go', 'rust'];
 
-const noSdk = 'Debian 12 packages no SDK of .NET';
+const noSdk = 'Debian 12 packages no SDK of .NET, only a NuGet (2.8) that is older than its lock files';
 
 export const gaps: Readonly<Record<ProofKind, Gaps>> = {
   tree: {
-    apk: 'Debian 12 packages no apk: only databases that others published are read',
     ...same(noSdk, 'dotnet', 'nuget-lock'),
     ...same(
-      'the Gradle that Debian 12 packages is older than its lock files',
+      'the Gradle that Debian 12 packages (4.4) is older than its lock files (4.8)',
       'gradle-lock',
       'gradle-verification',
     ),
