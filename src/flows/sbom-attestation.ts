@@ -17,8 +17,8 @@ import type { Sbom } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
 import type { Accepted, Requirements, SignedEntity, TrustMaterial } from '#verify';
 import { signedText } from './check-item.ts';
+import { sbomFileBytes } from './sbom-bytes.ts';
 import { printable } from './sbom-document.ts';
-import { sbomFileBytes } from './sbom-file.ts';
 import { R } from './sbom-reasons.ts';
 import { sbomOfStatement } from './sbom-statement.ts';
 

@@ -1,23 +1,12 @@
 /** An SBOM by the name of its file: any format that is known, also inside an attestation. */
 import { basename } from 'node:path';
-import { limits } from '#base/limits';
-import { fail } from '#base/reason';
 import { unwrap } from '#base/result';
-import { R } from '#formats/reasons-sbom';
 import type { Sbom } from '#formats/sbom';
 import { parseSbom } from '#formats/sbom-read';
-import { readFileLimited, readInputLimited } from '#platform/files';
+import { sbomFileBytes } from './sbom-bytes.ts';
 
 /** Gets what the reader should know about a document. */
 export type Tell = (note: string) => void;
-
-/** Of the file, or of standard input for `-`. Throws WB-192 for more than `maxBytes` there. */
-export async function sbomFileBytes(path: string, maxBytes: number = limits.sbomBytes): Promise<Uint8Array> {
-  if (path !== '-') return readFileLimited(path, maxBytes);
-  const bytes = await readInputLimited(maxBytes);
-  if (bytes !== undefined) return bytes;
-  throw fail(R.sbom, { expected: `at most ${maxBytes} bytes on standard input`, actual: 'more' });
-}
 
 /** Throws WB-192 and the codes of JSON for what is none, WB-980 for an attestation of something else. */
 export async function readSbomFile(path: string, tell: Tell): Promise<Sbom> {
