@@ -104,7 +104,7 @@ export async function passphraseFrom(
   return new Secret(line);
 }
 
-export function numberOf(option: string, value: string): number {
-  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+export function numberOf(option: string, value: string, digits = 9): number {
+  if (/^[1-9]\d*$/.test(value) && value.length <= digits) return Number(value);
   throw fail(R.optionValue, { expected: `${option} as a number above 0`, actual: JSON.stringify(value) });
 }

@@ -155,6 +155,10 @@ function addLogOptions(command: Command): Command {
       collect,
       [],
     )
+    .option(
+      '--attestation-store-bytes <number>',
+      'v1: statements of intoto entries that are kept, together (default: 10 GiB); what comes beyond is logged without',
+    )
     .option('--witness-policy <file>', 'witnesses that cosign every checkpoint (c2sp.org/tlog-policy)')
     .option('--witness-optional', 'publish after 5 s with what the witnesses gave');
 }
@@ -188,6 +192,7 @@ function placeFrom(flags: Flags, context: CliContext): PlaceSettings {
 
 async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext): Promise<StationParts> {
   const { logParts } = await import('#stack');
+  const room = plain(flags, 'attestationStoreBytes');
   return logParts(
     {
       api: flags['api'] as 'v1' | 'v2',
@@ -195,6 +200,10 @@ async function logPartsOf(flags: Flags, deps: StationDeps, context: CliContext):
       ...optional('signer', signerFrom(flags, 'log', context)),
       ...placeFrom(flags, context),
       ...optional('witnessPolicyFile', text(flags, 'witnessPolicy', context)),
+      ...optional(
+        'attestationStoreBytesMax',
+        room === undefined ? undefined : numberOf('--attestation-store-bytes', room, 15),
+      ),
       inactiveDirs: (flags['inactive'] as readonly string[]).map((dir) => resolve(context.cwd, dir)),
       isWitnessOptional: flags['witnessOptional'] === true,
     },

@@ -187,3 +187,26 @@ test('intoto 0.0.2: key ids are kept as Rekor keeps them, and a claimed hash cou
   assert.equal(claimed.content.hash.value, hashOf(claimed.go));
   await log.close();
 });
+
+test('all statements together have room: what comes beyond is logged and not kept, and counted, also after a restart', async () => {
+  const dataDir = join(folder, 'room');
+  const room = { attestationStoreBytesMax: 1000 };
+  const first = await startLog('v1', dataDir, room);
+  const [one, two] = [statement(400), statement(500)];
+  const ids = [await upload(first, one), await upload(first, two), await upload(first, statement(101))];
+  assert.deepEqual(await Promise.all(ids.map(async ({ id }) => (await shownBy(first, id))[0]?.length)), [
+    400,
+    500,
+    undefined,
+  ]);
+  // The same statement by another signer takes no room.
+  const again = await upload(first, one);
+  assert.equal((await shownBy(first, again.id))[0], utf8Text(one));
+  assert.deepEqual(first.service.attestations, { bytes: 900, dropped: 1 });
+  await first.close();
+  const second = await startLog('v1', dataDir, room);
+  await upload(second, statement(102));
+  assert.deepEqual(second.service.attestations, { bytes: 900, dropped: 1 });
+  assert.equal((await shownBy(second, (await upload(second, statement(100))).id))[0]?.length, 100);
+  await second.close();
+});

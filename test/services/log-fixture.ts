@@ -12,7 +12,7 @@ import {
 } from '#formats/x509-build';
 import { createHttpServer, listen } from '#platform/http-server';
 import { createLogger } from '#platform/telemetry';
-import { createLog, type LogApi, type LogService, registerLog } from '#services/log';
+import { createLog, type LogApi, type LogConfig, type LogService, registerLog } from '#services/log';
 
 export const START_MS = Date.UTC(2026, 2, 1, 12);
 export const HOSTNAME = 'log.example';
@@ -27,10 +27,15 @@ export interface RunningLog {
   close(): Promise<void>;
 }
 
-export async function startLog(api: LogApi, dataDir?: string): Promise<RunningLog> {
+export async function startLog(
+  api: LogApi,
+  dataDir?: string,
+  more: Partial<LogConfig> = {},
+): Promise<RunningLog> {
   const clock = new FixedClock(START_MS);
   const place = dataDir === undefined ? {} : { dataDir, create: true };
-  const service = await createLog({ api, hostname: HOSTNAME, key: keys[api], clock, log: quiet, ...place });
+  const config = { api, hostname: HOSTNAME, key: keys[api], clock, log: quiet, ...place, ...more };
+  const service = await createLog(config);
   const app = createHttpServer({ log: quiet, bodyBytesMax: 1024 });
   registerLog(app, service, quiet);
   const url = await listen(app, '127.0.0.1', 0);

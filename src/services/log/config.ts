@@ -35,6 +35,8 @@ export interface LogConfig {
   readonly isClosed?: boolean;
   /** v1: frozen logs this one follows, oldest first. They answer reads, and indexes count on from them. */
   readonly inactive?: readonly InactiveShard[];
+  /** v1: all statements that are kept, together, in bytes; beyond, entries are logged without. Default 10 GiB. */
+  readonly attestationStoreBytesMax?: number;
   readonly clock: Clock;
   readonly log: Logger;
   /**
@@ -58,6 +60,7 @@ export const RETRIEVE_ENTRIES_MAX = 10;
 export const SEARCH_ENTRIES_MAX = 10_000;
 /** Statements of intoto entries that are kept and given back with them, as Rekor's `max_attestation_size` has it. */
 export const ATTESTATION_BYTES_MAX = 100 * 1024;
+export const ATTESTATION_STORE_BYTES_MAX = 10 * 1024 ** 3;
 /** What a client is told to wait when the pool is full, in seconds. */
 export const RETRY_AFTER_S = 1;
 

@@ -17,7 +17,13 @@ import {
   type LogWriter,
   openLog,
 } from '#tlog';
-import { ATTESTATION_BYTES_MAX, checkConfig, type LogApi, type LogConfig } from './config.ts';
+import {
+  ATTESTATION_BYTES_MAX,
+  ATTESTATION_STORE_BYTES_MAX,
+  checkConfig,
+  type LogApi,
+  type LogConfig,
+} from './config.ts';
 import type { AcceptedEntry } from './entry.ts';
 import { R } from './reasons.ts';
 import { SearchIndex } from './search.ts';
@@ -85,7 +91,12 @@ async function openShard(
     throw error;
   });
   const searchFile = dataDir === undefined ? undefined : join(dataDir, 'search.db');
-  const search = new SearchIndex(log, openSearchStore(searchFile), api === 'v2' ? bodyKeysV2 : bodyKeys);
+  const room = config.attestationStoreBytesMax ?? ATTESTATION_STORE_BYTES_MAX;
+  const search = new SearchIndex(
+    log,
+    openSearchStore(searchFile, room),
+    api === 'v2' ? bodyKeysV2 : bodyKeys,
+  );
   return new LogService({ treeId, key, log, search, firstIndex, inactive }, config);
 }
 
@@ -129,6 +140,7 @@ export class LogService implements LogReader {
   readonly #key: Signer | KeyHolder;
   readonly #search: SearchIndex;
   readonly #config: Pick<LogConfig, 'joins' | 'onEnvelope' | 'log'>;
+  #dropped = 0;
 
   constructor(
     parts: {
@@ -193,14 +205,24 @@ export class LogService implements LogReader {
     }
   }
 
-  /** The entry is logged: what is said beside it may be lost, as a full disk shows. */
+  /** The entry is logged: what is said beside it may be lost, as a full disk shows, or a full store. */
   #keep(attestation: Uint8Array): void {
     if (attestation.length > ATTESTATION_BYTES_MAX) return;
+    const { origin } = this;
     try {
-      this.#search.keepPayload(digestOf(attestation), attestation);
+      if (this.#search.keepPayload(digestOf(attestation), attestation)) return;
+      // Said once: from then on the metric counts.
+      if (this.#dropped === 0)
+        this.#config.log.warn({ origin }, 'no room for more attestations: none is kept');
+      this.#dropped++;
     } catch (error) {
-      this.#config.log.error({ origin: this.origin, err: error }, 'attestation not kept');
+      this.#config.log.error({ origin, err: error }, 'attestation not kept');
     }
+  }
+
+  /** Statements beside the entries: bytes kept, and how many found no room since the start. */
+  get attestations(): { readonly bytes: number; readonly dropped: number } {
+    return { bytes: this.#search.payloadBytes, dropped: this.#dropped };
   }
 
   /** The statement of an intoto entry, whose digest is in its body; undefined where it was too large, or is lost. */

@@ -69,8 +69,13 @@ export class SearchIndex {
     return this.#store.find(indexedKey(key), max);
   }
 
-  keepPayload(digest: string, payload: Uint8Array): void {
-    if (!this.#closed) this.#store.keepPayload(digest, payload);
+  /** False where there is no room for it. */
+  keepPayload(digest: string, payload: Uint8Array): boolean {
+    return this.#closed || this.#store.keepPayload(digest, payload);
+  }
+
+  get payloadBytes(): number {
+    return this.#closed ? 0 : this.#store.payloadBytes();
   }
 
   payload(digest: string): Uint8Array | undefined {

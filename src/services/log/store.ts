@@ -14,14 +14,19 @@ export interface SearchStore {
   find(key: Uint8Array, max: number): number[];
   /** Forgets everything but payloads. */
   clear(): void;
-  /** Keeps a payload under its digest, `sha256:<hex>`; one that is there stays. */
-  keepPayload(digest: string, payload: Uint8Array): void;
+  /** Keeps a payload under its digest, `sha256:<hex>`; one that is there stays. False where there is no room for it. */
+  keepPayload(digest: string, payload: Uint8Array): boolean;
+  /** Bytes of all payloads. */
+  payloadBytes(): number;
   payload(digest: string): Uint8Array | undefined;
   close(): void;
 }
 
-/** `path` undefined: in memory. */
-export function openSearchStore(path: string | undefined): SearchStore {
+/** `path` undefined: in memory. `payloadBytesMax` is of all payloads together. */
+export function openSearchStore(
+  path: string | undefined,
+  payloadBytesMax = Number.POSITIVE_INFINITY,
+): SearchStore {
   const database = openDatabase(path ?? ':memory:', { mode: 'fast' });
   database.exec(`
     CREATE TABLE IF NOT EXISTS keys (key BLOB, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
@@ -34,6 +39,8 @@ export function openSearchStore(path: string | undefined): SearchStore {
   const select = database.prepare('SELECT entry FROM keys WHERE key = ? ORDER BY entry LIMIT ?');
   const keep = database.prepare('INSERT OR IGNORE INTO payloads (digest, payload) VALUES (?, ?)');
   const kept = database.prepare('SELECT payload FROM payloads WHERE digest = ?');
+  const sum = database.prepare('SELECT coalesce(sum(length(payload)), 0) AS bytes FROM payloads');
+  let payloadBytes = (sum.get() as { bytes: number }).bytes;
   const covered = (): number => (extent.get() as { size: number }).size;
   return {
     covered,
@@ -51,7 +58,14 @@ export function openSearchStore(path: string | undefined): SearchStore {
         database.exec('DELETE FROM keys');
         grow.run(0);
       }),
-    keepPayload: (digest, payload) => void keep.run(digest, payload),
+    keepPayload: (digest, payload) => {
+      if (kept.get(digest) !== undefined) return true;
+      if (payloadBytes + payload.length > payloadBytesMax) return false;
+      keep.run(digest, payload);
+      payloadBytes += payload.length;
+      return true;
+    },
+    payloadBytes: () => payloadBytes,
     payload: (digest) => (kept.get(digest) as { payload: Uint8Array } | undefined)?.payload,
     close: () => database.close(),
   };

@@ -31,7 +31,7 @@ import type { StationMetrics } from './metrics.ts';
 import { openPlacedLog } from './placed-log.ts';
 import { R } from './reasons.ts';
 import { fingerprint } from './record.ts';
-import { ctRoutes, entriesMade, logMetrics } from './station-metrics.ts';
+import { attestationMetrics, ctRoutes, entriesMade, logMetrics } from './station-metrics.ts';
 import { logPlace, type PlaceSettings } from './store-url.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -111,6 +111,8 @@ export interface LogSettings extends PlaceSettings {
   /** v1: data directories of frozen logs this one follows, oldest first. */
   readonly inactiveDirs?: readonly string[];
   readonly witnessPolicyFile?: string;
+  /** v1: all statements of intoto entries that are kept, together, in bytes. */
+  readonly attestationStoreBytesMax?: number;
   /** Publish after a while with what the witnesses gave. */
   readonly isWitnessOptional?: boolean;
   /** Holds `log`, and `inactive-<n>`: the key of the log in the nth of `inactiveDirs`. */
@@ -126,7 +128,11 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
     const key = await openLogStationKey(held, deps, api === 'v1' ? 'p256' : 'ed25519');
     const inactive = await inactiveShards(settings, held, deps);
     const cosign = await cosignerFor(settings, deps);
-    const base: LogConfig = { api, hostname, key, clock, log, inactive, create: deps.isFirst };
+    const { attestationStoreBytesMax: room } = settings;
+    const base: LogConfig = {
+      ...{ api, hostname, key, clock, log, inactive, create: deps.isFirst },
+      ...(room === undefined ? {} : { attestationStoreBytesMax: room }),
+    };
     // Two logs of one host name share a database without meeting.
     const place = logPlace(settings, `${hostname}-${api}`, deps.dataDir);
     return openPlacedLog({ place, role, key: key.publicKey }, deps, (home) =>
@@ -154,6 +160,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
     metrics: (metrics) => {
       logMetrics(metrics, () => service.log);
       metrics.made(entriesMade([`/api/${api}/log/entries`]));
+      if (api === 'v1') attestationMetrics(metrics, () => service.attestations);
       sequencerMetric(metrics, placed.term);
     },
     close: () => closeWithKeys(held, () => placed.close()),

@@ -64,3 +64,13 @@ export function logMetrics(metrics: StationMetrics, log: () => Log): void {
   metrics.gauge('newest_entry_seconds', 'Time of the newest entry, in seconds since the epoch.', at);
   metrics.gauge('stopped', '1 when the log takes no entries.', () => (log().stopped === undefined ? 0 : 1));
 }
+
+export function attestationMetrics(
+  metrics: StationMetrics,
+  kept: () => { readonly bytes: number; readonly dropped: number },
+): void {
+  const bytes = (): number => kept().bytes;
+  metrics.gauge('attestations_bytes', 'Statements of intoto entries that are kept, in bytes.', bytes);
+  const dropped = (): number => kept().dropped;
+  metrics.gauge('attestations_dropped', 'Statements that found no room since the start.', dropped);
+}
