@@ -6,6 +6,7 @@ import type { Digest } from '#base/brand';
 import { fail, WaybillError } from '#base/reason';
 import { type NonEmpty, unwrap } from '#base/result';
 import { type MirrorMap, readingOnce } from '#facts';
+import { isFileSource, parseFileSource } from '#formats/image-source';
 import { COSIGN_SIGN_V1, predicateTypes } from '#formats/intoto';
 import type { Platform } from '#formats/oci';
 import { parseReference, pinnedText, repositoryText } from '#formats/reference';
@@ -67,17 +68,11 @@ export async function checkImage(
 
 /** Where a reference is read: the mirror's place, tag and digest kept. A folder or archive is read where it is. */
 function placeOf(text: string, { mirror }: Pick<CheckImageDeps, 'mirror'>): string {
-  if (isFile(text)) return text;
+  if (isFileSource(text)) return text;
   const reference = unwrap(parseReference(text));
   const { tag, digest } = reference;
   return `${mirror(repositoryText(reference))}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
-
-/** `oci:DIR` of `oci:DIR:tag` and `oci:DIR@digest`. */
-const folderOf = (text: string): string =>
-  text.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=:.+):[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '');
-
-const isFile = (text: string): boolean => /^(?:oci|oci-archive|docker-archive):/.test(text);
 
 type SharedDeps = CheckImageDeps & Required<Pick<CheckImageDeps, 'attachments'>>;
 
@@ -98,9 +93,12 @@ class ImageCheck {
     this.#expected = expected;
     this.#deps = deps;
     this.#resolved = resolved;
-    const layout = `${folderOf(given)}@${resolved.digest}`;
-    this.#place = resolved.pinned ?? layout;
-    this.pinned = isFile(given) ? layout : pinnedText(unwrap(parseReference(given)), resolved.digest);
+    const file = parseFileSource(given);
+    this.pinned =
+      file === undefined
+        ? pinnedText(unwrap(parseReference(given)), resolved.digest)
+        : `${file.kind}:${file.path}@${resolved.digest}`;
+    this.#place = resolved.pinned ?? this.pinned;
   }
 
   async items(): Promise<NonEmpty<CheckItem>> {
@@ -252,7 +250,7 @@ class ImageCheck {
   async #admitted(): Promise<Found> {
     const { policies, namespace } = this.#expected;
     if (policies === undefined) throw notAsked('a policy');
-    if (isFile(this.#given))
+    if (isFileSource(this.#given))
       throw notAsked('an image in a registry', 'policies match the name of an image: check it where it lies');
     const { registry, mirror, trust, clock, attachments } = this.#deps;
     const pod = podOf(this.pinned, namespace);

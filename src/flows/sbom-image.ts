@@ -1,10 +1,11 @@
 /** An image or a folder by name → what is inside it. */
 import type { Digest } from '#base/brand';
 import { type Reason, reason } from '#base/reason';
+import { parseEngineSource } from '#formats/image-source';
 import type { Descriptor, Platform } from '#formats/oci';
 import { parseReference, repositoryText } from '#formats/reference';
 import type { Sbom } from '#formats/sbom';
-import { type EnginePlaces, openEngineImage, parseEngineName, type Registry, selectImage } from '#oci';
+import { type EnginePlaces, openEngineImage, type Registry, selectImage } from '#oci';
 import {
   type CatalogueOptions,
   type Cataloguer,
@@ -82,7 +83,7 @@ async function resolveSource(
   image: string,
   engines: EnginePlaces | undefined,
 ): Promise<ResolvedImage> {
-  const named = engines === undefined ? undefined : parseEngineName(image);
+  const named = engines === undefined ? undefined : parseEngineSource(image);
   if (engines === undefined || named === undefined) return resolveImage(registry, image);
   const { source, selector } = await openEngineImage(named, engines);
   const descriptor = await source.resolve(selector);
@@ -129,7 +130,7 @@ function catalogueOptions(options: SbomImageOptions, name: string, kind: SourceK
 /** The repository; of a layout or archive its last path part, since the rest belongs to one machine. */
 function subjectName({ reference, name }: ResolvedImage): string {
   if (reference !== undefined) return repositoryText(reference);
-  const engine = parseEngineName(name);
+  const engine = parseEngineSource(name);
   const known = engine === undefined ? undefined : parseReference(engine.name);
   if (known?.ok === true) return repositoryText(known.value);
   return lastPart(name.replace(/^[a-z-]+:/, '').replace(/@sha256:[0-9a-f]+$/, ''));

@@ -12,6 +12,7 @@ import { fail, WaybillError } from '#base/reason';
 import { unwrap } from '#base/result';
 import { parseBundle } from '#formats/bundle';
 import { INTOTO_PAYLOAD_TYPE } from '#formats/dsse';
+import { isFileSource } from '#formats/image-source';
 import { COSIGN_SIGN_V1, STATEMENT_V1, statementBytes } from '#formats/intoto';
 import type { Descriptor } from '#formats/oci';
 import { parseReference, type Reference, repositoryText } from '#formats/reference';
@@ -105,7 +106,7 @@ export async function targetsOf(
 
 /** A reference in a registry; a layout directory has no place for referrers others would find. */
 export function registryReference(given: string): Reference {
-  if (/^(?:oci|oci-archive|docker-archive):/.test(given) && !given.startsWith('oci://')) {
+  if (isFileSource(given) && !given.startsWith('oci://')) {
     throw fail(R.layoutTarget, { expected: 'an image in a registry', actual: given });
   }
   return unwrap(parseReference(given));

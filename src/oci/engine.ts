@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import { parseDigest } from '#base/digest';
 import { fail } from '#base/reason';
+import type { Engine, EngineSource } from '#formats/image-source';
 import { parseReference, referenceText } from '#formats/reference';
 import { readFileLimited } from '#platform/files';
 import { openSocketStream, type SocketStream } from '#platform/local-socket';
@@ -17,14 +18,6 @@ import { LayoutSource } from './layout.ts';
 import { directoryFiles, spooledTar } from './layout-files.ts';
 import { R } from './reasons.ts';
 import type { ImageSource, Selector } from './source.ts';
-
-export type Engine = 'docker' | 'podman' | 'containerd';
-
-export interface EngineName {
-  readonly engine: Engine;
-  /** As the engine knows it. */
-  readonly name: string;
-}
 
 /** Where engines are looked for; of each list the first place that is there counts. */
 export interface EnginePlaces {
@@ -54,12 +47,6 @@ export function enginePlaces(env: Readonly<Record<string, string | undefined>>):
   };
 }
 
-/** `docker:NAME`, `podman:NAME`, `containerd:NAME[@sha256:…]`; undefined for what is none of them. */
-export function parseEngineName(text: string): EngineName | undefined {
-  const match = /^(docker|podman|containerd):(.+)$/s.exec(text);
-  return match === null ? undefined : { engine: match[1] as Engine, name: match[2] as string };
-}
-
 export interface EngineImage {
   readonly source: ImageSource;
   readonly selector: Selector;
@@ -67,7 +54,7 @@ export interface EngineImage {
 
 /** Opens an image of an engine. WB-518: the engine is not there or does not answer; WB-502: it has no such image. */
 export async function openEngineImage(
-  { engine, name }: EngineName,
+  { engine, name }: EngineSource,
   places: EnginePlaces,
 ): Promise<EngineImage> {
   if (engine === 'containerd') return openContentStore(name, places.containerd);

@@ -16,11 +16,9 @@ export { mapLimited } from './concurrent.ts';
 export { type CopyOptions, type CopyResult, copyImage } from './copy.ts';
 export * from './credentials.ts';
 export {
-  type EngineName,
   type EnginePlaces,
   enginePlaces,
   openEngineImage,
-  parseEngineName,
 } from './engine.ts';
 export { isLoopback } from './hosts.ts';
 export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';

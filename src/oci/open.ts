@@ -1,7 +1,7 @@
 /** From what a user writes to a source: a reference, `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`. */
 
-import { parseDigest } from '#base/digest';
 import { unwrap } from '#base/result';
+import { parseFileSource } from '#formats/image-source';
 import { parseReference, parseRepository, type Reference, referenceText } from '#formats/reference';
 import { openDockerArchive } from './docker-archive.ts';
 import { LayoutSource, openLayout, requireLayout } from './layout.ts';
@@ -19,33 +19,21 @@ export interface OpenedImage {
   readonly reference?: Reference;
 }
 
-const form = /^(oci|oci-archive|docker-archive):(.+)$/;
-
 /** Opens an image for reading. Nothing is fetched from a registry yet. */
 export async function openImage(registry: Registry, text: string): Promise<OpenedImage> {
-  const match = form.exec(text);
-  if (match === null) {
+  const file = parseFileSource(text);
+  if (file === undefined) {
     const reference = unwrap(parseReference(text));
     const source = registry.repository(reference);
     return { source, selector: reference, name: referenceText(reference), reference };
   }
-  const [, kind, rest = ''] = match;
-  const { path, selector } = splitPath(rest);
+  const { kind, path, tag, digest } = file;
+  const selector = digest !== undefined ? { digest } : tag !== undefined ? { tag } : {};
   if (kind === 'oci') return { source: await openLayout(path), selector, name: text };
   if (kind === 'docker-archive') return { source: await openDockerArchive(path), selector, name: text };
   const source = new LayoutSource(await tarFiles(path));
   await requireLayout(source);
   return { source, selector, name: text };
-}
-
-/** `PATH[:tag][@digest]`; a colon inside a folder name belongs to the path. */
-function splitPath(text: string): { readonly path: string; readonly selector: Selector } {
-  const at = text.lastIndexOf('@');
-  const digest = at < 0 ? undefined : parseDigest(text.slice(at + 1));
-  if (digest?.ok === true) return { path: text.slice(0, at), selector: { digest: digest.value } };
-  const match = /^(.+):([A-Za-z0-9_][A-Za-z0-9._-]{0,127})$/.exec(text);
-  const [, path, tag] = match ?? [];
-  return path === undefined || tag === undefined ? { path: text, selector: {} } : { path, selector: { tag } };
 }
 
 /** Where signatures of an image are read and written: its repository, and the one of COSIGN_REPOSITORY. */
