@@ -59,8 +59,10 @@ export async function registryFrom(
 ): Promise<Registry> {
   const { cloudKeychain, keychain, placementOf, Registry } = await import('#oci');
   const places = [...(await simulatedPlaces(flags, context)), ...(await configuredPlaces(flags, context))];
-  const files =
-    flags.k8sKeychain === true ? cloudKeychain({ env: context.env }) : keychain({ env: context.env });
+  const { env } = context;
+  const onAnonymous = (host: string, why: string): void =>
+    context.progress(`no credentials for ${host}, asked as anybody (${why})`);
+  const files = flags.k8sKeychain === true ? cloudKeychain({ env, onAnonymous }) : keychain({ env });
   const given = givenCredential(flags, context.env);
   const hosts = new Set(
     images.map((text) => {

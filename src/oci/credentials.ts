@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fromBase64, utf8Text } from '#base/bytes';
-import { fail } from '#base/reason';
+import { fail, WaybillError } from '#base/reason';
 import { attempt, unwrap } from '#base/result';
 import { Secret } from '#base/secret';
 import { type JsonObject, type JsonValue, parseJson } from '#formats/json';
@@ -45,17 +45,23 @@ export function fixedCredential(registry: string, credential: Credential): Crede
 
 export interface KeychainOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Runs a helper; default the real process. */
-  readonly runHelper?: (command: string, input: string) => Promise<RunResult>;
+  /** Runs a helper; default the real process. Asked once for a registry, however many repositories it has. */
+  readonly runHelper?: RunHelper;
 }
+
+export interface CloudKeychainOptions extends KeychainOptions {
+  /** Told once for a registry that is asked without credentials, since the helper of its cloud gave none. */
+  readonly onAnonymous?: (registry: string, why: string) => void;
+}
+
+type RunHelper = (command: string, input: string) => Promise<RunResult>;
 
 const HELPER_TIMEOUT_MS = 20_000;
 const HELPER_NAME = /^[A-Za-z0-9._-]+$/;
 
 /** docker's and podman's files in the order of their own tools, first hit wins. */
 export function keychain(options: KeychainOptions): CredentialSource {
-  const runHelper =
-    options.runHelper ?? ((command, input) => run(command, ['get'], { input, timeoutMs: HELPER_TIMEOUT_MS }));
+  const runHelper = askedOnce(options.runHelper);
   const files = credentialFiles(options.env);
   const cache = new Map<string, Promise<FoundCredential | undefined>>();
   const lookUp = async (registry: string, repository: string): Promise<FoundCredential | undefined> => {
@@ -75,21 +81,73 @@ export function keychain(options: KeychainOptions): CredentialSource {
   };
 }
 
-/** Registries of clouds, and the helper each of them publishes. */
-const clouds: readonly (readonly [RegExp, string])[] = [
-  [/^\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+$|^public\.ecr\.aws$/, 'ecr-login'],
-  [/(?:^|\.)gcr\.io$|-docker\.pkg\.dev$/, 'gcr'],
-  [/\.azurecr\.(?:io|cn|us)$/, 'acr-env'],
+/** A registry has many repositories, and its helper may call a cloud for each answer. */
+function askedOnce(runHelper: RunHelper = runProcess): RunHelper {
+  const answers = new Map<string, Promise<RunResult>>();
+  return (command, input) => {
+    const key = `${command} ${input}`;
+    const known = answers.get(key) ?? runHelper(command, input);
+    answers.set(key, known);
+    return known;
+  };
+}
+
+const runProcess: RunHelper = (command, input) =>
+  run(command, ['get'], { input, timeoutMs: HELPER_TIMEOUT_MS });
+
+/** One label of a host name. */
+const LABEL = '[a-z0-9][a-z0-9-]*';
+/** What the partitions of AWS end in: those that amazon-ecr-credential-helper knows. */
+const AWS_DOMAINS = [
+  'amazonaws.com',
+  'amazonaws.com.cn',
+  'amazonaws.eu',
+  'on.aws',
+  'on.amazonwebservices.com.cn',
+  'sc2s.sgov.gov',
+  'c2s.ic.gov',
+  'cloud.adc-e.uk',
+  'csp.hci.ic.gov',
 ];
+
+/** Registries of clouds as whole host names, and the helper each of them publishes. */
+const clouds: readonly (readonly [RegExp, string])[] = [
+  [
+    wholeHost(
+      `[0-9]{12}\\.dkr[.-]ecr(?:-fips)?\\.${LABEL}\\.(?:${AWS_DOMAINS.join('|').replaceAll('.', '\\.')})`,
+      'public\\.ecr\\.aws',
+      'ecr-public\\.aws\\.com',
+    ),
+    'ecr-login',
+  ],
+  [wholeHost(`(?:${LABEL}\\.)?gcr\\.io`, `${LABEL}-docker\\.pkg\\.dev`), 'gcr'],
+  [wholeHost(`${LABEL}(?:\\.${LABEL}\\.geo)?\\.azurecr\\.(?:io|cn|us)`), 'acr-env'],
+];
+
+function wholeHost(...alternatives: readonly string[]): RegExp {
+  return new RegExp(`^(?:${alternatives.join('|')})$`);
+}
 
 /**
  * As `keychain`, and where no file names a registry of a cloud the helper of that cloud is asked, ghcr.io with
- * GITHUB_TOKEN: what workloads in a cluster have instead of files. Throws WB-507 for a helper that is not installed.
+ * GITHUB_TOKEN: what workloads in a cluster have instead of files. Nobody named these helpers: one that is missing
+ * or has nothing leaves the registry anonymous, as go-containerregistry's keychains do.
  */
-export function cloudKeychain(options: KeychainOptions): CredentialSource {
+export function cloudKeychain(options: CloudKeychainOptions): CredentialSource {
   const files = keychain(options);
-  const runHelper =
-    options.runHelper ?? ((command, input) => run(command, ['get'], { input, timeoutMs: HELPER_TIMEOUT_MS }));
+  const runHelper = askedOnce(options.runHelper);
+  const told = new Set<string>();
+  const ofCloud = async (helper: string, registry: string): Promise<FoundCredential | undefined> => {
+    try {
+      return await askHelper(helper, registry, runHelper);
+    } catch (error) {
+      if (!(error instanceof WaybillError)) throw error;
+      const { actual } = error.reason;
+      if (!told.has(registry)) options.onAnonymous?.(registry, `docker-credential-${helper}: ${actual}`);
+      told.add(registry);
+      return undefined;
+    }
+  };
   return {
     async find(registry, repository) {
       const found = await files.find(registry, repository);
@@ -100,7 +158,7 @@ export function cloudKeychain(options: KeychainOptions): CredentialSource {
         return { credential, origin: 'GITHUB_TOKEN' };
       }
       const helper = clouds.find(([pattern]) => pattern.test(registry))?.[1];
-      return helper === undefined ? undefined : askHelper(helper, registry, runHelper);
+      return helper === undefined ? undefined : ofCloud(helper, registry);
     },
   };
 }
@@ -116,8 +174,6 @@ export function credentialFiles(env: KeychainOptions['env']): readonly string[] 
   files.push(join(home, '.config', 'containers', 'auth.json'));
   return files;
 }
-
-type RunHelper = (command: string, input: string) => Promise<RunResult>;
 
 async function findInFile(
   file: string,
@@ -209,7 +265,7 @@ async function askHelper(
   const answer = await runHelper(command, server);
   if (answer.code !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
-    const actual = answer.timedOut ? 'no answer in time' : `exit code ${answer.code}`;
+    const actual = answer.isMissing ? 'not installed' : helperFailure(answer);
     throw fail(R.credentials, { expected: `${command} to answer for ${registry}`, actual });
   }
   const parsed = parseJson(answer.stdout.trim());
@@ -225,6 +281,9 @@ async function askHelper(
       : { kind: 'basic', username, password };
   return { credential, origin: command };
 }
+
+const helperFailure = ({ timedOut, code }: RunResult): string =>
+  timedOut ? 'no answer in time' : `exit code ${code}`;
 
 /** What helpers and docker's file call a registry. */
 export const helperServer = (registry: string): string =>

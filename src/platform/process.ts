@@ -16,6 +16,8 @@ export interface RunResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  /** There is no such command. */
+  readonly isMissing?: boolean;
 }
 
 /** Runs a command to its end. Never throws for a failing command: the code is data. */
@@ -38,9 +40,17 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.stderr.on('data', errors.add);
     child.stdin.on('error', () => {});
     child.stdin.end(options.input);
-    child.on('error', (error) => {
+    child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      resolve({ code: -1, stdout: out.text(), stderr: `${errors.text()}${error.message}`, timedOut });
+      // Also said of a working directory that is not there.
+      const isMissing = error.code === 'ENOENT' && options.cwd === undefined;
+      resolve({
+        code: -1,
+        stdout: out.text(),
+        stderr: `${errors.text()}${error.message}`,
+        timedOut,
+        isMissing,
+      });
     });
     child.on('close', (code) => {
       clearTimeout(timer);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { inspect } from 'node:util';
-import { keychain } from '#oci';
-import type { RunResult } from '#platform/process';
+import { cloudKeychain, keychain } from '#oci';
+import { type RunResult, run } from '#platform/process';
 import { reasonOf } from './helpers.ts';
 
 let home: string;
@@ -109,7 +109,8 @@ test('a helper that fails is named', async () => {
 });
 
 test('a helper that does not exist is a reason, not a crash', async () => {
-  assert.equal((await reasonOf(find({ credsStore: 'waybill-no-such' }, 'a.example'))).code, 'WB-507');
+  const why = await reasonOf(find({ credsStore: 'waybill-no-such' }, 'a.example'));
+  assert.deepEqual([why.code, why.actual], ['WB-507', 'not installed']);
 });
 
 test('a helper name with a path is not run', async () => {
@@ -140,7 +141,6 @@ test('the helper of a cloud is asked for its registries alone, where no file nam
     return { code: 0, stdout: '{"Username":"me","Secret":"pw"}', stderr: '', timedOut: false };
   };
   const env = { HOME: '/nonexistent', GITHUB_TOKEN: 'token' };
-  const { cloudKeychain } = await import('#oci');
   const source = cloudKeychain({ env, runHelper });
   const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
   for (const host of [ecr, 'eu.gcr.io', 'europe-docker.pkg.dev', 'me.azurecr.io', 'registry.example']) {
@@ -154,4 +154,84 @@ test('the helper of a cloud is asked for its registries alone, where no file nam
   ]);
   assert.equal((await source.find('ghcr.io', 'app'))?.origin, 'GITHUB_TOKEN');
   assert.equal(await source.find('registry.example', 'app'), undefined);
+});
+
+const account = '123456789012';
+/** Hosts that only look like those of a cloud, or that its helper does not know. */
+const strangers = [
+  `${account}.dkr.ecr.us-east-1.amazonaws.com.evil.example`,
+  `${account}.dkr.ecr.evil.example`,
+  `${account}.dkr.ecr.amazonaws.com`,
+  `${account}.dkr.ecr.us-east-1.evil.amazonaws.com.cn.example`,
+  `${account}.dkr.ecr.us-east-1.notamazonaws.com`,
+  `${account}.dkr.ecr.us-east-1.amazonawsxcom`,
+  `x${account}.dkr.ecr.us-east-1.amazonaws.com`,
+  'public.ecr.aws.evil.example',
+  'evilgcr.io',
+  'gcr.io.evil.example',
+  'evil.example-docker.pkg.dev.evil.example',
+  'docker.pkg.dev',
+  'me.azurecr.io.evil.example',
+  'meazurecr.io',
+  'azurecr.io',
+];
+
+for (const host of strangers) {
+  test(`no credentials of a cloud for ${host}`, async () => {
+    const env = { HOME: '/nonexistent', GITHUB_TOKEN: 'token' };
+    const source = cloudKeychain({ env, runHelper: () => assert.fail('a helper ran') });
+    assert.equal(await source.find(host, 'app'), undefined);
+  });
+}
+
+for (const host of [
+  `${account}.dkr.ecr.cn-north-1.amazonaws.com.cn`,
+  `${account}.dkr-ecr-fips.us-west-2.on.aws`,
+  `${account}.dkr.ecr-fips.us-gov-west-1.amazonaws.com`,
+  `${account}.dkr.ecr.us-isob-east-1.sc2s.sgov.gov`,
+  `${account}.dkr.ecr.us-iso-east-1.c2s.ic.gov`,
+  `${account}.dkr.ecr.eusc-de-east-1.amazonaws.eu`,
+  'public.ecr.aws',
+]) {
+  test(`the helper of ECR is asked for ${host}`, async () => {
+    const runHelper = (command: string) => answer(`{"Username":"AWS","Secret":"${command}"}`);
+    const found = await cloudKeychain({ env: { HOME: '/nonexistent' }, runHelper }).find(host, 'app');
+    assert.equal(found?.origin, 'docker-credential-ecr-login');
+  });
+}
+
+test('a helper is asked once for a registry, whatever repositories are wanted of it', async () => {
+  const asked: string[] = [];
+  const runHelper = (_: string, input: string) => {
+    asked.push(input);
+    return answer('{"Username":"me","Secret":"pw"}');
+  };
+  const cloud = cloudKeychain({ env: { HOME: '/nonexistent' }, runHelper });
+  await Promise.all(['a', 'b', 'c'].map((repository) => cloud.find('eu.gcr.io', repository)));
+  await cloud.find('us.gcr.io', 'a');
+  await writeFile(join(home, 'config.json'), JSON.stringify({ credsStore: 'desktop' }));
+  const files = keychain({ env: { DOCKER_CONFIG: home, HOME: home }, runHelper });
+  for (const repository of ['a', 'b']) await files.find('a.example', repository);
+  assert.deepEqual(asked, ['eu.gcr.io', 'us.gcr.io', 'a.example']);
+});
+
+test('the helper of a cloud that is not installed leaves its registry anonymous, told once', async () => {
+  const told: string[] = [];
+  const source = cloudKeychain({
+    env: { HOME: '/nonexistent' },
+    runHelper: () => run('waybill-no-such-helper', ['get'], { input: '' }),
+    onAnonymous: (registry, why) => told.push(`${registry} ${why}`),
+  });
+  for (const repository of ['a', 'b']) assert.equal(await source.find('eu.gcr.io', repository), undefined);
+  assert.deepEqual(told, ['eu.gcr.io docker-credential-gcr: not installed']);
+});
+
+test('the same helper named in a file and not installed is told, also with the keychain of clouds', async () => {
+  await writeFile(
+    join(home, 'config.json'),
+    JSON.stringify({ credHelpers: { 'eu.gcr.io': 'waybill-none' } }),
+  );
+  const source = cloudKeychain({ env: { DOCKER_CONFIG: home, HOME: home } });
+  const why = await reasonOf(source.find('eu.gcr.io', 'a'));
+  assert.deepEqual([why.code, why.actual], ['WB-507', 'not installed']);
 });
