@@ -36,7 +36,7 @@ export interface CliContext {
   /** The certificate that servers which ask are shown (not registries); before the first request. */
   identify?(client: ClientFiles): void;
   /** A transport of its own for one server: another identity, authority or name, or anybody's certificate. */
-  transportFor?(tls: ServerTls): Transport;
+  transportFor(tls: ServerTls): Transport;
   /** Sets the exit code of the process; the action then returns normally. */
   exit(code: number): void;
 }

@@ -1,15 +1,13 @@
 /** The options every command that talks to a registry has, and the client they make. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { fail } from '#base/reason';
 import { Secret } from '#base/secret';
 import { parseReference } from '#formats/reference';
 import type { Credential, CredentialSource, PlaceRule, Registry } from '#oci';
-import type { Transport } from '#platform/http-client';
 import type { CliContext } from './context.ts';
-import { R } from './reasons.ts';
+import { type RegistryTlsFlags, registryTransport } from './registry-transport.ts';
 
-export interface RegistryFlags {
+export interface RegistryFlags extends RegistryTlsFlags {
   /** Of the trust options, where a verb has them. */
   readonly stack?: string;
   readonly allowHttpRegistry?: boolean;
@@ -17,15 +15,10 @@ export interface RegistryFlags {
   readonly registryUsername?: string;
   readonly registryPassword?: string;
   readonly registryToken?: string;
-  readonly registryAuthHost?: readonly string[];
   /** In front of tags of the older layout; an option of the cosign mode. */
   readonly attachmentTagPrefix?: string;
-  readonly registryClientCert?: string;
-  readonly registryClientKey?: string;
-  readonly registryServerName?: string;
   /** Of the cosign mode; elsewhere --ca-file. */
   readonly registryCacert?: string;
-  readonly allowInsecureRegistry?: boolean;
   readonly k8sKeychain?: boolean;
 }
 
@@ -41,8 +34,13 @@ export function withRegistryOptions(command: Command): Command {
     .option('--registry-password <password>', 'password; better: docker login, or WAYBILL_REGISTRY_PASSWORD')
     .option('--registry-token <token>', 'bearer token; better: WAYBILL_REGISTRY_TOKEN')
     .option('--registry-auth-host <host>', 'token server that may get the credentials (repeatable)', list)
-    .option('--registry-client-cert <file>', 'PEM certificate shown to a registry that asks who connects')
+    .option('--registry-client-cert <file>', "PEM certificate shown to the image's registry, and to --registry-auth-host")
     .option('--registry-client-key <file>', 'its private key')
+    .option(
+      '--registry-client-host <host>',
+      "registry that the two and --registry-server-name are also for, beside the image's (repeatable)",
+      list,
+    )
     .option('--registry-server-name <name>', 'name in the certificate of the registry, where it is another')
     .option(
       '--allow-insecure-registry',
@@ -57,7 +55,7 @@ export async function registryFrom(
   context: CliContext,
   images: readonly string[],
 ): Promise<Registry> {
-  const { cloudKeychain, keychain, placementOf, Registry } = await import('#oci');
+  const { cloudKeychain, endpointHost, keychain, placementOf, Registry } = await import('#oci');
   const places = [...(await simulatedPlaces(flags, context)), ...(await configuredPlaces(flags, context))];
   const { env } = context;
   const onAnonymous = (host: string, why: string): void =>
@@ -79,40 +77,19 @@ export async function registryFrom(
         : files.find(registry, repository),
   };
   return new Registry({
-    transport: transportFor(flags, context),
+    transport: registryTransport(flags, context, [...hosts].map(endpointHost)),
     credentials,
     random: context.random,
     allowHttp: flags.allowHttpRegistry === true || flags.allowInsecureRegistry === true,
     authHosts: flags.registryAuthHost ?? [],
     // On this machine registries are taken to speak plain http, unless something is said that only TLS has.
-    ...(speaksTls(flags) ? { tlsHosts: [...hosts] } : {}),
+    ...(speaksTls(flags) ? { tlsHosts: [...hosts, ...(flags.registryClientHost ?? [])] } : {}),
     places,
   });
 }
 
 const speaksTls = ({ registryClientCert, registryServerName, registryCacert }: RegistryFlags): boolean =>
   (registryClientCert ?? registryServerName ?? registryCacert) !== undefined;
-
-/**
- * Never the transport of services: what `--client-cert` names is theirs, and a registry is shown a certificate only
- * where that is asked for.
- */
-function transportFor(flags: RegistryFlags, context: CliContext): Transport {
-  const { registryClientCert: cert, registryClientKey: key, registryServerName: serverName } = flags;
-  if ((cert === undefined) !== (key === undefined)) {
-    const actual = cert === undefined ? '--registry-client-key alone' : '--registry-client-cert alone';
-    throw fail(R.optionValue, { expected: '--registry-client-cert with --registry-client-key', actual });
-  }
-  const isInsecure = flags.allowInsecureRegistry === true;
-  if (isInsecure) context.progress('warning: any certificate of the registry is taken, and plain http');
-  const at = (file: string): string => resolve(context.cwd, file);
-  const tls = {
-    ...(cert === undefined || key === undefined ? {} : { client: { certFile: at(cert), keyFile: at(key) } }),
-    ...(serverName === undefined ? {} : { serverName }),
-    ...(isInsecure ? { trustsAnyServerUnsafe: true } : {}),
-  };
-  return context.transportFor?.(tls) ?? context.transport;
-}
 
 /** `--registries-conf`, or what containers/image calls the same; no file is read that was not named. */
 async function configuredPlaces(flags: RegistryFlags, context: CliContext): Promise<readonly PlaceRule[]> {

@@ -14,6 +14,7 @@ export const registryStation: Station = {
         'who may do what in which repository; without it whoever may write may do all',
       )
       .option('--public-url <url>', 'where clients reach it, when a proxy stands before it')
+      .option('--empty-registry', 'begin anew: only when what this registry held is lost for good')
       .option('--no-delete', 'answer no DELETE')
       .option('--immutable-tags', 'move no tag')
       .option('--keep-untagged <duration>', 'collect what nothing leads to, so long after its push')
@@ -26,6 +27,7 @@ export const registryStation: Station = {
         ...optional('tokensFile', text(flags, 'tokens', context)),
         ...optional('publicUrl', plain(flags, 'publicUrl')),
         isDeletionOff: flags['delete'] === false,
+        isEmptied: flags['emptyRegistry'] === true,
         hasImmutableTags: flags['immutableTags'] === true,
         ...optional('store', plain(flags, 'store')),
         env: context.env,

@@ -136,7 +136,7 @@ function timestampTransport(flags: SignerFlags, context: CliContext): Transport 
     ...(cert === undefined || key === undefined ? {} : { client: { certFile: at(cert), keyFile: at(key) } }),
     ...(serverName === undefined ? {} : { serverName }),
   };
-  return context.transportFor?.(tls) ?? context.transport;
+  return context.transportFor(tls);
 }
 
 /** A key that asks no service is verified without any trusted root, where none is named. */

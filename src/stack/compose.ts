@@ -45,6 +45,8 @@ export interface StackConfig {
   readonly lockDir: string;
   /** Locks that are lost are made again: only when nothing was signed after this data. */
   readonly hasLostLocks?: boolean;
+  /** What the registry held is lost for good: it begins anew. */
+  readonly hasLostImages?: boolean;
   /** Loopback only; default 127.0.0.1. */
   readonly host?: string;
   /** First of the ports; 0 (default): free ones, the same again at later starts where possible. */
@@ -96,8 +98,8 @@ const CLOCK_INTERVAL_MS = 60_000;
 
 /**
  * Starts everything. Throws WB-1201, WB-1205, WB-1213 (a key or root that is not the published one), WB-1215 (a clock
- * that went back), WB-409 and WB-411 (data and lock of a log do not fit, or its data is gone), WB-210 (in use), WB-211
- * (port taken) and what a station throws.
+ * that went back), WB-409 and WB-411 (data and lock of a log do not fit, or its data is gone), WB-1104 (the registry is
+ * gone), WB-210 (in use), WB-211 (port taken) and what a station throws.
  */
 export async function composeStack(config: StackConfig): Promise<Stack> {
   const { dataDir, host = '127.0.0.1', clock = systemClock, random = systemRandom } = config;
@@ -130,6 +132,7 @@ export async function composeStack(config: StackConfig): Promise<Stack> {
         host,
         portBase: config.portBase ?? 0,
         before: before?.origins ?? {},
+        isFirst: before === undefined,
         ...{ generations: known, organization, clock, random, logLevel, lockDir: config.lockDir },
         ...asked(config),
         ...(tls === undefined ? {} : { tls }),
@@ -177,9 +180,10 @@ const withAddresses = (all: Generations, stations: Stations): Generations =>
     .reduce((next, name) => withOrigins(next, name, stations), all);
 
 /** What was asked for beyond the least, as it is handed on. */
-function asked({ hasLostLocks, simulate, passphrase, signer, time }: StackConfig) {
+function asked({ hasLostLocks, hasLostImages, simulate, passphrase, signer, time }: StackConfig) {
   return {
     ...(hasLostLocks === true ? { hasLostLocks } : {}),
+    ...(hasLostImages === true ? { hasLostImages } : {}),
     ...(simulate === undefined ? {} : { simulate }),
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(signer === undefined ? {} : { signer }),

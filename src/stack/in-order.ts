@@ -1,6 +1,6 @@
 /**
  * Whether a stack's folder still holds what was published of it: keys, certificates, logs and their locks, the TUF
- * repository. What is missing is refused at the next start; here it is said before.
+ * repository, the registry. What is missing is refused at the next start; here it is said before.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +10,11 @@ import { parseTrustedRoot, type TrustedRoot } from '#formats/trusted-root';
 import { lockFileNamed, readLock, readPublishedText } from '#platform/checkpoint-lock';
 import { readFileIfThere } from '#platform/files';
 import { fileKeyStore } from '#platform/key-store';
+import { hasTables } from '#services/registry';
 import { stackTrustFiles } from '#trust';
 import { folderOf, type Generation, type Rotatable, readGenerations, rotatable } from './generations.ts';
 import { isInside, tufTrouble } from './kept.ts';
+import { REGISTRY_FOLDER } from './layout.ts';
 import { fingerprint } from './serve/record.ts';
 import type { StackState } from './state.ts';
 
@@ -56,6 +58,10 @@ export async function lossesIn(dataDir: string, state: StackState, isUp: boolean
   const tuf = await tufTrouble(dataDir, state);
   if (tuf !== undefined) {
     found.push(error('trust', `expected ${tuf.expected}; found ${tuf.actual}`, `the folder tuf: ${BACK}`));
+  }
+  if (!hasTables(join(dataDir, REGISTRY_FOLDER))) {
+    const fix = `${BACK} (WB-1104); when it is lost for good: stack up --empty-registry`;
+    found.push(error('registry', `${REGISTRY_FOLDER} holds no registry, although there was one`, fix));
   }
   if (state.lockDir !== undefined && isInside(dataDir, state.lockDir)) {
     const message =

@@ -15,6 +15,9 @@ export const stations = [
 ] as const;
 export type StationName = (typeof stations)[number]['name'];
 
+/** Below the data directory: images, and what is attached to them. */
+export const REGISTRY_FOLDER = 'registry';
+
 /** Origins, `http://127.0.0.1:PORT`. */
 export type Origins = Readonly<Record<StationName, string>>;
 

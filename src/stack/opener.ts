@@ -43,6 +43,9 @@ export interface StationDeps {
   readonly lockDir: string;
   /** Locks that are lost are made again from the logs' own checkpoints. */
   readonly hasLostLocks?: boolean;
+  /** The first start of this stack. */
+  readonly isFirst: boolean;
+  readonly hasLostImages?: boolean;
   readonly simulate?: SimulatedProvider;
   readonly tls?: StackTls;
   readonly passphrase?: Secret;

@@ -15,7 +15,7 @@ import { AttachmentFeed } from './audit-feed.ts';
 import { currentOf, type Generation, type Generations, type Rotatable } from './generations.ts';
 import { imageListener, noteOldImages } from './image-records.ts';
 import type { OpenedKeys } from './kept.ts';
-import type { Origins, StationName } from './layout.ts';
+import { type Origins, REGISTRY_FOLDER, type StationName } from './layout.ts';
 import { type Closers, Opener, type Shard, type StationDeps, serviceOf } from './opener.ts';
 import { Rotating, rotatingCa, rotatingTsa } from './rotating.ts';
 import { issuerNamesOf } from './simulate.ts';
@@ -229,7 +229,7 @@ interface RegistryParts {
 }
 
 async function openRegistry(
-  { dataDir, clock, random }: StationDeps,
+  { dataDir, clock, random, isFirst, hasLostImages }: StationDeps,
   { app, feed, images, logger }: RegistryParts,
   closers: Closers,
 ): Promise<RegistryService> {
@@ -239,7 +239,8 @@ async function openRegistry(
     attachments(...manifest);
     pushed(...manifest);
   };
-  const config = { dataDir: join(dataDir, 'registry') };
+  const create = isFirst || hasLostImages === true;
+  const config = { dataDir: join(dataDir, REGISTRY_FOLDER), create };
   const registry = await registerRegistry(app, config, { clock, random, onManifest });
   feed.catchUp(registry);
   noteOldImages(images, registry);

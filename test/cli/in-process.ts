@@ -32,11 +32,16 @@ export async function tellIn(world: World, words: readonly string[]): Promise<To
   const verb = verbs.find(({ name }) => name === words[0]);
   if (verb === undefined) throw new Error(`no verb ${words[0]}`);
   const nothing = (): void => {};
+  const transport = world.transport ?? noNetwork;
+  const onlyTransport: CliContext['transportFor'] = (tls) => {
+    assert.deepEqual(tls, {}, 'a world with one transport shows no identity of its own');
+    return transport;
+  };
   const context: CliContext = {
     env: world.env ?? {},
     cwd: world.cwd ?? process.cwd(),
-    transport: world.transport ?? noNetwork,
-    ...(world.transportFor === undefined ? {} : { transportFor: world.transportFor }),
+    transport,
+    transportFor: world.transportFor ?? onlyTransport,
     clock: world.clock ?? systemClock,
     random: systemRandom,
     json: world.json ?? false,

@@ -86,6 +86,8 @@ const lost: readonly (readonly [string, string, RegExp])[] = [
   ['log/tree', 'WB-409', /entries/],
   ['tuf', 'WB-1213', /1\.root\.json/],
   ['tuf/metadata', 'WB-1213', /clients follow no other root/],
+  ['registry', 'WB-1104', /no such folder.*from a backup.*--empty-registry/],
+  ['registry/registry.sqlite', 'WB-1104', /no tables/],
 ];
 for (const [path, code, words] of lost) {
   test(`a stack that lost ${path} does not start: ${code}; doctor and status say what is missing`, async () => {
@@ -123,6 +125,15 @@ test('a stack that lost its state, the list of its generations or the tables of 
     refuses(startStack({ dataDir }), 'WB-1104', /registry\.sqlite/),
   );
   await rm(blob);
+});
+
+test('a registry that is given up as lost begins anew, and the start after that takes it as it is', async () => {
+  await without('registry', async () => {
+    await (await startStack({ dataDir, hasLostImages: true })).close();
+    const { losses } = await stackStatus(dataDir, { ...wire, cacheDir });
+    assert.deepEqual(losses, []);
+    await (await startStack({ dataDir })).close();
+  });
 });
 
 test('a lost timestamp of the TUF repository is signed again, later than any that clients know', async () => {

@@ -1,4 +1,4 @@
-/** A log in a process of its own whose data or lock is missing signs nothing, and says what to do. */
+/** A log in a process of its own whose data or lock is missing signs nothing, a registry begins nothing anew. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -14,6 +14,7 @@ import {
   logParts,
   openStation,
   type RunningStation,
+  registryParts,
   type StationDeps,
   type StationParts,
   type StationSettings,
@@ -154,4 +155,20 @@ test('the lock an earlier version kept in the folder is taken out of it, once', 
   await station.close();
   assert.equal(existsSync(inner), false);
   assert.match(readLock(lock) ?? '', /^log\.example\n2\n/);
+});
+
+test('a registry whose images are gone is not begun anew, nor after --init alone, unless it is said: WB-1104', async () => {
+  const registry =
+    (isEmptied = false) =>
+    (deps: StationDeps): Promise<StationParts> =>
+      registryParts({ isEmptied }, deps);
+  const settings = stationSettings(dir, 'registry');
+  await initStation('registry', settings, registry());
+  await (await openStation('registry', settings, registry())).close();
+  const images = join(settings.dataDir, 'images');
+  await rm(images, { recursive: true });
+  await refuses(openStation('registry', settings, registry()), 'WB-1104', /images\/registry\.sqlite/);
+  assert.equal(existsSync(images), false, 'nothing was made in its place');
+  await (await openStation('registry', settings, registry(true))).close();
+  await (await openStation('registry', settings, registry())).close();
 });

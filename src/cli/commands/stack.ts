@@ -27,6 +27,7 @@ export function register(program: Command, context: CliContext): void {
         'WAYBILL_STATE_DIR or the user state folder)',
     )
     .option('--adopt-locks', 'make locks that are lost again: only when nothing was signed after this data')
+    .option('--empty-registry', 'begin with an empty registry: only when what it held is lost for good')
     .option('--port-base <number>', 'first port; 0 takes free ones (default: the ports it had)')
     .option(
       '--passphrase-file <file>',
@@ -80,6 +81,7 @@ interface UpOptions extends StackSignerFlags, TimeFlags {
   readonly data?: string;
   readonly lockDir?: string;
   readonly adoptLocks?: boolean;
+  readonly emptyRegistry?: boolean;
   readonly portBase?: string;
   readonly logLevel: string;
   readonly simulate?: 'github';
@@ -105,6 +107,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
     dataDir,
     lockDir: lockDirFrom(options.lockDir, before?.lockDir, context),
     hasLostLocks: options.adoptLocks === true,
+    hasLostImages: options.emptyRegistry === true,
     portBase: portBase(options, before === undefined ? PORT_BASE_DEFAULT : 0),
     clock: context.clock,
     random: context.random,

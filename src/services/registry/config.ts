@@ -28,6 +28,8 @@ export interface TokenGrant extends Rights {
 export interface RegistryConfig {
   /** Directory of blobs, uploads and the database. */
   readonly dataDir: string;
+  /** Whether a folder without tables is given them: false where there was a registry, which would begin anew. Default true. */
+  readonly create?: boolean;
   /**
    * Keeps blobs, manifests and tags in a bucket, for any number of machines; the directory then holds unfinished
    * uploads and a copy of the names, which is made again when it is lost.

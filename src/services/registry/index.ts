@@ -31,6 +31,7 @@ export type { Action, RegistryConfig, TokenGrant, UserGrant } from './config.ts'
 export { hashPassword, isPasswordHash } from './password.ts';
 export { R as registryReasons } from './reasons.ts';
 export type { OnManifest } from './registry.ts';
+export { hasTables } from './tables.ts';
 
 export interface RegistryDeps {
   readonly random?: Random;
@@ -125,6 +126,14 @@ export async function registerRegistry(
       core.store.close();
     },
   };
+}
+
+/** Makes the tables of a registry that is served later. Errors as `registerRegistry`. */
+export async function prepareRegistry(
+  config: Pick<RegistryConfig, 'dataDir' | 'bucket' | 'create'>,
+  { clock = systemClock, random = systemRandom }: RegistryDeps = {},
+): Promise<void> {
+  (await openRegistryStore(config, clock, random)).close();
 }
 
 /**

@@ -207,7 +207,7 @@ export const R = defineReasons({
     check: 'registry.tables',
     side: 'environment',
     class: 'io',
-    summary: 'The tables of a registry are gone while its blobs are there: nothing would be found in it.',
+    summary: 'The tables of a registry are gone: nothing it was given would be found in it.',
     hint: 'bring registry.sqlite back from a backup made with the blobs; for an empty registry move the blobs away',
     exit: 3,
     status: 500,

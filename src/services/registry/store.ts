@@ -3,7 +3,7 @@
  * one SQLite database, whose writes a `Ledger` puts in order. A blob is visible in a repository only through its link
  * there.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '#base/brand';
 import type { Clock } from '#base/clock';
@@ -24,6 +24,7 @@ import { cutJournal } from './journal-floor.ts';
 import { type Ledger, ownLedger } from './ledger.ts';
 import { R } from './reasons.ts';
 import { fetchSnapshot, SNAPSHOT_ENTRIES, writeSnapshot } from './snapshots.ts';
+import { hasTables, TABLES_FILE } from './tables.ts';
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -54,12 +55,14 @@ interface Places {
   readonly requireContent: (digest: Digest) => void;
 }
 
-/** Opens the folder, or the folder and the bucket. Throws WB-214, WB-1101. */
+/** Opens the folder, or the folder and the bucket. Throws WB-214, WB-1101, WB-1104. */
 export async function openRegistryStore(
-  { dataDir, bucket }: Pick<RegistryConfig, 'dataDir' | 'bucket'>,
+  { dataDir, bucket, create = true }: Pick<RegistryConfig, 'dataDir' | 'bucket' | 'create'>,
   clock: Clock,
   random: Random,
 ): Promise<RegistryStore> {
+  // Before anything is made: a folder that is refused stays as it was found.
+  if (bucket === undefined) requireTables(dataDir, create);
   makeFoldersSync(join(dataDir, 'uploads'));
   const places =
     bucket === undefined
@@ -69,18 +72,29 @@ export async function openRegistryStore(
 }
 
 function ownPlaces(dataDir: string): Places {
-  const file = join(dataDir, 'registry.sqlite');
-  requireTables(file, join(dataDir, 'blobs'));
-  const db = openDatabase(file);
+  const db = openDatabase(join(dataDir, TABLES_FILE));
   prepareTables(db);
   const blobs = new FileBlobs(dataDir, db);
   return { dataDir, db, ledger: ownLedger(db), blobs, requireContent: () => {} };
 }
 
-/** The tables are made before the first blob: where there are blobs, there were tables. Throws WB-1104. */
-function requireTables(file: string, blobs: string): void {
-  const hasTables = existsSync(file) && statSync(file).size > 0;
-  if (hasTables || !existsSync(blobs)) return;
+/**
+ * The tables are made before the first blob: where there are blobs, there were tables. Without `create` there were
+ * tables in any case. Throws WB-1104.
+ */
+function requireTables(dataDir: string, create: boolean): void {
+  if (hasTables(dataDir)) return;
+  const [file, blobs] = [join(dataDir, TABLES_FILE), join(dataDir, 'blobs')];
+  if (!create) {
+    throw fail(R.tables, {
+      expected: `${file} of the registry that was here`,
+      actual: existsSync(dataDir) ? 'no tables' : 'no such folder',
+      hint:
+        'mount its volume, or bring the folder back from a backup; an empty registry takes its place only with ' +
+        '--empty-registry, and every image in it has to be pushed again',
+    });
+  }
+  if (!existsSync(blobs)) return;
   const kept = readdirSync(blobs, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile());
   if (kept === undefined) return;
   const actual = `no tables, and blobs such as ${kept.name.slice(0, 12)} in ${blobs}`;

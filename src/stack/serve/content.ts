@@ -10,6 +10,7 @@ import { readFileIfThere, readFileLimited } from '#platform/files';
 import { createOidc, isLoopback, registerOidc } from '#services/oidc';
 import {
   isPasswordHash,
+  prepareRegistry,
   type RegistryConfig,
   registerRegistry,
   type TokenGrant,
@@ -116,6 +117,8 @@ export interface RegistrySettings {
   /** Where clients reach it, when a proxy stands before it. */
   readonly publicUrl?: string;
   readonly isDeletionOff?: boolean;
+  /** What it held is lost for good: it begins anew. */
+  readonly isEmptied?: boolean;
   readonly hasImmutableTags?: boolean;
   /** `s3://BUCKET[/PREFIX]?endpoint=…&region=…`: everything in a bucket, for many machines. */
   readonly store?: string;
@@ -128,12 +131,13 @@ export interface RegistrySettings {
 }
 
 export async function registryParts(settings: RegistrySettings, deps: StationDeps): Promise<StationParts> {
-  const { clock, random, dataDir } = deps;
+  const { clock, random, dataDir, isFirst } = deps;
   const { tokensFile, isDeletionOff, hasImmutableTags, store, untaggedKeptMs, collectEveryMs } = settings;
   const { publicUrl } = settings;
   const grants = tokensFile === undefined ? {} : await readGrants(tokensFile);
   const config: RegistryConfig = {
     dataDir: join(dataDir, 'images'),
+    create: isFirst || settings.isEmptied === true,
     ...grants,
     ...(publicUrl === undefined ? {} : { publicUrl }),
     deletion: isDeletionOff !== true,
@@ -142,6 +146,8 @@ export async function registryParts(settings: RegistrySettings, deps: StationDep
     ...(untaggedKeptMs === undefined ? {} : { untaggedKeptMs }),
     ...(collectEveryMs === undefined ? {} : { tidyEveryMs: collectEveryMs }),
   };
+  // Before the record is written: with it, tables that are not there are refused. A bucket is asked when it is served.
+  if (store === undefined) await prepareRegistry(config, { clock, random });
   let close = (): void => {};
   return {
     bodyBytesMax: limits.manifestBytes,
