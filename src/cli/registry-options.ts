@@ -34,7 +34,10 @@ export function withRegistryOptions(command: Command): Command {
     .option('--registry-password <password>', 'password; better: docker login, or WAYBILL_REGISTRY_PASSWORD')
     .option('--registry-token <token>', 'bearer token; better: WAYBILL_REGISTRY_TOKEN')
     .option('--registry-auth-host <host>', 'token server that may get the credentials (repeatable)', list)
-    .option('--registry-client-cert <file>', "PEM certificate shown to the image's registry, and to --registry-auth-host")
+    .option(
+      '--registry-client-cert <file>',
+      "PEM certificate shown to the image's registry, and to --registry-auth-host",
+    )
     .option('--registry-client-key <file>', 'its private key')
     .option(
       '--registry-client-host <host>',

@@ -20,7 +20,7 @@ export {
   enginePlaces,
   openEngineImage,
 } from './engine.ts';
-export { isLoopback } from './hosts.ts';
+export { endpointHost, isLoopback } from './hosts.ts';
 export { createLayout, Layout, LayoutSource, openLayout } from './layout.ts';
 export type { FilePlace } from './layout-files.ts';
 export { checkLogin, forgetLogin, type Kept, keepLogin, type Login } from './login.ts';

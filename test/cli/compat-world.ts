@@ -94,6 +94,7 @@ function contextOf(world: CompatWorld): CliContext {
     env: world.env,
     cwd: world.folder,
     transport: httpTransport(),
+    transportFor: httpTransport,
     clock: systemClock,
     random: systemRandom,
     json: true,

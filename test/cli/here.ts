@@ -29,6 +29,7 @@ export async function waybillHere(args: readonly string[], { env, cwd }: Place):
     env,
     cwd: cwd ?? process.cwd(),
     transport,
+    transportFor: httpTransport,
     clock: systemClock,
     random: systemRandom,
     json,

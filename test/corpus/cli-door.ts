@@ -85,6 +85,7 @@ function contextAt(now: number, cwd: string): CliContext {
     env: {},
     cwd,
     transport: { request: refuse, stream: refuse },
+    transportFor: refuse,
     clock: { now: () => now },
     random: systemRandom,
     json: true,
