@@ -2,7 +2,7 @@
  * Whether a stack's folder still holds what was published of it: keys, certificates, logs and their locks, the TUF
  * repository, the registry. What is missing is refused at the next start; here it is said before.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt, unwrap } from '#base/result';
 import { type Checkpoint, parseCheckpoint, parseNote } from '#formats/note';
@@ -53,6 +53,7 @@ export async function lossesIn(dataDir: string, state: StackState, isUp: boolean
       const place = { dataDir, station, generation };
       found.push(...(await keyLosses(place, root)));
       if (station !== 'ca' && station !== 'tsa') found.push(...logLosses(place, state, isUp));
+      if (station === 'ct') found.push(...issuerLosses(place));
     }
   }
   const tuf = await tufTrouble(dataDir, state);
@@ -186,6 +187,18 @@ function logLosses(
   if (isUp && head.size > copy.size) return [];
   const message = `${tree} is at ${copy.size} entries, its checkpoint lock at ${head.size}`;
   return [error('logs', message, 'bring the newest data back, or restore a backup: waybill stack restore')];
+}
+
+/** Made again from the entries: no reason to give a log up. Whether each is there, a check of the whole log says. */
+function issuerLosses({ dataDir, station, generation }: Place): StackFinding[] {
+  const tree = join(folderOf(station, generation.number), 'tree');
+  const text = readPublishedText(join(dataDir, tree));
+  if (text === undefined || (headOf(text)?.size ?? 0) === 0) return [];
+  const issuers = join(dataDir, tree, 'issuer');
+  if (existsSync(issuers) && readdirSync(issuers).length > 0) return [];
+  const message = `${tree}/issuer holds no certificate, although entries name some`;
+  const fix = `restart the stack, which makes those of its first and newest entries again; waybill log fsck ${tree} names any other`;
+  return [error('logs', message, fix)];
 }
 
 function headOf(text: string): Checkpoint | undefined {

@@ -26,12 +26,15 @@ export interface FsckInput {
   read(index: number): Promise<LogRecord>;
 }
 
+/** Files that were compared already, remembered: a log names few files, many times. */
+const FILES_KNOWN_MAX = 4096;
+
 /** Most findings listed: one flipped bit can show in many places. */
 const PROBLEMS_MAX = 100;
 
 /**
  * Recomputes every tile and the root from the stored entries of a log and compares them with the files,
- * the names and the signed checkpoint. Reads everything once; memory does not grow with the log.
+ * the names, the files that entries name, and the signed checkpoint. Reads everything once; memory does not grow with the log.
  */
 export async function fsck(input: FsckInput): Promise<FsckReport> {
   const walk = new Walk(input);
@@ -60,6 +63,7 @@ class Walk {
   readonly problems: string[] = [];
   readonly edge = new TreeEdge();
   readonly #input: FsckInput;
+  readonly #files = new Set<string>();
   #time = 0;
 
   constructor(input: FsckInput) {
@@ -83,6 +87,7 @@ class Walk {
     const { personality } = this.#input;
     const leafHashes = records.map((record) => leafHash(personality.leaf(record.entry)));
     await this.#names(from, namesOf({ records, leafHashes }, personality));
+    for (const [i, record] of records.entries()) await this.#filesOf(from + i, record);
     for (const [i, leaf] of leafHashes.entries()) {
       const { time } = records[i] as LogRecord;
       if (time < this.#time) this.report(`entry ${from + i} is older than the one before`);
@@ -100,6 +105,17 @@ class Walk {
       const is = found[i];
       if (is === index || (is === undefined && index >= indexed)) continue;
       this.report(`entry ${index} is found as ${is ?? 'nothing'} by ${toHex(name)}`);
+    }
+  }
+
+  /** Each file once, however many entries name it. */
+  async #filesOf(index: number, record: LogRecord): Promise<void> {
+    for (const { path, bytes } of this.#input.personality.files?.(record) ?? []) {
+      if (this.#files.has(path)) continue;
+      if (this.#files.size < FILES_KNOWN_MAX) this.#files.add(path);
+      const stored = await this.#input.store.readTile(path);
+      if (stored === undefined) this.report(`${path}, which entry ${index} names, is missing`);
+      else if (!equalBytes(stored, bytes)) this.report(`${path} is not the file that entry ${index} names`);
     }
   }
 

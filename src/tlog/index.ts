@@ -40,6 +40,7 @@ export {
   type LoggedEntry,
   type LogOptions,
   type LogRecord,
+  type NamedFile,
   type Personality,
   POOL_ENTRIES_MAX,
   type Proof,

@@ -13,6 +13,14 @@ export interface Personality {
   identity?(entry: Uint8Array): Uint8Array;
   /** The entry as it stands at its index, for kinds that say it; the length must not depend on the index. */
   placed?(entry: Uint8Array, index: number): Uint8Array;
+  /** Files beside the tiles that a record names, each kept in the store before its entry is. */
+  files?(record: LogRecord): readonly NamedFile[];
+}
+
+export interface NamedFile {
+  /** As `TileStore.writeTile` takes it. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
 }
 
 /** The leaf is the entry itself: both Rekor versions. */

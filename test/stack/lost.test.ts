@@ -15,6 +15,7 @@ import { httpTransport } from '#platform/http-client';
 import { systemClock } from '#platform/system';
 import { backupStack, examineStack, readGenerations, restoreStack, type Stack, stackStatus } from '#stack';
 import { identity, requireKeyless, trustMaterial, verifyBundle } from '#verify';
+import { waybillHere } from '../cli/here.ts';
 import { freePortBase } from '../free-ports.ts';
 import { ada, LOCK_DIR, message, personSigner, startStack, temporaryFolder } from './helper.ts';
 
@@ -125,6 +126,36 @@ test('a stack that lost its state, the list of its generations or the tables of 
     refuses(startStack({ dataDir }), 'WB-1104', /registry\.sqlite/),
   );
   await rm(blob);
+});
+
+test('issuers that a certificate log lost are named by doctor and fsck, and made again at the next start', async () => {
+  const tree = join(dataDir, 'ct', 'tree');
+  const publicKey = join(dataDir, 'public', 'ctfe.pub');
+  const lockFile = await lockOf(dataDir, 'ct');
+  const fsck = () =>
+    waybillHere(['log', 'fsck', tree, '--public-key', publicKey, '--lock-file', lockFile], {
+      env: { HOME: cacheDir },
+    });
+  const whole = await fsck();
+  assert.equal(whole.code, 0, whole.stdout + whole.stderr);
+  const issuers = join(tree, 'issuer');
+  const [one = '', two = ''] = await readdir(issuers);
+  const kept = await readFile(join(issuers, one));
+  await writeFile(join(issuers, one), kept.subarray(1));
+  await rm(join(issuers, two));
+  const found = await fsck();
+  assert.equal(found.code, 2, found.stderr);
+  assert.match(found.stdout, new RegExp(`issuer/${one} is not the file that entry 0 names`));
+  assert.match(found.stdout, new RegExp(`issuer/${two}, which entry 0 names, is missing`));
+  await rm(issuers, { recursive: true });
+  const told = (await examineStack(dataDir, { ...wire, cacheDir })).map(({ message: text }) => text);
+  assert.ok(
+    told.some((text) => text.startsWith('ct/tree/issuer holds no certificate')),
+    told.join(),
+  );
+  await (await startStack({ dataDir })).close();
+  assert.deepEqual(await readFile(join(issuers, one)), kept);
+  assert.equal((await fsck()).code, 0);
 });
 
 test('a registry that is given up as lost begins anew, and the start after that takes it as it is', async () => {

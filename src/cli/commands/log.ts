@@ -139,8 +139,9 @@ async function fsckFolder(folder: string, flags: FsckFlags, context: CliContext)
 type Store = Awaited<ReturnType<typeof existingStore>>;
 
 async function fsckStore(folder: string, store: Store, flags: FsckFlags): Promise<Report> {
-  const [{ fsckStored }, { checkpointFinding, knownCheckpoints }] = await Promise.all([
+  const [{ fsckStored }, { personalityOf }, { checkpointFinding, knownCheckpoints }] = await Promise.all([
     import('#tlog'),
+    import('#stack'),
     import('../log-checkpoints.ts'),
   ]);
   const checkpoint = await store.published();
@@ -151,7 +152,8 @@ async function fsckStore(folder: string, store: Store, flags: FsckFlags): Promis
     return { size: 0, problems: [`${join(folder, 'checkpoint')} is altered: ${altered}`] };
   }
   const given = await knownCheckpoints(flags.known, verifier);
-  const { size, problems } = await fsckStored({ store, verifier, known: given.known });
+  const personality = personalityOf(verifier.origin, { publicKey: await publicKeyOf(flags) });
+  const { size, problems } = await fsckStored({ store, verifier, known: given.known, ...personality });
   return { size, problems: [...given.problems, ...problems] };
 }
 

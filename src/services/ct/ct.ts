@@ -45,7 +45,14 @@ export async function createCt(config: CtConfig): Promise<CtLog> {
   });
   const ct = new CtLog({ config, log, store });
   for (const root of config.roots) ct.addRoot(root);
+  await restoreIssuers(ct, config);
   return ct;
+}
+
+async function restoreIssuers(ct: CtLog, { origin, log }: CtConfig): Promise<void> {
+  for (const path of await ct.static.restoreIssuers()) {
+    log.warn({ origin, path }, 'was missing or altered, and made again: check the log with waybill log fsck');
+  }
 }
 
 export interface SignedTreeHead {

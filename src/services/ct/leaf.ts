@@ -1,9 +1,9 @@
 /** MerkleTreeLeaf and the data beside it (RFC 6962 §3.1, §3.4, §4.6). */
-import { concat, readUint, uintBytes } from '#base/bytes';
+import { concat, readUint, toHex, uintBytes } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { precertTbs, sctSignedData } from '#formats/sct';
 import type { Certificate } from '#formats/x509';
-import type { Personality } from '#tlog';
+import type { NamedFile, Personality } from '#tlog';
 
 const TIMESTAMP_AT = 2;
 const TIMESTAMP_BYTES = 8;
@@ -59,7 +59,13 @@ export const ctPersonality: Personality = {
     const extensions = leafIndexExtension(index);
     return concat(entry.subarray(0, extensionsAt(entry)), uintBytes(extensions.length, 2), extensions);
   },
+  files: ({ entry, extra }) => readExtra(entry, extra).issuers.map(issuerFile),
 };
+
+/** Where the issuers of entries are kept (c2sp.org/static-ct-api): by the SHA-256 that data tiles name them by. */
+export const issuerPath = (fingerprint: string): string => `issuer/${fingerprint}`;
+
+const issuerFile = (bytes: Uint8Array): NamedFile => ({ path: issuerPath(toHex(sha256(bytes))), bytes });
 
 const chainBytes = (chain: readonly Certificate[]): Uint8Array =>
   vector(3, concat(...chain.map((certificate) => vector(3, certificate.der))));

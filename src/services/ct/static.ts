@@ -2,7 +2,7 @@
  * The certificate log as tiles (c2sp.org/static-ct-api): data tiles in place of entry bundles, issuers by
  * fingerprint, and a checkpoint whose signature is the RFC 6962 tree head.
  */
-import { concat, fromHex, toHex, uintBytes, utf8 } from '#base/bytes';
+import { concat, equalBytes, fromHex, toHex, uintBytes, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { unwrap } from '#base/result';
 import { formatCheckpoint, signatureLine } from '#formats/note';
@@ -10,7 +10,7 @@ import { parseTilePath, TILE_WIDTH } from '#formats/tiles';
 import type { Certificate } from '#formats/x509';
 import type { LogStore } from '#platform/store';
 import type { Log, LogRecord } from '#tlog';
-import { readExtra } from './leaf.ts';
+import { ctPersonality, issuerPath, readExtra } from './leaf.ts';
 
 /** Note signature type of an RFC 6962 tree head. */
 const RFC6962_NOTE = 0x05;
@@ -55,6 +55,24 @@ export class StaticView {
     }
   }
 
+  /**
+   * Makes the issuers of the first and the newest entry again from the entries themselves, where they are missing or
+   * altered; returns their paths. Those in between are for a check of the whole log: it would read every entry.
+   */
+  async restoreIssuers(): Promise<readonly string[]> {
+    const { size } = this.#log.tree;
+    const restored: string[] = [];
+    for (const index of size === 0 ? [] : new Set([0, size - 1])) {
+      for (const { path, bytes } of ctPersonality.files?.(await this.#log.record(index)) ?? []) {
+        const stored = await this.#store.readTile(path);
+        if (stored !== undefined && equalBytes(stored, bytes)) continue;
+        await this.#store.writeTile(path, bytes);
+        restored.push(path);
+      }
+    }
+    return restored;
+  }
+
   /** The issuer with this SHA-256; undefined when no entry names it. Throws WB-102 for what is no lower-case hex. */
   issuer(fingerprint: string): Promise<Uint8Array | undefined> {
     return this.#store.readTile(issuerPath(toHex(fromHex(fingerprint))));
@@ -73,8 +91,6 @@ export class StaticView {
     return concat(...leaves);
   }
 }
-
-const issuerPath = (fingerprint: string): string => `issuer/${fingerprint}`;
 
 /** TileLeaf: the TimestampedEntry, the precertificate of one, and the fingerprints of its chain. */
 function tileLeaf({ entry, extra }: LogRecord): Uint8Array {

@@ -2,7 +2,7 @@
 import { hostname as machineName } from 'node:os';
 import { toHex } from '#base/bytes';
 import type { Clock } from '#base/clock';
-import type { KeyHolder, Signer } from '#base/crypto';
+import type { KeyHolder, PublicKey, Signer } from '#base/crypto';
 import type { Random } from '#base/random';
 import { fail } from '#base/reason';
 import { type OpenedStore, openStore } from '#platform/store-open';
@@ -97,7 +97,7 @@ async function freezeIn(
 }
 
 /** What a log of P-256 is: Rekor v1 ends its origin with a tree id, a certificate log does not. */
-export function personalityOf(origin: string, { publicKey }: Signer | KeyHolder) {
+export function personalityOf(origin: string, { publicKey }: { readonly publicKey: PublicKey }) {
   const isCt = publicKey.kind === 'p256' && !/ - [0-9]+$/.test(origin);
   return isCt ? { personality: ctPersonality } : {};
 }
