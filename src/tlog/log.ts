@@ -70,6 +70,8 @@ export class LogWriter extends Log {
   /** The last batch held several entries. */
   #isBusy = false;
   #writer: Promise<void> | undefined;
+  /** Answers about entries the log has, read from the store beside the next commits. */
+  readonly #answering = new Set<Promise<void>>();
   /** While the log is being frozen, no further batch begins. */
   #freezing: Promise<void> | undefined;
   #stopped: Reason | undefined;
@@ -176,7 +178,8 @@ export class LogWriter extends Log {
       return taken.filter((waiter, i) => {
         const index = found[i];
         if (!isKnown(index)) return true;
-        void this.#answerKnown(waiter, index);
+        const answering = this.#answerKnown(waiter, index).finally(() => this.#answering.delete(answering));
+        this.#answering.add(answering);
         return false;
       });
     } catch (error) {
@@ -315,6 +318,7 @@ export class LogWriter extends Log {
       await this.#freezing?.catch(() => {});
       await this.#writer;
     }
+    await Promise.all(this.#answering);
     await this.store.close();
   }
 }

@@ -254,3 +254,39 @@ test('data without its lock is refused', async () => {
   await fill(await open(store), 0, 3);
   await assert.rejects(open({ ...store, lock: memoryCheckpointLock() }), code('WB-409'));
 });
+
+test('a log that is closed answers about an entry it has before its store closes', async () => {
+  const inner = memoryLogStore();
+  const before = await open(inner);
+  await fill(before, 0, 300);
+  const reading = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  let isClosed = false;
+  let isSlow = false;
+  const store = {
+    ...inner,
+    // The first entry is in a full tile, which is read from the store.
+    readTile: async (path: string) => {
+      if (!isSlow) return inner.readTile(path);
+      reading.resolve();
+      await released.promise;
+      assert.equal(isClosed, false, 'read from a closed store');
+      return inner.readTile(path);
+    },
+    close: async () => {
+      isClosed = true;
+    },
+  };
+  const log = await open(store);
+  isSlow = true;
+  const answer = log.append(entry(0));
+  await reading.promise;
+  const closed = log.close();
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  assert.equal(isClosed, false);
+  released.resolve();
+  const { logged, duplicate } = await answer;
+  assert.deepEqual([logged.index, duplicate], [0, true]);
+  await closed;
+  assert.equal(isClosed, true);
+});
