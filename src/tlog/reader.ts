@@ -46,6 +46,11 @@ export abstract class Log {
     return false;
   }
 
+  /** Entries wait, and for long nothing has been sequenced: whoever does that is missing. */
+  get isStalled(): boolean {
+    return false;
+  }
+
   /** Entries that wait for their batch here. */
   get waiting(): number {
     return 0;

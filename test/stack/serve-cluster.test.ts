@@ -25,6 +25,7 @@ import {
   type StationDeps,
   type StationParts,
 } from '#stack';
+import { logTrouble } from '../../src/stack/serve/logs.ts';
 import { type Told, tellIn } from '../cli/in-process.ts';
 import { hasPostgres, startPostgres } from '../double/postgres.ts';
 import { startS3 } from '../double/s3.ts';
@@ -75,6 +76,13 @@ test('a log whose whole life is in a bucket goes on after a restart, also from a
   assert.equal(await submit(second.origin, 'c'), '2');
   const again = await fetch(`${second.origin}/api/v2/log/entries`, { method: 'POST', body });
   assert.deepEqual([again.status, again.headers.get('x-log-index')], [409, '0']);
+});
+
+test('a log is ready unless it stopped, nobody sequences what waits, or its witnesses are missing', () => {
+  const well = { stopped: undefined, isBehind: false, isStalled: false };
+  assert.equal(logTrouble(well), undefined);
+  assert.match(logTrouble({ ...well, isStalled: true }) ?? '', /no sequencer/);
+  assert.match(logTrouble({ ...well, isBehind: true }) ?? '', /witnesses/);
 });
 
 const freeze = (...words: readonly string[]): Promise<Told> =>

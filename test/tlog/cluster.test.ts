@@ -270,6 +270,62 @@ test('a refusal reaches the front end as itself, and a missing sequencer as an u
   await next.end();
 });
 
+test('entries that nobody sequences make a front end stalled, until somebody does', async () => {
+  const place = memoryPlace();
+  await (await open(place.store())).close();
+  const more = { store: place.store(), queue: await place.queue(), signer, random: systemRandom };
+  const front = await openFront({ ...more, answerMsMax: 5, stallMs: 5 });
+  assert.equal(front.isStalled, false);
+  await assert.rejects(front.append(entry('a')), /WB-404|sequencer/);
+  // Nobody waits for the answer any more, and the entry does.
+  while (!front.isStalled) await sleep(1);
+  assert.deepEqual([front.waiting, front.stopped], [0, undefined]);
+  const next = await candidate(place, 'next', []);
+  while (front.isStalled) await sleep(1);
+  assert.equal(front.tree.size, 1);
+  await front.close();
+  await next.end();
+});
+
+test('a front end whose entries the database lost is not stalled for ever, nor one with nothing to log', async () => {
+  const place = memoryPlace();
+  await (await open(place.store())).close();
+  const queue = await place.queue();
+  const lost = new Set<string>();
+  const forgetful: EntryQueue = {
+    ...queue,
+    waiting: async () => new Set([...(await queue.waiting())].filter((id) => !lost.has(id))),
+  };
+  const more = { store: place.store(), queue: forgetful, signer, random: systemRandom };
+  const [front, idle] = [
+    await openFront({ ...more, answerMsMax: 5, stallMs: 5 }),
+    await openFront({ ...more, stallMs: 5 }),
+  ];
+  await assert.rejects(front.append(entry('a')));
+  while (!front.isStalled) await sleep(1);
+  assert.equal(idle.isStalled, false);
+  for (const id of await queue.waiting()) lost.add(id);
+  while (front.isStalled) await sleep(1);
+  await front.close();
+  await idle.close();
+});
+
+test('a sequencer busy with the entries of others is no missing one', async () => {
+  const place = memoryPlace();
+  const log = await open(place.store());
+  const more = { store: place.store(), queue: await place.queue(), signer, random: systemRandom };
+  const front = await openFront({ ...more, answerMsMax: 60_000, stallMs: 5 });
+  const waiting = front.append(entry('ours'));
+  while (!front.isStalled) await sleep(1);
+  await log.append(entry('of others'));
+  while (front.isStalled) await sleep(1);
+  await log.close();
+  const next = await candidate(place, 'next', []);
+  assert.equal((await waiting).logged.index, 1);
+  await front.close();
+  await next.end();
+});
+
 /** By value: the two need not hold the same kind of byte array. */
 const shown = ({ index, time, entry: bytes, extra, proof }: LoggedEntry): unknown[] => [
   ...[index, time, toHex(bytes), toHex(extra)],

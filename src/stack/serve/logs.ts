@@ -84,7 +84,7 @@ export async function ctParts(settings: CtSettings, deps: StationDeps): Promise<
     about: { station: 'ct', createdAt: deps.createdAt, key: pem, logId: toBase64(ct.logId) },
     files: { 'ctfe.pub': pem },
     missing: ({ ctlogs }) => logMissing(ctlogs, ct.logId, 'the certificate log'),
-    unready: () => stoppedText(ct.log) ?? signerDown(held),
+    unready: () => logTrouble(ct.log) ?? signerDown(held),
     metrics: (metrics) => {
       logMetrics(metrics, () => ct.log);
       metrics.made(entriesMade(ctRoutes));
@@ -156,7 +156,7 @@ export async function logParts(settings: LogSettings, deps: StationDeps): Promis
         : {}),
     },
     missing: ({ tlogs }) => logMissing(tlogs, service.logId, 'the transparency log'),
-    unready: () => stoppedText(service.log) ?? signerDown(held),
+    unready: () => logTrouble(service.log) ?? signerDown(held),
     metrics: (metrics) => {
       logMetrics(metrics, () => service.log);
       metrics.made(entriesMade([`/api/${api}/log/entries`]));
@@ -225,8 +225,14 @@ async function cosignerFor(
   });
 }
 
-function stoppedText({ stopped, isBehind }: Pick<Log, 'stopped' | 'isBehind'>): string | undefined {
+/** Why a log is not ready to take entries; undefined when it is. */
+export function logTrouble({
+  stopped,
+  isBehind,
+  isStalled,
+}: Pick<Log, 'stopped' | 'isBehind' | 'isStalled'>): string | undefined {
   if (stopped !== undefined) return `the log stopped: ${stopped.actual}`;
+  if (isStalled) return 'entries wait, and no sequencer takes them';
   return isBehind ? 'the last checkpoint waits for its witnesses' : undefined;
 }
 

@@ -26,10 +26,16 @@ export interface FrontOptions {
   readonly answerMsMax?: number;
   /** Entries of this front end that may wait; default `POOL_ENTRIES_MAX`. */
   readonly poolEntriesMax?: number;
+  /** How long entries may wait while nothing is sequenced, until `isStalled`; default `STALL_MS`. */
+  readonly stallMs?: number;
 }
 
 /** Shorter than the time clients of Rekor wait (20 s), so that they hear why. */
 const ANSWER_MS_MAX = 15_000;
+/** Milliseconds: longer than another sequencer needs to take over from one that was killed. */
+const STALL_MS = 10_000;
+/** Given up and still looked for: enough to see whether anybody works. */
+const OVERDUE_MAX = 64;
 /** A published checkpoint is looked for this often when nobody knocks, in milliseconds. */
 const IDLE_MS = 500;
 
@@ -50,7 +56,12 @@ interface Waiter {
 export class FrontLog extends Log {
   readonly #options: FrontOptions;
   readonly #waiting = new Map<string, Waiter>();
+  /** Queued, and nobody waits for the answer any more. */
+  readonly #overdue = new Set<string>();
   #unsent: QueuedEntry[] = [];
+  /** Runs while entries wait; begins anew with each sign of a sequencer. */
+  #patience: NodeJS.Timeout | undefined;
+  #isStalled = false;
   #sending: Promise<void> | undefined;
   #following: Promise<void> | undefined;
   #isClosed = false;
@@ -67,6 +78,10 @@ export class FrontLog extends Log {
 
   override get waiting(): number {
     return this.#waiting.size;
+  }
+
+  override get isStalled(): boolean {
+    return this.#isStalled;
   }
 
   /**
@@ -99,6 +114,7 @@ export class FrontLog extends Log {
   }
 
   #giveUp(id: string): void {
+    if (this.#overdue.size < OVERDUE_MAX) this.#overdue.add(id);
     const detail = { expected: 'an answer of the sequencer', actual: 'none in time' };
     this.#reject(id, fail(R.outcomeUnknown, detail));
   }
@@ -118,6 +134,7 @@ export class FrontLog extends Log {
         const batch = this.#unsent.splice(0);
         try {
           await this.#options.queue.put(batch);
+          this.#patience ??= this.#beginPatience();
         } catch (error) {
           const actual = error instanceof Error ? error.message : String(error);
           // The write may have happened: then the sequencer logs what nobody waits for.
@@ -144,13 +161,44 @@ export class FrontLog extends Log {
   }
 
   async #step(): Promise<void> {
-    const ids = [...this.#waiting.keys()];
+    const ids = [...this.#waiting.keys(), ...this.#overdue];
     const answers = ids.length === 0 ? [] : await this.#options.queue.answers(ids);
-    if (answers.length > 0 || ids.length === 0) await this.refresh();
+    const { size } = this.state;
+    if (answers.length > 0 || this.#waiting.size === 0 || this.#isStalled) await this.refresh();
+    for (const { id } of answers) this.#overdue.delete(id);
     await Promise.all(answers.map((answer) => this.#settle(answer)));
+    if (this.#waiting.size === 0 && this.#overdue.size > 0) await this.#forgetLost();
+    const isIdle = this.#waiting.size === 0 && this.#overdue.size === 0;
+    if (isIdle || answers.length > 0 || this.state.size > size) this.#sawProgress(isIdle);
+  }
+
+  /** What a crash of the database took out of the queue is never answered. */
+  async #forgetLost(): Promise<void> {
+    const queued = await this.#options.queue.waiting();
+    for (const id of this.#overdue) if (!queued.has(id)) this.#overdue.delete(id);
+  }
+
+  #sawProgress(isIdle: boolean): void {
+    clearTimeout(this.#patience);
+    this.#isStalled = false;
+    this.#patience = isIdle ? undefined : this.#beginPatience();
+  }
+
+  #beginPatience(): NodeJS.Timeout {
+    const { size } = this.state;
+    const losePatience = async (): Promise<void> => {
+      // The entries of others may be ahead of ours.
+      await this.refresh().catch(() => {});
+      if (this.#patience !== timer || this.#isClosed) return;
+      if (this.state.size > size) this.#patience = this.#beginPatience();
+      else this.#isStalled = true;
+    };
+    const timer = setTimeout(() => void losePatience(), this.#options.stallMs ?? STALL_MS);
+    return timer.unref();
   }
 
   async #settle(answer: QueueAnswer): Promise<void> {
+    if (!this.#waiting.has(answer.id)) return;
     if ('refused' in answer) return this.#reject(answer.id, refusalOf(answer.refused));
     try {
       // The answer is given after publication; a reader that is behind has not seen that yet.
@@ -189,6 +237,7 @@ export class FrontLog extends Log {
     for (const id of [...this.#waiting.keys()]) this.#giveUp(id);
     await this.#sending;
     await this.#following;
+    clearTimeout(this.#patience);
     await this.store.close();
   }
 }
