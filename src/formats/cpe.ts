@@ -32,7 +32,8 @@ export function parseCpe(text: string): Cpe | undefined {
   };
 }
 
-const escaped = (value: string): string => value.replace(/[^A-Za-z0-9._-]/g, '\\$&');
+/** A value as it stands in a formatted string. */
+export const escaped = (value: string): string => value.replace(/[^A-Za-z0-9._-]/g, '\\$&');
 
 /** An application of a version; everything else is open. */
 export const cpeText = (vendor: string, product: string, version: string, targetSoftware = '*'): string =>

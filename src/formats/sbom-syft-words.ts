@@ -29,6 +29,8 @@ const words: ReadonlyMap<string, SyftWords> = new Map<string, SyftWords>([
   ['cran', { type: 'R-package', language: 'R', metadataType: 'r-description' }],
   ['conda', { type: 'conda', metadataType: 'conda-metadata-entry' }],
   ['wordpress', { type: 'wordpress-plugin', language: 'php', metadataType: 'wordpress-plugin-entry' }],
+  ['linux-kernel', { type: 'linux-kernel', metadataType: 'linux-kernel-archive' }],
+  ['linux-kernel-module', { type: 'linux-kernel-module', metadataType: 'linux-kernel-module' }],
   ['generic', { type: 'binary', metadataType: 'binary-signature' }],
 ]);
 

@@ -384,6 +384,16 @@ rebar-lock)
   says "$(escript "$debs/usr/bin/rebar3" --version | sed -n 's/^\(rebar\) \([0-9.]*\).*/rebar3 \2/p')"
   echo "dep $(git -C dep rev-parse HEAD)"
   ;;
+linux-kernel)
+  # The distribution's own kernel, and what kmod says of its modules.
+  cp -r "$tools/kernel/root/boot" "$tools/kernel/root/lib" "$tree"
+  says "the linux-image package of Debian, $("$tools/kernel/modinfo" --version | sed -n '1s/ version / /p')"
+  echo "linux-kernel $(ls "$tree/lib/modules")"
+  find "$tree/lib/modules" -name '*.ko' -exec "$tools/kernel/modinfo" {} + |
+    awk '/^filename:/ { if (name) print name " " version; name = version = "" }
+      /^name:/ { name = $2 } /^version:/ { sub(/^version: */, ""); version = $0 }
+      END { print name " " version }'
+  ;;
 *)
   echo "no tree for $name" >&2
   exit 3

@@ -26,7 +26,7 @@ export const gaps: Readonly<Record<ProofKind, Gaps>> = {
   fixtures: {
     ...same(
       'the published fixtures have none of its files',
-      ...['portage', 'gem', 'go', 'rust', 'dotnet', 'conan', 'r', 'wordpress', 'binary'],
+      ...['portage', 'gem', 'go', 'rust', 'dotnet', 'conan', 'r', 'wordpress', 'binary', 'linux-kernel'],
       ...['conan-lock', 'mix-lock', 'nuget-lock', 'pod-lock', 'pub-lock', 'rebar-lock', 'swift-lock'],
     ),
     java: 'the published fixtures are manifests without their archives',

@@ -3,6 +3,7 @@ import { deflateSync } from 'node:zlib';
 import { elf, goProgram, zip } from './binaries.ts';
 import { type CensusRows, file, json } from './census-rows.ts';
 import type { Entry } from './fixture.ts';
+import { bzImage, kernelModule } from './kernels.ts';
 
 const program = (path: string, text: string): Entry =>
   file(path, elf([{ name: '.rodata', bytes: Buffer.from(text) }]));
@@ -253,5 +254,17 @@ export const installedRows: CensusRows = {
     broken: { ...program('opt/bin/tool', 'x'.repeat(512)), mode: 0o755 },
     isSparse: true,
     decoy: file('opt/bin/node', `#!/bin/sh\necho node.js/v20.11.1 ${'x'.repeat(100)}\n`),
+  },
+  'linux-kernel': {
+    good: [
+      file('boot/vmlinuz-6.1.0-9', bzImage('6.1.0-9 (builder@example.com) #1 SMP')),
+      file(
+        'lib/modules/6.1.0-9/kernel/drivers/drv.ko',
+        kernelModule(['name=drv', 'version=1.2', 'license=GPL', 'vermagic=6.1.0-9 SMP mod_unload ']),
+      ),
+    ],
+    purls: ['pkg:generic/drv@1.2', 'pkg:generic/linux-kernel@6.1.0-9'],
+    broken: file('lib/modules/6.1.0-9/kernel/drivers/drv.ko', elf([])),
+    decoy: file('srv/src/drv.ko', kernelModule(['name=drv', 'vermagic=6.1.0-9 SMP'])),
   },
 };

@@ -97,8 +97,9 @@ function readPe(bytes: Uint8Array): Program | undefined {
 }
 
 function cString(bytes: Uint8Array, at: number): string {
-  const end = bytes.indexOf(0, at);
-  return Buffer.from(bytes.subarray(at, end < 0 ? bytes.length : Math.min(end, at + 256))).toString('latin1');
+  const most = bytes.subarray(at, at + 256);
+  const end = most.indexOf(0);
+  return Buffer.from(end < 0 ? most : most.subarray(0, end)).toString('latin1');
 }
 
 /** The bytes at an address in memory, to the end of their section. */

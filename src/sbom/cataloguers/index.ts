@@ -9,6 +9,7 @@ import { dpkg } from './dpkg.ts';
 import { gem } from './gem.ts';
 import { go } from './go.ts';
 import { java, jvm } from './java.ts';
+import { linuxKernel } from './linux-kernel.ts';
 import * as locks from './locks.ts';
 import { gradleLock, gradleVerification, pomXml } from './locks-jvm.ts';
 import { bunLock, denoLock, npmLock, pnpmLock, yarnLock } from './locks-npm.ts';
@@ -22,7 +23,7 @@ import { rust } from './rust.ts';
 
 const system: readonly Cataloguer[] = [dpkg, apk, rpm, alpm, portage];
 const languages: readonly Cataloguer[] = [npm, python, gem, java, go, rust, composer, pear, dotnet];
-const smaller: readonly Cataloguer[] = [conan, conda, cran, wordpress, jvm, binary];
+const smaller: readonly Cataloguer[] = [conan, conda, cran, wordpress, jvm, binary, linuxKernel];
 const declared: readonly Cataloguer[] = [
   ...[npmLock, yarnLock, pnpmLock, bunLock, denoLock],
   ...[pythonLock, pipfileLock, requirements],
