@@ -77,9 +77,10 @@ async function connectClient(
     context.result('waybill.dev/stack-connect/v1', value, () => connectionText(connection));
     return;
   }
-  const document = await documentOf(client, dataDir, state, { identity: flags.identity });
+  const { text: document, notes } = await documentOf(client, dataDir, state, { identity: flags.identity });
   context.progress(connectionText(connection));
-  context.result('waybill.dev/stack-connect/v1', { ok: true, ...connection, document }, () =>
+  for (const note of notes) context.progress(`waybill: not named here: ${note}`);
+  context.result('waybill.dev/stack-connect/v1', { ok: true, ...connection, document, notes }, () =>
     document.trimEnd(),
   );
 }

@@ -13,6 +13,7 @@ import type { DocumentClient } from '#formats/client-names';
 import { parseJson } from '#formats/json';
 import { readFileLimited } from '#platform/files';
 import { stackTrustFiles } from '#trust';
+import { type DocumentTrust, documentTrust, logPairs } from './document-trust.ts';
 import type { StackState } from './state.ts';
 
 /** What is signed by whom, as the document shall demand it. */
@@ -21,40 +22,53 @@ export interface DocumentDemand {
   readonly identity: string;
 }
 
+export interface ClientDocument {
+  readonly text: string;
+  /** What it leaves out, and why, in words: for formats without comments. */
+  readonly notes: readonly string[];
+}
+
 interface Facts extends DocumentDemand {
   readonly origins: StackState['origins'];
   readonly registry: string;
+  readonly trust: () => Promise<DocumentTrust>;
   /** Text of a file of the data directory. */
   readonly text: (name: string) => Promise<string>;
 }
 
 const NAME = 'waybill-stack';
-const CA_CHAIN = 'public/fulcio_chain.pem';
-const LOG_KEY = 'public/rekor.pub';
-const CT_KEY = 'public/ctfe.pub';
 
 /** The document of `client`: YAML, JSON or JSON lines. Nothing in it is secret. */
-export function documentOf(
+export async function documentOf(
   client: DocumentClient,
   dataDir: string,
-  { origins }: Pick<StackState, 'origins'>,
+  { origins, createdAt }: Pick<StackState, 'origins' | 'createdAt'>,
   demand: DocumentDemand,
-): Promise<string> {
-  return documents[client]({
+): Promise<ClientDocument> {
+  let notes: readonly string[] = [];
+  const text = await documents[client]({
     ...demand,
     origins,
     registry: new URL(origins.registry).host,
+    trust: async () => {
+      const trust = await documentTrust(resolve(dataDir), { createdAt });
+      notes = trust.notes;
+      return trust;
+    },
     text: async (name) =>
       utf8Text(await readFileLimited(join(resolve(dataDir), name), limits.trustedRootBytes)),
   });
+  return { text, notes };
 }
 
 const yaml = (...parts: readonly unknown[]): string =>
   parts.map((part) => stringify(part, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
 
 const documents: Readonly<Record<DocumentClient, (facts: Facts) => Promise<string>>> = {
-  kyverno: async ({ origins, registry, identity, text }) =>
-    yaml({
+  kyverno: async ({ origins, registry, identity, trust: read }) => {
+    const trust = await read();
+    const comments = trust.notes.map((note) => `# ${note}\n`).join('');
+    const policy = yaml({
       apiVersion: 'kyverno.io/v1',
       kind: 'ClusterPolicy',
       metadata: { name: NAME },
@@ -70,13 +84,15 @@ const documents: Readonly<Record<DocumentClient, (facts: Facts) => Promise<strin
                 type: 'Cosign',
                 failureAction: 'Enforce',
                 imageReferences: [`${registry}/*`],
-                attestors: [{ count: 1, entries: [await kyvernoAttestor({ origins, identity, text })] }],
+                attestors: [{ count: 1, entries: kyvernoAttestors({ origins, identity }, trust) }],
               },
             ],
           },
         ],
       },
-    }),
+    });
+    return `${comments}${policy}`;
+  },
   'policy-controller': async ({ origins, registry, identity, text }) =>
     yaml(
       {
@@ -107,15 +123,18 @@ const documents: Readonly<Record<DocumentClient, (facts: Facts) => Promise<strin
         },
       },
     ),
-  podman: async ({ origins, registry, identity, text }) => {
+  podman: async ({ origins, registry, identity, trust: read }) => {
+    const { chains, logs } = await read();
+    const [key, ...others] = logs.map((log) => toBase64(utf8(log.key)));
     const signed = {
       type: 'sigstoreSigned',
       fulcio: {
-        caData: toBase64(utf8(await text(CA_CHAIN))),
+        caData: toBase64(utf8(chains)),
         oidcIssuer: origins.oidc,
         subjectEmail: identity,
       },
-      rekorPublicKeyData: toBase64(utf8(await text(LOG_KEY))),
+      // Earlier versions of containers/image have no list: one key stays in the old field.
+      ...(others.length === 0 ? { rekorPublicKeyData: key } : { rekorPublicKeyDatas: [key, ...others] }),
       signedIdentity: { type: 'matchRepository' },
     };
     const policy = { default: [{ type: 'reject' }], transports: { docker: { [registry]: [signed] } } };
@@ -152,21 +171,20 @@ const documents: Readonly<Record<DocumentClient, (facts: Facts) => Promise<strin
     ),
 };
 
-async function kyvernoAttestor({
-  origins,
-  identity,
-  text,
-}: Pick<Facts, 'origins' | 'identity' | 'text'>): Promise<unknown> {
-  return {
+/** An attestor takes one key of each log, and any number of roots; of several, one has to be satisfied. */
+const kyvernoAttestors = (
+  { origins, identity }: Pick<Facts, 'origins' | 'identity'>,
+  trust: DocumentTrust,
+): unknown[] =>
+  logPairs(trust).map(({ log, ctLog }) => ({
     keyless: {
       issuer: origins.oidc,
       subject: identity,
-      roots: await text(CA_CHAIN),
-      rekor: { url: origins.log, pubkey: await text(LOG_KEY) },
-      ctlog: { pubkey: await text(CT_KEY) },
+      roots: trust.chains,
+      rekor: { url: log.url, pubkey: log.key },
+      ctlog: { pubkey: ctLog.key },
     },
-  };
-}
+  }));
 
 /** Flux takes regular expressions. */
 const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -29,7 +29,7 @@ export interface StackFinding {
 
 const BACK = 'bring it back from a backup before the next start, which refuses without it';
 /** The key whose certificate or id the published root has; further ones may lie elsewhere, as a root's should. */
-const published: Readonly<Record<Rotatable, string>> = {
+export const published: Readonly<Record<Rotatable, string>> = {
   ca: 'intermediate',
   ct: 'log',
   log: 'log',

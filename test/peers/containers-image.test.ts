@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '#platform/system';
 import { ada, startStack, temporaryFolder } from '../stack/helper.ts';
 import { requirePeer } from './cache.ts';
 import { passes, pushImage, type Ran, runProgram } from './stack-image.ts';
@@ -100,6 +101,26 @@ test('the policy that `stack connect podman` prints does the same', async () => 
     );
   await passes(run(byName));
   await refused(run(unsigned), /A signature was required, but no/);
+});
+
+test('after a rotation of authority and log, the policy printed then takes what was signed before and after', async () => {
+  const print = async (): Promise<string> =>
+    (await passes(waybill('stack', 'connect', 'podman', '--identity', ada))).stdout;
+  const run = async (image: string): Promise<Ran> => {
+    await writeFile(at('rotated.json'), await print());
+    const to = `oci:${at(`rotated-${copies++}`)}:1`;
+    return runProgram(binary, [at('rotated.json'), at('registries.d'), `docker://${image}`, to], env);
+  };
+  for (const station of ['ca', 'log'] as const) await stack.rotation.rotate({ station, overlapMs: 0 });
+  const later = await pushImage(registryHost, 'acme/policy', 'after the rotation');
+  const token = (await stack.mint({ sub: ada, email: ada })).reveal();
+  await passes(waybill('sign', '--identity-token', token, '--log-version', '1', '--format', 'legacy', later));
+  await passes(run(byName));
+  await passes(run(later));
+  // The newer authority is stolen: what only it vouches for is refused, what the first one signed is not.
+  await stack.rotation.rotate({ station: 'ca', overlapMs: 0, stolenSince: systemClock.now() });
+  await passes(run(byName));
+  await refused(run(later), /certificate signed by unknown authority/);
 });
 
 test('we verify what it signs, with its key and no other', async () => {

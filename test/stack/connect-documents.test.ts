@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Document, parseAllDocuments } from 'yaml';
 import type { DocumentClient } from '#formats/client-names';
+import { systemClock } from '#platform/system';
 import { documentOf } from '#stack';
 import { startStack } from './helper.ts';
 
@@ -13,8 +14,8 @@ const { dataDir, registryHost } = stack;
 const { origins } = stack.state;
 const identity = 'o.k+1@example.com';
 
-const textOf = (client: DocumentClient): Promise<string> =>
-  documentOf(client, dataDir, stack.state, { identity });
+const textOf = async (client: DocumentClient): Promise<string> =>
+  (await documentOf(client, dataDir, stack.state, { identity })).text;
 async function written(client: DocumentClient, part = 0): Promise<(...path: (string | number)[]) => unknown> {
   const parts = parseAllDocuments(await textOf(client)) as Document[];
   return (...path) => parts[part]?.getIn(path);
@@ -69,4 +70,35 @@ test('Flux is given the trusted root and expressions that match nobody else', as
   const subject = new RegExp(String(source(...demand, 'subject')));
   assert.ok(subject.test(identity) && !subject.test('oxkk1@example.com'));
   assert.ok(new RegExp(String(source(...demand, 'issuer'))).test(origins.oidc));
+});
+
+test('after rotations podman and Kyverno are given every authority and log, and none that was stolen', async () => {
+  const first = { ca: await published('fulcio_chain.pem'), log: await published('rekor.pub') };
+  const ct = await published('ctfe.pub');
+  for (const station of ['ca', 'log', 'ct'] as const) await stack.rotation.rotate({ station, overlapMs: 0 });
+  const second = await published('fulcio_chain.pem');
+  const rule = ['transports', 'docker', registryHost, 0];
+  const podman = await written('podman');
+  assert.equal(decoded(podman(...rule, 'fulcio', 'caData')), second + first.ca);
+  assert.equal(podman(...rule, 'rekorPublicKeyData'), undefined, 'one of the two fields alone');
+  const keys = [0, 1].map((i) => decoded(podman(...rule, 'rekorPublicKeyDatas', i)));
+  assert.deepEqual(keys, [await published('rekor.pub'), first.log]);
+  const entries = (await textOf('kyverno')).matchAll(/keyless:/g);
+  assert.ok([...entries].length >= 2);
+  const kyverno = await written('kyverno');
+  const attestors = ['spec', 'rules', 0, 'verifyImages', 0, 'attestors', 0];
+  const newest = [...attestors, 'entries', 0, 'keyless'];
+  assert.equal(kyverno(...newest, 'rekor', 'pubkey'), await published('rekor.pub'));
+  assert.equal(kyverno(...newest, 'ctlog', 'pubkey'), await published('ctfe.pub'));
+  assert.equal(kyverno(...attestors, 'count'), 1);
+  const text = await textOf('kyverno');
+  for (const part of [first.log, ct]) assert.ok(text.includes(part.split('\n')[1] as string));
+  // The second authority is stolen: its successor and the first are named, and it is said that it is not.
+  await stack.rotation.rotate({ station: 'ca', overlapMs: 0, stolenSince: systemClock.now() });
+  const third = await published('fulcio_chain.pem');
+  const after = await written('podman');
+  assert.equal(decoded(after(...rule, 'fulcio', 'caData')), third + first.ca);
+  assert.match(await textOf('kyverno'), /^# ca: generation 2 was stolen;/);
+  const { notes } = await documentOf('podman', dataDir, stack.state, { identity });
+  assert.deepEqual(notes, ['ca: generation 2 was stolen; what it signed before is refused too']);
 });
