@@ -135,8 +135,10 @@ test('convert, diff, merge and score read attestations and say so; a bare docume
     ['grype', `sbom:${path}`],
     ['trivy', 'sbom', path],
   ]) {
-    const { stderr, exit } = await good(words);
-    assert.match(stderr, /b\.json is an attestation \(Sigstore bundle 0\.3.*NOT VERIFIED/, words.join(' '));
+    const { stdout, stderr, exit } = await good(words);
+    // The table of a scan says it itself.
+    const told = words[0] === 'scan' ? stdout : stderr;
+    assert.match(told, /b\.json is an attestation \(Sigstore bundle 0\.3.*NOT VERIFIED/, words.join(' '));
     assert.equal(exit, 0, words.join(' '));
   }
 });
@@ -188,6 +190,32 @@ test('--attested verifies the signature of a file, and says who signed', async (
   }
 });
 
+test('what is known of a document is told once, beside the table in it, and never as a warning', async () => {
+  const path = write('h.json', bundle({}));
+  const counted = ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): number[] =>
+    [stdout, stderr].map((text) => text.split('verified: signed by the key given').length - 1);
+  const file = inFolder('report');
+  for (const [words, expected] of [
+    [[], [1, 0]],
+    [
+      ['-o', 'table'],
+      [1, 0],
+    ],
+    [
+      ['-o', `table=${file}`],
+      [0, 1],
+    ],
+    [
+      ['-o', 'cyclonedx-json'],
+      [0, 1],
+    ],
+  ] as const) {
+    const told = await good([...keyed(path), ...words]);
+    assert.deepEqual(counted(told), expected, words.join(' '));
+    assert.doesNotMatch(told.stdout + told.stderr, /warning: h\.json/);
+  }
+});
+
 test('--attested refuses a file that a stranger signed, that nobody signed, and one that was changed', async () => {
   const strange = write('e.json', envelope({}, theirs.privateKey));
   assert.equal((await run(keyed(strange))).reason?.exit, 12);
@@ -224,8 +252,8 @@ test('an SBOM that names no digest is bound by its statement; one without packag
   assert.equal(read.exit, 0);
   const empty = write('g.json', envelope({ predicate: { ...cyclonedx, components: [], dependencies: [] } }));
   await refused(keyed(empty), 'WB-887', 'none in it');
-  const { stderr } = await good(['scan', `sbom:${empty}`]);
-  assert.match(stderr, /no packages are listed: nothing could be found/);
+  const { stdout } = await good(['scan', `sbom:${empty}`]);
+  assert.match(stdout, /no packages are listed: nothing could be found/);
   const gated = await run(['scan', `sbom:${empty}`, '--fail-on', 'high']);
   assert.deepEqual([gated.exit, /WB-875/.test(gated.stderr)], [2, true]);
 });

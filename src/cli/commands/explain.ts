@@ -102,7 +102,7 @@ async function explained(
     refine: await refineFrom(flags, context.clock.now()),
     cpe,
   });
-  for (const note of scanned.result.notes) context.stderr(`warning: ${note}`);
+  for (const note of scanned.result.notes) context.stderr(`note: ${note}`);
   return explainScan(scanned, database, id, cpe);
 }
 

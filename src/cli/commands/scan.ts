@@ -135,14 +135,16 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
       if (file !== undefined) await writeFileDurable(file, bytes);
       else if (!context.json) context.stdout(bytes);
     }
-    const isPrinted = outputs.some((one) => one.file === undefined);
+    const printed = outputs.filter((one) => one.file === undefined).map(({ format }) => format);
     if (context.json) {
       const { SCAN_SCHEMA, scanJson } = await import('#scan');
       context.result(SCAN_SCHEMA, scanJson(result, options), () => '');
-    } else if (!isPrinted) context.stdout(documents.scanDocument(result, 'table', options));
+    } else if (printed.length === 0) context.stdout(documents.scanDocument(result, 'table', options));
     if (database.info.isSampleOnly)
       context.stderr('note: scanned with the sample advisories only; see waybill db build');
-    for (const note of result.notes) context.stderr(`warning: ${note}`);
+    // The table has them, for the same reader.
+    const isTold = !context.json && (printed.length === 0 || printed.includes('table'));
+    if (!isTold) for (const note of result.notes) context.stderr(`note: ${note}`);
     failWith(reasons, context);
   } finally {
     database.close();
