@@ -201,12 +201,13 @@ test('what is known of a document is told once, beside the table in it, and neve
       ['-o', 'table'],
       [1, 0],
     ],
+    // Where all goes to files, the table is printed beside them.
     [
       ['-o', `table=${file}`],
-      [0, 1],
+      [1, 0],
     ],
     [
-      ['-o', 'cyclonedx-json'],
+      ['-o', 'cyclonedx-vex'],
       [0, 1],
     ],
   ] as const) {

@@ -173,3 +173,32 @@ test('a scan of the image and of every form of its SBOM decide the same, ownersh
     assert.deepEqual(told(await scan(`sbom:${inFolder('back.json')}`)), told(direct), `${format} converted`);
   }
 });
+
+test('a package URL that cannot be read is said in every form of the result, not "nothing found" alone', async () => {
+  const purl = 'pkg:npm%zz';
+  const library = { type: 'library', name: 'left', version: '1.0.0', purl };
+  const cyclonedx = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components: [library] };
+  const locator = { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl };
+  const one = { SPDXID: 'SPDXRef-a', name: 'left', versionInfo: '1.0.0', externalRefs: [locator] };
+  const spdx = { spdxVersion: 'SPDX-2.3', SPDXID: 'SPDXRef-DOCUMENT', name: 'x', packages: [one] };
+  const expected = /"left" with a package URL that cannot be read: "pkg:npm%zz"/;
+  for (const [name, document] of Object.entries({ cyclonedx, spdx })) {
+    writeJson(`${name}.json`, document);
+    const path = inFolder(`${name}.json`);
+    const table = await good(['scan', `sbom:${path}`]);
+    assert.match(table.stdout, expected);
+    assert.doesNotMatch(table.stderr, expected);
+    for (const words of [
+      ['scan', `sbom:${path}`, '-o', 'sarif'],
+      ['scan', `sbom:${path}`, '-o', 'junit'],
+      ['grype', `sbom:${path}`],
+      ['trivy', 'sbom', path],
+    ]) {
+      assert.match((await good(words)).stderr, expected, words.join(' '));
+    }
+    const { value } = await good(['scan', `sbom:${path}`], { json: true });
+    assert.match(JSON.stringify((value as { unknowns: object }).unknowns), /cannot be read/);
+    const gated = await run(['scan', `sbom:${path}`, '--fail-on-unknown']);
+    assert.equal(gated.exit, 2);
+  }
+});

@@ -15,6 +15,7 @@ import type { CliContext } from '../context.ts';
 import { type RefineFlags, refineFrom, withRefineOptions } from '../refine-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { plainLines } from '../render/plain.ts';
+import { tellNotes } from '../scan-notes.ts';
 
 interface Flags extends RegistryFlags, CatalogueFlags, RefineFlags {
   readonly db?: string;
@@ -102,7 +103,7 @@ async function explained(
     refine: await refineFrom(flags, context.clock.now()),
     cpe,
   });
-  for (const note of scanned.result.notes) context.stderr(`note: ${note}`);
+  tellNotes(scanned.result, context);
   return explainScan(scanned, database, id, cpe);
 }
 

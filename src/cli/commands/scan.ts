@@ -20,6 +20,7 @@ import { R } from '../reasons.ts';
 import { listOf, type RefineFlags, refineFrom, withRefineOptions } from '../refine-options.ts';
 import { type RegistryFlags, registryFrom, withRegistryOptions } from '../registry-options.ts';
 import { renderReason } from '../render/reason.ts';
+import { tellNotes } from '../scan-notes.ts';
 import { collect } from '../sign-options.ts';
 import { sourceForm } from '../source-form.ts';
 import { addTrustOptions, type TrustFlags, trustFor } from '../trust-options.ts';
@@ -144,7 +145,7 @@ async function scan(target: string, flags: Flags, context: CliContext): Promise<
       context.stderr('note: scanned with the sample advisories only; see waybill db build');
     // The table has them, for the same reader.
     const isTold = !context.json && (printed.length === 0 || printed.includes('table'));
-    if (!isTold) for (const note of result.notes) context.stderr(`note: ${note}`);
+    if (!isTold) tellNotes(result, context);
     failWith(reasons, context);
   } finally {
     database.close();
