@@ -1,5 +1,7 @@
 /** Writing timestamp requests and responses (RFC 3161, RFC 5816). */
+
 import type { Der } from '#base/brand';
+import { fromHex } from '#base/bytes';
 import {
   defaultHash,
   type HashName,
@@ -24,8 +26,8 @@ export interface TimeStampAsk {
   readonly hashName: HashName;
   /** The hash value itself. */
   readonly hash: Uint8Array;
-  /** Magnitude, big-endian. */
-  readonly nonce?: Uint8Array;
+  /** Magnitude, big-endian; or the number itself, of any sign. */
+  readonly nonce?: Uint8Array | bigint;
   readonly certReq?: boolean;
   /** Dotted identifier. */
   readonly policy?: string;
@@ -46,9 +48,20 @@ export function buildTimeStampRequest(ask: TimeStampAsk): Der {
     der.int(1),
     imprintDer(ask.hashName, ask.hash),
     ...(ask.policy === undefined ? [] : [der.oid(ask.policy)]),
-    ...(ask.nonce === undefined ? [] : [der.int(ask.nonce)]),
+    ...(ask.nonce === undefined ? [] : [nonceDer(ask.nonce)]),
     ...(ask.certReq === true ? [der.bool(true)] : []),
   ) as Der;
+}
+
+const nonceDer = (nonce: Uint8Array | bigint): Uint8Array =>
+  typeof nonce === 'bigint' ? der.rawInt(twosComplement(nonce)) : der.int(nonce);
+
+/** The shortest two's complement, big-endian (X.690 §8.3). */
+function twosComplement(value: bigint): Uint8Array {
+  let bytes = 1;
+  while (BigInt.asIntN(bytes * 8, value) !== value) bytes++;
+  const hex = BigInt.asUintN(bytes * 8, value).toString(16);
+  return fromHex(hex.padStart(bytes * 2, '0'));
 }
 
 export interface TimeStampGrant {

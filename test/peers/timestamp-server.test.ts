@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { fromHex, toBase64, utf8 } from '#base/bytes';
+import { fromHex, toBase64, toHex, utf8 } from '#base/bytes';
 import { hash } from '#base/crypto';
 import { unwrap } from '#base/result';
 import { der } from '#formats/der';
@@ -34,6 +34,9 @@ const json = (body: string | object): Asked => ({ path, body });
 const digestOf = (name: 'sha256' | 'sha384' | 'sha512'): string => toBase64(hash(name, artifact));
 const asked = { artifactHash: digestOf('sha256'), hashAlgorithm: 'sha256' };
 
+/** The digits as they are: a number would round them. */
+const withNonce = (digits: string): string => JSON.stringify(asked).replace('{', `{"nonce":${digits},`);
+
 const good: Readonly<Record<string, Asked>> = {
   'SHA-256, as clients in Go ask': binary(
     buildTimeStampRequest({ hashName: 'sha256', hash: hash('sha256', artifact) }),
@@ -57,6 +60,11 @@ const good: Readonly<Record<string, Asked>> = {
   ),
   JSON: json(asked),
   'JSON with certificates and a nonce': json({ ...asked, certificates: true, nonce: 1234 }),
+  'JSON with a nonce of 64 bits': json(withNonce('18446744073709551615')),
+  'JSON with a nonce of 80 bits': json(withNonce('1208925819614629174706175')),
+  'JSON with a negative nonce': json(withNonce('-9007199254740993')),
+  'JSON with the nonce 0': json({ ...asked, nonce: 0 }),
+  'JSON without a nonce, said so': json({ ...asked, nonce: null }),
   'JSON with SHA-512 in capitals': json({ artifactHash: digestOf('sha512'), hashAlgorithm: 'SHA512' }),
   'JSON with an empty policy': json({ ...asked, tsaPolicyOID: '' }),
   'JSON with a field nobody knows': json({ ...asked, more: 1 }),
@@ -69,17 +77,20 @@ for (const [name, request] of Object.entries(good)) {
         const response = await fetch(`${base}${path}`, {
           method: 'POST',
           headers: { 'content-type': request.type ?? 'application/json' },
-          body: (request.body instanceof Uint8Array ? request.body : JSON.stringify(request.body)) as string,
+          body: (request.body instanceof Uint8Array || typeof request.body === 'string'
+            ? request.body
+            : JSON.stringify(request.body)) as string,
         });
         const bytes = new Uint8Array(await response.arrayBuffer());
         assert.equal(response.status, 200, new TextDecoder().decode(bytes));
         const token = unwrap(parseTimeStampResponse(bytes));
-        const { messageImprint, policy, certificates } = token;
+        const { messageImprint, policy, certificates, nonce } = token;
         return {
           type: response.headers.get('content-type'),
           imprint: [messageImprint.algorithm, toBase64(messageImprint.hash)],
           policy,
           certificates: certificates.length,
+          nonce: nonce === undefined ? 'none' : toHex(nonce),
         };
       }),
     );
@@ -130,6 +141,9 @@ const bad: Readonly<Record<string, Asked>> = {
   'a policy that is none': json({ ...asked, tsaPolicyOID: 'x' }),
   'a policy of 200 parts': json({ ...asked, tsaPolicyOID: new Array<string>(200).fill('1').join('.') }),
   'a nonce that is text': json({ ...asked, nonce: 'x' }),
+  'a nonce in quotes': json({ ...asked, nonce: '12' }),
+  'a nonce with a fraction': json({ ...asked, nonce: 1.5 }),
+  'a nonce with an exponent': json(withNonce('1e3')),
   'an empty object': json({}),
   'no JSON': json('hello'),
   'JSON cut off': json('{"artifactHash":"'),

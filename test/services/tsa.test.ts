@@ -112,6 +112,26 @@ test('the authority follows the profile: timeStamping critical and alone, leaf s
   assert.equal((await app.inject('/ping')).statusCode, 200);
 });
 
+test('the nonce of a JSON request comes back to the last digit, of any size and sign', async () => {
+  const { app } = await fixture();
+  for (const [nonce, octets] of [
+    ['0', '00'],
+    ['128', '0080'],
+    ['-5', 'fb'],
+    ['-128', '80'],
+    ['9007199254740993', '20000000000001'],
+    ['9223372036854775807', '7fffffffffffffff'],
+    ['18446744073709551615', '00ffffffffffffffff'],
+    ['-9007199254740993', 'dfffffffffffff'],
+  ] as const) {
+    const nested = '"more":{"nonce":7},';
+    const body = JSON.stringify({ artifactHash: toBase64(sha256(data)), hashAlgorithm: 'sha256' });
+    const sent = `{${nested}"nonce":${nonce},${body.slice(1)}`;
+    const token = tokenOf(await post(app, sent, 'application/json'));
+    assert.equal(toHex(token.nonce ?? new Uint8Array(0)), octets, nonce);
+  }
+});
+
 for (const hashName of ['sha256', 'sha384', 'sha512'] as const) {
   test(`a JSON request over ${hashName} gets a token`, async () => {
     const { app, tsa } = await fixture();
@@ -179,7 +199,9 @@ const wrong: readonly (readonly [name: string, body: string, status: number, cod
     ['a hash that is no base64', json({ artifactHash: '%%' }), 400, 'WB-1050'],
     ['a hash of the wrong length', json({ artifactHash: 'AAAA' }), 400, 'WB-136'],
     ['a policy that is no identifier', json({ tsaPolicyOID: '3.x' }), 400, 'WB-1050'],
-    ['a negative nonce', json({ nonce: -1 }), 400, 'WB-1050'],
+    ['a nonce that is text', json({ nonce: '12' }), 400, 'WB-1050'],
+    ['a nonce with a fraction', json({ nonce: 0.5 }), 400, 'WB-1050'],
+    ['a nonce with an exponent', json({ nonce: 1 }).replace('"nonce":1', '"nonce":1e3'), 400, 'WB-1050'],
     ['another content type', 'x', 415, 'WB-1052', 'text/plain'],
     ['a content type of 10 kB', 'x', 415, 'WB-1052', `a/${'b'.repeat(10_000)}`],
   ];

@@ -3,7 +3,7 @@
  * `{code, message}`, its words in front and our reason behind them; who accepts application/timestamp-reply by name
  * gets RFC 3161's own refusal, with status 200.
  */
-import { fromHex } from '#base/bytes';
+import { utf8Text } from '#base/bytes';
 import type { HashName } from '#base/crypto';
 import { limits } from '#base/limits';
 import { fail, reasonText, WaybillError } from '#base/reason';
@@ -95,14 +95,15 @@ function requestFromJson(body: Uint8Array): Uint8Array {
     const { reason } = json.wrong('tsaPolicyOID', 'a dotted object identifier', policy.slice(0, 80));
     throw new ToldError('OID should be comprised of at most 128 components', reason);
   }
-  const nonce = json.optionalInteger('nonce');
+  const nonce = json.has('nonce') ? nonceIn(body) : undefined;
+  if (nonce === null) throw json.wrong('nonce', 'an integer', json.value('nonce'));
   const der = buildTimeStampRequest({
     hashName,
     // An absent one has no bytes, which is a wrong length.
     hash: json.optionalBytes('artifactHash') ?? new Uint8Array(),
     certReq: json.has('certificates') && json.boolean('certificates'),
     ...(policy === undefined || policy === '' ? {} : { policy }),
-    ...(nonce === undefined || nonce === 0 ? {} : { nonce: fromHex(evenHex(nonce)) }),
+    ...(nonce === undefined ? {} : { nonce }),
   });
   // A hash of the wrong length is a fault of the request, told as such rather than inside a 200.
   const checked = parseTimeStampRequest(der);
@@ -119,10 +120,19 @@ const originalWords: Readonly<Record<string, string>> = {
   [Formats.tspImprint.code]: 'Message digest has incorrect length for specified algorithm',
 };
 
-const evenHex = (value: number): string => {
-  const hex = value.toString(16);
-  return hex.length % 2 === 0 ? hex : `0${hex}`;
-};
+/**
+ * The nonce of a request, digit by digit: clients send 64 bits and more, of which a number keeps 53. Null for what is
+ * written in another way than an integer is, which the original refuses too.
+ */
+function nonceIn(body: Uint8Array): bigint | null {
+  const sources = new Map<unknown, string | undefined>();
+  const note = function (this: unknown, key: string, value: unknown, context?: { source?: string }): unknown {
+    if (key === 'nonce') sources.set(this, context?.source);
+    return value;
+  };
+  const source = sources.get(JSON.parse(utf8Text(body), note)) ?? '';
+  return /^-?(?:0|[1-9]\d*)$/.test(source) ? BigInt(source) : null;
+}
 
 function answerError(error: unknown, request: HttpRequestIn, reply: HttpReply, log: Logger): HttpReply {
   const found = refusalOf(error, request, { log, invalid: R.request, bodyBytesMax: limits.tsaRequestBytes });
