@@ -41,12 +41,12 @@ if [ ! -e "$tools/deb.done" ]; then
 fi
 
 if [ ! -e "$tools/kernel.done" ]; then
-  mkdir -p "$tools/kernel/files" "$tools/kernel/root"
+  mkdir -p "$tools/kernel/files" "$tools/kernel/tree"
   cd "$tools/kernel/files"
   latest=linux-image-cloud-$(dpkg --print-architecture)
   apt-get download -q kmod "$(apt-cache depends "$latest" | sed -n 's/^ *Depends: //p' | head -n 1)"
-  for one in *.deb; do dpkg-deb -x "$one" "$tools/kernel/root"; done
+  for one in *.deb; do dpkg-deb -x "$one" "$tools/kernel/tree"; done
   # The program does what the name says by which it is called.
-  ln -sf root/bin/kmod "$tools/kernel/modinfo"
+  ln -sf tree/bin/kmod "$tools/kernel/modinfo"
   touch "$tools/kernel.done"
 fi

@@ -386,7 +386,7 @@ rebar-lock)
   ;;
 linux-kernel)
   # The distribution's own kernel, and what kmod says of its modules.
-  cp -r "$tools/kernel/root/boot" "$tools/kernel/root/lib" "$tree"
+  cp -r "$tools/kernel/tree/boot" "$tools/kernel/tree/lib" "$tree"
   says "the linux-image package of Debian, $("$tools/kernel/modinfo" --version | sed -n '1s/ version / /p')"
   echo "linux-kernel $(ls "$tree/lib/modules")"
   find "$tree/lib/modules" -name '*.ko' -exec "$tools/kernel/modinfo" {} + |
