@@ -61,6 +61,8 @@ before(async () => {
   await done('generate-key-pair', '--output-key-prefix', at('cosign'));
   await writeFile(at('predicate.json'), '{"builder":{"id":"me"},"count":3}');
   await writeFile(at('file'), 'hello\n');
+  const mediaType = 'application/vnd.dev.sigstore.signingconfig.v0.2+json';
+  await writeFile(at('unset.json'), JSON.stringify({ mediaType, rekorTlogConfig: {}, tsaConfig: {} }));
   await writeFile(at('other'), 'else\n');
   const predicate = ['--predicate', at('predicate.json'), '--type', TYPE];
   await done('sign', ...trust, ...config, ...(await token()), image.bundle);
@@ -345,6 +347,7 @@ describe('default services are those of the TUF repository that was initialised'
   const start = 'start-time=2026-01-01T00:00:00Z';
   const rekor = `url=https://log.example,public-key=${publicFile('rekor.pub')},${start}`;
   const service = `url=https://ca.example,api-version=1,${start},operator=me`;
+  const onUnset = ['signing-config', 'create', '--base-config', at('unset.json')];
   for (const args of [
     ['trusted-root', 'create', '--with-default-services'],
     ['trusted-root', 'create', '--with-default-services', '--no-default-tsa', '--no-default-rekor'],
@@ -352,6 +355,11 @@ describe('default services are those of the TUF repository that was initialised'
     ['trusted-root', 'create', '--no-default-tsa', '--rekor', rekor],
     ['signing-config', 'create', '--with-default-services'],
     ['signing-config', 'create', '--with-default-rekor-v2'],
+    ['signing-config', 'create'],
+    ['signing-config', 'create', '--no-default-tsa', '--rekor', service, '--rekor-config', 'any'],
+    ['signing-config', 'create', '--with-default-services', '--no-default-tsa', '--no-default-rekor'],
+    [...onUnset, '--tsa', service, '--tsa-config', 'EXACT:2'],
+    ['signing-config', 'create', ...config.with(0, '--base-config'), '--no-default-tsa'],
     ['signing-config', 'create', '--with-default-services', '--with-default-rekor-v2', '--no-default-oidc'],
     ['signing-config', 'create', '--with-default-services', '--no-default-oidc', '--fulcio', service],
     ['signing-config', 'create', '--with-default-services', '--rekor', service, '--rekor-config', 'ALL'],

@@ -58,7 +58,8 @@ export function addSigningConfig(cosign: Command, context: CliContext): void {
       const { signingConfigJson, parseSigningConfig } = await import('#formats/signing-config');
       const base = flags.baseConfig === undefined ? none : await readBase(flags.baseConfig, context);
       const usual = await defaultConfig(flags, context);
-      const json = wholeSeconds(signingConfigJson(merged(base, usual, flags)));
+      const { config, unset } = merged(base, usual, flags);
+      const json = wholeSeconds(asCosignWrites(signingConfigJson(config), unset));
       // What is written must be what every client can read.
       unwrap(parseSigningConfig(json));
       if (flags.out === undefined) return context.stdout(json);
@@ -75,69 +76,95 @@ const dropped = (command: Command): Partial<Flags> => ({
   noDefaultTsa: command.getOptionValue('defaultTsa') === false,
 });
 
+const selectors = ['rekorTlogConfig', 'tsaConfig'] as const;
+type SelectorName = (typeof selectors)[number];
+
+/** `unset`: selectors of which nothing is said, which readers take for ANY and cosign writes as they are. */
+interface Merged {
+  readonly config: SigningConfig;
+  readonly unset: readonly SelectorName[];
+}
+
 const any: ServiceSelector = { selector: 'ANY' };
-const none: SigningConfig = {
-  caUrls: [],
-  oidcUrls: [],
-  rekorTlogUrls: [],
-  tsaUrls: [],
-  rekorTlogConfig: any,
-  tsaConfig: any,
+const none: Merged = {
+  config: {
+    ...{ caUrls: [], oidcUrls: [], rekorTlogUrls: [], tsaUrls: [] },
+    ...{ rekorTlogConfig: any, tsaConfig: any },
+  },
+  unset: selectors,
 };
 
-async function readBase(path: string, context: CliContext): Promise<SigningConfig> {
-  const [{ parseSigningConfig }, { readFileLimited }, { limits }] = await Promise.all([
-    import('#formats/signing-config'),
-    import('#platform/files'),
-    import('#base/limits'),
-  ]);
-  return unwrap(
-    parseSigningConfig(await readFileLimited(resolve(context.cwd, path), limits.trustedRootBytes)),
-  );
+async function readBase(path: string, context: CliContext): Promise<Merged> {
+  const [{ parseSigningConfig }, { readFileLimited }, { limits }, { parseJson, protoReader }] =
+    await Promise.all([
+      import('#formats/signing-config'),
+      import('#platform/files'),
+      import('#base/limits'),
+      import('#formats/json'),
+    ]);
+  const bytes = await readFileLimited(resolve(context.cwd, path), limits.trustedRootBytes);
+  const config = unwrap(parseSigningConfig(bytes));
+  const json = protoReader(unwrap(parseJson(bytes)), path);
+  const unset = selectors.filter((name) => json.optionalChild(name)?.has('selector') !== true);
+  return { config, unset };
+}
+
+/** As protobuf writes JSON: nothing of lists that are empty, and an empty object for a selector that is not set. */
+function asCosignWrites(json: string, unset: readonly SelectorName[]): string {
+  const value = JSON.parse(json) as Record<string, unknown>;
+  const entries = Object.entries(value).filter(([, one]) => !Array.isArray(one) || one.length > 0);
+  const written = entries.map(([name, one]) => [name, unset.some((known) => known === name) ? {} : one]);
+  return `${JSON.stringify(Object.fromEntries(written), null, 2)}\n`;
 }
 
 async function defaultConfig(
   { withDefaultServices, withDefaultRekorV2 }: Flags,
   context: CliContext,
-): Promise<SigningConfig> {
+): Promise<Merged> {
   if (withDefaultServices !== true && withDefaultRekorV2 !== true) return none;
   const { usualTrust, usualTrustV2 } = await import('./cosign-trust.ts');
   const { signingConfig, origin } = await (withDefaultRekorV2 === true ? usualTrustV2 : usualTrust)(context);
-  if (signingConfig !== undefined) return signingConfig;
+  if (signingConfig !== undefined) return { config: signingConfig, unset: [] };
   throw cosignRule(`getting default signing config: ${origin} has none`);
 }
 
 /** Services that are named replace those of their kind in the base, and stand behind the default ones. */
-function merged(base: SigningConfig, usual: SigningConfig, flags: Flags): SigningConfig {
+function merged(base: Merged, usual: Merged, flags: Flags): Merged {
   const chosen = (
     kind: string,
     given: readonly string[],
     of: (config: SigningConfig) => readonly Service[],
     isDropped = false,
   ): readonly Service[] => [
-    ...(given.length > 0 || isDropped ? [] : of(base)),
-    ...(isDropped ? [] : of(usual)),
+    ...(given.length > 0 || isDropped ? [] : of(base.config)),
+    ...(isDropped ? [] : of(usual.config)),
     ...given.map((text) => serviceOf(kind, text)),
   ];
+  const unset: SelectorName[] = [];
+  const before = usual === none ? base : usual;
   const selector = (
-    kind: string,
-    given: readonly string[],
+    kind: 'rekor' | 'tsa',
+    name: SelectorName,
     text: string | undefined,
-    of: (config: SigningConfig) => ServiceSelector,
+    isDropped = false,
   ): ServiceSelector => {
     if (text !== undefined) return selectorOf(kind, text);
-    if (given.length === 0) return usual === none ? of(base) : of(usual);
+    if (flags[kind].length === 0) {
+      if (isDropped || before.unset.includes(name)) unset.push(name);
+      return before.config[name];
+    }
     throw cosignRule(`--${kind}-config must be provided when --${kind} is specified`);
   };
   const { fulcio, oidcProvider, rekor, tsa } = flags;
-  return {
+  const config: SigningConfig = {
     caUrls: chosen('fulcio', fulcio, ({ caUrls }) => caUrls, flags.noDefaultFulcio),
     oidcUrls: chosen('oidc-provider', oidcProvider, ({ oidcUrls }) => oidcUrls, flags.noDefaultOidc),
     rekorTlogUrls: chosen('rekor', rekor, ({ rekorTlogUrls }) => rekorTlogUrls, flags.noDefaultRekor),
     tsaUrls: chosen('tsa', tsa, ({ tsaUrls }) => tsaUrls, flags.noDefaultTsa),
-    rekorTlogConfig: selector('rekor', rekor, flags.rekorConfig, ({ rekorTlogConfig }) => rekorTlogConfig),
-    tsaConfig: selector('tsa', tsa, flags.tsaConfig, ({ tsaConfig }) => tsaConfig),
+    rekorTlogConfig: selector('rekor', 'rekorTlogConfig', flags.rekorConfig, flags.noDefaultRekor),
+    tsaConfig: selector('tsa', 'tsaConfig', flags.tsaConfig, flags.noDefaultTsa),
   };
+  return { config, unset };
 }
 
 /** `url=…,api-version=1,start-time=…,operator=…[,end-time=…]`. */
@@ -179,8 +206,9 @@ function serviceOf(kind: string, text: string): Service {
 }
 
 function selectorOf(kind: string, text: string): ServiceSelector {
-  if (text === 'ANY' || text === 'ALL') return { selector: text };
-  const count = /^EXACT:([1-9]\d{0,2})$/.exec(text)?.[1];
+  const mode = text.toUpperCase();
+  if (mode === 'ANY' || mode === 'ALL') return { selector: mode };
+  const count = /^EXACT:([1-9]\d{0,2})$/.exec(mode)?.[1];
   if (count !== undefined) return { selector: 'EXACT', count: Number(count) };
   throw cosignRule(`--${kind}-config must be ANY, ALL or EXACT:<count>, not ${text}`);
 }
