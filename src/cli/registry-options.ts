@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Secret } from '#base/secret';
-import { parseReference } from '#formats/reference';
+import { parseReference, parseRepository } from '#formats/reference';
 import type { Credential, CredentialSource, PlaceRule, Registry } from '#oci';
 import type { CliContext } from './context.ts';
 import { type RegistryTlsFlags, registryTransport } from './registry-transport.ts';
@@ -79,14 +79,17 @@ export async function registryFrom(
         ? Promise.resolve({ credential: given, origin: 'the command line' })
         : files.find(registry, repository),
   };
+  // Where signatures lie apart from their images is named by the caller too.
+  const apart = parseRepository(env['COSIGN_REPOSITORY'] ?? '');
+  const named = apart.ok ? [...hosts, apart.value.registry] : [...hosts];
   return new Registry({
-    transport: registryTransport(flags, context, [...hosts].map(endpointHost)),
+    transport: registryTransport(flags, context, named.map(endpointHost)),
     credentials,
     random: context.random,
     allowHttp: flags.allowHttpRegistry === true || flags.allowInsecureRegistry === true,
     authHosts: flags.registryAuthHost ?? [],
     // On this machine registries are taken to speak plain http, unless something is said that only TLS has.
-    ...(speaksTls(flags) ? { tlsHosts: [...hosts, ...(flags.registryClientHost ?? [])] } : {}),
+    ...(speaksTls(flags) ? { tlsHosts: [...named, ...(flags.registryClientHost ?? [])] } : {}),
     places,
   });
 }

@@ -12,7 +12,8 @@ import type { TLSSocket } from 'node:tls';
 import { toHex, utf8 } from '#base/bytes';
 import { sha256 } from '#base/crypto';
 import { httpTransport } from '#platform/http-client';
-import type { ServerTls } from '../../src/cli/context.ts';
+import { processContext, type ServerTls } from '../../src/cli/context.ts';
+import { registryFrom } from '../../src/cli/registry-options.ts';
 import { registryTransport } from '../../src/cli/registry-transport.ts';
 import { tlsPki } from '../stack/tls-pki.ts';
 import { type Told, tellIn } from './in-process.ts';
@@ -107,6 +108,22 @@ test('a token server that the caller names is shown the certificate too', async 
   const told = await tell(['digest', `${registry}/team/app:1`, ...own, '--registry-auth-host', tokens]);
   assert.equal(told.exit, 0, JSON.stringify(told.reason));
   assert.deepEqual([seen['tokens'], seen['store']], [['me'], ['nobody']]);
+});
+
+test('the registry of COSIGN_REPOSITORY is a named one', async () => {
+  const context = {
+    ...processContext({ json: false, quiet: true, version: '0' }),
+    env: { HOME: folder, COSIGN_REPOSITORY: `${registry}/signatures` },
+    cwd: folder,
+    transportFor: (tls: ServerTls) => httpTransport({ caFile: pki.caFile, ...tls }),
+  };
+  const own = {
+    ...{ registryClientCert: 'me.pem', registryClientKey: 'me.key' },
+    registryServerName: 'registry.internal',
+  };
+  const client = await registryFrom(own, context, ['registry.example/team/app:1']);
+  await client.repository({ registry, repository: 'signatures' }).resolve({ tag: 'x' });
+  assert.deepEqual(seen['registry'], ['me']);
 });
 
 /** Which identity a request to `url` goes out with. */
