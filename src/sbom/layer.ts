@@ -108,47 +108,95 @@ export async function readLayer(
   }
 }
 
+/**
+ * What arrived is judged before what is in it: where the source fails or sent other bytes, that is the error, however
+ * much was read of them before.
+ */
 async function drive(
   source: AsyncIterable<Uint8Array>,
   outside: Outside,
   inside: Inside,
   inflating: Inflating,
 ): Promise<Compression> {
-  const iterator = source[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let length = 0;
-  while (length < 4) {
-    const step = await iterator.next();
-    if (step.done === true) break;
-    first.push(step.value);
-    length += step.value.length;
-  }
-  const compression = sniff(Buffer.concat(first));
-  const rest = async function* (): AsyncGenerator<Uint8Array> {
-    try {
-      for (const chunk of first) {
-        outside.take(chunk);
-        yield chunk;
-      }
-      for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) {
-        outside.take(step.value);
-        yield step.value;
-      }
-    } finally {
-      await iterator.return?.();
+  const stored = new Stored(source, outside);
+  try {
+    const compression = sniff(await stored.head());
+    const take = (chunk: Uint8Array): void => inside.take(chunk);
+    if (compression === 'none') await each(stored.rest(), take);
+    else {
+      const inflater = inflating === 'here' ? createInflater(compression) : undefined;
+      const whole = inflater === undefined ? gathered(stored.rest()) : stored.rest();
+      const pieces = compression === 'zstd' ? cutFrames(whole) : whole;
+      if (inflater === undefined) await stream(compression, pieces, take);
+      else await inflateHere(inflater, pieces, take);
     }
-    outside.finish();
-  };
-  const take = (chunk: Uint8Array): void => inside.take(chunk);
-  if (compression === 'none') await each(rest(), take);
-  else {
-    const inflater = inflating === 'here' ? createInflater(compression) : undefined;
-    const whole = inflater === undefined ? gathered(rest()) : rest();
-    const pieces = compression === 'zstd' ? cutFrames(whole) : whole;
-    if (inflater === undefined) await stream(compression, pieces, take);
-    else await inflateHere(inflater, pieces, take);
+    return compression;
+  } catch (error) {
+    await stored.finish();
+    throw error;
+  } finally {
+    await stored.close();
   }
-  return compression;
+}
+
+/** The stored bytes in their order, each taken by `outside` once, whoever asks for them. */
+class Stored {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #outside: Outside;
+  readonly #first: Uint8Array[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+  #isOver = false;
+
+  constructor(source: AsyncIterable<Uint8Array>, outside: Outside) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.#outside = outside;
+  }
+
+  /** At least the first four bytes, if there are as many. */
+  async head(): Promise<Uint8Array> {
+    let length = 0;
+    while (length < 4) {
+      const chunk = await this.#next();
+      if (chunk === undefined) break;
+      this.#first.push(chunk);
+      length += chunk.length;
+    }
+    return Buffer.concat(this.#first);
+  }
+
+  async *rest(): AsyncGenerator<Uint8Array> {
+    yield* this.#first.splice(0);
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  }
+
+  /** Reads to the end. Throws what is wrong with the source, once; nothing after that. */
+  async finish(): Promise<void> {
+    while ((await this.#next()) !== undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
+  /** One after the other: a stream that was ended may still wait for a chunk. */
+  #next(): Promise<Uint8Array | undefined> {
+    const next = this.#last.then(() => this.#pull());
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #pull(): Promise<Uint8Array | undefined> {
+    if (this.#isOver) return undefined;
+    this.#isOver = true;
+    const step = await this.#iterator.next();
+    if (step.done === true) {
+      this.#outside.finish();
+      return undefined;
+    }
+    this.#outside.take(step.value);
+    this.#isOver = false;
+    return step.value;
+  }
 }
 
 type Take = (chunk: Uint8Array) => void;
