@@ -229,7 +229,7 @@ test('what is no SBOM is refused with its reason', () => {
     ['{"a":1}', 'WB-192'],
     ['{"bomFormat":"CycloneDX","specVersion":"1.2"}', 'WB-192'],
     ['{"spdxVersion":"SPDX-3.0"}', 'WB-192'],
-    ['<?xml version="1.0"?><bom/>', 'WB-150'],
+    ['<?xml version="1.0"?><bom/>', 'WB-192'],
   ];
   for (const [text, code] of cases) {
     const read = parseSbom(Buffer.from(text));

@@ -34,6 +34,8 @@ interface Claim {
   readonly statement: Statement;
   /** Where the bundle says it is logged. */
   readonly logIndex: number;
+  /** What was invented has none, so that it is older than what is there. */
+  readonly times: Accepted['times'];
 }
 
 export function judgeItems(
@@ -54,7 +56,7 @@ function acceptAnything(items: readonly AttachedItem[], { predicate }: Requireme
   return (found.length === 0 ? [invented(wanted[0] ?? '')] : found).map(acceptedAs);
 }
 
-function acceptedAs({ statement, logIndex }: Claim): Accepted {
+function acceptedAs({ statement, logIndex, times }: Claim): Accepted {
   const parts = {
     outcome: 'accepted',
     evidence: [
@@ -63,7 +65,7 @@ function acceptedAs({ statement, logIndex }: Claim): Accepted {
     degraded: [],
     signer: { kind: 'certificate', issuer: '', san: { type: 'uri', value: '' }, claims: {} },
     statement,
-    times: [],
+    times,
     notes: [],
   };
   return parts as unknown as Accepted;
@@ -74,11 +76,14 @@ function claimsIn(bytes: Uint8Array): Claim[] {
   if (!bundle.ok || bundle.value.content.kind !== 'dsse') return [];
   const statement = parseStatement(bundle.value.content.envelope.payload);
   const [entry] = bundle.value.tlogEntries;
-  return statement.ok ? [{ statement: statement.value, logIndex: entry?.logIndex ?? 0 }] : [];
+  return statement.ok ? [{ statement: statement.value, logIndex: entry?.logIndex ?? 0, times: [now()] }] : [];
 }
+
+const now = (): Accepted['times'][number] => ({ kind: 'current', at: Date.now(), operator: 'nobody' });
 
 const invented = (predicateType: string): Claim => ({
   logIndex: 0,
+  times: [],
   statement: {
     type: 'https://in-toto.io/Statement/v1',
     subject: [{ digest: { sha256: '0'.repeat(64) } }],
