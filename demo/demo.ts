@@ -31,9 +31,9 @@ const { values: flags } = parseArgs({
   },
 });
 
-async function startWorld(work: string): Promise<World> {
+async function startWorld(work: string, ...more: readonly string[]): Promise<World> {
   const stackDir = join(work, 'stack');
-  const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error'];
+  const args = ['stack', 'up', '--data', stackDir, '--port-base', '0', '--log-level', 'error', ...more];
   const stack = await serve(args, 'stack', { cwd: work, env: { WAYBILL_STATE_DIR: join(work, 'state') } });
   const origins = stack.ready['origins'] as Record<string, string>;
   must(typeof origins?.['registry'] === 'string', 'the stack names no registry');
@@ -84,11 +84,11 @@ async function walkBuiltImage(world: World, walk: Walk): Promise<void> {
   if (!flags.keep) await afterTheFire(world, walk, image.digest, (wipe) => restarted(world, wipe));
 }
 
-/** Stops the stack, lets something happen to its data, starts it on the same directory. */
+/** Stops the stack, lets something happen to its images, gives them up, starts it on the same directory. */
 async function restarted(before: World, between: () => void): Promise<World> {
   await before.stack.stop();
   between();
-  world = await startWorld(before.work);
+  world = await startWorld(before.work, '--empty-registry');
   return world;
 }
 

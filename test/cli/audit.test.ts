@@ -27,10 +27,10 @@ interface Up {
   readonly origins: Readonly<Record<string, string>>;
 }
 
-async function up(portBase = 0): Promise<Up> {
+async function up(portBase = 0, ...more: readonly string[]): Promise<Up> {
   const child = spawn(
     resolve('bin/waybill'),
-    ['stack', 'up', '--data', dataDir, '--port-base', String(portBase), '--json'],
+    ['stack', 'up', '--data', dataDir, '--port-base', String(portBase), '--json', ...more],
     {
       env: { PATH: process.env['PATH'] ?? '', HOME: base, ...compiledCode },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,7 +66,7 @@ test('what was signed before a kill is found after it, by digest and by identity
   await killed;
   await rm(join(dataDir, 'registry'), { recursive: true });
 
-  const second = await up();
+  const second = await up(0, '--empty-registry');
   const text = await passes('audit', 'search', digest);
   assert.match(text, /^lineage of sha256:/);
   assert.match(text, / {2}signature\n {4}by {5}ada@example\.com {2}\(http/);

@@ -81,11 +81,12 @@ function contextAt(now: number, cwd: string): CliContext {
   const refuse = (): never => {
     throw new Error('the corpus opens no connection');
   };
+  const transport = { request: refuse, stream: refuse };
   return {
     env: {},
     cwd,
-    transport: { request: refuse, stream: refuse },
-    transportFor: refuse,
+    transport,
+    transportFor: () => transport,
     clock: { now: () => now },
     random: systemRandom,
     json: true,

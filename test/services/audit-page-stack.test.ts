@@ -92,7 +92,7 @@ test('words that are out to harm stay words', async () => {
 test('after the registry was emptied the logs still tell, and a restart keeps what was seen', async () => {
   await stack.close();
   await rm(join(dataDir, 'registry'), { recursive: true });
-  const again = await startStack({ dataDir });
+  const again = await startStack({ dataDir, hasLostImages: true });
   const { text } = await page(path(good), again.origins.audit);
   assert.match(text, /Known to the logs only Nothing is attached in the registry; the logs hold 6 entries/);
   assert.match(text, /not in the registry now/);

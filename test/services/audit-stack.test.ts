@@ -65,7 +65,7 @@ test('the answer is the same after the registry was wiped', async () => {
   const uuids = await indexed(first, { hash: image.digest });
   await first.close();
   await rm(join(dataDir, 'registry'), { recursive: true });
-  const second = await startStack({ dataDir });
+  const second = await startStack({ dataDir, hasLostImages: true });
   assert.equal((await fetch(`http://${second.registryHost}/v2/app/manifests/${image.digest}`)).status, 404);
   assert.deepEqual(essence(await asked(second, { digest: image.digest })), before);
   assert.deepEqual(await indexed(second, { hash: image.digest }), uuids);
