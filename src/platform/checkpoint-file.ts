@@ -1,13 +1,11 @@
 /** The checkpoint readers see, a file: replaced under the lock of a database, without holding the event loop. */
-import { closeSync, fsync, openSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { utf8Text } from '#base/bytes';
 import { Turns } from '#base/turns';
+import { synchronised } from './files.ts';
 import type { Database } from './sqlite.ts';
 import type { TileStore } from './store.ts';
-
-const synchronised = promisify(fsync);
 
 /** Turns at the lock databases of this process, by path. */
 const turnsByPath = new Map<string, Turns>();

@@ -23,7 +23,12 @@ import { promisify } from 'node:util';
 import { fail, WaybillError } from '#base/reason';
 import { R } from './reasons.ts';
 
-const synchronised = promisify(fsync);
+/**
+ * Waits on another thread until what was written to an open file or folder is on the disk; only such waiting belongs
+ * there. The way there and back takes a place behind the signatures that are checked there, and a turn of the event
+ * loop: under load each costs more than a short call.
+ */
+export const synchronised: (descriptor: number) => Promise<void> = promisify(fsync);
 
 /**
  * Writes a file atomically and durably. `mode` defaults to 0644; keys use 0600. A link stays a link: the file it

@@ -3,17 +3,10 @@
  * several at once; those that share a folder share its synchronisation.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { fileError, makeFolders, readFileIfThere, syncFolder } from './files.ts';
+import { fileError, makeFolders, readFileIfThere, syncFolder, synchronised } from './files.ts';
 import type { TileStore } from './store.ts';
-
-/**
- * Only what waits for the disk runs on another thread. The way there and back takes a place behind the signatures that
- * are checked there, and a turn of the event loop: under load each costs more than the other calls take.
- */
-const synchronised = promisify(fsync);
 
 export function tileFiles(folder: string): Pick<TileStore, 'writeTile' | 'readTile'> {
   // One spelling: the folders of tiles are made from this one on, and it is known by its name.

@@ -68,8 +68,14 @@ function isPosix(block: Uint8Array): boolean {
   return word === USTAR && block[261] === 0x72 && block[262] === 0 && block[263] === 0x30;
 }
 
-function isZero(block: Uint8Array): boolean {
-  for (let i = 0; i < BLOCK; i++) if (block[i] !== 0) return false;
+const zeros = new Uint8Array(64 * 1024);
+
+/** Compared as a whole: a layer may have gigabytes of them behind its end. */
+export function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const part = bytes.subarray(at, at + zeros.length);
+    if (Buffer.compare(part, zeros.subarray(0, part.length)) !== 0) return false;
+  }
   return true;
 }
 

@@ -10,6 +10,7 @@ import {
   BLOCK,
   checkName,
   type EntryKind,
+  isZero,
   kindOf,
   malformed,
   nameText,
@@ -51,17 +52,6 @@ interface Extensions {
 }
 
 type State = 'header' | 'body' | 'padding' | 'sparseMap' | 'end';
-
-const zeros = new Uint8Array(64 * 1024);
-
-/** Compared as a whole: a layer may have gigabytes of them behind its end. */
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += zeros.length) {
-    const part = bytes.subarray(at, at + zeros.length);
-    if (Buffer.compare(part, zeros.subarray(0, part.length)) !== 0) return false;
-  }
-  return true;
-}
 
 export class TarWalker {
   readonly #onEntry: OnEntry;
